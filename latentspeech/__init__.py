@@ -1,0 +1,34 @@
+"""latentspeech: a streaming sigma-VAE speech codec and next-token-diffusion TTS.
+
+    import latentspeech
+    speaker = latentspeech.load("path/of/model")
+    speaker.synthesize("Hello.", "reference.wav", seed=1).save("hello.wav")
+
+Importing this package loads no torch; the names below are imported when first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from latentspeech.codec.model import Codec
+    from latentspeech.tts.builtin_models import load
+    from latentspeech.tts.prompt import Prompt
+    from latentspeech.tts.synthesizer import Audio, Synthesizer
+
+__version__ = "0.1.0"
+__all__ = ["Audio", "Codec", "Prompt", "Synthesizer", "load"]
+
+_HOMES = {
+    "Audio": "latentspeech.tts.synthesizer",
+    "Codec": "latentspeech.codec.model",
+    "Prompt": "latentspeech.tts.prompt",
+    "Synthesizer": "latentspeech.tts.synthesizer",
+    "load": "latentspeech.tts.builtin_models",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'latentspeech' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

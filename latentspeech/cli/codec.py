@@ -1,0 +1,134 @@
+"""`latentspeech codec`: files to latents and back, in bounded memory whatever their length."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from latentspeech.cli.options import JsonOption, ModelOption, QuietOption, codec_directory, report
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from latentspeech.codec.model import Codec
+
+app = typer.Typer(no_args_is_help=True, help="Encode, decode and stream audio.")
+
+BLOCK_S = 10.0  # what is computed at once
+SourceArgument = Annotated[Path, typer.Argument(help="wav, flac, ogg or mp3; any rate, channels.")]
+TargetArgument = Annotated[Path, typer.Argument(help="File to write: .wav .flac .ogg .mp3.")]
+LatentsArgument = Annotated[Path, typer.Argument(help="Latents, .safetensors.")]
+
+
+@app.command("encode")
+def encode(
+    source: SourceArgument,
+    target: LatentsArgument,
+    model: ModelOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn a recording into latents."""
+    import torch
+
+    from latentspeech.audio.io import load_audio
+    from latentspeech.codec.latent_file import LatentFile, write_latents
+    from latentspeech.codec.model_directory import codec_hash, load_codec
+
+    directory = codec_directory(model)
+    codec = load_codec(directory)
+    rate = codec.config.sample_rate
+    audio = load_audio(source, rate)
+    latents = torch.cat(list(_encoded_blocks(codec, audio, quiet or as_json)))
+    write_latents(target, LatentFile(latents, len(audio), rate, codec_hash(directory)))
+    values = {
+        "out": str(target),
+        "frames": len(latents),
+        "latent_dim": codec.config.latent_dim,
+        "frame_rate_hz": codec.config.frame_rate,
+        "duration_s": len(audio) / rate,
+    }
+    report(values, f"{target}: {len(latents)} latents", as_json, quiet)
+
+
+@app.command("decode")
+def decode(
+    source: LatentsArgument,
+    target: TargetArgument,
+    model: ModelOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn latents back into audio."""
+    import torch
+
+    from latentspeech.audio.io import write_audio
+    from latentspeech.codec.latent_file import read_latents
+    from latentspeech.codec.model_directory import codec_hash, load_codec
+
+    directory = codec_directory(model)
+    codec = load_codec(directory)
+    file = read_latents(source, codec_hash(directory), codec.config.latent_dim)
+    blocks = list(_decoded_blocks(codec, file.latents, quiet or as_json))
+    audio = torch.cat(blocks)[: file.num_samples]
+    write_audio(target, audio, codec.config.sample_rate)
+    _report_audio(target, len(audio) / codec.config.sample_rate, as_json, quiet)
+
+
+@app.command("reconstruct")
+def reconstruct(
+    source: SourceArgument,
+    target: TargetArgument,
+    model: ModelOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Encode and decode: what the codec makes of a recording."""
+    import torch
+
+    from latentspeech.audio.io import load_audio, write_audio
+    from latentspeech.codec.model_directory import load_codec
+
+    codec = load_codec(codec_directory(model))
+    rate = codec.config.sample_rate
+    audio = load_audio(source, rate)
+    latents = torch.cat(list(_encoded_blocks(codec, audio, quiet or as_json)))
+    copy = torch.cat(list(_decoded_blocks(codec, latents, quiet or as_json)))[: len(audio)]
+    write_audio(target, copy, rate)
+    _report_audio(target, len(audio) / rate, as_json, quiet)
+
+
+def _report_audio(target: Path, duration_s: float, as_json: bool, quiet: bool) -> None:
+    values = {"out": str(target), "duration_s": duration_s}
+    report(values, f"{target}: {duration_s:.2f} s", as_json, quiet)
+
+
+def _encoded_blocks(codec: "Codec", audio: "Tensor", quiet: bool) -> Iterator["Tensor"]:
+    """Audio (T,) in blocks through the streaming encoder: (F, D) pieces."""
+    import torch
+
+    from latentspeech.cli.progress import stream_progress
+
+    blocks = audio.split(int(BLOCK_S * codec.config.sample_rate))
+    state = codec.init_encode_state(1)
+    with torch.inference_mode(), stream_progress("encoding", quiet) as advance:
+        for i, block in enumerate(blocks):
+            flush = i == len(blocks) - 1
+            latents, state = codec.encode_step(block[None], state, flush)
+            advance(len(block) / codec.config.sample_rate)
+            yield latents[0]
+
+
+def _decoded_blocks(codec: "Codec", latents: "Tensor", quiet: bool) -> Iterator["Tensor"]:
+    """Latents (F, D) in blocks through the streaming decoder: (T,) pieces."""
+    import torch
+
+    from latentspeech.cli.progress import stream_progress
+
+    state = codec.init_decode_state(1)
+    with torch.inference_mode(), stream_progress("decoding", quiet) as advance:
+        for block in latents.split(max(1, int(BLOCK_S * codec.config.frame_rate))):
+            audio, state = codec.decode_step(block[None], state)
+            advance(len(block) / codec.config.frame_rate)
+            yield audio[0]

@@ -1,0 +1,132 @@
+"""`latentspeech codec stream`: raw PCM and latent frames between stdin and stdout, frame by frame.
+
+A latent frame on a pipe is `latent_dim` little-endian float32 values. Every frame is flushed as soon as
+its samples have come, so the latency is one frame; the end of stdin flushes the last, zero-padded one.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from latentspeech.cli.options import ModelOption, codec_directory
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from latentspeech.codec.model import Codec
+
+app = typer.Typer(no_args_is_help=True, help="Stream between stdin and stdout, mono.")
+
+READ_BYTES = 1 << 16
+FormatOption = Annotated[
+    Literal["f32", "s16"], typer.Option("--format", help="PCM samples: float32 or 16-bit.")
+]
+
+
+@app.command("encode")
+def encode(model: ModelOption = None, pcm_format: FormatOption = "s16") -> None:
+    """PCM on stdin to latent frames on stdout."""
+    codec = _load(model)
+    for latents in _encode(codec, _read_pcm(pcm_format)):
+        _write(latents.contiguous().numpy().astype("<f4").tobytes())
+
+
+@app.command("decode")
+def decode(model: ModelOption = None, pcm_format: FormatOption = "s16") -> None:
+    """Latent frames on stdin to PCM on stdout."""
+    codec = _load(model)
+    _write_pcm(codec, _read_latents(codec.config.latent_dim), pcm_format)
+
+
+@app.command("roundtrip")
+def roundtrip(model: ModelOption = None, pcm_format: FormatOption = "s16") -> None:
+    """PCM on stdin to its reconstruction on stdout."""
+    codec = _load(model)
+    _write_pcm(codec, _encode(codec, _read_pcm(pcm_format)), pcm_format)
+
+
+def _load(model: str | None) -> "Codec":
+    from latentspeech.codec.model_directory import load_codec
+
+    return load_codec(codec_directory(model))
+
+
+def _chunks() -> Iterator[bytes]:
+    """What stdin has at the moment, without waiting for a full buffer; ends with it."""
+    while chunk := sys.stdin.buffer.raw.read(READ_BYTES):  # type: ignore[attr-defined]
+        yield chunk
+
+
+def _read_pcm(pcm_format: Literal["f32", "s16"]) -> Iterator["Tensor"]:
+    """Samples (n,) as they come."""
+    from latentspeech.audio.pcm import decode_pcm
+    from latentspeech.core.errors import InputError
+
+    rest = b""
+    for chunk in _chunks():
+        samples, rest = decode_pcm(rest + chunk, pcm_format)
+        if not samples.isfinite().all():
+            raise InputError("the PCM on stdin holds NaN or infinite samples; is it really f32?")
+        yield samples
+    if rest:
+        raise InputError(f"stdin ended inside a sample ({len(rest)} bytes over); wrong --format?")
+
+
+def _read_latents(latent_dim: int) -> Iterator["Tensor"]:
+    """Latent frames (f, D) as they come."""
+    from latentspeech.audio.pcm import decode_pcm
+    from latentspeech.core.errors import InputError
+
+    rest = b""
+    for chunk in _chunks():
+        data = rest + chunk
+        whole = len(data) // (4 * latent_dim) * 4 * latent_dim
+        values, _ = decode_pcm(data[:whole], "f32")
+        rest = data[whole:]
+        if not values.isfinite().all():
+            raise InputError("the latents on stdin hold NaN or infinite values; encode again")
+        if whole:
+            yield values.view(-1, latent_dim)
+    if rest:
+        raise InputError(
+            f"stdin ended inside a latent frame ({len(rest)} of {4 * latent_dim} bytes); "
+            "were the frames made by this codec?"
+        )
+
+
+def _encode(codec: "Codec", pieces: Iterator["Tensor"]) -> Iterator["Tensor"]:
+    """Samples to latent frames (f, D), f at least 1."""
+    import torch
+
+    with torch.inference_mode():
+        state = codec.init_encode_state(1)
+        for samples in pieces:
+            latents, state = codec.encode_step(samples[None], state)
+            if latents.shape[1]:
+                yield latents[0]
+        latents, state = codec.encode_step(torch.zeros(1, 0), state, flush=True)
+        if latents.shape[1]:
+            yield latents[0]
+
+
+def _write_pcm(
+    codec: "Codec", frames: Iterator["Tensor"], pcm_format: Literal["f32", "s16"]
+) -> None:
+    """Decodes frame by frame."""
+    import torch
+
+    from latentspeech.audio.pcm import encode_pcm
+
+    with torch.inference_mode():
+        state = codec.init_decode_state(1)
+        for latents in frames:
+            for frame in latents.split(1):
+                audio, state = codec.decode_step(frame[None], state)
+                _write(encode_pcm(audio[0], pcm_format))
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

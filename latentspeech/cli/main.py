@@ -1,0 +1,64 @@
+"""The `latentspeech` command: one group a file, errors in one line, exit code 2 for bad input.
+
+Commands import torch only when they run, so `--help` and usage errors answer at once.
+"""
+
+import errno
+import os
+import sys
+
+import click
+import typer
+
+from latentspeech.cli import codec, codec_stream, models, score, synth, train, voice
+from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="LatentLM speech: a streaming sigma-VAE codec and next-token-diffusion TTS.",
+)
+app.command("synth")(synth.synth)
+app.command("score")(score.score)
+app.command("models")(models.models)
+app.add_typer(codec.app, name="codec")
+codec.app.add_typer(codec_stream.app, name="stream")
+app.add_typer(voice.app, name="voice")
+app.add_typer(train.app, name="train")
+
+
+def run() -> None:
+    """Runs the command line and turns every foreseeable failure into one clear line."""
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except (ConfigError, InputError, DataError, CheckpointError) as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        # The reader has gone, which is how `| head` ends a stream; nothing is left to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            _fail(f"no space left on the disk ({error.filename or 'output'}); free some and repeat")
+        _fail(f"{error.filename or 'file'}: {error.strerror or error}; check path and permissions")
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> None:
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(EXIT_BAD_INPUT)
+
+
+if __name__ == "__main__":
+    run()

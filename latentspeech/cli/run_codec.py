@@ -1,0 +1,61 @@
+"""A codec training run: its configuration, and the data, task and engine it joins."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from latentspeech.codec.discriminators.combined import DiscriminatorsConfig
+from latentspeech.codec.model import CodecConfig
+from latentspeech.codec.task import CodecLossConfig, CodecTask
+from latentspeech.core.config import Config
+from latentspeech.core.train.engine import TrainConfig, TrainResult, train
+from latentspeech.core.train.optim import OptimizerConfig
+from latentspeech.core.train.seeding import seed_initialization
+from latentspeech.data.audio_segments import AudioSegmentConfig, AudioSegments
+
+
+class CodecDataConfig(AudioSegmentConfig):
+    """Cuts to train and validate on, and how they are cut into segments."""
+
+    train_cuts: Path = Field(description="lhotse cuts, .jsonl.gz")
+    valid_cuts: Path = Field(description="lhotse cuts, .jsonl.gz")
+
+
+class CodecRunConfig(Config):
+    """Everything that decides a codec run."""
+
+    exp_dir: Path = Field(description="folder of the run: config, checkpoints, metrics")
+    codec: CodecConfig = Field(CodecConfig(), description="the model")
+    loss: CodecLossConfig = Field(CodecLossConfig(), description="weights and discriminator start")
+    discriminators: DiscriminatorsConfig = Field(
+        DiscriminatorsConfig(), description="sizes of the discriminators"
+    )
+    optimizer: OptimizerConfig = Field(
+        OptimizerConfig(lr=1e-4, betas=(0.8, 0.99)), description="of the codec"
+    )
+    discriminator_optimizer: OptimizerConfig = Field(
+        OptimizerConfig(lr=1e-4, betas=(0.8, 0.99), clip_norm=10.0),
+        description="of the discriminators",
+    )
+    data: CodecDataConfig = Field(description="what to train on")
+    train: TrainConfig = Field(description="how long and on what")
+
+
+def run_codec(run: CodecRunConfig) -> TrainResult:
+    """Trains, or goes on with, the run in `exp_dir`."""
+    seed_initialization(run.train.seed)
+    segments = AudioSegmentConfig(
+        **run.data.model_dump(exclude={"train_cuts", "valid_cuts"})
+    )
+    rate = run.codec.sample_rate
+    task = CodecTask(
+        run.codec, run.loss, run.discriminators, run.optimizer, run.discriminator_optimizer
+    )
+    return train(
+        task,
+        AudioSegments(run.data.train_cuts, segments, rate, run.train.seed),
+        AudioSegments(run.data.valid_cuts, segments, rate, run.train.seed, valid=True),
+        run.train,
+        run.exp_dir,
+        run.model_dump(mode="json"),
+    )

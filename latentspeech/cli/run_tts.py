@@ -1,0 +1,68 @@
+"""A TTS training run: its configuration, and the data, task and engine it joins."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from latentspeech.codec.model_directory import codec_hash, load_codec
+from latentspeech.core.config import Config
+from latentspeech.core.train.engine import TrainConfig, TrainResult, train
+from latentspeech.core.train.optim import OptimizerConfig
+from latentspeech.core.train.seeding import seed_initialization
+from latentspeech.data.latent_shards import LatentShards
+from latentspeech.text.tokenizers import load_tokenizer
+from latentspeech.tts.layout import ConditioningConfig
+from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
+from latentspeech.tts.task import TTSTask
+from latentspeech.tts.training_data import TTSDataConfig, TTSTrainingData
+
+
+class TTSRunConfig(Config):
+    """Everything that decides a TTS run."""
+
+    exp_dir: Path = Field(description="folder of the run: config, checkpoints, metrics")
+    codec_dir: Path = Field(description="model directory of the codec that made the latents")
+    tokenizer_dir: Path = Field(description="folder of the text tokenizer")
+    latents_dir: Path = Field(description="latent shards to train on")
+    valid_latents_dir: Path = Field(description="latent shards to validate on")
+    model: TTSModelConfig = Field(TTSModelConfig(), description="sizes and diffusion")
+    conditioning: ConditioningConfig = Field(
+        ConditioningConfig(), description="what training hides, and how often"
+    )
+    data: TTSDataConfig = Field(TTSDataConfig(), description="sizes of a batch")
+    optimizer: OptimizerConfig = Field(
+        OptimizerConfig(lr=7.5e-4, betas=(0.9, 0.98), weight_decay=0.01), description="Table 11"
+    )
+    train: TrainConfig = Field(description="how long and on what")
+
+
+def run_tts(run: TTSRunConfig) -> TrainResult:
+    """Trains, or goes on with, the run in `exp_dir`."""
+    seed_initialization(run.train.seed)
+    hash_ = codec_hash(run.codec_dir)
+    codec = load_codec(run.codec_dir)
+    tokenizer = load_tokenizer(run.tokenizer_dir)
+    config = latent_lm_config(run.model, tokenizer.vocab_size, codec.config.latent_dim)
+    train_shards = LatentShards(run.latents_dir, expected_codec_hash=hash_)
+    valid_shards = LatentShards(run.valid_latents_dir, expected_codec_hash=hash_)
+    train_data, valid_data = (
+        TTSTrainingData(
+            shards,
+            tokenizer,
+            config.modalities[SPEECH],
+            codec.config.posterior,
+            run.conditioning,
+            run.data,
+            run.train.seed,
+        )
+        for shards in (train_shards, valid_shards)
+    )
+    mean, std = train_shards.statistics()
+    return train(
+        TTSTask(config, run.optimizer, mean, std),
+        train_data,
+        valid_data,
+        run.train,
+        run.exp_dir,
+        run.model_dump(mode="json"),
+    )

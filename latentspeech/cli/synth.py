@@ -1,0 +1,143 @@
+"""`latentspeech synth`: a recording and a sentence in, speech out."""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from latentspeech.cli.options import JsonOption, ModelOption, QuietOption, report
+from latentspeech.core.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from latentspeech.core.lm.generate import SamplingConfig
+    from latentspeech.tts.prompt import Prompt
+    from latentspeech.tts.synthesizer import Synthesizer
+
+
+def synth(
+    text: Annotated[str | None, typer.Option(help="What to say; - reads stdin.")] = None,
+    text_file: Annotated[
+        str | None, typer.Option(help="File with what to say (UTF-8); - reads stdin.")
+    ] = None,
+    prompt: Annotated[Path | None, typer.Option(help="Recording of the voice, 0.5-30 s.")] = None,
+    prompt_text: Annotated[str | None, typer.Option(help="What the recording says.")] = None,
+    voice: Annotated[Path | None, typer.Option(help="Voice file, in place of --prompt.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write: .wav .flac .ogg .mp3.")] = None,
+    model: ModelOption = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same samples.")] = 0,
+    cfg_scale: Annotated[float | None, typer.Option(help="Guidance; 1 is off.")] = None,
+    num_steps: Annotated[int | None, typer.Option(help="Solver steps a latent.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    stream: Annotated[bool, typer.Option("--stream", help="Write audio to stdout as made.")] = False,
+    stream_format: Annotated[
+        Literal["wav", "s16", "f32"], typer.Option(help="What --stream writes.")
+    ] = "wav",
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Speak a text in the voice of a recording."""
+    if stream == (out is not None):
+        raise ConfigError("give either --out FILE or --stream")
+    if stream and as_json:
+        raise ConfigError("--stream writes audio to stdout, so --json cannot; leave one out")
+    if (prompt is None) == (voice is None):
+        raise ConfigError("give either --prompt RECORDING or --voice VOICE.safetensors")
+    spoken = _read_text(text, text_file)
+    if out is not None and not out.parent.is_dir():
+        raise InputError(f"the folder {out.parent} does not exist; create it or choose another")
+
+    from latentspeech.core.config import parse_config
+    from latentspeech.core.lm.generate import SamplingConfig
+    from latentspeech.tts.builtin_models import DEFAULT_MODEL, load
+    from latentspeech.tts.synthesizer import DEFAULT_SAMPLING
+
+    changes = {"cfg_scale": cfg_scale, "num_steps": num_steps}
+    given = {name: value for name, value in changes.items() if value is not None}
+    sampling = parse_config(SamplingConfig, DEFAULT_SAMPLING.model_dump() | given, "options")
+    speaker = load(model or DEFAULT_MODEL, device)
+    source = speaker.voice(voice) if voice else speaker.prompt(_existing(prompt), prompt_text)
+    if stream:
+        _stream(speaker, spoken, source, seed, sampling, stream_format)
+        return
+    assert out is not None
+    _write(speaker, spoken, source, seed, sampling, out, quiet=quiet, as_json=as_json)
+
+
+def _write(
+    speaker: "Synthesizer",
+    text: str,
+    prompt: "Prompt",
+    seed: int,
+    sampling: "SamplingConfig",
+    out: Path,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    import torch
+
+    from latentspeech.cli.progress import stream_progress
+    from latentspeech.tts.synthesizer import Audio
+
+    start = time.perf_counter()
+    parts = []
+    with stream_progress("speaking", quiet or as_json) as advance:
+        for chunk in speaker.stream(text, prompt, seed, sampling, chunk_frames=8):
+            parts.append(chunk)
+            advance(len(chunk) / speaker.sample_rate)
+    audio = Audio(torch.cat(parts), speaker.sample_rate)
+    audio.save(out)
+    seconds = time.perf_counter() - start
+    values = {
+        "out": str(out),
+        "duration_s": audio.duration_s,
+        "rtf": seconds / audio.duration_s,
+        "seed": seed,
+    }
+    report(values, f"{out}: {audio.duration_s:.2f} s of speech in {seconds:.2f} s", as_json, quiet)
+
+
+def _stream(
+    speaker: "Synthesizer",
+    text: str,
+    prompt: "Prompt",
+    seed: int,
+    sampling: "SamplingConfig",
+    stream_format: Literal["wav", "s16", "f32"],
+) -> None:
+    from latentspeech.audio.pcm import encode_pcm, wav_stream_header
+
+    output = sys.stdout.buffer
+    if stream_format == "wav":
+        output.write(wav_stream_header(speaker.sample_rate))
+    for chunk in speaker.stream(text, prompt, seed, sampling):
+        output.write(encode_pcm(chunk, "f32" if stream_format == "f32" else "s16"))
+        output.flush()
+
+
+def _read_text(text: str | None, text_file: str | None) -> str:
+    """The text from --text, a file or stdin."""
+    if (text is None) == (text_file is None):
+        raise ConfigError('give either --text "..." or --text-file FILE (- reads stdin)')
+    if text is not None and text != "-":
+        return text
+    if text_file in (None, "-"):
+        data = sys.stdin.buffer.read()
+    else:
+        path = Path(str(text_file))
+        if not path.is_file():
+            raise InputError(f"text file not found: {path}; give an existing UTF-8 text file")
+        data = path.read_bytes()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"the text is not UTF-8 (byte {error.start}); convert it, for instance with iconv"
+        ) from None
+
+
+def _existing(path: Path | None) -> Path:
+    assert path is not None
+    return path

@@ -1,0 +1,32 @@
+"""The codec sizes of the paper (H.5.1, Tables 5 and 8) and their mini twins.
+
+Strides are the paper's; for 640x it prints none, so ours only keep the product. Depths are not printed
+either: 3-3-3-3-3-12 gives the stated 120 million parameters a side. The mini twins have the same strides
+and latents at a width that a laptop trains.
+"""
+
+from typing import Literal
+
+from latentspeech.codec.convnext import ConvNeXtConfig
+from latentspeech.codec.model import CodecConfig
+from latentspeech.core.errors import ConfigError
+
+_STRIDES_AND_DIM: dict[int, tuple[tuple[int, ...], int]] = {
+    640: ((2, 2, 4, 5, 8), 16),
+    1600: ((2, 4, 5, 5, 8), 32),
+    3200: ((4, 4, 5, 5, 8), 64),
+    6400: ((4, 5, 5, 8, 8), 128),
+}
+
+
+def codec_preset(reduction: int, size: Literal["paper", "mini"] = "paper") -> CodecConfig:
+    """The configuration for one token reduction ratio: 640, 1600, 3200 or 6400."""
+    if reduction not in _STRIDES_AND_DIM:
+        raise ConfigError(f"no codec preset for {reduction}x; known: {sorted(_STRIDES_AND_DIM)}")
+    strides, latent_dim = _STRIDES_AND_DIM[reduction]
+    side = ConvNeXtConfig(strides=strides)
+    if size == "mini":
+        side = ConvNeXtConfig(
+            strides=strides, base_channels=8, depths=(0, 1, 1, 2, 2, 4), layer_scale=0.1
+        )
+    return CodecConfig(latent_dim=latent_dim, encoder=side, decoder=side)

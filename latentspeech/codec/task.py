@@ -1,0 +1,151 @@
+"""Training the codec: reconstruction, means kept small, later two discriminators (paper 4.3, H.5.1).
+
+    L = 15 L_mel + w L_wave + beta mean(mu^2) + 2 L_feature + 1 L_adversarial
+
+DAC's losses and weights (Kumar et al. 2023, arXiv 2306.06546). The discriminators start late: before
+`discriminator_start_step` only the generator has a turn, after it the discriminator goes first.
+
+B batch, T samples, F latent frames, D latent dimension.
+"""
+
+from typing import NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from latentspeech.codec.adversarial_loss import (
+    discriminator_loss,
+    feature_matching_loss,
+    generator_loss,
+)
+from latentspeech.codec.discriminators.combined import Discriminators, DiscriminatorsConfig
+from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
+from latentspeech.codec.model import Codec, CodecConfig
+from latentspeech.core.config import Config
+from latentspeech.core.latents.sigma_vae import log_sigma_ratio, mean_regularizer, sample_posterior
+from latentspeech.core.train.optim import OptimizerConfig
+from latentspeech.core.train.task import Losses, OptimizerSpec, Task
+
+
+class CodecLossConfig(Config):
+    """Weights of the codec's losses, and when the adversarial ones begin."""
+
+    mel: MultiScaleMelLossConfig = Field(MultiScaleMelLossConfig(), description="scales of L_mel")
+    mel_weight: float = Field(15.0, ge=0, description="of the multi-scale mel loss")
+    waveform_weight: float = Field(0.0, ge=0, description="of mean |x^ - x|")
+    feature_matching_weight: float = Field(2.0, ge=0, description="of feature matching")
+    adversarial_weight: float = Field(1.0, ge=0, description="of the LSGAN generator loss")
+    discriminator_start_step: int | None = Field(
+        0, ge=0, description="first step with discriminators; null: never"
+    )
+    freeze_encoder: bool = Field(
+        False, description="stop training the encoder once the discriminators start"
+    )
+
+
+class _Reconstruction(NamedTuple):
+    mu: Tensor  # (B, F, D)
+    estimate: Tensor  # (B, T)
+
+
+class CodecTask(Task):
+    """Owns the codec, its discriminators and their two optimizers; a batch is audio (B, T)."""
+
+    def __init__(
+        self,
+        codec: CodecConfig,
+        loss: CodecLossConfig,
+        discriminators: DiscriminatorsConfig,
+        optimizer: OptimizerConfig,
+        discriminator_optimizer: OptimizerConfig,
+    ) -> None:
+        super().__init__()
+        self.loss = loss
+        self.codec = Codec(codec)
+        self.mel_loss = MultiScaleMelLoss(loss.mel)
+        self.discriminators: Discriminators | None = None
+        if loss.discriminator_start_step is not None:
+            self.discriminators = Discriminators(discriminators)
+        self._optimizers = (optimizer, discriminator_optimizer)
+
+    def optimizer_specs(self) -> dict[str, OptimizerSpec]:
+        """The discriminators learn before the generator in each step."""
+        generator, discriminator = self._optimizers
+        specs = {"generator": OptimizerSpec(self.codec, generator)}
+        if self.discriminators is not None:
+            specs = {
+                "discriminator": OptimizerSpec(self.discriminators, discriminator)
+            } | specs
+        return specs
+
+    def turns(self, step: int) -> tuple[str, ...]:
+        """Only the generator before `discriminator_start_step`."""
+        return ("discriminator", "generator") if self._adversarial(step) else ("generator",)
+
+    def training_step(
+        self, batch: Tensor, turn: str, step: int, generator: torch.Generator
+    ) -> Losses:
+        """The loss of one turn on audio (B, T)."""
+        if turn == "discriminator":
+            return self._discriminator_turn(batch, generator)
+        adversarial = self._adversarial(step)
+        made = self._reconstruct(batch, generator, adversarial and self.loss.freeze_encoder)
+        posterior = self.codec.config.posterior
+        mel = self.mel_loss(made.estimate, batch)
+        waveform = (made.estimate - batch).abs().mean()
+        regularizer = mean_regularizer(posterior, made.mu, None)
+        total = self.loss.mel_weight * mel + self.loss.waveform_weight * waveform + regularizer
+        metrics = {
+            "train/mel_l1": mel,
+            "train/waveform_l1": waveform,
+            "train/mu_regularizer": regularizer,
+            "train/log_std_mu_over_sigma": log_sigma_ratio(posterior, made.mu),
+        }
+        if adversarial:
+            adversarial_loss, matching = self._judge(made.estimate, batch)
+            total = total + self.loss.adversarial_weight * adversarial_loss
+            total = total + self.loss.feature_matching_weight * matching
+            metrics |= {"train/adversarial": adversarial_loss, "train/feature_matching": matching}
+        return Losses(total, {name: value.detach() for name, value in metrics.items()})
+
+    def validation_step(self, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Reconstruction from the means, as copies are made."""
+        mu = self.codec.encode(batch)
+        estimate = self.codec.decode(mu, batch.shape[1])
+        return {
+            "valid/mel_l1": self.mel_loss(estimate, batch),
+            "valid/waveform_l1": (estimate - batch).abs().mean(),
+            "valid/log_std_mu_over_sigma": log_sigma_ratio(self.codec.config.posterior, mu),
+        }
+
+    def averaged_module(self) -> nn.Module:
+        """The codec alone is exported."""
+        return self.codec
+
+    def _adversarial(self, step: int) -> bool:
+        start = self.loss.discriminator_start_step
+        return start is not None and step >= start
+
+    def _reconstruct(
+        self, audio: Tensor, generator: torch.Generator, frozen: bool
+    ) -> _Reconstruction:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            mu = self.codec.encode(audio)
+        z = sample_posterior(self.codec.config.posterior, mu, generator)
+        return _Reconstruction(mu, self.codec.decode(z, audio.shape[1]))
+
+    def _discriminator_turn(self, audio: Tensor, generator: torch.Generator) -> Losses:
+        assert self.discriminators is not None
+        with torch.no_grad():
+            estimate = self._reconstruct(audio, generator, frozen=True).estimate
+        loss = discriminator_loss(self.discriminators(estimate), self.discriminators(audio))
+        return Losses(loss, {"train/discriminator": loss.detach()})
+
+    def _judge(self, estimate: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
+        """Adversarial and feature-matching losses of an estimate (B, T)."""
+        assert self.discriminators is not None
+        fake = self.discriminators(estimate)
+        with torch.no_grad():
+            real = self.discriminators(audio)
+        return generator_loss(fake), feature_matching_loss(fake, real)

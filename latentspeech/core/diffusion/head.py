@@ -1,0 +1,113 @@
+"""The diffusion head: a small residual network per latent (paper section 3.1, Head Architecture).
+
+Pre-RMSNorm and SwiGLU blocks, modulated by AdaLN-Zero on the sum of the time embedding and the projected
+hidden state. Without biases and with a final two-way modulation this reproduces the paper's sizes
+(FACTS section 2).
+
+N latents, D latent dimension, d head width.
+"""
+
+import math
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from latentspeech.core.config import Config
+from latentspeech.core.nn.feed_forward import SwiGLU
+from latentspeech.core.nn.norm import NORM_EPS, AdaLNZero, modulate
+
+MAX_PERIOD = 10_000.0
+TIME_SCALE = 1000.0  # the sinusoids see the step number of a 1000-step DDPM
+
+
+class DiffusionHeadConfig(Config):
+    """Sizes of the head."""
+
+    latent_dim: int = Field(ge=1, description="D, channels of a latent")
+    model_dim: int = Field(ge=1, description="d, width of the head")
+    cond_dim: int = Field(ge=1, description="width of the hidden state")
+    num_layers: int = Field(3, ge=1, description="residual blocks")
+    ffn_dim: int = Field(ge=1, description="inner width of SwiGLU; the paper's is 4 d")
+    time_embedding_dim: int = Field(256, ge=2, multiple_of=2, description="sinusoids of the time")
+
+
+class TimeEmbedding(nn.Module):
+    """Sinusoids of the time in float32, then two layers."""
+
+    def __init__(self, embedding_dim: int, model_dim: int) -> None:
+        super().__init__()
+        self.embedding_dim = embedding_dim
+        self.layers = nn.Sequential(
+            nn.Linear(embedding_dim, model_dim, bias=False),
+            nn.SiLU(),
+            nn.Linear(model_dim, model_dim, bias=False),
+        )
+        for layer in (self.layers[0], self.layers[2]):
+            nn.init.normal_(layer.weight, std=0.02)
+
+    def forward(self, t: Tensor) -> Tensor:
+        """Times t (N,) -> (N, d)."""
+        waves = time_sinusoids(t, self.embedding_dim)
+        embedded: Tensor = self.layers(waves.to(self.layers[0].weight.dtype))
+        return embedded
+
+
+def time_sinusoids(t: Tensor, size: int) -> Tensor:
+    """Cosines and sines of 1000 t at geometric frequencies; t (N,) -> float32 (N, size)."""
+    half = torch.arange(size // 2, device=t.device, dtype=torch.float32)
+    frequencies = torch.exp(-math.log(MAX_PERIOD) * half / (size // 2))
+    angles = t.float()[:, None] * TIME_SCALE * frequencies
+    return torch.cat((angles.cos(), angles.sin()), dim=-1)
+
+
+class HeadBlock(nn.Module):
+    """x + gate * SwiGLU(modulate(norm(x)))."""
+
+    def __init__(self, config: DiffusionHeadConfig) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(config.model_dim, eps=NORM_EPS, elementwise_affine=False)
+        self.modulation = AdaLNZero(config.model_dim, config.model_dim, 3)
+        self.ffn = SwiGLU(config.model_dim, config.ffn_dim)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """x, condition (N, d) -> (N, d)."""
+        shift, scale, gate = self.modulation(condition)
+        out: Tensor = x + gate * self.ffn(modulate(self.norm(x), shift, scale))
+        return out
+
+
+class DiffusionHead(nn.Module):
+    """Noisy latent, time and hidden state to a prediction; predicts zeros before training."""
+
+    def __init__(self, config: DiffusionHeadConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.model_dim
+        self.input = nn.Linear(config.latent_dim, width, bias=False)
+        self.time = TimeEmbedding(config.time_embedding_dim, width)
+        self.condition = nn.Linear(config.cond_dim, width, bias=False)
+        self.blocks = nn.ModuleList(HeadBlock(config) for _ in range(config.num_layers))
+        self.norm = nn.RMSNorm(width, eps=NORM_EPS, elementwise_affine=False)
+        self.modulation = AdaLNZero(width, width, 2)
+        self.output = nn.Linear(width, config.latent_dim, bias=False)
+        nn.init.zeros_(self.output.weight)
+
+    def prepare_condition(self, hidden: Tensor) -> Tensor:
+        """The projected hidden state (N, cond_dim) -> (N, d), computed once for all solver steps."""
+        prepared: Tensor = self.condition(hidden)
+        return prepared
+
+    def denoise(self, x_t: Tensor, t: Tensor, prepared: Tensor) -> Tensor:
+        """The prediction at x_t (N, D), times t (N,) or (1,), given `prepare_condition`'s (N, d)."""
+        condition = prepared + self.time(t)  # (N, d)
+        x = self.input(x_t.to(self.input.weight.dtype))
+        for block in self.blocks:
+            x = block(x, condition)
+        shift, scale = self.modulation(condition)
+        prediction: Tensor = self.output(modulate(self.norm(x), shift, scale))
+        return prediction
+
+    def forward(self, x_t: Tensor, t: Tensor, hidden: Tensor) -> Tensor:
+        """x_t (N, D), t (N,), hidden (N, cond_dim) -> prediction (N, D)."""
+        return self.denoise(x_t, t, self.prepare_condition(hidden))

@@ -1,0 +1,123 @@
+"""Noise schedules: how much data and how much noise at time t, x_t = alpha(t) x_0 + sigma(t) eps.
+
+t is 0 at data and 1 at noise. Cosine DDPM (Nichol and Dhariwal 2021, arXiv 2102.09672) has 1000 steps and
+is what the paper trains with; flow matching (Lipman et al. 2022, arXiv 2210.02747) is its alternative.
+Everything here is float32 or better whatever the model's dtype: in bfloat16 a thousand times collapse to
+about five hundred.
+
+N times.
+"""
+
+import math
+from typing import Annotated, Literal, Protocol
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from latentspeech.core.config import Config
+
+
+class NoiseSchedule(Protocol):
+    """Data and noise amplitudes as functions of time."""
+
+    def alpha_sigma(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """(alpha, sigma) at times t in [0, 1], each float and of t's shape."""
+
+    def derivatives(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """(d alpha / dt, d sigma / dt)."""
+
+    def quantize(self, t: Tensor) -> Tensor:
+        """The times that training uses, next to t; the identity for continuous schedules."""
+
+
+class CosineDDPMConfig(Config):
+    """alpha_bar(n) = f(n / N) / f(0), f(u) = cos^2((u + s) / (1 + s) pi / 2), betas capped."""
+
+    kind: Literal["cosine_ddpm"] = "cosine_ddpm"
+    num_train_steps: int = Field(1000, ge=2, description="diffusion steps N")
+    offset: float = Field(0.008, ge=0, description="s, keeps the first steps from being too small")
+    beta_max: float = Field(0.999, gt=0, lt=1, description="cap of a step's noise")
+
+
+class FlowMatchingConfig(Config):
+    """alpha = 1 - t, sigma = t."""
+
+    kind: Literal["flow_matching"] = "flow_matching"
+
+
+ScheduleConfig = Annotated[CosineDDPMConfig | FlowMatchingConfig, Field(discriminator="kind")]
+
+
+class CosineDDPM:
+    """The table of alpha_bar, entry 0 being clean data and entry n the state after n steps.
+
+    Between entries the angle arctan(sigma / alpha) is interpolated, so solvers may use any grid.
+    """
+
+    def __init__(self, config: CosineDDPMConfig) -> None:
+        steps = config.num_train_steps
+        n = torch.arange(steps + 1, dtype=torch.float64)
+        f = ((n / steps + config.offset) / (1 + config.offset) * math.pi / 2).cos().square()
+        betas = (1 - f[1:] / f[:-1]).clamp(max=config.beta_max)
+        alpha_bar = torch.cat((torch.ones(1, dtype=torch.float64), (1 - betas).cumprod(0)))
+        self.num_train_steps = steps
+        self.angles = alpha_bar.sqrt().acos()  # (N + 1,) float64
+        self._on_device: dict[torch.device, Tensor] = {}
+
+    def alpha_sigma(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosine and sine of the angle at t."""
+        angle = self._angle(t)[0]
+        return angle.cos().to(_real(t)), angle.sin().to(_real(t))
+
+    def derivatives(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Those of the interpolated angle."""
+        angle, slope = self._angle(t)
+        return (-angle.sin() * slope).to(_real(t)), (angle.cos() * slope).to(_real(t))
+
+    def quantize(self, t: Tensor) -> Tensor:
+        """The steps n / N, n = 1 .. N, that a DDPM is trained at."""
+        steps = self.num_train_steps
+        return (t * steps).ceil().clamp(1, steps) / steps
+
+    def _angle(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """The angle at t and its derivative."""
+        table = self._on_device.setdefault(t.device, self.angles.to(t.device))
+        place = t.double() * self.num_train_steps
+        # Times like 0.6 are not exact in float32; without this they would fall just below their entry.
+        nearest = place.round()
+        place = torch.where((place - nearest).abs() < 1e-4, nearest, place)
+        lower = place.floor().clamp(0, self.num_train_steps - 1).long()
+        slope = table[lower + 1] - table[lower]
+        return table[lower] + (place - lower) * slope, slope * self.num_train_steps
+
+
+class FlowMatching:
+    """Straight lines from data to noise."""
+
+    def alpha_sigma(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """1 - t and t."""
+        t = t.to(_real(t))
+        return 1 - t, t
+
+    def derivatives(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """-1 and 1."""
+        one = torch.ones_like(t, dtype=_real(t))
+        return -one, one
+
+    def quantize(self, t: Tensor) -> Tensor:
+        """Time is continuous."""
+        return t
+
+
+def build_schedule(config: CosineDDPMConfig | FlowMatchingConfig) -> NoiseSchedule:
+    """The schedule that `config.kind` names."""
+    match config:
+        case CosineDDPMConfig():
+            return CosineDDPM(config)
+        case FlowMatchingConfig():
+            return FlowMatching()
+
+
+def _real(t: Tensor) -> torch.dtype:
+    return torch.float64 if t.dtype == torch.float64 else torch.float32

@@ -1,0 +1,102 @@
+"""Solvers of the reverse process: pure functions of (denoiser, start, time grid).
+
+Each follows the probability-flow ODE dx/dt = alpha' x_0(x, t) + sigma' eps(x, t) from noise to data.
+
+- euler: one step along that derivative; first order.
+- ddim (Song et al. 2021, arXiv 2010.02502): exact for a constant x_0; first order.
+- dpm_solver_pp_2m (Lu et al. 2022, arXiv 2211.01095): DDIM with x_0 extrapolated in
+  lambda = log(alpha / sigma) from the last two steps; second order. First step and last step are DDIM's.
+
+State, times and amplitudes are float32 (float64 if the start is).
+
+N latents, D latent dimension, S steps.
+"""
+
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.diffusion.prediction import to_noise
+from latentspeech.core.diffusion.schedules import NoiseSchedule
+from latentspeech.core.errors import ConfigError
+
+SolverKind = Literal["euler", "ddim", "dpm_solver_pp_2m"]
+
+
+class Denoiser(Protocol):
+    """The estimate of the data behind a noisy state."""
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        """The schedule the estimate belongs to."""
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """x_t (N, D) at time t () -> x_0 (N, D)."""
+
+
+def time_grid(num_steps: int) -> Tensor:
+    """Times from noise to data in equal steps, float32 (S + 1,)."""
+    if num_steps < 1:
+        raise ConfigError(f"num_steps is {num_steps}; expected at least 1")
+    return torch.linspace(1, 0, num_steps + 1)
+
+
+def solve(kind: SolverKind, denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
+    """Runs the solver named by `kind`; start (N, D) at grid[0] -> (N, D) at grid[-1]."""
+    match kind:
+        case "euler":
+            return euler(denoiser, start, grid)
+        case "ddim":
+            return ddim(denoiser, start, grid)
+        case "dpm_solver_pp_2m":
+            return dpm_solver_pp_2m(denoiser, start, grid)
+
+
+def euler(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
+    """x_next = x + (t_next - t) dx/dt."""
+    x = start
+    for t, t_next in zip(grid[:-1], grid[1:], strict=True):
+        x0 = denoiser(x, t)
+        alpha, sigma = denoiser.schedule.alpha_sigma(t)
+        d_alpha, d_sigma = denoiser.schedule.derivatives(t)
+        x = x + (t_next - t) * (d_alpha * x0 + d_sigma * to_noise(x0, x, alpha, sigma))
+    return x
+
+
+def ddim(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
+    """x_next = alpha_next x_0 + sigma_next eps."""
+    x = start
+    for t, t_next in zip(grid[:-1], grid[1:], strict=True):
+        x = _ddim_step(denoiser.schedule, denoiser(x, t), x, t, t_next)
+    return x
+
+
+def dpm_solver_pp_2m(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
+    """DDIM with x_0 + (x_0 - x_0_previous) h / (2 h_previous), h steps in lambda."""
+    x = start
+    previous: Tensor | None = None
+    lambdas = [_half_log_snr(denoiser.schedule, t) for t in grid]
+    for i in range(len(grid) - 1):
+        x0 = denoiser(x, grid[i])
+        estimate = x0
+        if previous is not None and torch.isfinite(lambdas[i + 1]):
+            h, h_previous = lambdas[i + 1] - lambdas[i], lambdas[i] - lambdas[i - 1]
+            estimate = x0 + h / (2 * h_previous) * (x0 - previous)
+        x = _ddim_step(denoiser.schedule, estimate, x, grid[i], grid[i + 1])
+        previous = x0
+    return x
+
+
+def _ddim_step(
+    schedule: NoiseSchedule, x0: Tensor, x: Tensor, t: Tensor, t_next: Tensor
+) -> Tensor:
+    alpha, sigma = schedule.alpha_sigma(t)
+    alpha_next, sigma_next = schedule.alpha_sigma(t_next)
+    return alpha_next * x0 + sigma_next * to_noise(x0, x, alpha, sigma)
+
+
+def _half_log_snr(schedule: NoiseSchedule, t: Tensor) -> Tensor:
+    """Lambda = log(alpha / sigma); -inf at pure noise, +inf at data."""
+    alpha, sigma = schedule.alpha_sigma(t)
+    return alpha.log() - sigma.log()

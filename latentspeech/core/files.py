@@ -1,0 +1,133 @@
+"""Files and folders that appear whole or not at all.
+
+Everything is written under a temporary hidden name in the target's own folder, flushed to the disk
+and then renamed; whatever goes wrong before that, the old content stays and the temporary name
+goes. Only SIGKILL and a power cut can leave such a name behind; `remove_leftovers` clears those.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from latentspeech.core.errors import InputError
+
+TEMPORARY_PREFIX = ".tmp-"
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yields a temporary path with the same suffix; on success it replaces `path`, else it goes.
+
+    Device files and pipes (`/dev/stdout`) are handed through as they are.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected the name of a file to write")
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    path = path.resolve() if path.is_symlink() else path
+    temporary = _temporary_name(path)
+    try:
+        yield temporary
+        _flush(temporary)
+        temporary.replace(path)
+        _flush(path.parent)
+    except Exception as error:
+        _raise_if_disk_full(error, path)
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Yields a new empty folder; on success it replaces the folder `path`, else it goes.
+
+    The files must be complete (closed) when the block ends.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file; expected the name of a folder to write")
+    temporary = _temporary_name(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for item in temporary.rglob("*"):
+            _flush(item)
+        _flush(temporary)
+        _replace_directory(temporary, path)
+        _flush(path.parent)
+    except Exception as error:
+        _raise_if_disk_full(error, path)
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes `value` as indented JSON, atomically. NaN is refused: JSON has none."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def remove_directory(path: Path) -> None:
+    """Removes a folder so that no reader can meet it half removed."""
+    hidden = _temporary_name(path)
+    path.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what killed processes left in `folder`; no other process may be writing there."""
+    for item in folder.glob(TEMPORARY_PREFIX + "*"):
+        if item.is_dir():
+            shutil.rmtree(item, ignore_errors=True)
+        else:
+            item.unlink(missing_ok=True)
+
+
+def _temporary_name(path: Path) -> Path:
+    parent = path.parent
+    if not parent.is_dir():
+        raise InputError(f"folder {parent} does not exist; create it or give another output path")
+    if not os.access(parent, os.W_OK):
+        raise InputError(f"folder {parent} is not writable; give another output path")
+    return parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{path.name}"
+
+
+def _replace_directory(new: Path, path: Path) -> None:
+    # A folder with content cannot be renamed over, so the old one steps aside first.
+    if not path.exists():
+        new.rename(path)
+        return
+    old = _temporary_name(path)
+    path.rename(old)
+    try:
+        new.rename(path)
+    except BaseException:
+        old.rename(path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _raise_if_disk_full(error: Exception, path: Path) -> None:
+    # Writers that are not Python's (safetensors) raise their own type with the number in the text.
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or f"os error {errno.ENOSPC}" in str(error):
+        raise InputError(f"no space left on the disk for {path}; free some or write elsewhere")

@@ -1,0 +1,74 @@
+"""The sigma-VAE's posterior and regulariser (paper section 3.3).
+
+    z = mu + |sigma| eps,  eps ~ N(0, I);  sigma ~ N(0, C_sigma), one scalar an example, or fixed
+    loss = reconstruction + beta ||mu||^2
+
+The variance is given instead of learned, so it cannot collapse. What can happen is that the encoder
+escapes by growing its means until the noise no longer matters; beta holds that, `log_sigma_ratio`
+shows it. Here ||mu||^2 is a mean over valid frames and channels: beta does not depend on length or
+latent_dim.
+
+B batch, T frames, D latent size.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from latentspeech.core.config import Config
+from latentspeech.core.tensors import check_shape, randn
+
+
+class SigmaVAEConfig(Config):
+    """Noise of the posterior and weight of its regulariser."""
+
+    kind: Literal["per_example", "fixed"] = Field(
+        "per_example", description="sigma drawn for each example, or one sigma for all (ablation)"
+    )
+    sigma_std: float = Field(
+        0.625, ge=0, description="per_example: sqrt(C_sigma), so E|sigma| = 0.8 of it; fixed: sigma"
+    )
+    beta: float = Field(0.01, ge=0, description="weight of the mean of mu^2")
+
+    @property
+    def mean_abs_sigma(self) -> float:
+        """E|sigma|; 0.5 for the default."""
+        return self.sigma_std * (math.sqrt(2 / math.pi) if self.kind == "per_example" else 1.0)
+
+
+def sample_posterior(config: SigmaVAEConfig, mu: Tensor, generator: torch.Generator) -> Tensor:
+    """z = mu + |sigma| eps: (B, T, D) -> (B, T, D), sigma the same for all frames and channels."""
+    check_shape("mu", mu, "B", "T", "D")
+    noise = randn(tuple(mu.shape), generator, like=mu)
+    match config.kind:
+        case "per_example":
+            sigma = config.sigma_std * randn((len(mu), 1, 1), generator, like=mu)
+            return mu + (sigma.abs() * noise).to(mu.dtype)
+        case "fixed":
+            return mu + (config.sigma_std * noise).to(mu.dtype)
+
+
+def mean_regularizer(config: SigmaVAEConfig, mu: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Beta times the mean of mu^2 over valid frames and channels: mu (B, T, D), mask (B, T) -> ().
+
+    float32, whatever mu's dtype; 0 if no frame is valid.
+    """
+    per_frame = mu.float().square().mean(dim=-1)  # (B, T)
+    if mask is None:
+        return config.beta * per_frame.mean()
+    total = per_frame.masked_fill(~mask, 0).sum()
+    return config.beta * total / mask.sum().clamp(min=1)
+
+
+def log_sigma_ratio(config: SigmaVAEConfig, mu: Tensor, mask: Tensor | None = None) -> Tensor:
+    """log(std(mu) / E|sigma|), to be watched in codec training: mu (B, T, D), mask (B, T) -> ().
+
+    std(mu) is the root of the mean over channels of each channel's variance over all valid frames.
+    Near 0 data and noise are of one size; 2 or more means that the encoder has escaped the noise.
+    """
+    frames = mu.detach().flatten(0, 1) if mask is None else mu.detach()[mask]
+    variance = frames.float().var(dim=0, correction=0).mean()
+    return 0.5 * variance.log() - math.log(config.mean_abs_sigma)

@@ -1,0 +1,244 @@
+"""Writing a sequence: tokens and latents in one loop, many rows at once (paper section 3.2, Inference).
+
+Each row is either in token mode (softmax head) or in the mode of one modality (diffusion head); BOD and
+EOD switch. Classifier-free guidance keeps a second cache for a prompt without the condition: it is the
+second half of the rows of one batched cache, so that both halves cost one pass over the weights. It is
+fed the same generated elements.
+
+Every row draws from its own generator, so a batch of N gives what N single calls give.
+
+B rows, R = B or 2 B cache rows, d model width, D_k latent size, V vocabulary.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from latentspeech.core.config import Config
+from latentspeech.core.diffusion.solvers import SolverKind
+from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.core.lm.mixed_sequence import (
+    TOKEN,
+    LatentSpan,
+    MixedSequence,
+    TokenSpan,
+    collate,
+    num_elements,
+)
+from latentspeech.core.lm.token_sampling import sample_token
+from latentspeech.core.nn.kv_cache import KVCache
+from latentspeech.core.tensors import randn
+
+
+class SamplingConfig(Config):
+    """How elements are drawn."""
+
+    temperature: float = Field(0.0, ge=0, description="of tokens; 0 is greedy")
+    top_p: float = Field(1.0, gt=0, le=1, description="probability mass of tokens kept")
+    cfg_scale: float = Field(1.0, ge=0, description="guidance of latents; 1 is off")
+    num_steps: int = Field(5, ge=1, description="solver steps a latent; 5 in the paper for speech")
+    solver: SolverKind = Field("dpm_solver_pp_2m", description="integrator of the reverse process")
+    noise_scale: float = Field(1.0, ge=0, description="standard deviation of the starting noise")
+    stop_bias: float = Field(0.0, description="logit added to EOD against going on")
+
+
+@dataclass(frozen=True)
+class GenerationLimits:
+    """When a row ends, whatever the model says."""
+
+    max_elements: int  # new elements, tokens and latents together
+    min_latents: int = 1  # EOD is not heard before this many latents of the modality
+    end_ids: frozenset[int] = frozenset()  # tokens that end the row
+
+
+@dataclass(frozen=True)
+class GeneratedElement:
+    """What one row wrote in one step."""
+
+    kind: int  # TOKEN or 1 + modality index
+    token_id: int  # at latents, the modality's slot token
+    latent: Tensor | None  # raw (D_k,)
+    done: bool  # the row has ended with this element
+    truncated: bool  # ... because max_elements was reached
+
+
+@dataclass
+class _Row:
+    """The decoding state of one row."""
+
+    mode: int  # TOKEN or 1 + modality index
+    limits: GenerationLimits
+    num_new: int = 0
+    num_latents: int = 0  # since BOD
+    done: bool = False
+
+
+@torch.inference_mode()
+def generate(
+    model: LatentLM,
+    prompts: Sequence[MixedSequence],
+    sampling: SamplingConfig,
+    limits: Sequence[GenerationLimits],
+    generators: Sequence[torch.Generator],
+    unconditional: Sequence[MixedSequence] | None = None,
+) -> Iterator[list[GeneratedElement | None]]:
+    """Continues each prompt; yields a list of B elements a step, None for rows that have ended.
+
+    Args:
+        model: in evaluation mode.
+        prompts: B sequences, none empty. A prompt that ends with BOD or a latent goes on in its modality.
+        sampling: shared by the rows.
+        limits: one a row.
+        generators: one a row, on the CPU; the only source of randomness.
+        unconditional: B sequences for guidance, each ending as its prompt does; needed if and only if
+            cfg_scale differs from 1.
+    """
+    guided = sampling.cfg_scale != 1
+    if guided != (unconditional is not None):
+        raise ValueError("unconditional prompts are needed exactly when cfg_scale is not 1")
+    sequences = [*prompts, *(unconditional or ())]
+    rows = [
+        _start_row(model, prompt, limit) for prompt, limit in zip(prompts, limits, strict=True)
+    ]
+    longest = max(num_elements(sequence) for sequence in sequences)
+    room = longest + max(limit.max_elements for limit in limits)
+    cache = model.backbone.init_state(len(sequences), room)
+    hidden = _prefill(model, sequences, cache)  # (R, d)
+    while True:
+        elements = _decide(model, hidden, rows, sampling, generators)
+        yield elements
+        if all(row.done for row in rows):
+            return
+        x = _embed(model, elements)  # (B, 1, d)
+        x = torch.cat((x, x)) if guided else x
+        valid = None
+        if any(row.done for row in rows):
+            alive = [int(not row.done) for row in rows]
+            valid = torch.tensor(alive * (2 if guided else 1), device=x.device)
+        states, cache = model.backbone.step(x, cache, valid)
+        hidden = states[:, 0]
+
+
+def _start_row(model: LatentLM, prompt: MixedSequence, limits: GenerationLimits) -> _Row:
+    """The mode in which a prompt leaves the model."""
+    last = prompt[-1]
+    if isinstance(last, LatentSpan):
+        return _Row(1 + last.modality, limits, num_latents=len(last.latents))
+    row = _Row(TOKEN, limits)
+    _switch(model, row, int(last.ids[-1]))
+    return row
+
+
+def _switch(model: LatentLM, row: _Row, token_id: int) -> None:
+    """Moves the row to the mode that follows a token."""
+    row.mode = TOKEN
+    for modality, config in enumerate(model.config.modalities):
+        if token_id == config.bod_id:
+            row.mode, row.num_latents = 1 + modality, 0
+
+
+def _prefill(model: LatentLM, sequences: Sequence[MixedSequence], cache: KVCache) -> Tensor:
+    """Runs all prompts at once; the hidden state after the last element of each, (R, d)."""
+    batch = collate(sequences, model.config.latent_dims).to(model.device)
+    lengths = batch.lengths
+    ragged = bool((lengths != lengths[0]).any())
+    hidden, _ = model.backbone.step(model.embed(batch), cache, lengths if ragged else None)
+    return hidden[torch.arange(len(sequences), device=hidden.device), lengths - 1]
+
+
+def _decide(
+    model: LatentLM,
+    hidden: Tensor,
+    rows: list[_Row],
+    sampling: SamplingConfig,
+    generators: Sequence[torch.Generator],
+) -> list[GeneratedElement | None]:
+    """The next element of every row that has not ended, from hidden (R, d)."""
+    logits = model.token_logits(hidden[: len(rows)]).float()  # (B, V)
+    elements: list[GeneratedElement | None] = [None] * len(rows)
+    wanting: dict[int, list[int]] = {}  # modality: rows that write a latent
+    for i, row in enumerate(rows):
+        if row.done:
+            continue
+        if row.mode == TOKEN:
+            token = sample_token(logits[i], sampling.temperature, sampling.top_p, generators[i])
+            elements[i] = _write_token(model, row, token)
+        elif _stops(model, row, logits[i], sampling):
+            eod = model.config.modalities[row.mode - 1].eod_id
+            elements[i] = _write_token(model, row, eod)
+        else:
+            wanting.setdefault(row.mode - 1, []).append(i)
+    for modality, indices in wanting.items():
+        latents = _sample_latents(model, modality, hidden, indices, len(rows), sampling, generators)
+        for i, latent in zip(indices, latents, strict=True):
+            elements[i] = _write_latent(model, rows[i], latent)
+    return elements
+
+
+def _stops(model: LatentLM, row: _Row, logits: Tensor, sampling: SamplingConfig) -> bool:
+    """Whether EOD beats another latent. logits (V,)."""
+    config = model.config.modalities[row.mode - 1]
+    if not config.predict_end or row.num_latents < row.limits.min_latents:
+        return False
+    return bool(logits[config.eod_id] + sampling.stop_bias > logits[config.slot_id])
+
+
+def _write_token(model: LatentLM, row: _Row, token_id: int) -> GeneratedElement:
+    row.num_new += 1
+    ended = token_id in row.limits.end_ids
+    truncated = not ended and row.num_new >= row.limits.max_elements
+    row.done = ended or truncated
+    _switch(model, row, token_id)
+    return GeneratedElement(TOKEN, token_id, None, row.done, truncated)
+
+
+def _write_latent(model: LatentLM, row: _Row, latent: Tensor) -> GeneratedElement:
+    row.num_new += 1
+    row.num_latents += 1
+    row.done = row.num_new >= row.limits.max_elements
+    slot = model.config.modalities[row.mode - 1].slot_id
+    return GeneratedElement(row.mode, slot, latent, row.done, row.done)
+
+
+def _sample_latents(
+    model: LatentLM,
+    modality: int,
+    hidden: Tensor,
+    indices: list[int],
+    num_rows: int,
+    sampling: SamplingConfig,
+    generators: Sequence[torch.Generator],
+) -> Tensor:
+    """One raw latent for each of the rows `indices`, (n, D_k)."""
+    size = model.config.modalities[modality].latent_dim
+    noise = torch.stack([randn((size,), generators[i], like=hidden) for i in indices])
+    guided = hidden.shape[0] > num_rows
+    normalized = model.diffusion(modality).sample(
+        cond=hidden[indices],
+        noise=noise * sampling.noise_scale,
+        uncond=hidden[[num_rows + i for i in indices]] if guided else None,
+        cfg_scale=sampling.cfg_scale,
+        num_steps=sampling.num_steps,
+        solver=sampling.solver,
+    )
+    return model.denormalize(modality, normalized)
+
+
+def _embed(model: LatentLM, elements: Sequence[GeneratedElement | None]) -> Tensor:
+    """The inputs that the elements just written make, (B, 1, d); rows that have ended get anything."""
+    ids = [0 if element is None else element.token_id for element in elements]
+    x = model.token_embedding(torch.tensor(ids, device=model.device))[:, None]  # (B, 1, d)
+    for i, element in enumerate(elements):
+        if element is not None and element.latent is not None:
+            modality = element.kind - 1
+            normalized = model.normalize(modality, element.latent)
+            x[i, 0] = model.embed_latents(modality, normalized)
+    return x
+
+
+def token_span(ids: Sequence[int], target: bool = False) -> TokenSpan:
+    """A span from plain ids."""
+    return TokenSpan(torch.tensor(ids, dtype=torch.long), target)

@@ -1,0 +1,151 @@
+"""LatentLM: one causal Transformer over tokens and latents (paper section 3, Equation 1).
+
+A token is decoded by softmax(h W_v), a latent by a diffusion head conditioned on the hidden state. The
+state that predicts element i is the output at element i - 1, which has seen x_<i and never x_i.
+
+At every place where a latent could follow, the softmax head also says whether one does: its target there
+is the modality's `slot` token, and EOD at the end. So the switch between the heads is learned by L_LM.
+
+B rows, T elements, D_k latent size of modality k, d model width, V vocabulary.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from latentspeech.core.config import Config
+from latentspeech.core.diffusion.head import DiffusionHeadConfig
+from latentspeech.core.diffusion.latent_diffusion import DiffusionConfig, LatentDiffusion
+from latentspeech.core.latents.normalizer import LatentNormalizer
+from latentspeech.core.lm.mixed_sequence import TOKEN, MixedBatch
+from latentspeech.core.nn.transformer import Transformer, TransformerConfig
+
+
+class ModalityConfig(Config):
+    """One kind of latent and the three tokens that frame it."""
+
+    name: str = Field(description="speech, image, ...")
+    latent_dim: int = Field(ge=1, description="channels of a latent")
+    bod_id: int = Field(ge=0, description="token after which the diffusion head takes over")
+    eod_id: int = Field(ge=0, description="token with which the softmax head takes over again")
+    slot_id: int = Field(ge=0, description="what the softmax head says when a latent comes next")
+    head_layers: int = Field(3, ge=1, description="blocks of the diffusion head")
+    head_ffn_dim: int = Field(4096, ge=1, description="inner width of its SwiGLU; the paper's is 4 d")
+    predict_end: bool = Field(True, description="learn when to stop; false for fixed-size images")
+    diffusion: DiffusionConfig = Field(DiffusionConfig(), description="schedule, target, loss")
+
+
+class LatentLMConfig(Config):
+    """Backbone, vocabulary and modalities."""
+
+    backbone: TransformerConfig = Field(TransformerConfig(), description="the causal Transformer")
+    vocab_size: int = Field(ge=1, description="tokens, those of the modalities included")
+    modalities: tuple[ModalityConfig, ...] = Field(min_length=1, description="kinds of latents")
+    token_head: Literal["tied", "separate"] = Field("tied", description="W_v shared with the input")
+    diffusion_weight: float = Field(1.0, ge=0, description="alpha in L_LM + alpha L_diff")
+
+    @model_validator(mode="after")
+    def _check(self) -> "LatentLMConfig":
+        names = [modality.name for modality in self.modalities]
+        ids = [i for m in self.modalities for i in (m.bod_id, m.eod_id, m.slot_id)]
+        if len(set(names)) < len(names) or len(set(ids)) < len(ids):
+            raise ValueError("names and bod/eod/slot ids of the modalities must all differ")
+        if max(ids) >= self.vocab_size:
+            raise ValueError(f"id {max(ids)} is outside the vocabulary of {self.vocab_size}")
+        return self
+
+    @property
+    def latent_dims(self) -> tuple[int, ...]:
+        """The latent size of each modality."""
+        return tuple(modality.latent_dim for modality in self.modalities)
+
+
+class LatentLM(nn.Module):
+    """Embeddings, backbone, softmax head, and a projection, normaliser and head for each modality."""
+
+    def __init__(self, config: LatentLMConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.backbone.model_dim
+        self.token_embedding = nn.Embedding(config.vocab_size, width)
+        nn.init.normal_(self.token_embedding.weight, std=0.02)
+        self.input_projections = nn.ModuleList()
+        self.normalizers = nn.ModuleList()
+        self.diffusions = nn.ModuleList()
+        for modality in config.modalities:
+            projection = nn.Linear(modality.latent_dim, width, bias=False)
+            nn.init.normal_(projection.weight, std=0.02)
+            self.input_projections.append(projection)
+            self.normalizers.append(LatentNormalizer(modality.latent_dim))
+            head = DiffusionHeadConfig(
+                latent_dim=modality.latent_dim,
+                model_dim=width,
+                cond_dim=width,
+                num_layers=modality.head_layers,
+                ffn_dim=modality.head_ffn_dim,
+            )
+            self.diffusions.append(LatentDiffusion(modality.diffusion, head))
+        self.backbone = Transformer(config.backbone)
+        self.token_head: nn.Linear | None = None
+        if config.token_head == "separate":
+            self.token_head = nn.Linear(width, config.vocab_size, bias=False)
+            nn.init.normal_(self.token_head.weight, std=0.02)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.token_embedding.weight.device
+
+    def set_statistics(self, modality: int, mean: Tensor, std: Tensor) -> None:
+        """Stores the mean and standard deviation (D_k,) of a modality's training latents."""
+        normalizer = self.normalizers[modality]
+        assert isinstance(normalizer, LatentNormalizer)
+        normalizer.mean.copy_(mean)
+        normalizer.std.copy_(std)
+
+    def normalize(self, modality: int, latents: Tensor) -> Tensor:
+        """Raw latents (..., D_k) of a modality to the scale the model works in."""
+        normalizer = self.normalizers[modality]
+        assert isinstance(normalizer, LatentNormalizer)
+        return normalizer.normalize(latents)
+
+    def denormalize(self, modality: int, latents: Tensor) -> Tensor:
+        """The inverse of `normalize`."""
+        normalizer = self.normalizers[modality]
+        assert isinstance(normalizer, LatentNormalizer)
+        return normalizer.denormalize(latents)
+
+    def diffusion(self, modality: int) -> LatentDiffusion:
+        """The diffusion head of a modality."""
+        diffusion = self.diffusions[modality]
+        assert isinstance(diffusion, LatentDiffusion)
+        return diffusion
+
+    def embed(self, batch: MixedBatch) -> Tensor:
+        """X^0: the inputs of the backbone, (B, T, d)."""
+        x = self.token_embedding(batch.token_ids)  # (B, T, d)
+        x = x * (batch.kinds == TOKEN)[..., None]
+        for modality, latents in enumerate(batch.latents):
+            if len(latents):
+                inputs = self.embed_latents(modality, self.normalize(modality, latents))
+                x = x.masked_scatter((batch.kinds == 1 + modality)[..., None], inputs.to(x.dtype))
+        return x
+
+    def embed_latents(self, modality: int, normalized: Tensor) -> Tensor:
+        """Normalised latents (..., D_k) -> inputs of the backbone (..., d)."""
+        inputs: Tensor = self.input_projections[modality](normalized)
+        return inputs
+
+    def token_logits(self, hidden: Tensor) -> Tensor:
+        """h W_v: hidden (..., d) -> logits (..., V)."""
+        head = self.token_head
+        weight = self.token_embedding.weight if head is None else head.weight
+        return functional.linear(hidden, weight)
+
+    def forward(self, batch: MixedBatch) -> Tensor:
+        """Hidden states (B, T, d); the one at element i - 1 predicts element i."""
+        hidden: Tensor = self.backbone(self.embed(batch), batch.segment_ids)
+        return hidden

@@ -1,0 +1,122 @@
+"""Sequences that mix discrete tokens and continuous latents in any order, and batches of them.
+
+A sequence is a list of spans. A batch lays them out flat: what kind of element stands where, the token
+ids, and for each modality the latents of all rows one after the other.
+
+B rows, T elements of the longest row, K modalities, N_k latents of modality k in the batch, D_k its size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.tensors import map_tensors
+
+PADDING = -1
+TOKEN = 0  # kinds above it are modalities: 1 + index
+
+
+@dataclass(frozen=True)
+class TokenSpan:
+    """Token ids (n,); `target` says whether the model is to learn to predict them."""
+
+    ids: Tensor
+    target: bool
+
+
+@dataclass(frozen=True)
+class LatentSpan:
+    """Raw (not normalised) latents (n, D) of the modality with index `modality`."""
+
+    modality: int
+    latents: Tensor
+    target: bool
+
+
+MixedSequence = Sequence[TokenSpan | LatentSpan]
+
+
+@dataclass
+class MixedBatch:
+    """Rows padded on the right; several sequences may be packed into one row."""
+
+    kinds: Tensor  # (B, T) PADDING, TOKEN or 1 + modality index
+    token_ids: Tensor  # (B, T), 0 where no token stands
+    latents: tuple[Tensor, ...]  # K tensors (N_k, D_k), rows in order
+    targets: Tensor  # (B, T) True where the element is to be predicted
+    segment_ids: Tensor | None  # (B, T), -1 at padding; None: one sequence a row
+
+    def to(self, device: torch.device) -> "MixedBatch":
+        """The batch on another device."""
+        return map_tensors(lambda tensor: tensor.to(device), self)
+
+    @property
+    def lengths(self) -> Tensor:
+        """Elements a row, (B,)."""
+        return (self.kinds != PADDING).sum(dim=1)
+
+
+def num_elements(sequence: MixedSequence) -> int:
+    """The length of a sequence."""
+    return sum(len(span.ids if isinstance(span, TokenSpan) else span.latents) for span in sequence)
+
+
+def collate(sequences: Sequence[MixedSequence], latent_dims: Sequence[int]) -> MixedBatch:
+    """One sequence a row, padded on the right. `latent_dims`: the size of each modality's latents."""
+    return _lay_out([[sequence] for sequence in sequences], latent_dims)
+
+
+def pack(
+    sequences: Sequence[MixedSequence], latent_dims: Sequence[int], max_length: int
+) -> MixedBatch:
+    """Several sequences a row (first fit, longest first), told apart by segment ids.
+
+    Raises:
+        ValueError: one sequence alone is longer than `max_length`.
+    """
+    rows: list[list[MixedSequence]] = []
+    room: list[int] = []
+    for sequence in sorted(sequences, key=num_elements, reverse=True):
+        length = num_elements(sequence)
+        if length > max_length:
+            raise ValueError(f"a sequence of {length} elements does not fit rows of {max_length}")
+        row = next((i for i, free in enumerate(room) if free >= length), None)
+        if row is None:
+            row = len(rows)
+            rows.append([])
+            room.append(max_length)
+        rows[row].append(sequence)
+        room[row] -= length
+    return _lay_out(rows, latent_dims)
+
+
+def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]) -> MixedBatch:
+    width = max(sum(num_elements(sequence) for sequence in row) for row in rows)
+    kinds = torch.full((len(rows), width), PADDING)
+    token_ids = torch.zeros(len(rows), width, dtype=torch.long)
+    targets = torch.zeros(len(rows), width, dtype=torch.bool)
+    segment_ids = torch.full((len(rows), width), -1)
+    latents: list[list[Tensor]] = [[torch.zeros(0, dim)] for dim in latent_dims]
+    for i, row in enumerate(rows):
+        at = 0
+        for segment, sequence in enumerate(row):
+            start = at
+            for span in sequence:
+                is_token = isinstance(span, TokenSpan)
+                end = at + len(span.ids if isinstance(span, TokenSpan) else span.latents)
+                kinds[i, at:end] = TOKEN if is_token else 1 + span.modality
+                targets[i, at:end] = span.target
+                if isinstance(span, TokenSpan):
+                    token_ids[i, at:end] = span.ids
+                else:
+                    latents[span.modality].append(span.latents)
+                at = end
+            segment_ids[i, start:at] = segment
+            targets[i, start : start + 1] = False  # nothing before it could predict it
+    packed = any(len(row) > 1 for row in rows)
+    flat = tuple(torch.cat(parts) for parts in latents)
+    return MixedBatch(kinds, token_ids, flat, targets, segment_ids if packed else None)
+
+

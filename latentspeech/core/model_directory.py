@@ -1,0 +1,94 @@
+"""A trained model as a folder: config.yaml, model.safetensors, README.md and what else it needs.
+
+No pickle anywhere. Weights are stored in float16 by default and computed in float32. Every way in which a
+folder can be wrong ends in a CheckpointError that says so.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from latentspeech.core.config import Config
+from latentspeech.core.errors import CheckpointError
+from latentspeech.core.files import atomic_path
+
+SCHEMA_VERSION = 1
+
+
+def write_model(
+    directory: Path,
+    kind: str,
+    config: Config,
+    module: nn.Module,
+    card: str,
+    dtype: torch.dtype = torch.float16,
+) -> None:
+    """Writes config, weights and model card into the existing folder `directory`.
+
+    Buffers keep their dtype: means and standard deviations are few and must stay exact.
+    """
+    parameters = {name for name, _ in module.named_parameters()}
+    weights = {
+        name: (tensor.to(dtype) if name in parameters else tensor).detach().cpu().contiguous()
+        for name, tensor in module.state_dict().items()
+    }
+    description = {"schema_version": SCHEMA_VERSION, "kind": kind}
+    description["config"] = config.model_dump(mode="json")
+    with atomic_path(directory / "model.safetensors") as path:
+        save_file(weights, path)
+    with atomic_path(directory / "README.md") as path:
+        path.write_text(card, encoding="utf-8")
+    with atomic_path(directory / "config.yaml") as path:
+        path.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
+
+
+def read_model_config(directory: Path, kind: str) -> Mapping[str, Any]:
+    """The `config` mapping of a model directory of the given kind."""
+    path = directory / "config.yaml"
+    if not directory.is_dir():
+        raise CheckpointError(
+            f"no model directory at {directory}; give a folder that holds config.yaml and "
+            "model.safetensors (`latentspeech models` lists the built-in ones)"
+        )
+    if not path.is_file():
+        raise CheckpointError(f"{directory} is not a model directory: config.yaml is missing")
+    try:
+        description = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found, version = description["kind"], description["schema_version"]
+        config = description["config"]
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({type(error).__name__}); copy the model directory again"
+        ) from None
+    if found != kind:
+        raise CheckpointError(f"{directory} holds a model of kind {found!r}; expected {kind!r}")
+    if version != SCHEMA_VERSION:
+        raise CheckpointError(
+            f"{path} has schema version {version}; this version reads {SCHEMA_VERSION}"
+        )
+    return dict(config)
+
+
+def load_weights(directory: Path, module: nn.Module) -> None:
+    """Loads model.safetensors into `module` and puts it into evaluation mode."""
+    path = directory / "model.safetensors"
+    if not path.is_file():
+        raise CheckpointError(f"{directory} is not a complete model directory: {path.name} missing")
+    try:
+        weights: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is truncated or not a safetensors file ({error}); copy it again"
+        ) from None
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise CheckpointError(f"{path} does not fit its config.yaml: {reason}") from None
+    module.eval()

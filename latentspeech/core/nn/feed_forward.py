@@ -1,0 +1,48 @@
+"""The two feed-forward networks of the paper, without biases.
+
+Images and MLLM use SwiGLU (Shazeer 2020, arXiv 2002.05202); the TTS model follows VALL-E 2's Transformer
+with a plain two-matrix network (FACTS: 302.0M at width 1024 only so).
+"""
+
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+FeedForwardKind = Literal["swiglu", "gelu"]
+
+
+class SwiGLU(nn.Module):
+    """W_down(SiLU(W_gate x) * W_up x); gate and up share one matrix multiply."""
+
+    def __init__(self, model_dim: int, ffn_dim: int) -> None:
+        super().__init__()
+        self.gate_up = nn.Linear(model_dim, 2 * ffn_dim, bias=False)
+        self.down = nn.Linear(ffn_dim, model_dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (..., model_dim) -> (..., model_dim)."""
+        gate, up = self.gate_up(x).chunk(2, dim=-1)  # (..., ffn_dim) each
+        return self.down(functional.silu(gate) * up)
+
+
+class GeluFeedForward(nn.Module):
+    """W_down(GELU(W_up x))."""
+
+    def __init__(self, model_dim: int, ffn_dim: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(model_dim, ffn_dim, bias=False)
+        self.down = nn.Linear(ffn_dim, model_dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (..., model_dim) -> (..., model_dim)."""
+        return self.down(functional.gelu(self.up(x)))
+
+
+def build_feed_forward(kind: FeedForwardKind, model_dim: int, ffn_dim: int) -> nn.Module:
+    """The network named by `kind`."""
+    match kind:
+        case "swiglu":
+            return SwiGLU(model_dim, ffn_dim)
+        case "gelu":
+            return GeluFeedForward(model_dim, ffn_dim)

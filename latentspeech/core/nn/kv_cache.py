@@ -1,0 +1,104 @@
+"""The keys and values of all layers, preallocated, with a length for every row.
+
+Rows advance, reset, copy and save alone, so one cache serves ragged batches, the two halves of
+classifier-free guidance and saved voices. New entries are written at a row's length; entries past it are
+garbage that no query sees and that the next write covers.
+
+L layers, B rows, H key/value heads, S capacity, T new positions, Dh head dimension.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.errors import ConfigError
+
+
+@dataclass
+class KVCache:
+    """The streaming state of a Transformer."""
+
+    keys: Tensor  # (L, B, H, S, Dh)
+    values: Tensor  # (L, B, H, S, Dh)
+    lengths: Tensor  # (B,) valid entries a row
+    end: int = 0  # no row is longer; kept on the host so that no step waits for a GPU
+    uniform: bool = True  # all rows are `end` long, so no mask is needed to tell them apart
+
+    @property
+    def capacity(self) -> int:
+        """How many positions fit."""
+        return self.keys.shape[3]
+
+    def positions(self, num_new: int) -> Tensor:
+        """The positions of the next `num_new` elements of every row, (B, T)."""
+        return self.lengths[:, None] + torch.arange(num_new, device=self.lengths.device)
+
+    def attention_mask(self, num_new: int) -> Tensor | None:
+        """(B, 1, T, end + T), True where a new query may look; None when plain causal order says it."""
+        if self.end + num_new > self.capacity:
+            raise ConfigError(
+                f"the sequence needs {self.end + num_new} positions but the cache holds "
+                f"{self.capacity}; allow a larger maximum length or shorten the text or prompt"
+            )
+        if self.uniform and (num_new == 1 or self.end == 0):
+            return None
+        columns = torch.arange(self.end + num_new, device=self.lengths.device)
+        return columns <= self.positions(num_new)[:, None, :, None]
+
+    def write(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Stores keys, values (B, H, T, Dh) at each row's length; returns all, (B, H, end + T, Dh)."""
+        num_new = keys.shape[2]
+        end = self.end + num_new
+        layer_keys, layer_values = self.keys[layer], self.values[layer]
+        if self.uniform:
+            layer_keys[:, :, self.end : end] = keys
+            layer_values[:, :, self.end : end] = values
+        else:
+            rows = torch.arange(keys.shape[0], device=keys.device)[:, None]
+            at = self.positions(num_new)
+            layer_keys[rows, :, at] = keys.transpose(1, 2).to(layer_keys.dtype)
+            layer_values[rows, :, at] = values.transpose(1, 2).to(layer_values.dtype)
+        return layer_keys[:, :, :end], layer_values[:, :, :end]
+
+    def advance(self, num_new: int, num_valid: Tensor | None) -> None:
+        """Counts the written positions; `num_valid` (B,) of the `num_new` are real in each row."""
+        if num_valid is None:
+            self.lengths = self.lengths + num_new
+            self.end += num_new
+            return
+        self.lengths = self.lengths + num_valid
+        # One wait for the device; only ragged writes pay it.
+        shortest, longest = (int(n) for n in torch.aminmax(self.lengths))
+        self.end, self.uniform = longest, shortest == longest
+
+    def reset_rows(self, rows: Tensor) -> None:
+        """Empties the rows where `rows` (B,) is True."""
+        self.lengths = self.lengths.masked_fill(rows, 0)
+        self._measure()
+
+    def row(self, index: int) -> "KVCache":
+        """An independent copy of one row, cut to its length: what a saved prompt is."""
+        length = int(self.lengths[index])
+        return KVCache(
+            keys=self.keys[:, index : index + 1, :, :length].clone(),
+            values=self.values[:, index : index + 1, :, :length].clone(),
+            lengths=self.lengths[index : index + 1].clone(),
+            end=length,
+        )
+
+    def load_row(self, index: int, source: "KVCache") -> None:
+        """Puts the one row of `source` in place of row `index`."""
+        if source.end > self.capacity:
+            raise ConfigError(
+                f"a prefix of {source.end} positions does not fit a cache of {self.capacity}"
+            )
+        self.keys[:, index, :, : source.end] = source.keys[:, 0, :, : source.end]
+        self.values[:, index, :, : source.end] = source.values[:, 0, :, : source.end]
+        self.lengths = self.lengths.clone()
+        self.lengths[index] = source.end
+        self._measure()
+
+    def _measure(self) -> None:
+        shortest, longest = (int(n) for n in torch.aminmax(self.lengths))
+        self.end, self.uniform = longest, shortest == longest

@@ -1,0 +1,75 @@
+"""The streaming contract: state in, state out, nothing hidden in the module.
+
+    state = m.init_state(batch_size)
+    y, state = m.step(x, state)      # any partition of the input gives the offline result
+    y = m(x)                         # offline is one step from a fresh state: one code path
+
+A state is a tree of tensors whose first axis is the batch and whose fresh value is zero, so that a row
+can be reset by zeroing it, and a state can be copied, saved and moved without knowing its module.
+`step` may reuse the storage of the state it is given: copy with `copy_state` to keep an old one.
+Sequences are (B, T, C), channels last.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from latentspeech.core.tensors import Tree, map_tensors
+
+
+class StreamingModule(nn.Module, ABC):
+    """A causal map from sequences to sequences that can be run in chunks."""
+
+    @abstractmethod
+    def init_state(self, batch_size: int) -> Any:
+        """A fresh state for `batch_size` independent streams."""
+
+    @abstractmethod
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """The next chunk. x (B, T, C_in) -> (B, T', C_out) and the new state."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The whole sequence at once. x (B, T, C_in) -> (B, T', C_out)."""
+        return self.step(x, self.init_state(x.shape[0]))[0]
+
+    def zero_state(self, *shape: int) -> Tensor:
+        """Zeros of the parameters' dtype and device."""
+        like = next(self.parameters())
+        return torch.zeros(shape, dtype=like.dtype, device=like.device)
+
+
+class StreamingSequential(StreamingModule):
+    """Streaming modules, one after the other; pointwise modules may stand between them."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    def init_state(self, batch_size: int) -> tuple[Any, ...]:
+        """One state a layer; None for pointwise layers."""
+        return tuple(
+            layer.init_state(batch_size) if isinstance(layer, StreamingModule) else None
+            for layer in self.layers
+        )
+
+    def step(self, x: Tensor, state: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
+        """x (B, T, C_in) -> (B, T', C_out)."""
+        new_state: list[Any] = []
+        for layer, layer_state in zip(self.layers, state, strict=True):
+            if isinstance(layer, StreamingModule):
+                x, layer_state = layer.step(x, layer_state)
+            else:
+                x = layer(x)
+            new_state.append(layer_state)
+        return x, tuple(new_state)
+
+
+def reset_rows(state: Tree, rows: Tensor) -> Tree:
+    """The state with the streams where `rows` (B,) is True started anew, the others untouched."""
+
+    def reset(tensor: Tensor) -> Tensor:
+        return tensor.masked_fill(rows.view(-1, *[1] * (tensor.dim() - 1)), 0)
+
+    return map_tensors(reset, state)

@@ -1,0 +1,286 @@
+"""The training loop, for every task.
+
+A step takes `accumulation` batches and runs the task's turns over them one after the other; each
+turn ends in one optimizer step. Whatever is random in a step follows from (run seed, stream, step),
+so a checkpoint needs no generator state and a resumed run equals an uninterrupted one bit for bit.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from latentspeech.core.config import Config
+from latentspeech.core.errors import CheckpointError, InputError
+from latentspeech.core.tensors import make_generator
+from latentspeech.core.train.batches import Plan, PlannedBatch, load_batches
+from latentspeech.core.train.checkpoint import (
+    Part,
+    TrainState,
+    clean_checkpoints,
+    load_part,
+    newest_checkpoint,
+    save_checkpoint,
+)
+from latentspeech.core.train.ema import Ema
+from latentspeech.core.train.launcher import Launcher, Precision
+from latentspeech.core.train.metric_log import MetricLog, MetricMean, merge_means
+from latentspeech.core.train.optim import TurnOptimizer, build_optimizers
+from latentspeech.core.train.progress import TrainProgress
+from latentspeech.core.train.run_config import (
+    check_same_config,
+    config_hash,
+    git_commit,
+    plain,
+    write_config,
+)
+from latentspeech.core.train.stop import StopRequest
+from latentspeech.core.train.task import Task, TrainData
+from latentspeech.core.train.turn import StepBatches, run_turn
+
+logger = logging.getLogger(__name__)
+
+CONFIG_NAME = "config.yaml"
+
+Ending = Literal["max_seconds", "signal", "max_steps"]
+# In order of weight: processes that disagree agree on the last.
+ENDINGS: tuple[Ending, ...] = ("max_seconds", "signal", "max_steps")
+
+
+class TrainConfig(Config):
+    """How long, how often, on what."""
+
+    seed: int = Field(default=0, ge=0, description="run seed; all randomness derives from it")
+    max_steps: int = Field(ge=1, description="steps of the whole run")
+    max_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="stop after so many seconds, all resumes together; 0 for no limit",
+    )
+    log_every: int = Field(default=50, ge=1, description="steps between two log lines")
+    validate_every: int = Field(default=1000, ge=1, description="steps between two validations")
+    checkpoint_every: int = Field(default=1000, ge=1, description="steps between two checkpoints")
+    keep_checkpoints: int = Field(default=3, ge=1, description="checkpoints kept, the newest ones")
+    accumulation: int = Field(default=1, ge=1, description="batches of each process in a step")
+    precision: Precision = Field(
+        default="32", description="bf16 is autocast; the weights stay float32"
+    )
+    num_workers: int = Field(
+        default=0, ge=0, description="processes that load batches ahead; 0 for none"
+    )
+    ema_decay: float = Field(
+        default=0.999, ge=0, lt=1, description="final decay of the averaged weights"
+    )
+    devices: int = Field(default=0, ge=0, description="GPUs of each node; 0 trains on the CPU")
+    num_nodes: int = Field(default=1, ge=1, description="machines")
+    num_threads: int = Field(
+        default=0, ge=0, description="CPU threads of each process; 0 for torch's own"
+    )
+
+
+class TrainResult(NamedTuple):
+    """How a call of `train` ended."""
+
+    step: int
+    seconds: float
+    reason: Ending
+
+
+def train(
+    task: Task,
+    train_data: TrainData,
+    valid_data: TrainData | None,
+    config: TrainConfig,
+    exp_dir: Path,
+    run_config: Mapping[str, Any],
+    resume: bool = True,
+) -> TrainResult:
+    """Trains until `max_steps`, `max_seconds` or a signal; goes on from the newest checkpoint.
+
+    Args:
+        run_config: the resolved configuration of the whole run, which is written to config.yaml and
+            must be the same on resume but for keys that do not change what a step computes.
+        resume: False refuses a folder that already holds checkpoints.
+    """
+    if config.num_threads:
+        torch.set_num_threads(config.num_threads)
+    launcher = Launcher(config.devices, config.num_nodes, config.precision)
+    state, path = _open_run(launcher, exp_dir, run_config, resume)
+    model = launcher.wrap(task)
+    optimizers = build_optimizers(task.optimizer_specs(), task)
+    ema = Ema(task.averaged_module(), config.ema_decay)
+    if path is not None:
+        _load_tensors(path, task, ema, optimizers)
+    plan = Plan(train_data, config.seed, launcher.rank, launcher.world_size)
+    plan.start_at(state.epoch, state.index)
+    batches = load_batches(train_data, plan, config.num_workers, launcher.device)
+    means = MetricMean()
+    started = time.monotonic() - state.seconds
+    ending = _ending(state, config, signal="")
+
+    with (
+        MetricLog(exp_dir, state.step, launcher.is_main) as log,
+        TrainProgress(state.step, config.max_steps, launcher.is_main) as bar,
+        StopRequest() as stop,
+    ):
+        task.train()
+        while not ending:
+            began = time.monotonic()
+            current = _take(batches, state, config.accumulation)
+            means.add({"time/data_s": time.monotonic() - began})
+            for turn in task.turns(state.step):
+                for metrics in run_turn(
+                    model, optimizers[turn], current, launcher, config.seed, exp_dir
+                ):
+                    means.add(metrics)
+            ema.update(state.step)
+            means.add({"time/step_s": time.monotonic() - began})
+            state = _advance(state, current.planned[-1], time.monotonic() - started)
+            bar.advance(state.step)
+
+            last = state.step >= config.max_steps
+            if last or state.step % config.log_every == 0:
+                merged = merge_means(launcher.gather(means.take()))
+                log.write(state.step, state.seconds, merged)
+                bar.report(state.step, merged)
+            if valid_data is not None and (last or state.step % config.validate_every == 0):
+                scores = _validate(task, valid_data, ema, config, launcher)
+                log.write(state.step, state.seconds, scores)
+                bar.report(state.step, scores)
+            ending = launcher.maximum(_ending(state, config, stop.name))
+            if ending or state.step % config.checkpoint_every == 0:
+                _save(launcher, exp_dir, state, task, ema, optimizers, config.keep_checkpoints)
+    return _farewell(state, config, ending, stop.name)
+
+
+def _ending(state: TrainState, config: TrainConfig, signal: str) -> int:
+    """Index into ENDINGS of why this process wants to stop; 0 to go on."""
+    if state.step >= config.max_steps:
+        return 3
+    if signal:
+        return 2
+    return int(0 < config.max_seconds <= state.seconds)
+
+
+def _farewell(state: TrainState, config: TrainConfig, ending: int, signal: str) -> TrainResult:
+    reason = ENDINGS[ending - 1]
+    if reason == "max_seconds":
+        text = "stopped after step %d of %d: max_seconds = %g is used up; raise it to go on"
+        logger.warning(text, state.step, config.max_steps, config.max_seconds)
+    elif reason == "signal":
+        text = "stopped after step %d of %d by %s, checkpoint written; the same command goes on"
+        logger.warning(text, state.step, config.max_steps, signal or "another process")
+    return TrainResult(state.step, state.seconds, reason)
+
+
+def _open_run(
+    launcher: Launcher, exp_dir: Path, run_config: Mapping[str, Any], resume: bool
+) -> tuple[TrainState, Path | None]:
+    """Makes the run folder, writes config.yaml, and finds the checkpoint to go on from."""
+    if exp_dir.exists() and not exp_dir.is_dir():
+        raise InputError(f"{exp_dir} is a file; expected the name of a folder for the training run")
+    if launcher.is_main:
+        exp_dir.mkdir(parents=True, exist_ok=True)
+        clean_checkpoints(exp_dir)
+    launcher.barrier()
+    found = newest_checkpoint(exp_dir)
+    if found is not None:
+        if not resume:
+            raise CheckpointError(
+                f"{exp_dir} already holds {found.path.name}; resume it or use another folder"
+            )
+        check_same_config(found.state.config, run_config, found.path)
+        if found.state.world_size != launcher.world_size:
+            raise CheckpointError(
+                f"{found.path} was trained by {found.state.world_size} processes, now there are "
+                f"{launcher.world_size}; start as many as before or train into another folder"
+            )
+        logger.info("going on from %s", found.path)
+    launcher.barrier()
+    if launcher.is_main:
+        write_config(exp_dir / CONFIG_NAME, run_config)
+    record = {
+        "world_size": launcher.world_size,
+        "git_commit": git_commit(),
+        "config": plain(run_config),
+        "config_hash": config_hash(run_config),
+    }
+    state = TrainState() if found is None else found.state
+    return state.model_copy(update=record), None if found is None else found.path
+
+
+def _take(
+    batches: Iterator[tuple[PlannedBatch, Any]], state: TrainState, count: int
+) -> StepBatches:
+    pairs = [next(batches) for _ in range(count)]
+    return StepBatches(state.step, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+
+
+def _advance(state: TrainState, done: PlannedBatch, seconds: float) -> TrainState:
+    """The state after a step whose last batch was `done`."""
+    return state.model_copy(
+        update={
+            "step": state.step + 1,
+            "epoch": done.epoch,
+            "index": done.position + 1,
+            "seconds": seconds,
+        }
+    )
+
+
+@torch.no_grad()
+def _validate(
+    task: Task, data: TrainData, ema: Ema, config: TrainConfig, launcher: Launcher
+) -> dict[str, float]:
+    """Mean metrics of the averaged weights; the noise is the same at every validation."""
+    plan = Plan(data, config.seed, launcher.rank, launcher.world_size, stream="valid-data")
+    share = plan.share(epoch=0, even=False)
+    means = MetricMean()
+    task.eval()
+    with ema.applied():
+        for planned, batch in load_batches(data, share, config.num_workers, launcher.device):
+            generator = make_generator(config.seed, f"valid/rank{launcher.rank}", planned.position)
+            with launcher.autocast():
+                means.add(task.validation_step(batch, generator))
+    task.train()
+    return merge_means(launcher.gather(means.take()))
+
+
+def _save(
+    launcher: Launcher,
+    exp_dir: Path,
+    state: TrainState,
+    task: Task,
+    ema: Ema,
+    optimizers: Mapping[str, TurnOptimizer],
+    keep: int,
+) -> None:
+    if launcher.is_main:
+        moments = [optimizer.tensors() for optimizer in optimizers.values()]
+        tensors = {name: value for part in moments for name, value in part.items()}
+        parts: dict[Part, Mapping[str, Tensor]] = {
+            "model": task.state_dict(),
+            "ema": ema.tensors(),
+            "optimizer": tensors,
+        }
+        save_checkpoint(exp_dir / "checkpoints", state, parts, keep)
+    launcher.barrier()
+
+
+def _load_tensors(
+    path: Path, task: Task, ema: Ema, optimizers: Mapping[str, TurnOptimizer]
+) -> None:
+    try:
+        task.load_state_dict(load_part(path, "model"))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path} does not fit this model: {reason}") from None
+    ema.load_tensors(load_part(path, "ema"))
+    tensors = load_part(path, "optimizer")
+    for optimizer in optimizers.values():
+        optimizer.load_tensors(tensors)

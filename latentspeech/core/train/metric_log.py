@@ -1,0 +1,115 @@
+"""Metrics: averaged between two log lines, written as JSONL, and to TensorBoard if installed.
+
+A line is {"step": ..., "seconds": ..., "group/quantity_unit": ...}; what is not finite is null.
+On resume the lines past the resumed step are dropped, so that a curve never forks.
+"""
+
+import importlib.util
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.files import atomic_path
+
+FILE_NAME = "metrics.jsonl"
+
+
+class MetricMean:
+    """Means of named scalars; tensors are summed where they are, without waiting for the device."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, metrics: Mapping[str, float | Tensor]) -> None:
+        """Counts each value once."""
+        for name, value in metrics.items():
+            scalar = torch.as_tensor(value).detach().double()
+            old = self._sums.get(name)
+            self._sums[name] = scalar if old is None else old + scalar
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def take(self) -> dict[str, tuple[float, int]]:
+        """Sum and count of every name so far; starts again from nothing."""
+        taken = {name: (float(total), self._counts[name]) for name, total in self._sums.items()}
+        self._sums, self._counts = {}, {}
+        return taken
+
+
+def merge_means(parts: list[dict[str, tuple[float, int]]]) -> dict[str, float]:
+    """The means over several processes' sums and counts."""
+    totals: dict[str, tuple[float, int]] = {}
+    for part in parts:
+        for name, (value, count) in part.items():
+            old_value, old_count = totals.get(name, (0.0, 0))
+            totals[name] = (old_value + value, old_count + count)
+    return {name: value / count for name, (value, count) in totals.items()}
+
+
+class MetricLog:
+    """The metric files of one run; only the main process has one that writes."""
+
+    def __init__(self, exp_dir: Path, step: int, enabled: bool = True) -> None:
+        """Args: `step` is the step the run goes on from; later lines are dropped."""
+        self._file: Any = None
+        self._board: Any = None
+        if not enabled:
+            return
+        path = exp_dir / FILE_NAME
+        drop_lines_after(path, step)
+        self._file = path.open("a", encoding="utf-8")
+        if importlib.util.find_spec("tensorboard"):
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(str(exp_dir / "tensorboard"), purge_step=step + 1)
+
+    def write(self, step: int, seconds: float, metrics: Mapping[str, float]) -> None:
+        """Adds one line."""
+        if self._file is None:
+            return
+        values = {name: _json_number(value) for name, value in sorted(metrics.items())}
+        line = {"step": step, "seconds": round(seconds, 3), **values}
+        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        self._file.flush()
+        if self._board is not None:
+            for name, value in metrics.items():
+                self._board.add_scalar(name, value, step)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def drop_lines_after(path: Path, step: int) -> None:
+    """Removes lines past `step`, and a last line that a kill cut short."""
+    if not path.is_file():
+        return
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as kept:
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                keep = int(json.loads(line)["step"]) <= step
+            except (ValueError, KeyError, TypeError):
+                keep = False
+            if keep:
+                kept.write(line + "\n")
+
+
+def _json_number(value: float) -> float | None:
+    # Six digits are more than a curve can show and keep the file small.
+    return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -1,0 +1,185 @@
+"""AdamW with parameter groups, clipping, and learning rates that are functions of the step.
+
+Vectors (biases, norm gains, anything with at most one size above 1) and embedding tables are not
+decayed.
+"""
+
+import contextlib
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from latentspeech.core.config import Config
+from latentspeech.core.errors import CheckpointError
+
+
+class OptimizerConfig(Config):
+    """AdamW and its schedule. Steps are steps of the run, whichever turns they take."""
+
+    lr: float = Field(default=3e-4, gt=0, description="peak learning rate")
+    betas: tuple[float, float] = Field(
+        default=(0.9, 0.95), description="AdamW moment decays, in [0, 1)"
+    )
+    weight_decay: float = Field(default=0.0, ge=0, description="decay of matrices")
+    warmup_steps: int = Field(default=0, ge=0, description="steps of linear growth from 0 to lr")
+    schedule: Literal["cosine", "constant", "exponential"] = Field(
+        default="constant", description="course of the learning rate after warm-up"
+    )
+    total_steps: int = Field(
+        default=0, ge=0, description="step at which the schedule ends; 0 for constant"
+    )
+    final_lr_ratio: float = Field(
+        default=0.1, ge=0, le=1, description="lr at total_steps over peak lr; kept from there on"
+    )
+    clip_norm: float = Field(
+        default=1.0, ge=0, description="largest gradient norm; 0 turns clipping off"
+    )
+
+    @model_validator(mode="after")
+    def _schedule_can_take_effect(self) -> Self:
+        if self.schedule == "constant" and self.total_steps:
+            raise ValueError("schedule 'constant' has no end; leave total_steps at 0")
+        if self.schedule != "constant" and self.total_steps <= self.warmup_steps:
+            raise ValueError(
+                f"total_steps = {self.total_steps} must exceed warmup_steps = {self.warmup_steps}"
+            )
+        if self.schedule == "exponential" and self.final_lr_ratio == 0:
+            raise ValueError("schedule 'exponential' never reaches 0; set final_lr_ratio above 0")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas = {self.betas} must lie in [0, 1)")
+        return self
+
+
+class OptimizerSpec(NamedTuple):
+    """The module whose parameters a turn owns, and how they are optimized."""
+
+    module: nn.Module
+    config: OptimizerConfig
+
+
+def learning_rate(config: OptimizerConfig, step: int) -> float:
+    """The rate of the update made at `step`, counted from 0."""
+    if step < config.warmup_steps:
+        return config.lr * (step + 1) / config.warmup_steps
+    if config.schedule == "constant":
+        return config.lr
+    length = config.total_steps - config.warmup_steps
+    progress = min(1.0, (step - config.warmup_steps) / length)
+    if config.schedule == "exponential":
+        return config.lr * math.pow(config.final_lr_ratio, progress)
+    cosine = 0.5 * (1 + math.cos(math.pi * progress))
+    return config.lr * (config.final_lr_ratio + (1 - config.final_lr_ratio) * cosine)
+
+
+def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Two groups: matrices with decay, vectors and embeddings without."""
+    embeddings = {id(layer.weight) for layer in module.modules() if isinstance(layer, nn.Embedding)}
+    decayed: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            vector = sum(size > 1 for size in parameter.shape) <= 1
+            small = parameter.dim() < 2 or vector or id(parameter) in embeddings
+            (plain if small else decayed).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+class TurnOptimizer:
+    """The optimizer of one turn, with names for its state so that it is saved without pickle."""
+
+    def __init__(self, turn: str, spec: OptimizerSpec, root: nn.Module) -> None:
+        """Args: `root` is the task, whose parameter names are used."""
+        self.turn = turn
+        self.config = spec.config
+        groups = parameter_groups(spec.module, spec.config.weight_decay)
+        if not groups:
+            raise ValueError(f"optimizer {turn!r} owns no parameter that requires a gradient")
+        self.parameters: list[nn.Parameter] = [p for group in groups for p in group["params"]]
+        names = {id(parameter): name for name, parameter in root.named_parameters()}
+        self._names = [names[id(parameter)] for parameter in self.parameters]
+        owned = {id(parameter) for parameter in self.parameters}
+        self._others = [p for p in root.parameters() if p.requires_grad and id(p) not in owned]
+        self._optimizer = torch.optim.AdamW(
+            groups, lr=spec.config.lr, betas=spec.config.betas, fused=True
+        )
+
+    @contextlib.contextmanager
+    def others_frozen(self) -> Iterator[None]:
+        """Within the block only this turn's parameters collect gradients."""
+        for parameter in self._others:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in self._others:
+                parameter.requires_grad_(True)
+
+    def zero_grad(self) -> None:
+        """Drops the gradients."""
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def clip(self) -> Tensor:
+        """Scales the gradients down to `clip_norm`; returns their norm before."""
+        limit = self.config.clip_norm or math.inf
+        return nn.utils.clip_grad_norm_(self.parameters, limit)
+
+    def step(self, step: int) -> float:
+        """Updates the parameters at the rate of `step`; returns that rate."""
+        rate = learning_rate(self.config, step)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.step()
+        return rate
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The state, named "turn/parameter/quantity"."""
+        return {
+            f"{self.turn}/{name}/{key}": value
+            for name, parameter in zip(self._names, self.parameters, strict=True)
+            for key, value in self._optimizer.state.get(parameter, {}).items()
+        }
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes back what `tensors` gave, from the tensors of all turns."""
+        index_of = {f"{self.turn}/{name}": index for index, name in enumerate(self._names)}
+        state: dict[int, dict[str, Tensor]] = {}
+        for full_name, value in tensors.items():
+            name, _, key = full_name.rpartition("/")
+            if not name.startswith(f"{self.turn}/"):
+                continue
+            if name not in index_of:
+                raise CheckpointError(
+                    f"the checkpoint holds optimizer state for {name}, which this model lacks; "
+                    "resume with the code and configuration that wrote it"
+                )
+            state.setdefault(index_of[name], {})[key] = value
+        self._optimizer.load_state_dict(
+            {"state": state, "param_groups": self._optimizer.state_dict()["param_groups"]}
+        )
+
+
+def build_optimizers(
+    specs: Mapping[str, OptimizerSpec], root: nn.Module
+) -> dict[str, TurnOptimizer]:
+    """One optimizer a turn; every trainable parameter of `root` must belong to exactly one."""
+    optimizers = {turn: TurnOptimizer(turn, spec, root) for turn, spec in specs.items()}
+    owners: dict[int, list[str]] = {}
+    for turn, optimizer in optimizers.items():
+        for parameter in optimizer.parameters:
+            owners.setdefault(id(parameter), []).append(turn)
+    for name, parameter in root.named_parameters():
+        count = len(owners.get(id(parameter), []))
+        if parameter.requires_grad and count != 1:
+            raise ValueError(
+                f"parameter {name} belongs to {count} optimizers; expected 1 "
+                "(freeze it with requires_grad_(False) or correct optimizer_specs)"
+            )
+    return optimizers

@@ -1,0 +1,91 @@
+"""How a run was configured: config.yaml in its folder, and what may differ on resume."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from latentspeech.core.errors import CheckpointError
+from latentspeech.core.files import atomic_path
+
+SCHEMA_VERSION = 1
+
+# These change when and how much is done, never what a step computes. The last part of the key.
+FREE_KEYS = frozenset(
+    {
+        "max_steps",
+        "max_seconds",
+        "log_every",
+        "validate_every",
+        "checkpoint_every",
+        "keep_checkpoints",
+        "num_workers",
+        "num_threads",
+        "exp_dir",
+    }
+)
+
+
+def plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration in JSON's own types, so that two of them compare equal when they are."""
+    values: dict[str, Any] = json.loads(json.dumps(config, default=str))
+    return values
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Identifies a configuration, whatever the order of its keys; free keys do not count."""
+    fixed = {key: value for key, value in _flatten(plain(config)) if _is_fixed(key)}
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+
+def check_same_config(saved: Mapping[str, Any], current: Mapping[str, Any], path: Path) -> None:
+    """Raises CheckpointError naming every key that differs and may not."""
+    old = dict(_flatten(plain(saved)))
+    new = dict(_flatten(plain(current)))
+    absent = "(absent)"
+    changes = [
+        f"{key}: {old.get(key, absent)} -> {new.get(key, absent)}"
+        for key in sorted(set(old) | set(new))
+        if _is_fixed(key) and old.get(key, absent) != new.get(key, absent)
+    ]
+    if changes:
+        raise CheckpointError(
+            f"{path} was trained with another configuration ({'; '.join(changes)}); "
+            "set these back or train into another folder"
+        )
+
+
+def write_config(path: Path, config: Mapping[str, Any]) -> None:
+    """Writes the resolved configuration; version and commit are comments, so it loads as it is."""
+    text = yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True)
+    head = f"# schema_version: {SCHEMA_VERSION}\n# git_commit: {git_commit() or 'unknown'}\n"
+    with atomic_path(path) as temporary:
+        temporary.write_text(head + text, encoding="utf-8")
+
+
+def git_commit() -> str:
+    """The commit of the source that runs, with "-dirty" if it was edited; empty outside git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        result = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return result.stdout.strip() if result.returncode == 0 else ""
+
+
+def _is_fixed(key: str) -> bool:
+    return key.rpartition(".")[2] not in FREE_KEYS
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

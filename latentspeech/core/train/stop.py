@@ -1,0 +1,43 @@
+"""SIGTERM and Ctrl-C become a request that the loop honours between two steps."""
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequest:
+    """Within the block the first signal only sets `name`; a second Ctrl-C interrupts at once."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        # Python allows handlers in the main thread only; elsewhere signals are not ours to take.
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        # Nothing but a flag: a handler may interrupt the very code that writes logs.
+        if self.name and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.name = signal.Signals(number).name
+
+
+def ignore_signals(worker: int) -> None:
+    """For loader processes: a signal to the whole group must let the step in progress finish."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

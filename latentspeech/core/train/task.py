@@ -1,0 +1,80 @@
+"""What a training run must supply: a `Task` (modules, optimizers, losses) and its `TrainData`.
+
+A task may own several optimizers, one a *turn*: a codec has the turns "generator" and
+"discriminator". The engine runs the turns of a step one after the other over the same batches.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from latentspeech.core.train.optim import OptimizerSpec
+
+
+class Losses(NamedTuple):
+    """What one turn computed on one batch."""
+
+    total: Tensor
+    """Scalar; what is backpropagated."""
+    metrics: dict[str, Tensor]
+    """Detached scalars for the log, named like "train/mel_l1"."""
+
+
+class StepCall:
+    """The arguments of one training step.
+
+    A plain class on purpose: the distributed library converts every tree of tensors that passes its
+    wrapper (and refuses frozen dataclasses); it leaves this one alone.
+    """
+
+    def __init__(self, batch: Any, turn: str, step: int, generator: torch.Generator) -> None:
+        self.batch = batch
+        self.turn = turn
+        self.step = step
+        self.generator = generator
+
+
+class Task(nn.Module, ABC):
+    """Modules, optimizers, training step and validation of one kind of training."""
+
+    @abstractmethod
+    def optimizer_specs(self) -> Mapping[str, OptimizerSpec]:
+        """Turn name -> the module whose parameters it owns and how they are optimized.
+
+        Every parameter that requires a gradient belongs to exactly one turn.
+        """
+
+    def turns(self, step: int) -> tuple[str, ...]:
+        """Which turns are taken at this step, in order. Default: all."""
+        return tuple(self.optimizer_specs())
+
+    @abstractmethod
+    def training_step(self, batch: Any, turn: str, step: int, generator: torch.Generator) -> Losses:
+        """Losses of one turn on one batch. All noise comes from `generator` (a CPU generator)."""
+
+    @abstractmethod
+    def validation_step(
+        self, batch: Any, generator: torch.Generator
+    ) -> Mapping[str, float | Tensor]:
+        """Scalars named "valid/...", averaged over the batches; runs on the averaged weights."""
+
+    @abstractmethod
+    def averaged_module(self) -> nn.Module:
+        """The module whose weights are averaged and exported."""
+
+    def forward(self, call: StepCall) -> Losses:
+        """The door of the distributed wrapper, which only sees calls of `forward`."""
+        return self.training_step(call.batch, call.turn, call.step, call.generator)
+
+
+class TrainData(Protocol):
+    """Batches planned an epoch ahead. It travels to loader processes, so it must be picklable."""
+
+    def plan(self, epoch: int) -> Sequence[Sequence[int]]:
+        """The item indices of all batches of an epoch, the same at every call."""
+
+    def load(self, indices: Sequence[int], seed: int) -> Any:
+        """The batch of these items, a tree of tensors; `seed` drives augmentation."""

@@ -1,0 +1,43 @@
+"""The text-to-speech LatentLM: which tokens frame speech, and the sizes around the core (paper H.5.1).
+
+The tokenizer's ids come first; BOD, EOD and the slot token stand behind them.
+"""
+
+from pydantic import Field
+
+from latentspeech.core.config import Config
+from latentspeech.core.diffusion.latent_diffusion import DiffusionConfig
+from latentspeech.core.lm.latent_lm import LatentLMConfig, ModalityConfig
+from latentspeech.core.nn.transformer import TransformerConfig
+
+SPEECH = 0  # index of the only modality
+
+
+class TTSModelConfig(Config):
+    """What a TTS run chooses; the tokenizer and the codec decide the rest."""
+
+    backbone: TransformerConfig = Field(TransformerConfig(), description="the causal Transformer")
+    head_layers: int = Field(3, ge=1, description="blocks of the diffusion head")
+    head_ffn_dim: int = Field(4096, ge=1, description="inner width of its SwiGLU")
+    diffusion: DiffusionConfig = Field(DiffusionConfig(), description="schedule, target and loss")
+    diffusion_weight: float = Field(1.0, ge=0, description="alpha in L_LM + alpha L_diff")
+
+
+def latent_lm_config(model: TTSModelConfig, text_vocab_size: int, latent_dim: int) -> LatentLMConfig:
+    """The LatentLM over `text_vocab_size` text tokens and speech latents of `latent_dim`."""
+    speech = ModalityConfig(
+        name="speech",
+        latent_dim=latent_dim,
+        bod_id=text_vocab_size,
+        eod_id=text_vocab_size + 1,
+        slot_id=text_vocab_size + 2,
+        head_layers=model.head_layers,
+        head_ffn_dim=model.head_ffn_dim,
+        diffusion=model.diffusion,
+    )
+    return LatentLMConfig(
+        backbone=model.backbone,
+        vocab_size=text_vocab_size + 3,
+        modalities=(speech,),
+        diffusion_weight=model.diffusion_weight,
+    )

@@ -1,0 +1,62 @@
+"""A TTS model directory: config.yaml, model.safetensors, README.md, tokenizer/ and codec/.
+
+The codec travels with the model, since latents of another codec mean nothing to it.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentspeech.codec.model import Codec
+from latentspeech.codec.model_directory import codec_hash, load_codec
+from latentspeech.core.config import parse_config
+from latentspeech.core.errors import CheckpointError
+from latentspeech.core.files import atomic_directory
+from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig
+from latentspeech.core.model_directory import load_weights, read_model_config, write_model
+from latentspeech.text.tokenizers import Tokenizer, load_tokenizer
+from latentspeech.tts.model import SPEECH
+
+KIND = "tts"
+
+
+@dataclass(frozen=True)
+class TTSModel:
+    """Everything that synthesis needs."""
+
+    lm: LatentLM
+    codec: Codec
+    codec_hash: str
+    tokenizer: Tokenizer
+
+
+def save_tts(
+    lm: LatentLM, tokenizer_dir: Path, codec_dir: Path, directory: Path, card: str
+) -> None:
+    """Packs a trained model with its tokenizer and codec; replaces `directory` whole or not at all."""
+    with atomic_directory(directory) as temporary:
+        shutil.copytree(tokenizer_dir, temporary / "tokenizer")
+        shutil.copytree(codec_dir, temporary / "codec")
+        write_model(temporary, KIND, lm.config, lm, card)
+
+
+def load_tts(directory: Path) -> TTSModel:
+    """Reads a model directory; CheckpointError says what is wrong with it."""
+    values = read_model_config(directory, KIND)
+    config = parse_config(LatentLMConfig, values, origin=str(directory / "config.yaml"))
+    codec = load_codec(directory / "codec")
+    latent_dim = config.modalities[SPEECH].latent_dim
+    if latent_dim != codec.config.latent_dim:
+        raise CheckpointError(
+            f"{directory}: the model expects latents of {latent_dim} channels, its codec makes "
+            f"{codec.config.latent_dim}; pack the model with the codec it was trained on"
+        )
+    tokenizer = load_tokenizer(directory / "tokenizer")
+    if tokenizer.vocab_size + 3 != config.vocab_size:
+        raise CheckpointError(
+            f"{directory}: the model knows {config.vocab_size - 3} text tokens, its tokenizer has "
+            f"{tokenizer.vocab_size}; pack the model with the tokenizer it was trained on"
+        )
+    lm = LatentLM(config)
+    load_weights(directory, lm)
+    return TTSModel(lm, codec, codec_hash(directory / "codec"), tokenizer)

@@ -1,0 +1,85 @@
+"""The voice to speak in: reference latents with or without their transcript, and its portable file.
+
+A voice file is a safetensors file with the latents and, as metadata, the transcript and the hash of the
+codec that made them; it works with every model on that codec.
+
+T frames, D latent dimension.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from latentspeech.audio.io import check_not_silent, load_audio
+from latentspeech.codec.model import Codec
+from latentspeech.core.errors import CheckpointError, InputError
+from latentspeech.core.files import atomic_path
+
+FORMAT = "latentspeech-voice-1"
+MIN_PROMPT_S = 0.5
+MAX_PROMPT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A voice: posterior means (T, D) of a recording, and what it says if known."""
+
+    latents: Tensor
+    transcript: str | None
+    codec_hash: str
+
+
+@torch.inference_mode()
+def encode_prompt(
+    codec: Codec, codec_hash: str, recording: Path, transcript: str | None = None
+) -> Prompt:
+    """Makes a voice from a recording of 0.5 to 30 seconds, any format, rate and channels.
+
+    Raises:
+        InputError: the recording is missing, unreadable, silent, too short or too long.
+    """
+    rate = codec.config.sample_rate
+    audio = load_audio(recording, rate)
+    seconds = len(audio) / rate
+    if not MIN_PROMPT_S <= seconds <= MAX_PROMPT_S:
+        raise InputError(
+            f"{recording} lasts {seconds:.2f} s; a prompt lasts {MIN_PROMPT_S} to {MAX_PROMPT_S:.0f} s, "
+            "best 3 to 10: record more or cut it"
+        )
+    check_not_silent(audio, str(recording))
+    latents = codec.encode(audio[None].to(codec.device))[0].cpu()
+    return Prompt(latents, transcript, codec_hash)
+
+
+def save_voice(prompt: Prompt, path: Path) -> None:
+    """Writes a voice file."""
+    metadata = {"format": FORMAT, "codec_hash": prompt.codec_hash}
+    if prompt.transcript is not None:
+        metadata["transcript"] = prompt.transcript
+    with atomic_path(path) as temporary:
+        save_file({"latents": prompt.latents.contiguous()}, temporary, metadata)
+
+
+def load_voice(path: Path) -> Prompt:
+    """Reads a voice file; CheckpointError when it is none."""
+    if not path.is_file():
+        raise InputError(
+            f"voice file not found: {path}; `latentspeech voice export` makes one from a recording"
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            latents = file.get_tensor("latents")
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} is truncated or not a voice file ({error}); export the voice again"
+        ) from None
+    if metadata.get("format") != FORMAT or latents.dim() != 2 or not len(latents):
+        raise CheckpointError(
+            f"{path} has format {metadata.get('format')!r}; expected {FORMAT!r}: export the voice again"
+        )
+    return Prompt(latents.float(), metadata.get("transcript"), metadata.get("codec_hash", ""))

@@ -1,0 +1,230 @@
+"""Text and a prompt in, speech out, whole or in chunks.
+
+Each sentence is written after the same prompt with a seed of its own, derived from the caller's; its
+latents are decoded from a fresh decoder state, and pauses stand between sentences. `stream` yields what
+`synthesize` returns, cut where the caller likes.
+
+F frames, D latent dimension.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from latentspeech.audio.io import write_audio
+from latentspeech.core.errors import CheckpointError, InputError
+from latentspeech.core.lm.generate import SamplingConfig, generate
+from latentspeech.core.lm.mixed_sequence import MixedSequence
+from latentspeech.core.tensors import make_generator
+from latentspeech.text.normalizer import normalize
+from latentspeech.text.sentences import split_sentences
+from latentspeech.tts.layout import SpokenText, inference_prompt, unconditional_prompt
+from latentspeech.tts.length_guard import generation_limits
+from latentspeech.tts.model import SPEECH
+from latentspeech.tts.model_directory import TTSModel, load_tts
+from latentspeech.tts.prompt import Prompt, encode_prompt, load_voice
+
+DEFAULT_SAMPLING = SamplingConfig(cfg_scale=2.0, num_steps=5)
+MAX_SENTENCE_CHARACTERS = 200
+PAUSE_S = 0.25
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Mono samples (T,) in [-1, 1] as float32 on the CPU."""
+
+    samples: Tensor
+    sample_rate: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate
+
+    def save(self, path: Path | str) -> None:
+        """Writes a file; the suffix (.wav, .flac, .ogg, .mp3) decides the format."""
+        write_audio(Path(path), self.samples, self.sample_rate)
+
+
+class Synthesizer:
+    """Speaks with one model. Nothing is kept between calls, so one object serves many callers."""
+
+    def __init__(self, model: TTSModel) -> None:
+        self.model = model
+
+    @classmethod
+    def from_directory(cls, directory: Path, device: str = "cpu") -> "Synthesizer":
+        """Loads a model directory."""
+        model = load_tts(directory)
+        model.lm.to(device)
+        model.codec.to(device)
+        return cls(model)
+
+    @property
+    def sample_rate(self) -> int:
+        """Of everything it returns, Hz."""
+        return self.model.codec.config.sample_rate
+
+    def prompt(self, recording: Path | str, transcript: str | None = None) -> Prompt:
+        """A voice from a recording (0.5 to 30 s)."""
+        return encode_prompt(
+            self.model.codec, self.model.codec_hash, Path(recording), transcript
+        )
+
+    def voice(self, path: Path | str) -> Prompt:
+        """A voice from a file made by `save_voice`."""
+        prompt = load_voice(Path(path))
+        if prompt.codec_hash != self.model.codec_hash:
+            raise CheckpointError(
+                f"{path} was exported with codec {prompt.codec_hash}, this model has codec "
+                f"{self.model.codec_hash}; export the voice again with this model"
+            )
+        return prompt
+
+    def synthesize(
+        self,
+        text: str,
+        prompt: Prompt | Path | str,
+        seed: int = 0,
+        sampling: SamplingConfig = DEFAULT_SAMPLING,
+    ) -> Audio:
+        """Speaks a text of any length; the same seed gives the same samples."""
+        return self.synthesize_batch([text], [prompt], [seed], sampling)[0]
+
+    def synthesize_batch(
+        self,
+        texts: Sequence[str],
+        prompts: Sequence[Prompt | Path | str],
+        seeds: Sequence[int],
+        sampling: SamplingConfig = DEFAULT_SAMPLING,
+    ) -> list[Audio]:
+        """Several texts at once, sentence by sentence of each; every result is that of a single call."""
+        sentences = [self._sentences(text) for text in texts]
+        voices = [self._as_prompt(prompt) for prompt in prompts]
+        spoken: list[list[Tensor]] = [[] for _ in texts]
+        for turn in range(max(len(parts) for parts in sentences)):
+            rows = [i for i, parts in enumerate(sentences) if turn < len(parts)]
+            latents: list[list[Tensor]] = [[] for _ in rows]
+            steps = self._latents(
+                [sentences[i][turn] for i in rows],
+                [voices[i] for i in rows],
+                [sentence_seed(seeds[i], turn) for i in rows],
+                sampling,
+            )
+            for step in steps:
+                for row, latent in step.items():
+                    latents[row].append(latent)
+            for i, parts_of_row in zip(rows, latents, strict=True):
+                spoken[i] += [self._pause()] if turn else []
+                spoken[i].append(self._decode(torch.stack(parts_of_row)[None]))
+        return [Audio(torch.cat(parts), self.sample_rate) for parts in spoken]
+
+    def stream(
+        self,
+        text: str,
+        prompt: Prompt | Path | str,
+        seed: int = 0,
+        sampling: SamplingConfig = DEFAULT_SAMPLING,
+        chunk_frames: int = 1,
+    ) -> Iterator[Tensor]:
+        """Yields samples (n,) as soon as `chunk_frames` latents are written, sentence after sentence."""
+        if chunk_frames < 1:
+            raise InputError(f"chunk_frames is {chunk_frames}; expected at least 1")
+        voice = self._as_prompt(prompt)
+        for turn, sentence in enumerate(self._sentences(text)):
+            if turn:
+                yield self._pause()
+            yield from self._stream_sentence(
+                sentence, voice, sentence_seed(seed, turn), sampling, chunk_frames
+            )
+
+    @torch.inference_mode()
+    def _stream_sentence(
+        self, sentence: str, voice: Prompt, seed: int, sampling: SamplingConfig, chunk_frames: int
+    ) -> Iterator[Tensor]:
+        codec = self.model.codec
+        state = codec.init_decode_state(1)
+        waiting: list[Tensor] = []
+        for step in self._latents([sentence], [voice], [seed], sampling):
+            waiting += step.values()
+            if len(waiting) == chunk_frames:
+                audio, state = codec.decode_step(torch.stack(waiting)[None], state)
+                yield _finish(audio)
+                waiting = []
+        if waiting:
+            audio, state = codec.decode_step(torch.stack(waiting)[None], state)
+            yield _finish(audio)
+
+    def _latents(
+        self,
+        sentences: Sequence[str],
+        voices: Sequence[Prompt],
+        seeds: Sequence[int],
+        sampling: SamplingConfig,
+    ) -> Iterator[dict[int, Tensor]]:
+        """Writes the latents of several sentences; yields {row: latent (D,)} a step."""
+        lm, codec = self.model.lm, self.model.codec
+        speech = lm.config.modalities[SPEECH]
+        rate = codec.config.frame_rate
+        text_ids = self.model.tokenizer.encode_batch(sentences)
+        prompts = [
+            inference_prompt(speech, ids, self._spoken(voice))
+            for ids, voice in zip(text_ids, voices, strict=True)
+        ]
+        unconditional: list[MixedSequence] | None = None
+        if sampling.cfg_scale != 1:
+            unconditional = [unconditional_prompt(speech)] * len(prompts)
+        steps = generate(
+            lm,
+            prompts,
+            sampling,
+            [generation_limits(sentence, rate, speech.eod_id) for sentence in sentences],
+            [make_generator(seed, "synthesis") for seed in seeds],
+            unconditional,
+        )
+        for step in steps:
+            elements = enumerate(step)
+            yield {i: e.latent for i, e in elements if e is not None and e.latent is not None}
+
+    def _spoken(self, voice: Prompt) -> SpokenText:
+        """The prompt as the model reads it."""
+        ids = None
+        if voice.transcript is not None:
+            ids = self.model.tokenizer.encode(normalize(voice.transcript))
+        return SpokenText(ids, voice.latents)
+
+    def _as_prompt(self, prompt: Prompt | Path | str) -> Prompt:
+        """A prompt as it is, a .safetensors path as a voice, any other path as a recording."""
+        if isinstance(prompt, Prompt):
+            return prompt
+        is_voice = Path(prompt).suffix == ".safetensors"
+        return self.voice(prompt) if is_voice else self.prompt(prompt)
+
+    def _sentences(self, text: str) -> list[str]:
+        spoken = normalize(text)
+        if not any(character.isalnum() for character in spoken):
+            raise InputError(
+                f"there is nothing to speak in the text {text[:40]!r}; give at least one word"
+            )
+        return split_sentences(spoken, MAX_SENTENCE_CHARACTERS)
+
+    @torch.inference_mode()
+    def _decode(self, latents: Tensor) -> Tensor:
+        return _finish(self.model.codec.decode(latents))
+
+    def _pause(self) -> Tensor:
+        return torch.zeros(math.floor(PAUSE_S * self.sample_rate))
+
+
+def sentence_seed(seed: int, sentence: int) -> int:
+    """Each sentence of a text has noise of its own."""
+    return seed * 1_000_003 + sentence
+
+
+def _finish(audio: Tensor) -> Tensor:
+    """Decoder output (1, T) to samples (T,) on the CPU, limited to what a file can hold."""
+    return audio[0].float().clamp(-1, 1).cpu()

@@ -1,0 +1,49 @@
+"""Training the TTS LatentLM on batches of mixed sequences: L_LM + alpha L_diff."""
+
+import torch
+from torch import Tensor, nn
+
+from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig
+from latentspeech.core.lm.loss import latent_lm_loss
+from latentspeech.core.lm.mixed_sequence import MixedBatch
+from latentspeech.core.train.optim import OptimizerConfig
+from latentspeech.core.train.task import Losses, OptimizerSpec, Task
+from latentspeech.tts.model import SPEECH
+
+
+class TTSTask(Task):
+    """One model, one optimizer; a batch is a MixedBatch."""
+
+    def __init__(
+        self, config: LatentLMConfig, optimizer: OptimizerConfig, mean: Tensor, std: Tensor
+    ) -> None:
+        """`mean` and `std` (D,) of the training latents are stored in the model."""
+        super().__init__()
+        self.model = LatentLM(config)
+        self.model.set_statistics(SPEECH, mean, std)
+        self._optimizer = optimizer
+
+    def optimizer_specs(self) -> dict[str, OptimizerSpec]:
+        """All parameters together."""
+        return {"model": OptimizerSpec(self.model, self._optimizer)}
+
+    def training_step(
+        self, batch: MixedBatch, turn: str, step: int, generator: torch.Generator
+    ) -> Losses:
+        """The objective on one batch."""
+        loss = latent_lm_loss(self.model, batch, generator)
+        metrics = {
+            "train/loss": loss.total.detach(),
+            "train/diffusion": loss.diffusion[SPEECH].detach(),
+            "train/stop": loss.token.detach(),
+        }
+        return Losses(loss.total, metrics)
+
+    def validation_step(self, batch: MixedBatch, generator: torch.Generator) -> dict[str, Tensor]:
+        """The same objective on held-out utterances."""
+        loss = latent_lm_loss(self.model, batch, generator)
+        return {"valid/diffusion": loss.diffusion[SPEECH], "valid/stop": loss.token}
+
+    def averaged_module(self) -> nn.Module:
+        """The whole model is exported."""
+        return self.model

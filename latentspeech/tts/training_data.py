@@ -1,0 +1,101 @@
+"""Batches for the TTS task: sampled latents, tokenised text, a prompt of the same speaker.
+
+The model trains on z = mu + |sigma| eps, input and target being the same sample (paper 4.3); prompts at
+inference are means.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import torch
+from pydantic import Field
+
+from latentspeech.core.config import Config
+from latentspeech.core.latents.sigma_vae import SigmaVAEConfig, sample_posterior
+from latentspeech.core.lm.latent_lm import ModalityConfig
+from latentspeech.core.lm.mixed_sequence import MixedBatch, collate
+from latentspeech.core.tensors import make_generator
+from latentspeech.data.bucketing import plan_batches
+from latentspeech.data.latent_shards import LatentShards
+from latentspeech.data.prompt_pairs import choose_prompt
+from latentspeech.text.tokenizers import Tokenizer
+from latentspeech.tts.layout import ConditioningConfig, SpokenText, training_sequence
+
+
+class TTSDataConfig(Config):
+    """Sizes of a batch."""
+
+    max_total_latents: int = Field(1200, ge=1, description="padded latents of the targets a batch")
+    max_batch_size: int = Field(64, ge=1, description="utterances a batch")
+    num_buckets: int = Field(10, ge=1, description="length classes that batches are made of")
+    max_prompt_s: float = Field(8.0, gt=0, description="longest prompt, seconds")
+
+
+class TTSTrainingData:
+    """The training protocol (`plan`, `load`) over latent shards."""
+
+    def __init__(
+        self,
+        shards: LatentShards,
+        tokenizer: Tokenizer,
+        speech: ModalityConfig,
+        posterior: SigmaVAEConfig,
+        conditioning: ConditioningConfig,
+        config: TTSDataConfig,
+        seed: int,
+    ) -> None:
+        self.shards = shards
+        self.tokenizer = tokenizer
+        self.speech = speech
+        self.posterior = posterior
+        self.conditioning = conditioning
+        self.config = config
+        self.seed = seed
+        self._text_ids: dict[int, list[int]] = {}
+        self._by_speaker: dict[str, list[int]] = defaultdict(list)
+        longest = config.max_prompt_s * shards.meta.frame_rate
+        for index, item in enumerate(shards.items):
+            if item.num_latents <= longest:
+                self._by_speaker[item.speaker].append(index)
+
+    def plan(self, epoch: int) -> Sequence[Sequence[int]]:
+        """Every utterance once, in batches of similar length."""
+        return plan_batches(
+            [item.num_latents for item in self.shards.items],
+            max_total_latents=self.config.max_total_latents,
+            max_batch_size=self.config.max_batch_size,
+            seed=self.seed,
+            epoch=epoch,
+            num_buckets=self.config.num_buckets,
+        )
+
+    def load(self, indices: Sequence[int], seed: int) -> MixedBatch:
+        """One padded batch; `seed` decides prompts, posterior noise and what is dropped."""
+        generator = make_generator(seed, "tts-batch")
+        prompts = [
+            choose_prompt(self._by_speaker[self.shards.items[index].speaker], index, seed)
+            for index in indices
+        ]
+        self._tokenize({*indices, *(prompt for prompt in prompts if prompt is not None)})
+        sequences = [
+            training_sequence(
+                self.speech,
+                self._spoken(index, generator),
+                None if prompt is None else self._spoken(prompt, generator),
+                self.conditioning,
+                generator,
+            )
+            for index, prompt in zip(indices, prompts, strict=True)
+        ]
+        return collate(sequences, (self.speech.latent_dim,))
+
+    def _spoken(self, index: int, generator: torch.Generator) -> SpokenText:
+        mu = self.shards.load(index)[None]  # (1, T, D)
+        z = sample_posterior(self.posterior, mu, generator)[0]
+        return SpokenText(self._text_ids[index], z)
+
+    def _tokenize(self, indices: set[int]) -> None:
+        """Tokenises what is not known yet, in one call: a phonemiser's start costs more than a batch."""
+        missing = sorted(indices - self._text_ids.keys())
+        texts = [self.shards.items[index].text for index in missing]
+        self._text_ids.update(zip(missing, self.tokenizer.encode_batch(texts), strict=True))

@@ -1,0 +1,159 @@
+"""A run that was stopped, however, and resumed equals one that was not, bit for bit."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).parents[2]
+TOY_FOLDER = ROOT / "tests" / "unit" / "core" / "train"
+sys.path.append(str(TOY_FOLDER))
+
+from toy_task import ToyData, ToyTask, run, untimed  # noqa: E402
+
+PARTS = ("model", "ema", "optimizer")
+
+
+def assert_same_run(left: Path, right: Path, step: int) -> None:
+    name = f"checkpoints/step_{step:08d}"
+    for part in PARTS:
+        first = load_file(left / name / f"{part}.safetensors")
+        second = load_file(right / name / f"{part}.safetensors")
+        assert first.keys() == second.keys()
+        for key in first:
+            assert torch.equal(first[key], second[key]), (part, key)
+    states = [json.loads((f / name / "state.json").read_text()) for f in (left, right)]
+    assert states[0]["epoch"] == states[1]["epoch"]
+    assert states[0]["index"] == states[1]["index"]
+    assert untimed(left) == untimed(right)
+
+
+def start(folder: Path, steps: int, every: int, sleep_s: float, *extra: str) -> subprocess.Popen:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(TOY_FOLDER / "toy_task.py"), str(folder), str(steps)]
+    return subprocess.Popen(
+        [*command, str(every), str(sleep_s), *extra],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition, process: subprocess.Popen, timeout_s: float = 60.0) -> None:
+    limit = time.monotonic() + timeout_s
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < limit, "the run made no progress"
+        time.sleep(0.002)
+
+
+def num_lines(folder: Path) -> int:
+    path = folder / "metrics.jsonl"
+    return path.read_text().count("\n") if path.is_file() else 0
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize("accumulation", [1, 3])
+def test_two_steps_and_two_more_equal_four(tmp_path: Path, num_workers: int, accumulation: int):
+    settings = {"num_workers": num_workers, "accumulation": accumulation}
+    whole, halves = ToyData(), ToyData()
+    run(tmp_path / "a", 4, data=whole, **settings)
+    run(tmp_path / "b", 2, data=halves, **settings)
+    torch.manual_seed(123)  # the state of the global generator must not matter
+    run(tmp_path / "b", 4, task=ToyTask(seed=99), data=halves, **settings)
+    if num_workers == 0:
+        assert halves.loaded == whole.loaded
+    # The stop at two made one validation more.
+    lines = untimed(tmp_path / "b")
+    extra = [line for line in lines if line["step"] == 2 and "valid/l2" in line]
+    assert len(extra) == 1
+    lines.remove(extra[0])
+    (tmp_path / "b" / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+    assert_same_run(tmp_path / "a", tmp_path / "b", step=4)
+
+
+def test_resume_across_epochs(tmp_path: Path):
+    whole, parts = ToyData(num_items=9, batch_size=3), ToyData(num_items=9, batch_size=3)
+    run(tmp_path / "a", 8, data=whole)
+    for steps in (3, 5, 8):
+        run(tmp_path / "b", steps, data=parts)
+    assert parts.loaded == whole.loaded
+    first = load_file(tmp_path / "a/checkpoints/step_00000008/model.safetensors")
+    second = load_file(tmp_path / "b/checkpoints/step_00000008/model.safetensors")
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_kill_at_any_moment_and_resume_equals_uninterrupted(tmp_path: Path):
+    """SIGKILL three times, at moments drawn at random, with loader processes and a log."""
+    steps, moments = 30, random.Random(0)
+    run(tmp_path / "whole", steps, checkpoint_every=1)
+    killed = tmp_path / "killed"
+    for round_ in range(3):
+        process = start(killed, steps, 1, 0.02, f"num_workers={round_ % 2}")
+        reached = num_lines(killed)
+        wait_for(lambda: num_lines(killed) >= reached + 4, process)  # noqa: B023
+        time.sleep(moments.uniform(0, 0.05))
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    assert num_lines(killed) < steps
+    run(killed, steps, checkpoint_every=1)
+    assert_same_run(tmp_path / "whole", killed, steps)
+    assert not list(killed.rglob(".tmp-*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_finishes_the_step_and_checkpoints(tmp_path: Path, number: signal.Signals):
+    process = start(tmp_path / "run", 1000, 1000, 0.05, "num_workers=1")
+    wait_for(lambda: num_lines(tmp_path / "run") >= 2, process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert out.strip() == "signal"
+    assert f"by {number.name}, checkpoint written" in err
+    assert "Traceback" not in err
+    (checkpoint,) = (tmp_path / "run" / "checkpoints").iterdir()
+    last = json.loads((checkpoint / "state.json").read_text())["step"]
+    run(tmp_path / "run", last + 2, checkpoint_every=1)
+    run(tmp_path / "whole", last + 2, checkpoint_every=1)
+    name = f"checkpoints/step_{last + 2:08d}/model.safetensors"
+    first, second = load_file(tmp_path / "run" / name), load_file(tmp_path / "whole" / name)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one(tmp_path: Path):
+    """DDP over gloo: batches of 4 on two processes are batches of 8 on one; then it resumes."""
+    settings = ["dropout=0", "noise=0", "validate_every=2"]
+    process = start(tmp_path / "one", 6, 3, 0.0, *settings, "batch_size=8")
+    assert process.wait(60) == 0, process.communicate()
+    two = tmp_path / "two"
+    for steps in ("3", "6"):
+        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        toy = [str(TOY_FOLDER / "toy_task.py"), str(two), steps, "3", "0.0", *settings]
+        result = subprocess.run(
+            [*launch, "--nproc_per_node", "2", *toy],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert result.returncode == 0, result.stderr[-3000:]
+    one_lines = [line for line in untimed(tmp_path / "one") if "train/model_loss" in line]
+    two_lines = [line for line in untimed(two) if "train/model_loss" in line]
+    assert [line["step"] for line in two_lines] == [1, 2, 3, 4, 5, 6]
+    for single, double in zip(one_lines, two_lines, strict=True):
+        assert double == pytest.approx(single, rel=1e-4)
+    first = load_file(tmp_path / "one/checkpoints/step_00000006/model.safetensors")
+    second = load_file(two / "checkpoints/step_00000006/model.safetensors")
+    for key in first.keys() - {"model.count"}:
+        torch.testing.assert_close(first[key], second[key], rtol=1e-4, atol=1e-6)
