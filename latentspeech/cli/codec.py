@@ -110,7 +110,7 @@ def _encoded_blocks(codec: "Codec", audio: "Tensor", quiet: bool) -> Iterator["T
 
     from latentspeech.cli.progress import stream_progress
 
-    blocks = audio.split(int(BLOCK_S * codec.config.sample_rate))
+    blocks = torch.split(audio, int(BLOCK_S * codec.config.sample_rate))
     state = codec.init_encode_state(1)
     with torch.inference_mode(), stream_progress("encoding", quiet) as advance:
         for i, block in enumerate(blocks):
@@ -128,7 +128,7 @@ def _decoded_blocks(codec: "Codec", latents: "Tensor", quiet: bool) -> Iterator[
 
     state = codec.init_decode_state(1)
     with torch.inference_mode(), stream_progress("decoding", quiet) as advance:
-        for block in latents.split(max(1, int(BLOCK_S * codec.config.frame_rate))):
+        for block in torch.split(latents, max(1, int(BLOCK_S * codec.config.frame_rate))):
             audio, state = codec.decode_step(block[None], state)
             advance(len(block) / codec.config.frame_rate)
             yield audio[0]

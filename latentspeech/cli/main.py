@@ -7,7 +7,6 @@ import errno
 import os
 import sys
 
-import click
 import typer
 
 from latentspeech.cli import codec, codec_stream, models, score, synth, train, voice
@@ -34,11 +33,8 @@ app.add_typer(train.app, name="train")
 def run() -> None:
     """Runs the command line and turns every foreseeable failure into one clear line."""
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+        app()
+    except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
     except (ConfigError, InputError, DataError, CheckpointError) as error:
@@ -51,8 +47,6 @@ def run() -> None:
         if error.errno == errno.ENOSPC:
             _fail(f"no space left on the disk ({error.filename or 'output'}); free some and repeat")
         _fail(f"{error.filename or 'file'}: {error.strerror or error}; check path and permissions")
-    else:
-        sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(message: str) -> None:

@@ -20,3 +20,13 @@ def stream_progress(title: str, quiet: bool) -> Iterator[Callable[[float], None]
     with Progress(*columns, console=console, disable=disabled, transient=True) as progress:
         task = progress.add_task(title, total=None)
         yield lambda seconds: progress.advance(task, seconds)
+
+
+@contextmanager
+def counted_progress(title: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yields a function that is told (done, all)."""
+    console = Console(stderr=True)
+    disabled = quiet or not console.is_terminal
+    with Progress(console=console, disable=disabled, transient=True) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, count: progress.update(task, completed=done, total=count)

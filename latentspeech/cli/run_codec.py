@@ -44,9 +44,7 @@ class CodecRunConfig(Config):
 def run_codec(run: CodecRunConfig) -> TrainResult:
     """Trains, or goes on with, the run in `exp_dir`."""
     seed_initialization(run.train.seed)
-    segments = AudioSegmentConfig(
-        **run.data.model_dump(exclude={"train_cuts", "valid_cuts"})
-    )
+    segments = AudioSegmentConfig(**run.data.model_dump(exclude={"train_cuts", "valid_cuts"}))
     rate = run.codec.sample_rate
     task = CodecTask(
         run.codec, run.loss, run.discriminators, run.optimizer, run.discriminator_optimizer

@@ -30,9 +30,11 @@ def synth(
     cfg_scale: Annotated[float | None, typer.Option(help="Guidance; 1 is off.")] = None,
     num_steps: Annotated[int | None, typer.Option(help="Solver steps a latent.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
-    stream: Annotated[bool, typer.Option("--stream", help="Write audio to stdout as made.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Write audio to stdout as made.")
+    ] = False,
     stream_format: Annotated[
-        Literal["wav", "s16", "f32"], typer.Option(help="What --stream writes.")
+        Literal["wav", "s16le", "float32"], typer.Option(help="What --stream writes.")
     ] = "wav",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -105,7 +107,7 @@ def _stream(
     prompt: "Prompt",
     seed: int,
     sampling: "SamplingConfig",
-    stream_format: Literal["wav", "s16", "f32"],
+    stream_format: Literal["wav", "s16le", "float32"],
 ) -> None:
     from latentspeech.audio.pcm import encode_pcm, wav_stream_header
 
@@ -113,7 +115,7 @@ def _stream(
     if stream_format == "wav":
         output.write(wav_stream_header(speaker.sample_rate))
     for chunk in speaker.stream(text, prompt, seed, sampling):
-        output.write(encode_pcm(chunk, "f32" if stream_format == "f32" else "s16"))
+        output.write(encode_pcm(chunk, "float32" if stream_format == "float32" else "s16le"))
         output.flush()
 
 

@@ -23,7 +23,9 @@ class ConvNeXtConfig(Config):
     strides: tuple[int, ...] = Field(
         (2, 4, 5, 5, 8), description="down-sampling factors from the waveform on"
     )
-    base_channels: int = Field(32, ge=1, description="channels at the sample rate; doubles a stride")
+    base_channels: int = Field(
+        32, ge=1, description="channels at the sample rate; doubles a stride"
+    )
     depths: tuple[int, ...] = Field(
         (3, 3, 3, 3, 3, 12), description="blocks a stage, from the sample rate on"
     )

@@ -24,8 +24,8 @@ from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConf
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.core.config import Config
 from latentspeech.core.latents.sigma_vae import log_sigma_ratio, mean_regularizer, sample_posterior
-from latentspeech.core.train.optim import OptimizerConfig
-from latentspeech.core.train.task import Losses, OptimizerSpec, Task
+from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
+from latentspeech.core.train.task import Losses, Task
 
 
 class CodecLossConfig(Config):
@@ -74,9 +74,7 @@ class CodecTask(Task):
         generator, discriminator = self._optimizers
         specs = {"generator": OptimizerSpec(self.codec, generator)}
         if self.discriminators is not None:
-            specs = {
-                "discriminator": OptimizerSpec(self.discriminators, discriminator)
-            } | specs
+            specs = {"discriminator": OptimizerSpec(self.discriminators, discriminator)} | specs
         return specs
 
     def turns(self, step: int) -> tuple[str, ...]:

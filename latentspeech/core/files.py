@@ -19,6 +19,9 @@ from latentspeech.core.errors import InputError
 
 TEMPORARY_PREFIX = ".tmp-"
 
+# The disk, the user's quota, or the largest file that is allowed here.
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -128,6 +131,6 @@ def _flush(path: Path) -> None:
 
 def _raise_if_disk_full(error: Exception, path: Path) -> None:
     # Writers that are not Python's (safetensors) raise their own type with the number in the text.
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or f"os error {errno.ENOSPC}" in str(error):
+    full = isinstance(error, OSError) and error.errno in _NO_SPACE
+    if full or any(f"os error {number})" in str(error) for number in _NO_SPACE):
         raise InputError(f"no space left on the disk for {path}; free some or write elsewhere")

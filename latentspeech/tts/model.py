@@ -23,7 +23,9 @@ class TTSModelConfig(Config):
     diffusion_weight: float = Field(1.0, ge=0, description="alpha in L_LM + alpha L_diff")
 
 
-def latent_lm_config(model: TTSModelConfig, text_vocab_size: int, latent_dim: int) -> LatentLMConfig:
+def latent_lm_config(
+    model: TTSModelConfig, text_vocab_size: int, latent_dim: int
+) -> LatentLMConfig:
     """The LatentLM over `text_vocab_size` text tokens and speech latents of `latent_dim`."""
     speech = ModalityConfig(
         name="speech",

@@ -71,9 +71,7 @@ class Synthesizer:
 
     def prompt(self, recording: Path | str, transcript: str | None = None) -> Prompt:
         """A voice from a recording (0.5 to 30 s)."""
-        return encode_prompt(
-            self.model.codec, self.model.codec_hash, Path(recording), transcript
-        )
+        return encode_prompt(self.model.codec, self.model.codec_hash, Path(recording), transcript)
 
     def voice(self, path: Path | str) -> Prompt:
         """A voice from a file made by `save_voice`."""

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig
 from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.lm.mixed_sequence import MixedBatch
-from latentspeech.core.train.optim import OptimizerConfig
-from latentspeech.core.train.task import Losses, OptimizerSpec, Task
+from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
+from latentspeech.core.train.task import Losses, Task
 from latentspeech.tts.model import SPEECH
 
 

@@ -4,7 +4,6 @@ The model trains on z = mu + |sigma| eps, input and target being the same sample
 inference are means.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import torch
@@ -17,7 +16,7 @@ from latentspeech.core.lm.mixed_sequence import MixedBatch, collate
 from latentspeech.core.tensors import make_generator
 from latentspeech.data.bucketing import plan_batches
 from latentspeech.data.latent_shards import LatentShards
-from latentspeech.data.prompt_pairs import choose_prompt
+from latentspeech.data.prompt_pairs import choose_prompt, prompt_candidates
 from latentspeech.text.tokenizers import Tokenizer
 from latentspeech.tts.layout import ConditioningConfig, SpokenText, training_sequence
 
@@ -52,11 +51,8 @@ class TTSTrainingData:
         self.config = config
         self.seed = seed
         self._text_ids: dict[int, list[int]] = {}
-        self._by_speaker: dict[str, list[int]] = defaultdict(list)
         longest = config.max_prompt_s * shards.meta.frame_rate
-        for index, item in enumerate(shards.items):
-            if item.num_latents <= longest:
-                self._by_speaker[item.speaker].append(index)
+        self._candidates = prompt_candidates(shards.items, longest)
 
     def plan(self, epoch: int) -> Sequence[Sequence[int]]:
         """Every utterance once, in batches of similar length."""
@@ -67,13 +63,14 @@ class TTSTrainingData:
             seed=self.seed,
             epoch=epoch,
             num_buckets=self.config.num_buckets,
+            names=[item.id for item in self.shards.items],
         )
 
     def load(self, indices: Sequence[int], seed: int) -> MixedBatch:
         """One padded batch; `seed` decides prompts, posterior noise and what is dropped."""
         generator = make_generator(seed, "tts-batch")
         prompts = [
-            choose_prompt(self._by_speaker[self.shards.items[index].speaker], index, seed)
+            choose_prompt(self._candidates.get(self.shards.items[index].speaker, ()), index, seed)
             for index in indices
         ]
         self._tokenize({*indices, *(prompt for prompt in prompts if prompt is not None)})

@@ -1,5 +1,7 @@
 """Streaming equals offline, whatever the partition, for every module that claims the contract."""
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -48,7 +50,7 @@ def randomize(module: torch.nn.Module) -> torch.nn.Module:
 def partition(total: int, cuts: list[int]) -> list[int]:
     """Sizes of the pieces between the sorted cuts, zero-length ones left out."""
     points = sorted({0, total, *(cut % (total + 1) for cut in cuts)})
-    return [end - start for start, end in zip(points, points[1:], strict=False)]
+    return [end - start for start, end in itertools.pairwise(points)]
 
 
 def run_in_chunks(module: StreamingModule, x: Tensor, sizes: list[int]) -> Tensor:
@@ -68,9 +70,7 @@ def test_modules_stream_exactly(name: str, cuts: list[int]) -> None:
     module = randomize(make()).double()
     x = torch.randn(2, 12 * stride, channels, dtype=torch.float64)
     sizes = [stride * size for size in partition(12, cuts)]
-    torch.testing.assert_close(
-        run_in_chunks(module, x, sizes), module(x), rtol=1e-10, atol=1e-10
-    )
+    torch.testing.assert_close(run_in_chunks(module, x, sizes), module(x), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -131,7 +131,9 @@ def stream_codec(codec: Codec, audio: Tensor, sizes: list[int]) -> tuple[Tensor,
 
 @settings(max_examples=25, deadline=None)
 @given(
-    length=st.integers(1, 400), cuts=st.lists(st.integers(0, 1000), max_size=20), whole=st.booleans()
+    length=st.integers(1, 400),
+    cuts=st.lists(st.integers(0, 1000), max_size=20),
+    whole=st.booleans(),
 )
 def test_codec_streams_exactly_at_any_length(length: int, cuts: list[int], whole: bool) -> None:
     torch.manual_seed(1)

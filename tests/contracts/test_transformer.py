@@ -29,9 +29,7 @@ def make(num_kv_heads: int = 2, ffn_kind: str = "swiglu") -> Transformer:
 @pytest.mark.parametrize("num_kv_heads", [1, 2, 4])
 @pytest.mark.parametrize("ffn_kind", ["swiglu", "gelu"])
 @pytest.mark.parametrize("sizes", [[1] * 9, [4, 5], [9], [3, 1, 1, 4], [2, 6, 1]])
-def test_prefill_and_step_equal_forward(
-    num_kv_heads: int, ffn_kind: str, sizes: list[int]
-) -> None:
+def test_prefill_and_step_equal_forward(num_kv_heads: int, ffn_kind: str, sizes: list[int]) -> None:
     model = make(num_kv_heads, ffn_kind)
     x = torch.randn(2, 9, 24, dtype=torch.float64)
     state = model.init_state(2, 9)

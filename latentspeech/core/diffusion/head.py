@@ -12,6 +12,7 @@ import math
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional
 
 from latentspeech.core.config import Config
 from latentspeech.core.nn.feed_forward import SwiGLU
@@ -38,19 +39,15 @@ class TimeEmbedding(nn.Module):
     def __init__(self, embedding_dim: int, model_dim: int) -> None:
         super().__init__()
         self.embedding_dim = embedding_dim
-        self.layers = nn.Sequential(
-            nn.Linear(embedding_dim, model_dim, bias=False),
-            nn.SiLU(),
-            nn.Linear(model_dim, model_dim, bias=False),
-        )
-        for layer in (self.layers[0], self.layers[2]):
-            nn.init.normal_(layer.weight, std=0.02)
+        self.first = nn.Linear(embedding_dim, model_dim, bias=False)
+        self.second = nn.Linear(model_dim, model_dim, bias=False)
+        nn.init.normal_(self.first.weight, std=0.02)
+        nn.init.normal_(self.second.weight, std=0.02)
 
     def forward(self, t: Tensor) -> Tensor:
         """Times t (N,) -> (N, d)."""
         waves = time_sinusoids(t, self.embedding_dim)
-        embedded: Tensor = self.layers(waves.to(self.layers[0].weight.dtype))
-        return embedded
+        return self.second(functional.silu(self.first(waves.to(self.first.weight.dtype))))
 
 
 def time_sinusoids(t: Tensor, size: int) -> Tensor:

@@ -21,6 +21,12 @@ from latentspeech.core.diffusion.schedules import (
     build_schedule,
 )
 from latentspeech.core.diffusion.solvers import SolverKind, solve, time_grid
+from latentspeech.core.errors import ConfigError
+
+# At t = 1 there is no signal left, and x_0 = (x - sigma eps) / alpha turns any error of eps into a
+# huge x_0. An epsilon head is sampled from here, where alpha is 0.05 (cosine) or 0.03 (flow
+# matching) and pure noise is still as good a start.
+EPSILON_START = 0.97
 
 
 class DiffusionConfig(Config):
@@ -62,7 +68,7 @@ class LatentDiffusion(nn.Module):
         Args:
             cond: (N, d) hidden states with the condition.
             noise: (N, D) standard normal start, float32.
-            uncond: (N, d) hidden states without it; None turns guidance off.
+            uncond: (N, d) hidden states without it; not evaluated if cfg_scale is 1.
             cfg_scale: how far to go from uncond through cond.
             num_steps: evaluations of the head.
             solver: which integrator.
@@ -70,7 +76,15 @@ class LatentDiffusion(nn.Module):
         Returns:
             (N, D) float32.
         """
+        if cfg_scale == 1:
+            uncond = None
+        elif uncond is None:
+            raise ConfigError(
+                f"cfg_scale = {cfg_scale} needs hidden states without the condition and none were "
+                "given; give uncond or set cfg_scale to 1"
+            )
         hidden = cond if uncond is None else torch.cat((cond, uncond))
+        start = EPSILON_START if self.config.prediction_type == "epsilon" else 1.0
         denoiser = HeadDenoiser(
             head=self.head,
             schedule=self.schedule,
@@ -78,7 +92,7 @@ class LatentDiffusion(nn.Module):
             prepared=self.head.prepare_condition(hidden),
             cfg_scale=None if uncond is None else cfg_scale,
         )
-        return solve(solver, denoiser, noise, time_grid(num_steps).to(noise.device))
+        return solve(solver, denoiser, noise, (time_grid(num_steps) * start).to(noise.device))
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,7 @@ class HeadDenoiser:
         x_in = x_t if self.cfg_scale is None else torch.cat((x_t, x_t))
         prediction = self.head.denoise(x_in, t[None], self.prepared).to(x_t.dtype)
         if self.cfg_scale is not None:
-            prediction = guide(*prediction.chunk(2), self.cfg_scale)
+            conditional, unconditional = prediction.chunk(2)
+            prediction = guide(conditional, unconditional, self.cfg_scale)
         alpha, sigma = self.schedule.alpha_sigma(t)
         return to_x0(self.prediction_type, prediction, x_t, alpha, sigma)

@@ -57,10 +57,11 @@ class CosineDDPM:
 
     def __init__(self, config: CosineDDPMConfig) -> None:
         steps = config.num_train_steps
-        n = torch.arange(steps + 1, dtype=torch.float64)
+        # On the CPU even in a model made on the meta device: no checkpoint would fill it.
+        n = torch.arange(steps + 1, dtype=torch.float64, device="cpu")
         f = ((n / steps + config.offset) / (1 + config.offset) * math.pi / 2).cos().square()
         betas = (1 - f[1:] / f[:-1]).clamp(max=config.beta_max)
-        alpha_bar = torch.cat((torch.ones(1, dtype=torch.float64), (1 - betas).cumprod(0)))
+        alpha_bar = torch.cat((torch.ones_like(n[:1]), (1 - betas).cumprod(0)))
         self.num_train_steps = steps
         self.angles = alpha_bar.sqrt().acos()  # (N + 1,) float64
         self._on_device: dict[torch.device, Tensor] = {}
@@ -82,7 +83,9 @@ class CosineDDPM:
 
     def _angle(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """The angle at t and its derivative."""
-        table = self._on_device.setdefault(t.device, self.angles.to(t.device))
+        if t.device not in self._on_device:
+            self._on_device[t.device] = self.angles.to(t.device)
+        table = self._on_device[t.device]
         place = t.double() * self.num_train_steps
         # Times like 0.6 are not exact in float32; without this they would fall just below their entry.
         nearest = place.round()

@@ -55,7 +55,7 @@ def solve(kind: SolverKind, denoiser: Denoiser, start: Tensor, grid: Tensor) -> 
 
 def euler(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
     """x_next = x + (t_next - t) dx/dt."""
-    x = start
+    x = _state(start)
     for t, t_next in zip(grid[:-1], grid[1:], strict=True):
         x0 = denoiser(x, t)
         alpha, sigma = denoiser.schedule.alpha_sigma(t)
@@ -66,7 +66,7 @@ def euler(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
 
 def ddim(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
     """x_next = alpha_next x_0 + sigma_next eps."""
-    x = start
+    x = _state(start)
     for t, t_next in zip(grid[:-1], grid[1:], strict=True):
         x = _ddim_step(denoiser.schedule, denoiser(x, t), x, t, t_next)
     return x
@@ -74,7 +74,7 @@ def ddim(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
 
 def dpm_solver_pp_2m(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
     """DDIM with x_0 + (x_0 - x_0_previous) h / (2 h_previous), h steps in lambda."""
-    x = start
+    x = _state(start)
     previous: Tensor | None = None
     lambdas = [_half_log_snr(denoiser.schedule, t) for t in grid]
     for i in range(len(grid) - 1):
@@ -88,12 +88,14 @@ def dpm_solver_pp_2m(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
     return x
 
 
-def _ddim_step(
-    schedule: NoiseSchedule, x0: Tensor, x: Tensor, t: Tensor, t_next: Tensor
-) -> Tensor:
+def _ddim_step(schedule: NoiseSchedule, x0: Tensor, x: Tensor, t: Tensor, t_next: Tensor) -> Tensor:
     alpha, sigma = schedule.alpha_sigma(t)
     alpha_next, sigma_next = schedule.alpha_sigma(t_next)
     return alpha_next * x0 + sigma_next * to_noise(x0, x, alpha, sigma)
+
+
+def _state(start: Tensor) -> Tensor:
+    return start if start.dtype == torch.float64 else start.float()
 
 
 def _half_log_snr(schedule: NoiseSchedule, t: Tensor) -> Tensor:

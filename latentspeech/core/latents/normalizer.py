@@ -41,7 +41,7 @@ class LatentNormalizer(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "LatentNormalizer":
         """Moves with the model, but does not follow it to a narrower dtype."""
         exact = {name: buffer for name, buffer in self.named_buffers() if not buffer.is_meta}
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name, before in exact.items():
             after = getattr(self, name)
             if after.dtype.itemsize < before.dtype.itemsize:
@@ -108,8 +108,8 @@ class RunningMoments:
         if bool(still.any()):
             channels = still.nonzero().flatten().tolist()
             raise DataError(
-                f"latent channels {channels} are constant over {self.count} latents; expected channels "
-                "that vary, give more varied data or check that the codec is trained"
+                f"latent channels {channels} are constant over {self.count} latents; expected "
+                "channels that vary, give more varied data or check that the codec is trained"
             )
         normalizer = LatentNormalizer(len(self.mean))
         normalizer.mean.copy_(self.mean)

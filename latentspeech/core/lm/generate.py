@@ -100,9 +100,7 @@ def generate(
     if guided != (unconditional is not None):
         raise ValueError("unconditional prompts are needed exactly when cfg_scale is not 1")
     sequences = [*prompts, *(unconditional or ())]
-    rows = [
-        _start_row(model, prompt, limit) for prompt, limit in zip(prompts, limits, strict=True)
-    ]
+    rows = [_start_row(model, prompt, limit) for prompt, limit in zip(prompts, limits, strict=True)]
     longest = max(num_elements(sequence) for sequence in sequences)
     room = longest + max(limit.max_elements for limit in limits)
     cache = model.backbone.init_state(len(sequences), room)

@@ -33,7 +33,9 @@ class ModalityConfig(Config):
     eod_id: int = Field(ge=0, description="token with which the softmax head takes over again")
     slot_id: int = Field(ge=0, description="what the softmax head says when a latent comes next")
     head_layers: int = Field(3, ge=1, description="blocks of the diffusion head")
-    head_ffn_dim: int = Field(4096, ge=1, description="inner width of its SwiGLU; the paper's is 4 d")
+    head_ffn_dim: int = Field(
+        4096, ge=1, description="inner width of its SwiGLU; the paper's is 4 d"
+    )
     predict_end: bool = Field(True, description="learn when to stop; false for fixed-size images")
     diffusion: DiffusionConfig = Field(DiffusionConfig(), description="schedule, target, loss")
 

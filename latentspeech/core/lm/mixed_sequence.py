@@ -104,19 +104,18 @@ def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]
         for segment, sequence in enumerate(row):
             start = at
             for span in sequence:
-                is_token = isinstance(span, TokenSpan)
-                end = at + len(span.ids if isinstance(span, TokenSpan) else span.latents)
-                kinds[i, at:end] = TOKEN if is_token else 1 + span.modality
-                targets[i, at:end] = span.target
                 if isinstance(span, TokenSpan):
+                    end = at + len(span.ids)
+                    kinds[i, at:end] = TOKEN
                     token_ids[i, at:end] = span.ids
                 else:
+                    end = at + len(span.latents)
+                    kinds[i, at:end] = 1 + span.modality
                     latents[span.modality].append(span.latents)
+                targets[i, at:end] = span.target
                 at = end
             segment_ids[i, start:at] = segment
             targets[i, start : start + 1] = False  # nothing before it could predict it
     packed = any(len(row) > 1 for row in rows)
     flat = tuple(torch.cat(parts) for parts in latents)
     return MixedBatch(kinds, token_ids, flat, targets, segment_ids if packed else None)
-
-

@@ -23,7 +23,6 @@ from latentspeech.core.files import (
     atomic_directory,
     remove_directory,
     remove_leftovers,
-    write_json,
 )
 
 logger = logging.getLogger(__name__)
@@ -78,7 +77,8 @@ def save_checkpoint(
             _write_tensors(file, tensors[part])
             files[file.name] = _record(file)
         complete = state.model_copy(update={"files": files})
-        write_json(temporary / STATE_NAME, complete.model_dump(mode="json"))
+        text = json.dumps(complete.model_dump(mode="json"), indent=2)
+        (temporary / STATE_NAME).write_text(text + "\n", encoding="utf-8")
     # Only older ones go: one with a later step can only be a damaged one that was passed over.
     older = [item for item in _folders(folder) if item.name <= path.name]
     for old in older[:-keep]:

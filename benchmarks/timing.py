@@ -1,0 +1,20 @@
+"""Medians of repeated calls, interleaved so that a busy machine slows all contestants alike."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+
+def median_seconds(
+    contestants: Mapping[str, Callable[[], object]], repeats: int
+) -> dict[str, float]:
+    """Calls every contestant once to warm up, then in turn `repeats` times; the median of each."""
+    for call in contestants.values():
+        call()
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(repeats):
+        for name, call in contestants.items():
+            start = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}

@@ -1,0 +1,214 @@
+"""Audio files to mono float32 tensors and back, with a helpful error for each kind of bad file.
+
+Reading goes by content, never by suffix: WAV, FLAC, Ogg (Vorbis, Opus), MP3 and whatever else
+libsndfile knows. Writing goes by suffix and is atomic. T samples.
+"""
+
+import io
+import logging
+from fractions import Fraction
+from pathlib import Path
+
+import soundfile
+import torch
+import torchaudio
+from torch import Tensor
+
+from latentspeech.audio.truncation import find_truncation
+from latentspeech.core.errors import InputError
+from latentspeech.core.files import atomic_path
+from latentspeech.core.tensors import check_shape
+
+logger = logging.getLogger(__name__)
+
+# suffix -> libsndfile format and subtype
+_WRITABLE = {
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".opus": ("OGG", "OPUS"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+}
+_READABLE = "a wav, flac, ogg, opus or mp3 file"
+_BLOCK_FRAMES = 1 << 16
+_UNRECOGNISED_FORMAT = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
+# Loudest 50 ms below -70 dBFS: 16-bit dither lies near -95, a whisper far away near -60.
+_SILENCE_RMS = 10 ** (-70 / 20)
+_SILENCE_WINDOW_SAMPLES = 1200
+# Rates without a common factor would need a filter per sample; with denominators up to this the
+# ratio is off by about one in a million at most, and by nothing for every rate in use.
+_MAX_RATIO_DENOMINATOR = 1000
+
+
+def load_audio(path: Path, sample_rate: int = 24000, min_seconds: float = 0.0) -> Tensor:
+    """Reads a whole file as mono at `sample_rate`, channels averaged: (T,) float32.
+
+    Raises InputError for a file that is missing, empty, no audio, truncated, without samples, with
+    NaN or infinite samples, or shorter than `min_seconds`.
+    """
+    path = Path(path)
+    _check_file(path)
+    blocks: list[Tensor] = []
+    count = 0
+    with _open(path) as file:
+        promised, file_rate = file.frames, file.samplerate
+        try:
+            while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+                blocks.append(torch.from_numpy(block).mean(dim=1))
+                count += len(block)
+        except soundfile.LibsndfileError:
+            raise _truncated(
+                path, f"its header promises {promised} frames, {count} can be read"
+            ) from None
+        # MP3 states no exact count (an estimate by bit rate), the other formats do.
+        if count < promised and file.format not in ("MP3", "MPEG"):
+            raise _truncated(path, f"its header promises {promised} frames, {count} can be read")
+    if count == 0:
+        raise InputError(f"{path} holds no samples; expected speech; give another recording")
+    audio = torch.cat(blocks)  # (T,)
+    _check_finite(path, audio)
+    if count < min_seconds * file_rate:
+        raise InputError(
+            f"{path} is {count / file_rate:.2f} s long; expected at least {min_seconds:g} s; "
+            "give a longer recording"
+        )
+    return resample(audio, file_rate, sample_rate)
+
+
+def audio_duration_s(path: Path) -> float:
+    """Length in seconds by the header, without decoding. Raises InputError for unreadable files."""
+    path = Path(path)
+    _check_file(path)
+    with _open(path) as file:
+        return float(file.frames / file.samplerate)
+
+
+def resample(audio: Tensor, from_rate: int, to_rate: int) -> Tensor:
+    """Band-limited resampling, Kaiser-windowed sinc. (..., T) -> (..., ceil(T * to / from))."""
+    if from_rate == to_rate:
+        return audio
+    ratio = Fraction(to_rate, from_rate).limit_denominator(_MAX_RATIO_DENOMINATOR)
+    resampled: Tensor = torchaudio.functional.resample(
+        audio,
+        ratio.denominator,
+        ratio.numerator,
+        lowpass_filter_width=64,
+        rolloff=0.9475937167399596,
+        resampling_method="sinc_interp_kaiser",
+        beta=14.769656459379492,
+    )
+    return resampled
+
+
+def check_not_silent(audio: Tensor, name: str) -> None:
+    """Raises InputError where no 50 ms of audio (T,) are louder than -70 dBFS."""
+    power = audio.float().square()
+    width = min(_SILENCE_WINDOW_SAMPLES, max(1, power.numel()))
+    loudest = 0.0
+    if power.numel():
+        windows = torch.nn.functional.avg_pool1d(power[None, None], width, max(1, width // 2))
+        loudest = float(windows.max()) ** 0.5
+    if loudest < _SILENCE_RMS:
+        level = f"{20 * torch.tensor(loudest).log10().item():.0f} dBFS" if loudest else "all zeros"
+        raise InputError(
+            f"{name} is silent ({level}); expected speech above -70 dBFS; "
+            "check the microphone or give another recording"
+        )
+
+
+def write_audio(path: Path, audio: Tensor, sample_rate: int) -> None:
+    """Writes audio (T,) in the format of the suffix; the file appears whole or not at all.
+
+    Samples outside [-1, 1] are clipped and counted in a log warning. Raises InputError for an
+    unknown suffix, a folder that is missing or read-only, a full disk, and NaN samples.
+    """
+    path = Path(path)
+    check_shape("audio", audio, "T")
+    if path.suffix.lower() not in _WRITABLE:
+        raise InputError(
+            f"cannot write {path}: unknown suffix {path.suffix!r}; "
+            f"use one of {', '.join(_WRITABLE)}"
+        )
+    audio = audio.detach().float().cpu()
+    _check_finite(path, audio)
+    num_clipped = int((audio.abs() > 1).sum())
+    if num_clipped:
+        logger.warning(
+            "%s: %d of %d samples lie outside [-1, 1] and are clipped",
+            path,
+            num_clipped,
+            audio.numel(),
+        )
+    try:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(_encode(path, audio.clamp(-1, 1), sample_rate))
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}; free space there or give another output path"
+        ) from None
+
+
+def _encode(path: Path, audio: Tensor, sample_rate: int) -> bytes:
+    """The whole file in memory: libsndfile itself does not report a full disk reliably."""
+    container, subtype = _WRITABLE[path.suffix.lower()]
+    buffer = io.BytesIO()
+    try:
+        with soundfile.SoundFile(
+            buffer, "w", sample_rate, channels=1, format=container, subtype=subtype
+        ) as file:
+            # The Vorbis encoder keeps a whole write on the stack, so long audio must go in blocks.
+            for block in torch.split(audio, _BLOCK_FRAMES):
+                file.write(block.numpy())
+    except soundfile.LibsndfileError as error:
+        raise InputError(
+            f"cannot write {path} at {sample_rate} Hz: {error.error_string} "
+            "Use .wav or .flac, which take any rate"
+        ) from None
+    return buffer.getvalue()
+
+
+def _check_file(path: Path) -> None:
+    """A readable, non-empty, complete file; anything else is told before libsndfile sees it."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected {_READABLE}; give the path of a file in it")
+    try:
+        if not path.exists():
+            raise InputError(f"{path} not found; expected {_READABLE}; check the path")
+        if path.is_file() and path.stat().st_size == 0:
+            raise InputError(
+                f"{path} is empty (0 bytes); expected {_READABLE}; record or copy it again"
+            )
+        shortfall = find_truncation(path) if path.is_file() else None
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}; expected {_READABLE}; check its permissions"
+        ) from None
+    if shortfall is not None:
+        raise _truncated(path, shortfall)
+
+
+def _open(path: Path) -> soundfile.SoundFile:
+    try:
+        return soundfile.SoundFile(path)
+    except soundfile.LibsndfileError as error:
+        if error.code == _UNRECOGNISED_FORMAT:
+            found = "is no audio, or of an unknown format"
+        else:
+            found = "is damaged, cut short or of an unsupported encoding"
+        raise InputError(
+            f"{path} {found}; expected {_READABLE}; convert or copy it again"
+        ) from None
+
+
+def _truncated(path: Path, shortfall: str) -> InputError:
+    return InputError(f"{path} is truncated: {shortfall}; expected the whole file; copy it again")
+
+
+def _check_finite(path: Path, audio: Tensor) -> None:
+    bad = ~torch.isfinite(audio)
+    if bool(bad.any()):
+        first = int(bad.nonzero()[0])
+        raise InputError(
+            f"audio of {path} has {int(bad.sum())} NaN or infinite samples (first at {first}); "
+            "expected numbers in [-1, 1]; make it again"
+        )

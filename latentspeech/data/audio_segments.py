@@ -1,0 +1,171 @@
+"""Training data of the codec: random segments of a corpus, with random gain and polarity.
+
+A corpus of up to `max_cache_bytes` is decoded once (audio_cache.py); of a larger one the files are
+read each time, only the segment that is asked for. B batch, T samples.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from latentspeech.core.config import Config
+from latentspeech.core.errors import DataError
+from latentspeech.core.tensors import make_generator
+from latentspeech.data.audio_cache import BYTES_PER_SAMPLE, AudioCache, open_audio_cache
+from latentspeech.data.utterances import Utterance, load_span, read_utterances
+
+logger = logging.getLogger(__name__)
+
+
+class AudioSegmentConfig(Config):
+    """How a corpus becomes batches of segments."""
+
+    segment_s: float = Field(1.0, gt=0, description="length of a segment, seconds")
+    batch_size: int = Field(16, ge=1, description="segments a batch")
+    epoch_batches: int | None = Field(
+        None, ge=1, description="batches an epoch; null: as many as show every cut once"
+    )
+    max_cache_bytes: int = Field(
+        8 * 2**30, ge=0, description="largest corpus to decode to disk (2 bytes a sample); 0: none"
+    )
+    skip_bad: bool = Field(False, description="leave undecodable files out, with a warning")
+    min_gain_db: float = Field(-6.0, description="lowest random gain, dB")
+    max_gain_db: float = Field(3.0, description="highest random gain, dB; never into clipping")
+    flip_probability: float = Field(0.5, ge=0, le=1, description="of a polarity flip")
+
+    @model_validator(mode="after")
+    def _check(self) -> "AudioSegmentConfig":
+        if self.min_gain_db > self.max_gain_db:
+            raise ValueError("min_gain_db must not exceed max_gain_db")
+        return self
+
+
+class AudioSegments:
+    """The training protocol (`plan`, `load`): an index is a cut, a batch is audio (B, T).
+
+    With `valid` the order and the crops are fixed and nothing is augmented.
+    """
+
+    def __init__(
+        self,
+        cuts_path: Path,
+        config: AudioSegmentConfig,
+        sample_rate: int,
+        seed: int,
+        valid: bool = False,
+    ) -> None:
+        self.cuts_path = cuts_path
+        self.config = config
+        self.sample_rate = sample_rate
+        self.segment_samples = max(1, round(config.segment_s * sample_rate))
+        self.utterances: list[Utterance] = read_utterances(cuts_path)
+        total_samples = sum(item.num_samples(sample_rate) for item in self.utterances)
+        self.is_cached = total_samples * BYTES_PER_SAMPLE <= config.max_cache_bytes
+        self._seed = seed
+        self._valid = valid
+        self._cache: AudioCache | None = None
+
+    def plan(self, epoch: int) -> Sequence[Sequence[int]]:
+        """The batches of an epoch.
+
+        Epochs follow each other in one endless row of permutations, so with `epoch_batches` too
+        every cut is seen before any is seen again.
+        """
+        usable = self._usable_indices()
+        size = self.config.batch_size
+        if self._valid:
+            order = usable[: size * (self.config.epoch_batches or len(usable))]
+        else:
+            batches = self.config.epoch_batches
+            order = self._shuffled(
+                usable, epoch, len(usable) if batches is None else batches * size
+            )
+        return [order[start : start + size] for start in range(0, len(order), size)]
+
+    def load(self, indices: Sequence[int], seed: int) -> Tensor:
+        """Segments (B, T) float32 within [-1, 1], silence after the end of a shorter utterance.
+
+        Reading files directly, `skip_bad` makes a batch smaller by the files it must leave out.
+        """
+        generator = make_generator(seed, "audio-segments")
+        segments = []
+        for index in indices:
+            try:
+                segment = self._segment(index, generator)
+            except DataError as error:
+                if not self.config.skip_bad:
+                    raise
+                logger.warning("left out of its batch: %s", error)
+                continue
+            segments.append(segment if self._valid else self._augment(segment, generator))
+        if not segments:
+            raise DataError(
+                f"none of the {len(indices)} utterances of a batch can be decoded "
+                f"(first {self.utterances[indices[0]].path}); make the corpus again"
+            )
+        return torch.stack(segments)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A loader process opens the memory map itself; pickling it would copy the corpus.
+        return self.__dict__ | {"_cache": None}
+
+    def _open(self) -> AudioCache:
+        if self._cache is None:
+            self._cache = open_audio_cache(
+                self.cuts_path, self.utterances, self.sample_rate, self.config.skip_bad
+            )
+        return self._cache
+
+    def _usable_indices(self) -> list[int]:
+        if not self.is_cached:
+            return list(range(len(self.utterances)))
+        cache = self._open()
+        usable = [index for index in range(len(self.utterances)) if cache.length(index)]
+        if not usable:
+            raise DataError(f"{self.cuts_path}: no utterance can be decoded; make the corpus again")
+        return usable
+
+    def _shuffled(self, usable: list[int], epoch: int, count: int) -> list[int]:
+        """Places [epoch * count, (epoch + 1) * count) of the endless row."""
+        order: list[int] = []
+        place = epoch * count
+        while len(order) < count:
+            round_number, start = divmod(place + len(order), len(usable))
+            generator = make_generator(self._seed, "audio-order", round_number)
+            permutation = torch.randperm(len(usable), generator=generator)
+            places = permutation[start : start + count - len(order)].tolist()
+            order += [usable[i] for i in places]
+        return order
+
+    def _segment(self, index: int, generator: torch.Generator) -> Tensor:
+        """A crop of an utterance: (T,), zero-padded at the end."""
+        if self._valid:
+            generator = make_generator(self._seed, "valid-crop", index)
+        where = float(torch.rand((), generator=generator))
+        if self.is_cached:
+            cache = self._open()
+            spare = max(0, cache.length(index) - self.segment_samples)
+            audio = cache.read(index, int(where * (spare + 1)), self.segment_samples)
+        else:
+            utterance = self.utterances[index]
+            length_s = min(self.segment_samples / self.sample_rate, utterance.duration_s)
+            offset_s = where * (utterance.duration_s - length_s)
+            audio = load_span(utterance, self.sample_rate, offset_s, length_s)
+            # Resampling rounds the length up and may overshoot full scale.
+            audio = audio[: self.segment_samples].clamp(-1, 1)
+        padded: Tensor = torch.nn.functional.pad(audio, (0, self.segment_samples - len(audio)))
+        return padded
+
+    def _augment(self, segment: Tensor, generator: torch.Generator) -> Tensor:
+        level, flip = torch.rand(2, generator=generator).tolist()
+        low, high = self.config.min_gain_db, self.config.max_gain_db
+        gain = 10 ** ((low + level * (high - low)) / 20)
+        loudest = float(segment.abs().max())
+        if gain > 1:
+            gain = max(1.0, min(gain, 1 / max(loudest, 1e-9)))
+        return segment * (-gain if flip < self.config.flip_probability else gain)

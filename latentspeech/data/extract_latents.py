@@ -1,0 +1,184 @@
+"""From cuts to latent shards: the codec's means of every utterance, resumable shard by shard.
+
+Several processes share the work: shard s belongs to rank s % world_size. When all are done,
+`finalize` computes the statistics of z = mu + |sigma| eps, which is what the language model trains
+on: per channel, over the frames of all items,
+
+    mean(z) = mean(mu),  var(z) = var(mu) + E[sigma^2],  E[sigma^2] = sigma_std^2
+
+for both kinds of posterior; the expected variance instead of samples, so the numbers need no seed.
+
+T samples, F frames, D latent dimension.
+"""
+
+import logging
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from latentspeech.codec.model import Codec
+from latentspeech.codec.model_directory import codec_hash, load_codec
+from latentspeech.core.errors import ConfigError, DataError
+from latentspeech.core.files import atomic_path, remove_leftovers
+from latentspeech.core.latents.normalizer import RunningMoments
+from latentspeech.data.bucketing import plan_batches
+from latentspeech.data.latent_shards import (
+    LatentItem,
+    LatentMeta,
+    LatentShards,
+    LatentShardWriter,
+)
+from latentspeech.data.utterances import Utterance, cuts_hash, load_utterance, read_utterances
+
+logger = logging.getLogger(__name__)
+
+# Sorted classes of about this many utterances keep the padding of a batch small.
+_BUCKET_UTTERANCES = 16
+
+Progress = Callable[[int, int], None]
+
+
+def extract_latents(
+    codec_dir: Path,
+    cuts_path: Path,
+    out_dir: Path,
+    shard_size: int = 1000,
+    rank: int = 0,
+    world_size: int = 1,
+    progress: Progress | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    max_batch_s: float = 30.0,
+    remake_command: str | None = None,
+) -> None:
+    """Makes the shards of this rank that are missing or damaged; a single process also finalizes.
+
+    Args:
+        codec_dir: model directory of the codec.
+        cuts_path: utterances, each with speaker and text.
+        out_dir: folder of the shards; one of other cuts or of another codec is refused.
+        shard_size: utterances a shard; what a kill can lose.
+        rank: of this process, from 0.
+        world_size: number of processes; with more than one, call `finalize` after all have ended.
+        progress: called with (utterances done, utterances of this rank).
+        device: where the codec runs.
+        max_batch_s: padded audio encoded at once, seconds; longer utterances go alone.
+        remake_command: told to whoever meets a damaged shard; a Python one-liner if not given.
+    """
+    if not 0 <= rank < world_size:
+        raise ConfigError(
+            f"rank is {rank} of {world_size} processes; expected 0 to {world_size - 1}"
+        )
+    codec = load_codec(codec_dir).to(device)
+    utterances = read_utterances(cuts_path)
+    _check_spoken(utterances, cuts_path)
+    meta = LatentMeta(
+        codec_hash=codec_hash(codec_dir),
+        cuts_hash=cuts_hash(cuts_path),
+        latent_dim=codec.config.latent_dim,
+        sample_rate=codec.config.sample_rate,
+        hop_length=codec.config.hop_length,
+        posterior_kind=codec.config.posterior.kind,
+        sigma_std=codec.config.posterior.sigma_std,
+        shard_size=shard_size,
+        num_cuts=len(utterances),
+        remake_command=remake_command or _one_liner(codec_dir, cuts_path, out_dir, shard_size),
+    )
+    writer = LatentShardWriter(out_dir, meta)
+    own_shards = range(rank, meta.num_shards, world_size)
+    parts = {
+        shard: utterances[shard * shard_size : (shard + 1) * shard_size] for shard in own_shards
+    }
+    total, done = sum(map(len, parts.values())), 0
+    for shard, part in parts.items():
+        if not writer.is_complete(shard):
+            latents: dict[str, Tensor] = {}
+            for batch in _batches(part, codec.config.sample_rate, max_batch_s):
+                latents |= _encode(codec, batch)
+                if progress is not None:
+                    progress(done + len(latents), total)
+            writer.write(shard, [_item(one, latents[one.id]) for one in part], latents)
+        done += len(part)
+        if progress is not None:
+            progress(done, total)
+    if world_size == 1 and not (out_dir / "stats.safetensors").exists():
+        finalize(out_dir)
+
+
+def finalize(out_dir: Path) -> None:
+    """Writes stats.safetensors once all shards are there; DataError names one that is not.
+
+    No other process may be extracting into the folder.
+    """
+    shards = LatentShards(out_dir)
+    remove_leftovers(out_dir)
+    moments = RunningMoments.empty(shards.meta.latent_dim)
+    for index in range(len(shards.items)):
+        moments.update(shards.load(index))
+    moments.squares = moments.squares + moments.count * shards.meta.sigma_std**2
+    normalizer = moments.to_normalizer()
+    stats = {
+        "mean": normalizer.mean,
+        "std": normalizer.std,
+        "count": torch.tensor(moments.count),
+    }
+    with atomic_path(out_dir / "stats.safetensors") as temporary:
+        save_file(stats, temporary)
+    logger.info("statistics of %d latents of %d cuts", moments.count, len(shards.items))
+
+
+def _batches(
+    part: Sequence[Utterance], sample_rate: int, max_batch_s: float
+) -> list[list[Utterance]]:
+    lengths = [max(1, utterance.num_samples(sample_rate)) for utterance in part]
+    plan = plan_batches(
+        lengths,
+        max_total_latents=max(round(max_batch_s * sample_rate), *lengths),
+        max_batch_size=len(part),
+        seed=0,
+        epoch=0,
+        num_buckets=-(-len(part) // _BUCKET_UTTERANCES),
+    )
+    return [[part[index] for index in batch] for batch in plan]
+
+
+@torch.inference_mode()
+def _encode(codec: Codec, batch: Sequence[Utterance]) -> dict[str, Tensor]:
+    """Cut id -> means (F, D). The encoder is causal, so zeros after a row's end do not reach it."""
+    rows = [load_utterance(utterance, codec.config.sample_rate) for utterance in batch]
+    audio = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)  # (B, T)
+    mu = codec.encode(audio.to(codec.device)).cpu()  # (B, F, D)
+    hop_length = codec.config.hop_length
+    return {
+        utterance.id: mu[row, : -(-len(samples) // hop_length)].clone()
+        for row, (utterance, samples) in enumerate(zip(batch, rows, strict=True))
+    }
+
+
+def _item(utterance: Utterance, mu: Tensor) -> LatentItem:
+    return LatentItem(
+        utterance.id, utterance.speaker, utterance.text, len(mu), utterance.duration_s
+    )
+
+
+def _check_spoken(utterances: Sequence[Utterance], cuts_path: Path) -> None:
+    for utterance in utterances:
+        missing = [name for name in ("speaker", "text") if not getattr(utterance, name).strip()]
+        if missing:
+            raise DataError(
+                f"{cuts_path}: cut {utterance.id} has no {' and no '.join(missing)}; expected both "
+                "for training speech: add them or leave the cut out"
+            )
+
+
+def _one_liner(codec_dir: Path, cuts_path: Path, out_dir: Path, shard_size: int) -> str:
+    arguments = ", ".join(f"Path({str(path)!r})" for path in (codec_dir, cuts_path, out_dir))
+    code = (
+        "from pathlib import Path; from latentspeech.data.extract_latents import extract_latents; "
+        f"extract_latents({arguments}, {shard_size})"
+    )
+    return f"python -c {shlex.quote(code)}"

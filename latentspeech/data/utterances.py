@@ -1,0 +1,126 @@
+"""A cut as this package uses it: a piece of an audio file, its speaker and text; and its samples.
+
+Only these few fields of a lhotse cut are kept, since all utterances of a corpus are held in memory.
+T samples.
+"""
+
+import gzip
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import soundfile
+import torch
+from torch import Tensor
+
+from latentspeech.audio.io import load_audio, resample
+from latentspeech.core.errors import DataError, InputError
+from latentspeech.data.cuts import read_cuts
+
+# lhotse rounds durations to 8 digits; a difference below a sample at 96 kHz is no difference.
+_SAME_DURATION_S = 1e-5
+
+
+class Utterance(NamedTuple):
+    """A piece of an audio file; speaker and text are empty where the cut has none."""
+
+    id: str
+    path: Path
+    start_s: float
+    duration_s: float
+    is_whole_file: bool
+    speaker: str
+    text: str
+
+    def num_samples(self, sample_rate: int) -> int:
+        """Length at a rate, as the cut states it."""
+        return round(self.duration_s * sample_rate)
+
+
+def read_utterances(cuts_path: Path) -> list[Utterance]:
+    """The utterances of a cuts file, in order. DataError if it is damaged, empty or ids repeat."""
+    try:
+        utterances = [_utterance(cut, cuts_path) for cut in read_cuts(cuts_path)]
+    except DataError:
+        raise
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{cuts_path} is truncated or holds no cuts ({type(error).__name__}: {error}); "
+            "expected lhotse cuts, .jsonl.gz: make them again"
+        ) from None
+    if not utterances:
+        raise DataError(f"{cuts_path} holds no cuts; expected at least one: make the cuts again")
+    seen: set[str] = set()
+    for utterance in utterances:
+        if utterance.id in seen:
+            raise DataError(
+                f"{cuts_path}: cut id {utterance.id!r} occurs twice; expected unique ids"
+            )
+        seen.add(utterance.id)
+    return utterances
+
+
+def cuts_hash(cuts_path: Path) -> str:
+    """16 hex digits of the SHA-256 of the cuts' text; compressing it again does not change it."""
+    opener = gzip.open if cuts_path.suffix == ".gz" else open
+    with opener(cuts_path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]  # type: ignore[arg-type]
+
+
+def load_utterance(utterance: Utterance, sample_rate: int) -> Tensor:
+    """All its samples (T,), finite float32. Raises DataError naming cut and file."""
+    if not utterance.is_whole_file:
+        return load_span(utterance, sample_rate, 0.0, utterance.duration_s)
+    try:
+        return load_audio(utterance.path, sample_rate)
+    except InputError as error:
+        raise DataError(f"cut {utterance.id}: {error}") from None
+
+
+def load_span(utterance: Utterance, sample_rate: int, offset_s: float, duration_s: float) -> Tensor:
+    """A part (T,) of an utterance; the rest of the file is not decoded where the format allows."""
+    path = utterance.path
+    try:
+        with soundfile.SoundFile(path) as file:
+            first = round((utterance.start_s + offset_s) * file.samplerate)
+            count = round(duration_s * file.samplerate)
+            file.seek(min(first, file.frames))
+            block = file.read(count, dtype="float32", always_2d=True)
+            file_rate = file.samplerate
+    except (soundfile.SoundFileError, OSError) as error:
+        raise DataError(
+            f"cut {utterance.id}: {path} cannot be read ({error}); expected an audio file: make it "
+            "again, leave the cut out, or set skip_bad"
+        ) from None
+    # The last sample of a resampled recording may be one short.
+    if len(block) < count - 2 or len(block) == 0:
+        raise DataError(
+            f"cut {utterance.id}: {path} has {len(block)} samples from "
+            f"{first / file_rate:.3f} s on; expected {count}: the file is truncated or the cut "
+            "wrong, make them again"
+        )
+    audio = torch.from_numpy(block).mean(dim=1)  # (T,)
+    if not bool(audio.isfinite().all()):
+        raise DataError(f"cut {utterance.id}: {path} has NaN or infinite samples; make it again")
+    return resample(audio, file_rate, sample_rate)
+
+
+def _utterance(cut: Any, cuts_path: Path) -> Utterance:
+    sources = cut.recording.sources if cut.has_recording else []
+    if len(sources) != 1 or sources[0].type != "file" or len(cut.supervisions) > 1:
+        raise DataError(
+            f"{cuts_path}: cut {cut.id!r} has {len(sources)} audio sources "
+            f"({', '.join(source.type for source in sources)}) and {len(cut.supervisions)} "
+            "supervisions; expected one audio file and at most one supervision: split the cut"
+        )
+    spoken = cut.supervisions[0] if cut.supervisions else None
+    length_difference = abs(cut.recording.duration - cut.duration)
+    return Utterance(
+        id=cut.id,
+        path=Path(sources[0].source),
+        start_s=float(cut.start),
+        duration_s=float(cut.duration),
+        is_whole_file=cut.start == 0 and length_difference < _SAME_DURATION_S,
+        speaker=(spoken.speaker or "") if spoken else "",
+        text=(spoken.text or "") if spoken else "",
+    )

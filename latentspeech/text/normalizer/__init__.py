@@ -1,0 +1,5 @@
+"""English text normalisation: written text in, words and a small set of punctuation out."""
+
+from latentspeech.text.normalizer.normalizer import normalize
+
+__all__ = ["normalize"]

@@ -1,0 +1,52 @@
+"""Acronyms. The policy is small and stated, because no rule is right for all of them.
+
+A word of two to five capitals is spelled letter by letter ("F B I") when it has no vowel letter
+(BBC, HTML) or stands in `SPELLED` (FBI, USA, CEO). Everything else stays a word: NASA and UNESCO
+because they are said so, STOP because capitals may be mere emphasis. Beside another long word in
+capitals ("TELL US NOW") a word of `SPELLED` is emphasis too.
+"""
+
+import re
+
+SPELLED = frozenset(
+    """FBI CIA USA USSR UK EU UN US AI API CEO CFO CTO COO IBM ATM USB GPU CPU TPU UFO IQ EQ AC DIY
+    FAQ HIV DNA RNA NBA NFL NHL MLB UCLA MIT NYU IPO IRS NSA FDA EPA FAA FCC FTC NGO OS UI UX URL IP
+    ISO IEEE ACM ASR EST EDT UTC IEC ADHD LA SUV VIP BCE EMI IOU ROI UAE AWS IDE SDK SEO RSVP HBO
+    ABC NBC CBS CNN ESPN ICU MRI ECG EEG OCD""".split()  # noqa: SIM905 - a list of quoted words hides it
+)
+_SHOUTED = frozenset(
+    ("HMM", "HM", "SHH", "SH", "PSST", "BRR", "MR", "MRS", "MS", "DR", "ST", "NTH")
+)
+_ACRONYM = re.compile(r"(?<![\w'-])([A-Z]{2,5})('?s)?(?![\w]|-[A-Z])")
+_VOWELS = frozenset("AEIOUY")
+
+
+_ERA = re.compile(r"\b(AD|BC|BCE|CE)(?=\s\d)|(?<=\d\s)(AD|BC|BCE|CE)\b")
+
+
+def spell_eras(text: str) -> str:
+    """'AD 79' -> 'A D 79'; without a number AD and CE stay as they are."""
+    return _ERA.sub(lambda match: " ".join(match[0]), text)
+
+
+def spell_acronyms(text: str) -> str:
+    """'the FBI and NASA' -> 'the F B I and NASA', 'TVs' -> "T V's"."""
+    return _ACRONYM.sub(_spell_acronym, text)
+
+
+def _spell_acronym(match: re.Match[str]) -> str:
+    word, suffix = match[1], match[2] or ""
+    consonants = _VOWELS.isdisjoint(word)
+    if word in _SHOUTED or len(set(word)) == 1 or not (consonants or word in SPELLED):
+        return match[0]
+    if not consonants and _is_emphasis(match):
+        return match[0]
+    return " ".join(word) + ("'s" if suffix else "")
+
+
+def _is_emphasis(match: re.Match[str]) -> bool:
+    text = match.string
+    near = text[max(0, match.start() - 30) : match.start()].split()[-1:]
+    near += text[match.end() : match.end() + 30].split()[:1]
+    words = (word.strip(".,?!;:'\"") for word in near)
+    return any(len(w) > 2 and w.isalpha() and w.isupper() and w not in SPELLED for w in words)

@@ -1,0 +1,54 @@
+"""`normalize`: written English to what a reader would say, in a fixed order of rules.
+
+Letters keep their case; the result holds letters, spaces and `. , ? ! ; : - ' "`, never a digit. It
+is its own normal form: `normalize(normalize(x)) == normalize(x)`, so callers need not know whether
+a text was normalised before. Text without a letter or number ("...") becomes "".
+"""
+
+from collections.abc import Callable
+
+from latentspeech.text.normalizer.abbreviations import read_abbreviations
+from latentspeech.text.normalizer.acronyms import spell_acronyms, spell_eras
+from latentspeech.text.normalizer.dates_and_times import read_dates, read_times
+from latentspeech.text.normalizer.money_and_units import read_money, read_phones, read_units
+from latentspeech.text.normalizer.numbers import read_numbers
+from latentspeech.text.normalizer.punctuation import fold, tidy
+from latentspeech.text.normalizer.roman_numerals import read_roman
+from latentspeech.text.normalizer.signs_and_addresses import (
+    read_addresses,
+    read_signs,
+    read_signs_before_numbers,
+)
+
+# Order matters: what wants digits stands before read_numbers.
+RULES: tuple[Callable[[str], str], ...] = (
+    fold,
+    read_addresses,
+    read_dates,
+    read_times,
+    read_phones,
+    read_money,
+    read_units,
+    read_signs_before_numbers,
+    read_roman,
+    spell_eras,
+    read_abbreviations,
+    read_numbers,
+    spell_acronyms,
+    read_signs,
+    tidy,
+)
+_MAX_PASSES = 12
+
+
+def normalize(text: str) -> str:
+    """Reads out numbers, dates, money, units, abbreviations and signs; folds punctuation."""
+    # One pass suffices for nearly all text and a second proves it. Odd strings (a dropped sign that
+    # joins two dots) need another; repeating until nothing changes is what makes the result stable.
+    for _ in range(_MAX_PASSES):
+        previous = text
+        for rule in RULES:
+            text = rule(text)
+        if text == previous:
+            break
+    return text

@@ -1,0 +1,142 @@
+"""Subword tokens by sentencepiece (Kudo and Richardson 2018, arXiv 1808.06226): BPE or unigram.
+
+Trained on the normalised texts of a corpus. Files: tokenizer.json and tokenizer.model.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import sentencepiece
+from pydantic import Field
+
+from latentspeech.core.config import Config
+from latentspeech.core.errors import CheckpointError, DataError
+from latentspeech.core.files import atomic_path
+from latentspeech.text.normalizer import normalize
+from latentspeech.text.tokenizers.metadata import read_metadata, write_metadata
+from latentspeech.text.tokenizers.protocol import PAD, PAD_ID, UNK, UNK_ID, spoken_text
+
+MODEL_NAME = "tokenizer.model"
+_MAX_LINE_BYTES = 65536
+
+
+class BPETokenizerConfig(Config):
+    """Settings of BPETokenizer."""
+
+    kind: Literal["bpe"] = "bpe"
+    vocab_size: int = Field(
+        default=1024, ge=8, description="number of ids, <pad> and <unk> included"
+    )
+    model_type: Literal["bpe", "unigram"] = Field(
+        default="bpe", description="how pieces are chosen: merges, or a unigram model"
+    )
+
+
+class BPETokenizerMetadata(BPETokenizerConfig):
+    """tokenizer.json of a BPETokenizer."""
+
+    sha256: str = Field(description="of tokenizer.model")
+
+
+class BPETokenizer:
+    """Subword pieces; build one with `train` or `load`."""
+
+    def __init__(self, config: BPETokenizerConfig, model: bytes) -> None:
+        self.config = config
+        self._model = model
+        self._processor = sentencepiece.SentencePieceProcessor()
+        self._processor.LoadFromSerializedProto(model)
+        size = self._processor.GetPieceSize()
+        if size != config.vocab_size:
+            raise ValueError(f"the model has {size} pieces, expected {config.vocab_size}")
+
+    @classmethod
+    def train(
+        cls,
+        texts: Iterable[str],
+        vocab_size: int,
+        model_type: Literal["bpe", "unigram"] = "bpe",
+    ) -> "BPETokenizer":
+        """Learns `vocab_size` pieces from `texts`; the same texts give the same pieces."""
+        config = BPETokenizerConfig(vocab_size=vocab_size, model_type=model_type)
+        spoken = [text for text in map(normalize, texts) if text]
+        if not spoken:
+            raise DataError("no text to train a tokenizer on; expected at least one line of words")
+        written = io.BytesIO()
+        try:
+            sentencepiece.SentencePieceTrainer.Train(
+                sentence_iterator=iter(spoken),
+                model_writer=written,
+                vocab_size=vocab_size,
+                model_type=model_type,
+                pad_id=PAD_ID,
+                pad_piece=PAD,
+                unk_id=UNK_ID,
+                unk_piece=UNK,
+                bos_id=-1,
+                eos_id=-1,
+                unk_surface=UNK,
+                character_coverage=1.0,
+                normalization_rule_name="identity",  # `normalize` has done it
+                max_sentence_length=_MAX_LINE_BYTES,
+                num_threads=1,
+                minloglevel=2,
+            )
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise DataError(
+                f"cannot train {vocab_size} pieces on {len(spoken)} texts: {reason}"
+            ) from None
+        return cls(config, written.getvalue())
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, <pad> and <unk> among them."""
+        return self.config.vocab_size
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of one text."""
+        return list(self._processor.EncodeAsIds(spoken_text(text)))
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text."""
+        return [self.encode(text) for text in texts]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The normalised text of `ids`."""
+        outside = [i for i in ids if not 0 <= i < self.vocab_size]
+        if outside:
+            raise ValueError(f"token id {outside[0]} is outside 0 to {self.vocab_size - 1}")
+        return str(self._processor.DecodeIds([int(i) for i in ids if i != PAD_ID]))
+
+    def save(self, directory: Path) -> None:
+        """Writes tokenizer.model and tokenizer.json into `directory`."""
+        directory.mkdir(parents=True, exist_ok=True)
+        with atomic_path(directory / MODEL_NAME) as temporary:
+            temporary.write_bytes(self._model)
+        digest = hashlib.sha256(self._model).hexdigest()
+        values = {**self.config.model_dump(), "sha256": digest}
+        write_metadata(directory, BPETokenizerMetadata(**values))
+
+    @classmethod
+    def load(cls, directory: Path) -> "BPETokenizer":
+        """Reads what `save` wrote; CheckpointError when a file is missing or another."""
+        metadata = read_metadata(directory, BPETokenizerMetadata)
+        path = directory / MODEL_NAME
+        try:
+            model = path.read_bytes()
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read ({error.strerror})") from None
+        if hashlib.sha256(model).hexdigest() != metadata.sha256:
+            raise CheckpointError(
+                f"{path} is not the file that tokenizer.json names (its SHA-256 differs); "
+                "it is damaged or of another tokenizer: copy the directory again"
+            )
+        config = BPETokenizerConfig(vocab_size=metadata.vocab_size, model_type=metadata.model_type)
+        try:
+            return cls(config, model)
+        except (ValueError, RuntimeError) as error:
+            raise CheckpointError(f"{path}: {error}") from None

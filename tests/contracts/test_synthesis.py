@@ -1,0 +1,119 @@
+"""Streamed speech equals offline speech, a batch equals singles, a seed means one result."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import latentspeech
+from latentspeech.audio.io import write_audio
+from latentspeech.core.errors import CheckpointError, InputError
+from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.tts.prompt import save_voice
+from latentspeech.tts.synthesizer import Synthesizer
+from tests.tiny_models import make_model_directory, voice_like
+
+TEXT = "One two three. Four, five! And six?"
+
+
+@pytest.fixture(scope="module")
+def speaker(tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
+    return latentspeech.load(make_model_directory(tmp_path_factory.mktemp("tiny")))
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recording") / "ref.wav"
+    write_audio(path, voice_like(2.0), 24_000)
+    return path
+
+
+@pytest.mark.parametrize("chunk_frames", [1, 2, 7, 10_000])
+@pytest.mark.parametrize("cfg_scale", [1.0, 2.5])
+def test_streamed_equals_offline(
+    speaker: Synthesizer, recording: Path, chunk_frames: int, cfg_scale: float
+) -> None:
+    sampling = SamplingConfig(cfg_scale=cfg_scale, num_steps=2)
+    whole = speaker.synthesize(TEXT, recording, seed=3, sampling=sampling)
+    chunks = list(speaker.stream(TEXT, recording, 3, sampling, chunk_frames))
+    streamed = torch.cat(chunks)
+    assert streamed.shape == whole.samples.shape
+    error = (streamed - whole.samples).norm() / whole.samples.norm()
+    assert error < 1e-4
+    assert chunk_frames > 100 or len(chunks) > 3
+
+
+def test_a_seed_means_one_result(speaker: Synthesizer, recording: Path) -> None:
+    first, again = (speaker.synthesize("Hello there.", recording, seed=7) for _ in range(2))
+    other = speaker.synthesize("Hello there.", recording, seed=8)
+    assert torch.equal(first.samples, again.samples)
+    length = min(len(first.samples), len(other.samples))
+    assert not torch.allclose(first.samples[:length], other.samples[:length])
+
+
+def test_batch_equals_singles(speaker: Synthesizer, recording: Path) -> None:
+    texts = ["Short.", TEXT, "A middle one, of some words."]
+    together = speaker.synthesize_batch(texts, [recording] * 3, [1, 2, 3])
+    for text, seed, audio in zip(texts, [1, 2, 3], together, strict=True):
+        alone = speaker.synthesize(text, recording, seed=seed)
+        assert alone.samples.shape == audio.samples.shape
+        assert (alone.samples - audio.samples).norm() / alone.samples.norm() < 1e-3
+
+
+def test_voice_file_speaks_like_its_recording(
+    speaker: Synthesizer, recording: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "voice.safetensors"
+    prompt = speaker.prompt(recording, "some words")
+    save_voice(prompt, path)
+    assert speaker.voice(path).transcript == "some words"
+    direct = speaker.synthesize("Hello.", prompt, seed=1)
+    assert torch.equal(speaker.synthesize("Hello.", path, seed=1).samples, direct.samples)
+
+
+def test_ten_kilobytes_of_text_stream_in_pieces(speaker: Synthesizer, recording: Path) -> None:
+    text = "This sentence is said again and again, number 12 of many. " * 180
+    assert len(text) > 10_000
+    pieces = speaker.stream(text, recording, sampling=SamplingConfig(num_steps=1))
+    seconds = 0.0
+    for piece in pieces:
+        seconds += len(piece) / speaker.sample_rate
+        if seconds > 60:
+            break
+    assert seconds > 60
+
+
+@pytest.mark.parametrize("text", ["", "   \n", "...!?", "\u200b"])
+def test_nothing_to_speak_says_so(speaker: Synthesizer, recording: Path, text: str) -> None:
+    with pytest.raises(InputError, match="nothing to speak"):
+        speaker.synthesize(text, recording)
+
+
+def test_voice_of_another_codec_is_refused(
+    speaker: Synthesizer, recording: Path, tmp_path: Path
+) -> None:
+    prompt = speaker.prompt(recording)
+    path = tmp_path / "other.safetensors"
+    save_voice(type(prompt)(prompt.latents, None, "0123456789abcdef"), path)
+    with pytest.raises(CheckpointError, match="exported with codec 0123456789abcdef"):
+        speaker.voice(path)
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(CheckpointError, match="truncated or not a voice file"):
+        speaker.voice(path)
+
+
+@pytest.mark.parametrize(("seconds", "length"), [(0.2, "0.20 s"), (31.0, "31.00 s")])
+def test_prompts_of_the_wrong_length_are_refused(
+    speaker: Synthesizer, tmp_path: Path, seconds: float, length: str
+) -> None:
+    path = tmp_path / "ref.wav"
+    write_audio(path, voice_like(seconds), 24_000)
+    with pytest.raises(InputError, match=length):
+        speaker.prompt(path)
+
+
+def test_silent_prompt_is_refused(speaker: Synthesizer, tmp_path: Path) -> None:
+    path = tmp_path / "silence.wav"
+    write_audio(path, torch.zeros(24_000), 24_000)
+    with pytest.raises(InputError, match="silen"):
+        speaker.prompt(path)

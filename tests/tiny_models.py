@@ -1,0 +1,50 @@
+"""A TTS model directory with random weights that speaks noise in milliseconds, for tests."""
+
+from pathlib import Path
+
+import torch
+
+from latentspeech.codec.convnext import ConvNeXtConfig
+from latentspeech.codec.model import Codec, CodecConfig
+from latentspeech.codec.model_directory import save_codec
+from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.core.nn.transformer import TransformerConfig
+from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
+from latentspeech.tts.model import TTSModelConfig, latent_lm_config
+from latentspeech.tts.model_directory import save_tts
+
+CARD = "# tiny\n\nRandom weights, for tests.\n"
+SIDE = ConvNeXtConfig(strides=(4, 20, 20), base_channels=2, depths=(0, 1, 1, 1), layer_scale=0.5)
+CODEC = CodecConfig(latent_dim=4, encoder=SIDE, decoder=SIDE)
+MODEL = TTSModelConfig(
+    backbone=TransformerConfig(
+        model_dim=16, num_layers=2, num_heads=4, num_kv_heads=2, head_dim=4, ffn_dim=32
+    ),
+    head_layers=1,
+    head_ffn_dim=32,
+)
+
+
+def make_model_directory(directory: Path) -> Path:
+    """Writes `directory`/model; returns it."""
+    torch.manual_seed(0)
+    codec_dir, tokenizer_dir = directory / "codec", directory / "tokenizer"
+    codec_dir.mkdir()
+    tokenizer_dir.mkdir()
+    save_codec(Codec(CODEC), codec_dir, CARD)
+    tokenizer = CharacterTokenizer(CharacterTokenizerConfig())
+    tokenizer.save(tokenizer_dir)
+    lm = LatentLM(latent_lm_config(MODEL, tokenizer.vocab_size, CODEC.latent_dim))
+    for parameter in lm.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    save_tts(lm, tokenizer_dir, codec_dir, directory / "model", CARD)
+    return directory / "model"
+
+
+def voice_like(seconds: float, sample_rate: int = 24_000, seed: int = 0) -> torch.Tensor:
+    """Noise in the rhythm of syllables, (T,)."""
+    generator = torch.Generator().manual_seed(seed)
+    t = torch.arange(int(seconds * sample_rate)) / sample_rate
+    envelope = (2 * torch.pi * 4 * t).sin().clamp(min=0.05)
+    tone = (2 * torch.pi * 140 * t).sin() + 0.3 * torch.randn(len(t), generator=generator)
+    return 0.2 * envelope * tone

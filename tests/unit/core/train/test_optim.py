@@ -1,0 +1,121 @@
+import math
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from latentspeech.core.train.optim import (
+    OptimizerConfig,
+    OptimizerSpec,
+    build_optimizers,
+    learning_rate,
+    parameter_groups,
+)
+
+
+def test_warmup_and_cosine():
+    config = OptimizerConfig(
+        lr=1.0, warmup_steps=4, schedule="cosine", total_steps=14, final_lr_ratio=0.2
+    )
+    rates = [learning_rate(config, step) for step in range(16)]
+    assert rates[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    assert rates[4] == pytest.approx(1.0)
+    assert rates[9] == pytest.approx(0.6)  # half way
+    assert rates[6] == pytest.approx(0.2 + 0.8 * 0.5 * (1 + math.cos(math.pi * 0.2)))
+    assert rates[14:] == pytest.approx([0.2, 0.2])
+
+
+def test_constant_and_exponential():
+    constant = OptimizerConfig(lr=0.5, warmup_steps=2)
+    assert [learning_rate(constant, step) for step in (0, 1, 2, 1000)] == [0.25, 0.5, 0.5, 0.5]
+    falling = OptimizerConfig(lr=1.0, schedule="exponential", total_steps=10, final_lr_ratio=0.01)
+    rates = [learning_rate(falling, step) for step in (0, 5, 10, 20)]
+    assert rates == pytest.approx([1.0, 0.1, 0.01, 0.01])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"schedule": "cosine"}, "total_steps"),
+        ({"schedule": "cosine", "warmup_steps": 10, "total_steps": 10}, "exceed"),
+        ({"total_steps": 10}, "no end"),
+        ({"schedule": "exponential", "total_steps": 5, "final_lr_ratio": 0}, "never reaches 0"),
+        ({"betas": (0.9, 1.0)}, "betas"),
+        ({"lr": 0}, "greater than 0"),
+    ],
+)
+def test_settings_without_effect_are_refused(settings, message):
+    with pytest.raises(ValidationError, match=message):
+        OptimizerConfig(**settings)
+
+
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(5, 4)
+        self.linear = nn.Linear(4, 3)
+        self.norm = nn.LayerNorm(3)
+        self.gain = nn.Parameter(torch.ones(1, 1, 3))
+        self.frozen = nn.Linear(4, 4).requires_grad_(False)
+
+
+def test_only_matrices_are_decayed():
+    module = Mixed()
+    decayed, plain = parameter_groups(module, 0.1)
+    assert [id(p) for p in decayed["params"]] == [id(module.linear.weight)]
+    assert decayed["weight_decay"] == 0.1
+    names = {id(p): name for name, p in module.named_parameters()}
+    assert {names[id(p)] for p in plain["params"]} == {
+        "embedding.weight",
+        "linear.bias",
+        "norm.weight",
+        "norm.bias",
+        "gain",
+    }
+    assert plain["weight_decay"] == 0.0
+
+
+def test_step_decays_by_rate_and_clips():
+    module = nn.Linear(2, 2, bias=False)
+    root = nn.ModuleDict({"m": module})
+    config = OptimizerConfig(lr=0.1, weight_decay=0.5, clip_norm=1.0)
+    optimizer = build_optimizers({"only": OptimizerSpec(module, config)}, root)["only"]
+    before = module.weight.detach().clone()
+    module.weight.grad = torch.full((2, 2), 3.0)
+    assert float(optimizer.clip()) == pytest.approx(6.0)
+    assert float(module.weight.grad.norm()) == pytest.approx(1.0, rel=1e-4)
+    assert optimizer.step(0) == 0.1
+    # AdamW's first update has size lr after the decay by lr * weight_decay.
+    assert torch.allclose(module.weight, before * (1 - 0.05) - 0.1, atol=1e-5)
+    assert set(optimizer.tensors()) == {
+        "only/m.weight/step",
+        "only/m.weight/exp_avg",
+        "only/m.weight/exp_avg_sq",
+    }
+
+
+def test_every_trainable_parameter_has_one_owner():
+    module = Mixed()
+    spec = OptimizerSpec(module.linear, OptimizerConfig())
+    with pytest.raises(ValueError, match=r"gain belongs to 0 optimizers"):
+        build_optimizers({"a": spec}, module)
+    with pytest.raises(ValueError, match=r"linear.weight belongs to 2 optimizers"):
+        build_optimizers({"a": OptimizerSpec(module, OptimizerConfig()), "b": spec}, module)
+    with pytest.raises(ValueError, match="owns no parameter"):
+        build_optimizers({"a": OptimizerSpec(module.frozen, OptimizerConfig())}, module)
+
+
+def test_others_are_frozen_only_within_the_turn():
+    module = Mixed()
+    first = OptimizerSpec(module.linear, OptimizerConfig())
+    rest = nn.ModuleList([module.embedding, module.norm])
+    module.gain.requires_grad_(False)
+    turns = {"a": first, "b": OptimizerSpec(rest, OptimizerConfig())}
+    optimizers = build_optimizers(turns, module)
+    with optimizers["a"].others_frozen():
+        assert module.linear.weight.requires_grad
+        assert not module.norm.weight.requires_grad
+    assert module.norm.weight.requires_grad
+    assert not module.frozen.weight.requires_grad
+    assert not module.gain.requires_grad

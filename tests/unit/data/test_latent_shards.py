@@ -1,0 +1,154 @@
+import json
+import pickle
+
+import pytest
+import torch
+
+from latentspeech.core.errors import DataError
+from latentspeech.data.latent_shards import (
+    LatentItem,
+    LatentMeta,
+    LatentShards,
+    LatentShardWriter,
+    read_meta,
+)
+
+META = LatentMeta(
+    codec_hash="0123456789abcdef",
+    cuts_hash="fedcba9876543210",
+    latent_dim=4,
+    sample_rate=24_000,
+    hop_length=1600,
+    posterior_kind="per_example",
+    sigma_std=0.625,
+    shard_size=3,
+    num_cuts=7,
+    remake_command="make latents",
+)
+
+
+def corpus():
+    generator = torch.Generator().manual_seed(0)
+    items, latents = [], {}
+    for number in range(META.num_cuts):
+        name = f"utt/{number}"  # ids of real corpora hold slashes
+        latents[name] = torch.randn(3 + number, 4, generator=generator)
+        items.append(LatentItem(name, f"s{number % 2}", f"caf\u00e9 {number}", 3 + number, 0.5))
+    return items, latents
+
+
+@pytest.fixture
+def folder(tmp_path):
+    items, latents = corpus()
+    writer = LatentShardWriter(tmp_path / "latents", META)
+    for shard in range(3):
+        writer.write(shard, items[3 * shard : 3 * shard + 3], latents)
+    return writer.directory
+
+
+def test_what_was_written_is_read(folder):
+    items, latents = corpus()
+    shards = LatentShards(folder, expected_codec_hash=META.codec_hash)
+    assert shards.items == items
+    assert shards.meta == META
+    assert shards.meta.frame_rate == 15.0
+    assert json.loads((folder / "meta.json").read_text())["frame_rate"] == 15.0
+    for index, item in enumerate(items):
+        mu = shards.load(index)
+        assert mu.dtype == torch.float32
+        assert torch.equal(mu, latents[item.id].half().float())
+        assert torch.equal(shards.load(item.id), mu)
+    with pytest.raises(IndexError):
+        shards.load(7)
+
+
+def test_float32_is_kept_exactly(tmp_path):
+    items, latents = corpus()
+    meta = META.model_copy(update={"dtype": "float32", "num_cuts": 3})
+    LatentShardWriter(tmp_path, meta).write(0, items[:3], latents)
+    assert torch.equal(LatentShards(tmp_path).load(1), latents["utt/1"])
+
+
+def test_it_can_be_pickled_after_use_and_opens_few_files(folder, monkeypatch):
+    monkeypatch.setattr("latentspeech.data.latent_shards._MAX_OPEN_SHARDS", 2)
+    shards = LatentShards(folder)
+    expected = [shards.load(index) for index in range(7)]
+    assert len(shards._open) == 2
+    copy = pickle.loads(pickle.dumps(shards))
+    assert all(torch.equal(copy.load(i), mu) for i, mu in enumerate(expected))
+
+
+def test_latents_of_another_codec_are_refused(folder):
+    with pytest.raises(DataError, match=r"codec 0123456789abcdef; expected codec aaaa"):
+        LatentShards(folder, expected_codec_hash="aaaa")
+
+
+def test_a_folder_is_continued_only_with_the_same_meta(folder):
+    again = META.model_copy(update={"remake_command": "another way"})
+    assert LatentShardWriter(folder, again).is_complete(2)
+    other = META.model_copy(update={"codec_hash": "bbbb", "num_cuts": 8})
+    with pytest.raises(DataError, match=r"codec_hash 0123456789abcdef \(now bbbb\), num_cuts 7"):
+        LatentShardWriter(folder, other)
+
+
+@pytest.mark.parametrize("damage", ["cut short", "empty", "missing", "garbage"])
+@pytest.mark.parametrize("name", ["latents-00001.safetensors", "latents-00001.jsonl"])
+def test_a_damaged_shard_names_itself_and_the_command(folder, damage, name):
+    path = folder / name
+    match damage:
+        case "cut short":
+            path.write_bytes(path.read_bytes()[:-20])
+        case "empty":
+            path.write_bytes(b"")
+        case "missing":
+            path.unlink()
+        case "garbage":
+            path.write_bytes(b"\xff" * 300)
+    writer = LatentShardWriter(folder, META)
+    assert [writer.is_complete(shard) for shard in range(3)] == [True, False, True]
+    if name.endswith("jsonl") and damage == "empty":
+        return  # a shard without items is well formed; only its safetensors file tells
+    with pytest.raises(
+        DataError, match=r"latents-00001.*make it again with: make latents"
+    ) as error:
+        LatentShards(folder).load(3)
+    assert "\n" not in str(error.value)
+    items, latents = corpus()
+    writer.write(1, items[3:6], latents)
+    assert torch.equal(LatentShards(folder).load(3), latents["utt/3"].half().float())
+
+
+def test_a_shard_that_contradicts_its_list_is_found(folder):
+    path = folder / "latents-00000.jsonl"
+    path.write_text(path.read_text().replace('"num_latents": 4', '"num_latents": 5'))
+    with pytest.raises(DataError, match=r"utt/1 has shape \(4, 4\).*\(5, 4\)"):
+        LatentShards(folder).load(1)
+
+
+def test_infinite_latents_are_not_stored(tmp_path):
+    items, latents = corpus()
+    latents["utt/1"][0, 0] = 1e6  # finite, but not in float16
+    writer = LatentShardWriter(tmp_path, META)
+    with pytest.raises(DataError, match="cut utt/1"):
+        writer.write(0, items[:3], latents)
+    assert not writer.is_complete(0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["meta.json"]
+
+
+def test_other_folders_and_versions_are_refused(folder, tmp_path):
+    with pytest.raises(DataError, match=r"meta\.json is missing"):
+        read_meta(tmp_path)
+    meta = folder / "meta.json"
+    text = meta.read_text()
+    meta.write_text(text.replace('"schema_version": 1', '"schema_version": 9'))
+    with pytest.raises(DataError, match="schema version 9; this version reads 1"):
+        read_meta(folder)
+    for broken in (text[:50], "[]", text.replace('"latent_dim": 4', '"latent_dim": "x"')):
+        meta.write_text(broken)
+        with pytest.raises(DataError, match=r"meta\.json.*again"):
+            read_meta(folder)
+
+
+def test_missing_statistics_name_the_command(folder):
+    with pytest.raises(DataError, match=r"stats\.safetensors.*make latents"):
+        LatentShards(folder).statistics()

@@ -1,0 +1,85 @@
+"""Sentence splitting: where it cuts, and that it loses no word."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latentspeech.core.errors import ConfigError
+from latentspeech.text.normalizer import normalize
+from latentspeech.text.sentences import split_sentences
+
+CASES = [
+    ("Hello there. How are you? Fine!", ["Hello there.", "How are you?", "Fine!"]),
+    ("Mr. Smith met Dr. Brown. They left.", ["Mr. Smith met Dr. Brown.", "They left."]),
+    ("It is 3.5 km. Go.", ["It is 3.5 km.", "Go."]),
+    ("J. R. R. Tolkien wrote. We read.", ["J. R. R. Tolkien wrote.", "We read."]),
+    ("He was in the U.S. Army then.", ["He was in the U.S. Army then."]),
+    ("at eight P M. They left", ["at eight P M.", "They left"]),
+    ("Apples, pears, etc. They are fruit.", ["Apples, pears, etc.", "They are fruit."]),
+    ("See No. 5 there. No. That is all.", ["See No. 5 there.", "No.", "That is all."]),
+    ('"Why?" he asked. "Because."', ['"Why?" he asked.', '"Because."']),
+    ("Wait... what? Well... Yes.", ["Wait... what?", "Well...", "Yes."]),
+    ("A title\n\nA text\non two lines", ["A title", "A text on two lines"]),
+    ("", []),
+    (" ... - ", []),
+    ("Yes. - No.", ["Yes.", "- No."]),
+]
+
+
+@pytest.mark.parametrize(("text", "pieces"), CASES)
+def test_cuts_at_sentence_ends(text: str, pieces: list[str]) -> None:
+    assert split_sentences(text, 200) == pieces
+
+
+def test_a_long_sentence_is_cut_at_clauses_then_words_then_letters() -> None:
+    assert split_sentences("one two three; four five, six", 20) == [
+        "one two three;",
+        "four five, six",
+    ]
+    assert split_sentences("one two three four", 8) == ["one two", "three", "four"]
+    assert split_sentences("abcdefghij k", 4) == ["abcd", "efgh", "ij k"]
+    assert split_sentences("One two. Three four.", 9) == ["One two.", "Three", "four."]
+
+
+def test_max_chars_below_one_is_refused() -> None:
+    with pytest.raises(ConfigError, match="max_chars = 0; expected at least 1"):
+        split_sentences("Hello.", 0)
+
+
+words = st.sampled_from(
+    ["Hello", "Mr.", "Dr.", "it's", "3.5", "end.", "why?", "so!", "well;", "but:", "and,", "-"]
+    + ["J.", "U.S.", "etc.", "no.", '"Yes"', "\n\n"]
+)
+texts = st.lists(words, max_size=40).map(" ".join) | st.text(max_size=80)
+
+
+@given(texts, st.integers(1, 60))
+@settings(max_examples=400, deadline=None)
+def test_no_word_is_lost_and_no_piece_is_too_long(text: str, max_chars: int) -> None:
+    pieces = split_sentences(text, max_chars)
+    assert all(0 < len(piece) <= max_chars for piece in pieces)
+    assert all(any(c.isalnum() for c in piece) for piece in pieces)
+    kept = "".join(c for c in "".join(pieces) if c.isalnum())
+    assert kept == "".join(c for c in text if c.isalnum())
+
+
+@given(texts)
+@settings(max_examples=200, deadline=None)
+def test_whole_words_stay_whole(text: str) -> None:
+    spoken = normalize(text)
+    longest = max(map(len, spoken.split()), default=1)
+    joined = " ".join(split_sentences(spoken, longest)).split()
+    assert [w for w in joined if any(map(str.isalnum, w))] == [
+        w for w in spoken.split() if any(map(str.isalnum, w))
+    ]
+
+
+@pytest.mark.parametrize(
+    "unit", ["a", "a ", ". ", "A. ", "a.", "\n", "U.S. ", "?", " ", "\n ", '?"', "\u3002", "; "]
+)
+def test_ten_kilobytes_are_fast(unit: str) -> None:
+    start = time.perf_counter()
+    split_sentences((unit * 10_000)[:10_000], 200)
+    assert time.perf_counter() - start < 1.0
