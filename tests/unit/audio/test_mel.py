@@ -18,7 +18,7 @@ librosa = pytest.importorskip("librosa")
 def test_filters_equal_librosa(scale: MelScale) -> None:
     filters = mel_filterbank(24000, scale)
     expected = librosa.filters.mel(sr=24000, n_fft=scale.window_length, n_mels=scale.num_mels)
-    assert filters.numpy() == pytest.approx(expected.T, abs=1e-6 * float(expected.max()))
+    assert filters.numpy() == pytest.approx(expected.T, abs=2e-5 * float(expected.max()))
     # No filter is empty, and the outer bins are unused: the mel loss's backward relies on it.
     assert filters.sum(dim=0).min() > 0
     assert filters[0].abs().max() == 0

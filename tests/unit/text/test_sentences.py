@@ -48,10 +48,22 @@ def test_max_chars_below_one_is_refused() -> None:
         split_sentences("Hello.", 0)
 
 
-words = st.sampled_from(
-    ["Hello", "Mr.", "Dr.", "it's", "3.5", "end.", "why?", "so!", "well;", "but:", "and,", "-"]
-    + ["J.", "U.S.", "etc.", "no.", '"Yes"', "\n\n"]
-)
+WRITTEN = [
+    "Hello",
+    "Mr.",
+    "Dr.",
+    "it's",
+    "3.5",
+    "end.",
+    "why?",
+    "so!",
+    "well;",
+    "but:",
+    "and,",
+    "-",
+]
+WRITTEN += ["J.", "U.S.", "etc.", "no.", '"Yes"', "\n\n"]
+words = st.sampled_from(WRITTEN)
 texts = st.lists(words, max_size=40).map(" ".join) | st.text(max_size=80)
 
 

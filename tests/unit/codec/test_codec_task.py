@@ -1,0 +1,90 @@
+"""The codec task: turns, late discriminators, frozen encoder, learning."""
+
+import torch
+
+from latentspeech.codec.convnext import ConvNeXtConfig
+from latentspeech.codec.discriminators.combined import DiscriminatorsConfig
+from latentspeech.codec.discriminators.complex_stft import ComplexStftConfig
+from latentspeech.codec.discriminators.multi_period import MultiPeriodConfig
+from latentspeech.codec.model import CodecConfig
+from latentspeech.codec.task import CodecLossConfig, CodecTask
+from latentspeech.core.train.optim import OptimizerConfig
+from tests.tiny_models import voice_like
+
+SIDE = ConvNeXtConfig(strides=(4, 5, 5), base_channels=4, depths=(0, 1, 1, 1), layer_scale=0.1)
+DISCRIMINATORS = DiscriminatorsConfig(
+    multi_period=MultiPeriodConfig(periods=(2, 3), channels=(4, 8)),
+    complex_stft=ComplexStftConfig(window_lengths=(512,), channels=4),
+)
+
+
+def make(**loss: object) -> CodecTask:
+    torch.manual_seed(0)
+    return CodecTask(
+        CodecConfig(latent_dim=8, encoder=SIDE, decoder=SIDE),
+        CodecLossConfig(**loss),
+        DISCRIMINATORS,
+        OptimizerConfig(lr=2e-3),
+        OptimizerConfig(lr=1e-3),
+    )
+
+
+def batch() -> torch.Tensor:
+    return torch.stack([voice_like(0.4, seed=seed) for seed in (1, 2)])
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def test_discriminators_start_late_and_go_first() -> None:
+    task = make(discriminator_start_step=10)
+    assert task.turns(9) == ("generator",)
+    assert task.turns(10) == ("discriminator", "generator")
+    before = task.training_step(batch(), "generator", 9, generator())
+    after = task.training_step(batch(), "generator", 10, generator())
+    assert "train/adversarial" not in before.metrics
+    assert {"train/adversarial", "train/feature_matching"} <= after.metrics.keys()
+    assert after.total > before.total
+
+
+def test_without_discriminators_there_is_one_optimizer() -> None:
+    task = make(discriminator_start_step=None)
+    assert list(task.optimizer_specs()) == ["generator"]
+    assert task.turns(10**6) == ("generator",)
+
+
+def test_turns_reach_their_own_parameters() -> None:
+    task = make(discriminator_start_step=0)
+    assert task.discriminators is not None
+    task.training_step(batch(), "discriminator", 0, generator()).total.backward()
+    assert all(parameter.grad is None for parameter in task.codec.parameters())
+    assert all(parameter.grad is not None for parameter in task.discriminators.parameters())
+    task.zero_grad()
+    task.training_step(batch(), "generator", 0, generator()).total.backward()
+    gradients = [parameter.grad for parameter in task.codec.parameters()]
+    assert all(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
+
+
+def test_frozen_encoder_gets_no_gradient_once_discriminators_run() -> None:
+    task = make(discriminator_start_step=5, freeze_encoder=True)
+    task.training_step(batch(), "generator", 4, generator()).total.backward()
+    assert all(parameter.grad is not None for parameter in task.codec.encoder.parameters())
+    task.zero_grad(set_to_none=True)
+    task.training_step(batch(), "generator", 5, generator()).total.backward()
+    assert all(parameter.grad is None for parameter in task.codec.encoder.parameters())
+    assert all(parameter.grad is not None for parameter in task.codec.decoder.parameters())
+
+
+def test_it_learns_a_signal() -> None:
+    task = make(discriminator_start_step=None)
+    optimizer = torch.optim.AdamW(task.codec.parameters(), lr=3e-3)
+    noise = generator()
+    start = float(task.validation_step(batch(), generator())["valid/mel_l1"])
+    for step in range(60):
+        loss = task.training_step(batch(), "generator", step, noise).total
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    end = float(task.validation_step(batch(), generator())["valid/mel_l1"])
+    assert end < 0.7 * start
