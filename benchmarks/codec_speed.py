@@ -2,9 +2,9 @@
 
     python -m benchmarks.codec_speed [--threads 2] [--seconds 4]
 
-All weights are random: speed does not depend on them. Prints one JSON object. `x_real_time` is seconds of
-audio a second of computing; ratios are against Encodec's 24 kHz decoder of the `encodec` package, in the
-same run.
+All weights are random: speed does not depend on them. Prints one JSON object. `x_real_time` is
+seconds of audio a second of computing; ratios are against Encodec's 24 kHz decoder of the `encodec`
+package, in the same run.
 """
 
 import argparse

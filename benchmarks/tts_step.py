@@ -2,8 +2,9 @@
 
     python -m benchmarks.tts_step [--model DIR | --size paper] [--threads 2]
 
-Prints one JSON object with milliseconds a latent and the speed over real time, with and without guidance.
-Without --model, a model of the paper's size (1600x, 24 layers of 1024) with random weights.
+Prints one JSON object with milliseconds a latent and the speed over real time, with and without
+guidance. Without --model, a model of the paper's size (1600x, 24 layers of 1024) with random
+weights.
 """
 
 import argparse

@@ -14,7 +14,7 @@ import torch
 import torchaudio
 from torch import Tensor
 
-from latentspeech.audio.truncation import find_truncation
+from latentspeech.audio.completeness import find_defect
 from latentspeech.core.errors import InputError
 from latentspeech.core.files import atomic_path
 from latentspeech.core.tensors import check_shape
@@ -31,6 +31,8 @@ _WRITABLE = {
 }
 _READABLE = "a wav, flac, ogg, opus or mp3 file"
 _BLOCK_FRAMES = 1 << 16
+# Without a Xing frame the length of an MP3 is file size by bit rate, tags at its end included.
+_ESTIMATED_LENGTH = ("MP3",)
 _UNRECOGNISED_FORMAT = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 # Loudest 50 ms below -70 dBFS: 16-bit dither lies near -95, a whisper far away near -60.
 _SILENCE_RMS = 10 ** (-70 / 20)
@@ -60,8 +62,7 @@ def load_audio(path: Path, sample_rate: int = 24000, min_seconds: float = 0.0) -
             raise _truncated(
                 path, f"its header promises {promised} frames, {count} can be read"
             ) from None
-        # MP3 states no exact count (an estimate by bit rate), the other formats do.
-        if count < promised and file.format not in ("MP3", "MPEG"):
+        if count < promised and file.format not in _ESTIMATED_LENGTH:
             raise _truncated(path, f"its header promises {promised} frames, {count} can be read")
     if count == 0:
         raise InputError(f"{path} holds no samples; expected speech; give another recording")
@@ -76,7 +77,7 @@ def load_audio(path: Path, sample_rate: int = 24000, min_seconds: float = 0.0) -
 
 
 def audio_duration_s(path: Path) -> float:
-    """Length in seconds by the header, without decoding. Raises InputError for unreadable files."""
+    """Length in seconds by the header, without decoding. Raises InputError for bad files."""
     path = Path(path)
     _check_file(path)
     with _open(path) as file:
@@ -174,17 +175,22 @@ def _check_file(path: Path) -> None:
     try:
         if not path.exists():
             raise InputError(f"{path} not found; expected {_READABLE}; check the path")
-        if path.is_file() and path.stat().st_size == 0:
+        if not path.is_file():
+            raise InputError(f"{path} is a pipe or device; expected {_READABLE}; save it to a file")
+        if path.stat().st_size == 0:
             raise InputError(
                 f"{path} is empty (0 bytes); expected {_READABLE}; record or copy it again"
             )
-        shortfall = find_truncation(path) if path.is_file() else None
+        defect = find_defect(path)
     except OSError as error:
         raise InputError(
             f"{path} cannot be read: {error.strerror}; expected {_READABLE}; check its permissions"
         ) from None
-    if shortfall is not None:
-        raise _truncated(path, shortfall)
+    if defect is not None:
+        raise InputError(
+            f"{path} {defect}; expected {_READABLE} that is whole; "
+            "copy it again or convert it to wav"
+        )
 
 
 def _open(path: Path) -> soundfile.SoundFile:

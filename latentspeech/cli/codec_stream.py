@@ -1,7 +1,8 @@
 """`latentspeech codec stream`: raw PCM and latent frames between stdin and stdout, frame by frame.
 
-A latent frame on a pipe is `latent_dim` little-endian float32 values. Every frame is flushed as soon as
-its samples have come, so the latency is one frame; the end of stdin flushes the last, zero-padded one.
+A latent frame on a pipe is `latent_dim` little-endian float32 values. Every frame is flushed as
+soon as its samples have come, so the latency is one frame; the end of stdin flushes the last,
+zero-padded one.
 """
 
 import os

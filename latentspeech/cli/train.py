@@ -1,4 +1,4 @@
-"""`latentspeech train`: one training run from a YAML file; the same command goes on where it stopped."""
+"""`latentspeech train`: one run from a YAML file; the same command goes on where it stopped."""
 
 import logging
 from pathlib import Path

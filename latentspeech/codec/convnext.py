@@ -1,7 +1,8 @@
 """The causal ConvNeXt block and the stages that encoder and decoder share (paper H.5.1).
 
-The 2-D convolution of ConvNeXt (Liu et al. 2022, arXiv 2201.03545) becomes a 1-D causal one. RMSNorm acts
-on the channels of one time step, so nothing looks ahead and streaming is exact; there is no weight norm.
+The 2-D convolution of ConvNeXt (Liu et al. 2022, arXiv 2201.03545) becomes a 1-D causal one.
+RMSNorm acts on the channels of one time step, so nothing looks ahead and streaming is exact; there
+is no weight norm.
 
 B batch, T frames of the stage's rate, C channels.
 """

@@ -13,7 +13,7 @@ from latentspeech.core.nn.streaming import StreamingModule, StreamingSequential
 
 
 class ConvNeXtEncoder(StreamingModule):
-    """The encoder mu = Encoder(x) of the sigma-VAE; down-sampling kernels are twice their stride."""
+    """The encoder mu = Encoder(x) of the sigma-VAE; kernels are twice their stride."""
 
     def __init__(self, config: ConvNeXtConfig, latent_dim: int) -> None:
         super().__init__()

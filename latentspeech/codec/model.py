@@ -1,4 +1,4 @@
-"""The speech codec: a sigma-VAE with causal ConvNeXt encoder and decoder (paper section 4.3, H.5.1).
+"""The speech codec: a sigma-VAE of causal ConvNeXt encoder and decoder (paper 4.3, H.5.1).
 
     mu = Encoder(x);  z = mu + |sigma| eps;  x^ = Decoder(z)
 
@@ -74,7 +74,7 @@ class Codec(nn.Module):
         return next(self.parameters()).device
 
     def encode(self, audio: Tensor) -> Tensor:
-        """Audio (B, T) -> means (B, F, D), F = ceil(T / hop_length); zeros complete the last frame."""
+        """Audio (B, T) -> means (B, F, D), F = ceil(T / hop_length), zeros at the end."""
         check_shape("audio", audio, "B", "T")
         padding = -audio.shape[1] % self.config.hop_length
         return self.encoder(functional.pad(audio, (0, padding))[..., None])

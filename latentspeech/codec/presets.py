@@ -1,8 +1,8 @@
 """The codec sizes of the paper (H.5.1, Tables 5 and 8) and their mini twins.
 
-Strides are the paper's; for 640x it prints none, so ours only keep the product. Depths are not printed
-either: 3-3-3-3-3-12 gives the stated 120 million parameters a side. The mini twins have the same strides
-and latents at a width that a laptop trains.
+Strides are the paper's; for 640x it prints none, so ours only keep the product. Depths are not
+printed either: 3-3-3-3-3-12 gives the stated 120 million parameters a side. The mini twins have the
+same strides and latents at a width that a laptop trains.
 """
 
 from typing import Literal

@@ -1,9 +1,10 @@
-"""Training the codec: reconstruction, means kept small, later two discriminators (paper 4.3, H.5.1).
+"""Training the codec: reconstruction, means kept small, later discriminators (paper 4.3, H.5.1).
 
     L = 15 L_mel + w L_wave + beta mean(mu^2) + 2 L_feature + 1 L_adversarial
 
-DAC's losses and weights (Kumar et al. 2023, arXiv 2306.06546). The discriminators start late: before
-`discriminator_start_step` only the generator has a turn, after it the discriminator goes first.
+DAC's losses and weights (Kumar et al. 2023, arXiv 2306.06546). The discriminators start late:
+before `discriminator_start_step` only the generator has a turn, after it the discriminator goes
+first.
 
 B batch, T samples, F latent frames, D latent dimension.
 """

@@ -1,7 +1,8 @@
 """Strict configuration: frozen pydantic models, YAML files with a base, and `--set a.b=c`.
 
-An unknown key is an error that names the nearest known one. A YAML file may name another one under the
-key `base` (a path relative to itself); its own keys then override that file's, mapping by mapping.
+An unknown key is an error that names the nearest known one. A YAML file may name another one under
+the key `base` (a path relative to itself); its own keys then override that file's, mapping by
+mapping.
 """
 
 import difflib

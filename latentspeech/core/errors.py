@@ -1,7 +1,8 @@
 """The four errors a user can cause.
 
 Each message says what was found, what was expected and what to do. They are `ValueError`s, so that
-library users may catch them without importing this file; the CLI turns them into one line and exit code 2.
+library users may catch them without importing this file; the CLI turns them into one line and exit
+code 2.
 """
 
 

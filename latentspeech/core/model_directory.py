@@ -1,7 +1,7 @@
 """A trained model as a folder: config.yaml, model.safetensors, README.md and what else it needs.
 
-No pickle anywhere. Weights are stored in float16 by default and computed in float32. Every way in which a
-folder can be wrong ends in a CheckpointError that says so.
+No pickle anywhere. Weights are stored in float16 by default and computed in float32. Every way in
+which a folder can be wrong ends in a CheckpointError that says so.
 """
 
 from collections.abc import Mapping

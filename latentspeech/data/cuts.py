@@ -1,15 +1,26 @@
 """lhotse cuts of a corpus: one cut an utterance, one supervision with speaker and text."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from lhotse import CutSet
+import soundfile
+from lhotse import AudioSource, CutSet, MonoCut, Recording, SupervisionSegment
 
 from latentspeech.core.errors import DataError
 from latentspeech.core.files import atomic_path
+from latentspeech.data.manifest import CorpusUtterance
+
+
+def cuts_from_manifest(utterances: Iterable[CorpusUtterance], root: Path) -> CutSet:
+    """A cut for each utterance of the corpus folder `root`, with the length its audio file has.
+
+    The cuts name the audio by absolute path, so they can lie anywhere; the corpus cannot move.
+    """
+    return CutSet.from_cuts([_cut(utterance, root.resolve()) for utterance in utterances])
 
 
 def read_cuts(path: Path) -> CutSet:
-    """Reads a cuts file; DataError when it is missing or no cuts."""
+    """Opens a cuts file, lazily; DataError when it is missing."""
     if not path.is_file():
         raise DataError(f"cuts not found: {path}; run the corpus stage of the recipe first")
     return CutSet.from_jsonl_lazy(path)
@@ -19,3 +30,40 @@ def write_cuts(cuts: CutSet, path: Path) -> None:
     """Writes .jsonl.gz whole or not at all."""
     with atomic_path(path) as temporary:
         cuts.to_file(temporary)
+
+
+def _cut(utterance: CorpusUtterance, root: Path) -> MonoCut:
+    path = root / utterance.audio
+    try:
+        header = soundfile.info(path)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise DataError(
+            f"utterance {utterance.id}: {path} cannot be read ({error}); expected an audio file: "
+            "make it again or remove its line from the manifest"
+        ) from None
+    duration_s = header.frames / header.samplerate
+    recording = Recording(
+        id=utterance.id,
+        sources=[AudioSource(type="file", channels=[0], source=str(path))],
+        sampling_rate=header.samplerate,
+        num_samples=header.frames,
+        duration=duration_s,
+    )
+    spoken = SupervisionSegment(
+        id=utterance.id,
+        recording_id=utterance.id,
+        start=0.0,
+        duration=duration_s,
+        channel=0,
+        text=utterance.text,
+        speaker=utterance.speaker,
+        custom={"source": utterance.source, "licence": utterance.licence},
+    )
+    return MonoCut(
+        id=utterance.id,
+        start=0.0,
+        duration=duration_s,
+        channel=0,
+        recording=recording,
+        supervisions=[spoken],
+    )

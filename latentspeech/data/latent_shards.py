@@ -9,7 +9,6 @@ Every file appears whole or not at all. T frames, D latent dimension.
 """
 
 import json
-from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +55,10 @@ class LatentMeta(Config):
         """Shards in all."""
         return -(-self.num_cuts // self.shard_size)
 
+    def num_items(self, shard: int) -> int:
+        """Utterances of a shard; all are full but the last."""
+        return min(self.shard_size, self.num_cuts - shard * self.shard_size)
+
 
 class LatentItem(NamedTuple):
     """One utterance."""
@@ -82,7 +85,7 @@ class LatentShardWriter:
     def is_complete(self, shard: int) -> bool:
         """Whether the shard is there, undamaged."""
         try:
-            items = _read_items(self.directory, shard, self.meta.remake_command)
+            items = _read_items(self.directory, shard, self.meta)
             with _open_shard(self.directory, shard, self.meta.remake_command) as file:
                 return {item.id for item in items} == set(file.keys())
         except DataError:
@@ -122,10 +125,8 @@ class LatentShards:
                 "into another folder"
             )
         self.items: list[LatentItem] = []
-        self._starts: list[int] = []
         for shard in range(self.meta.num_shards):
-            self._starts.append(len(self.items))
-            self.items += _read_items(directory, shard, self.meta.remake_command)
+            self.items += _read_items(directory, shard, self.meta)
         self._index_by_id = {item.id: index for index, item in enumerate(self.items)}
         self._open: OrderedDict[int, Any] = OrderedDict()
 
@@ -133,8 +134,7 @@ class LatentShards:
         """The means (T, D) float32 of an item, by index in `items` or by cut id."""
         index = self._index_by_id[key] if isinstance(key, str) else range(len(self.items))[key]
         item = self.items[index]
-        # Shards may be empty: of those that start here the last one has the item.
-        shard = bisect_right(self._starts, index) - 1
+        shard = index // self.meta.shard_size
         try:
             mu: Tensor = self._shard(shard).get_tensor(item.id)
         except SafetensorError as error:
@@ -213,15 +213,20 @@ def _open_shard(directory: Path, shard: int, remake_command: str) -> Any:
         raise _damaged(path, str(error), remake_command) from None
 
 
-def _read_items(directory: Path, shard: int, remake_command: str) -> list[LatentItem]:
+def _read_items(directory: Path, shard: int, meta: LatentMeta) -> list[LatentItem]:
+    """The item list of a shard; both its files must be there and every item listed."""
     weights, path = shard_paths(directory, shard)
+    if not weights.is_file():
+        raise _damaged(weights, "no such file", meta.remake_command)
     try:
-        if not weights.is_file():
-            raise FileNotFoundError(f"{weights.name} is missing")
         with path.open(encoding="utf-8") as file:
-            return [LatentItem(**json.loads(line)) for line in file]
+            items = [LatentItem(**json.loads(line)) for line in file]
     except (OSError, ValueError, TypeError) as error:
-        raise _damaged(path, str(error), remake_command) from None
+        raise _damaged(path, str(error), meta.remake_command) from None
+    if len(items) != meta.num_items(shard):
+        reason = f"it lists {len(items)} items, expected {meta.num_items(shard)}"
+        raise _damaged(path, reason, meta.remake_command)
+    return items
 
 
 def _damaged(path: Path, reason: str, remake_command: str) -> DataError:

@@ -113,6 +113,13 @@ def _utterance(cut: Any, cuts_path: Path) -> Utterance:
             f"({', '.join(source.type for source in sources)}) and {len(cut.supervisions)} "
             "supervisions; expected one audio file and at most one supervision: split the cut"
         )
+    # Resampling happens on loading anyway; any other transform would be dropped without a word.
+    transforms = [_transform_name(transform) for transform in cut.recording.transforms or []]
+    if set(transforms) - {"Resample"}:
+        raise DataError(
+            f"{cuts_path}: cut {cut.id!r} asks for {', '.join(transforms)}; expected recordings as "
+            "they are: write the transformed audio to files and make cuts of those"
+        )
     spoken = cut.supervisions[0] if cut.supervisions else None
     length_difference = abs(cut.recording.duration - cut.duration)
     return Utterance(
@@ -124,3 +131,8 @@ def _utterance(cut: Any, cuts_path: Path) -> Utterance:
         speaker=(spoken.speaker or "") if spoken else "",
         text=(spoken.text or "") if spoken else "",
     )
+
+
+def _transform_name(transform: Any) -> str:
+    """A transform is an object or, read from a file, its description."""
+    return str(transform["name"] if isinstance(transform, dict) else type(transform).__name__)

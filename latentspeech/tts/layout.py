@@ -2,8 +2,8 @@
 
     [prompt text] BOD prompt latents EOD  text BOD latents EOD
 
-Text stands before its latents (paper Figure 2). The prompt stands first, so that it is the same prefix
-for every sentence; without a transcript its text is left out. The unconditional sequence of
+Text stands before its latents (paper Figure 2). The prompt stands first, so that it is the same
+prefix for every sentence; without a transcript its text is left out. The unconditional sequence of
 classifier-free guidance is BOD latents EOD alone.
 """
 

@@ -1,7 +1,7 @@
 """How long a text may last: bounds that stop a runaway and refuse an early end.
 
-English speech runs at 12 to 20 characters a second; the bounds leave room for a voice at a third of the
-slower rate and at twice the faster one.
+English speech runs at 12 to 20 characters a second; the bounds leave room for a voice at a third of
+the slower rate and at twice the faster one.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The text-to-speech LatentLM: which tokens frame speech, and the sizes around the core (paper H.5.1).
+"""The text-to-speech LatentLM: which tokens frame speech, and its sizes (paper H.5.1).
 
 The tokenizer's ids come first; BOD, EOD and the slot token stand behind them.
 """

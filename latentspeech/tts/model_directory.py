@@ -33,7 +33,7 @@ class TTSModel:
 def save_tts(
     lm: LatentLM, tokenizer_dir: Path, codec_dir: Path, directory: Path, card: str
 ) -> None:
-    """Packs a trained model with its tokenizer and codec; replaces `directory` whole or not at all."""
+    """Packs a trained model with its tokenizer and codec; replaces `directory` as a whole."""
     with atomic_directory(directory) as temporary:
         shutil.copytree(tokenizer_dir, temporary / "tokenizer")
         shutil.copytree(codec_dir, temporary / "codec")

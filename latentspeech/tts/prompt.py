@@ -1,7 +1,7 @@
 """The voice to speak in: reference latents with or without their transcript, and its portable file.
 
-A voice file is a safetensors file with the latents and, as metadata, the transcript and the hash of the
-codec that made them; it works with every model on that codec.
+A voice file is a safetensors file with the latents and, as metadata, the transcript and the hash of
+the codec that made them; it works with every model on that codec.
 
 T frames, D latent dimension.
 """
@@ -47,8 +47,8 @@ def encode_prompt(
     seconds = len(audio) / rate
     if not MIN_PROMPT_S <= seconds <= MAX_PROMPT_S:
         raise InputError(
-            f"{recording} lasts {seconds:.2f} s; a prompt lasts {MIN_PROMPT_S} to {MAX_PROMPT_S:.0f} s, "
-            "best 3 to 10: record more or cut it"
+            f"{recording} lasts {seconds:.2f} s; a prompt lasts {MIN_PROMPT_S} to "
+            f"{MAX_PROMPT_S:.0f} s, best 3 to 10: record more or cut it"
         )
     check_not_silent(audio, str(recording))
     latents = codec.encode(audio[None].to(codec.device))[0].cpu()
@@ -80,6 +80,7 @@ def load_voice(path: Path) -> Prompt:
         ) from None
     if metadata.get("format") != FORMAT or latents.dim() != 2 or not len(latents):
         raise CheckpointError(
-            f"{path} has format {metadata.get('format')!r}; expected {FORMAT!r}: export the voice again"
+            f"{path} has format {metadata.get('format')!r}; expected {FORMAT!r}: "
+            "export the voice again"
         )
     return Prompt(latents.float(), metadata.get("transcript"), metadata.get("codec_hash", ""))

@@ -1,8 +1,8 @@
 """Text and a prompt in, speech out, whole or in chunks.
 
-Each sentence is written after the same prompt with a seed of its own, derived from the caller's; its
-latents are decoded from a fresh decoder state, and pauses stand between sentences. `stream` yields what
-`synthesize` returns, cut where the caller likes.
+Each sentence is written after the same prompt with a seed of its own, derived from the caller's;
+its latents are decoded from a fresh decoder state, and pauses stand between sentences. `stream`
+yields what `synthesize` returns, cut where the caller likes.
 
 F frames, D latent dimension.
 """
@@ -100,7 +100,7 @@ class Synthesizer:
         seeds: Sequence[int],
         sampling: SamplingConfig = DEFAULT_SAMPLING,
     ) -> list[Audio]:
-        """Several texts at once, sentence by sentence of each; every result is that of a single call."""
+        """Several texts at once; every result is that of a single call."""
         sentences = [self._sentences(text) for text in texts]
         voices = [self._as_prompt(prompt) for prompt in prompts]
         spoken: list[list[Tensor]] = [[] for _ in texts]
@@ -129,7 +129,7 @@ class Synthesizer:
         sampling: SamplingConfig = DEFAULT_SAMPLING,
         chunk_frames: int = 1,
     ) -> Iterator[Tensor]:
-        """Yields samples (n,) as soon as `chunk_frames` latents are written, sentence after sentence."""
+        """Yields samples (n,) as soon as `chunk_frames` latents are written."""
         if chunk_frames < 1:
             raise InputError(f"chunk_frames is {chunk_frames}; expected at least 1")
         voice = self._as_prompt(prompt)

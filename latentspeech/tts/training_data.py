@@ -1,7 +1,7 @@
 """Batches for the TTS task: sampled latents, tokenised text, a prompt of the same speaker.
 
-The model trains on z = mu + |sigma| eps, input and target being the same sample (paper 4.3); prompts at
-inference are means.
+The model trains on z = mu + |sigma| eps, input and target being the same sample (paper 4.3);
+prompts at inference are means.
 """
 
 from collections.abc import Sequence
@@ -92,7 +92,7 @@ class TTSTrainingData:
         return SpokenText(self._text_ids[index], z)
 
     def _tokenize(self, indices: set[int]) -> None:
-        """Tokenises what is not known yet, in one call: a phonemiser's start costs more than a batch."""
+        """Tokenises what is new, in one call: starting a phonemiser costs more than a batch."""
         missing = sorted(indices - self._text_ids.keys())
         texts = [self.shards.items[index].text for index in missing]
         self._text_ids.update(zip(missing, self.tokenizer.encode_batch(texts), strict=True))

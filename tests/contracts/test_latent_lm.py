@@ -1,4 +1,4 @@
-"""What must be true of every mixed sequence: no condition sees its target, rows never mix, N equals 1."""
+"""What holds for every mixed sequence: conditions see no target, rows never mix, N equals 1."""
 
 import pytest
 import torch
@@ -81,7 +81,7 @@ def test_no_condition_sees_its_target() -> None:
 
 
 def test_loss_conditions_are_those_of_the_previous_element() -> None:
-    """The loss on the last latent alone sends gradient to earlier latents as inputs, through the backbone."""
+    """The loss on the last latent sends gradient to earlier inputs, through the backbone."""
     model = randomize(make())
     spans = [
         TokenSpan(torch.tensor([1, 10]), False),

@@ -1,4 +1,4 @@
-"""Prefill + step equals forward, with grouped queries and ragged rows; causality; no leaks in packs."""
+"""Prefill + step equals forward, with grouped queries and ragged rows; causality; no leaks."""
 
 import pytest
 import torch

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLACE = re.compile(
-    r"`((?:latentspeech|tests|egs|recipes|tools|benchmarks)/[\w/.-]+)(?:::([\w.]+))?`"
-)
+FOLDERS = "latentspeech|tests|egs|recipes|tools|benchmarks"
+PLACE = re.compile(rf"`((?:{FOLDERS})/[\w/.-]+)(?:::([\w.]+))?`")
 
 
 def places(document: Path) -> list[tuple[str, str]]:
@@ -29,7 +28,7 @@ def definitions(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "document", sorted(ROOT.glob("docs/*.md")) + [ROOT / "README.md"], ids=lambda path: path.name
+    "document", [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"], ids=lambda path: path.name
 )
 def test_every_place_named_exists(document: Path) -> None:
     for path, symbol in places(document):

@@ -1,8 +1,8 @@
 """The diffusion head: a small residual network per latent (paper section 3.1, Head Architecture).
 
-Pre-RMSNorm and SwiGLU blocks, modulated by AdaLN-Zero on the sum of the time embedding and the projected
-hidden state. Without biases and with a final two-way modulation this reproduces the paper's sizes
-(FACTS section 2).
+Pre-RMSNorm and SwiGLU blocks, modulated by AdaLN-Zero on the sum of the time embedding and the
+projected hidden state. Without biases and with a final two-way modulation this reproduces the
+paper's sizes (FACTS section 2).
 
 N latents, D latent dimension, d head width.
 """
@@ -91,12 +91,12 @@ class DiffusionHead(nn.Module):
         nn.init.zeros_(self.output.weight)
 
     def prepare_condition(self, hidden: Tensor) -> Tensor:
-        """The projected hidden state (N, cond_dim) -> (N, d), computed once for all solver steps."""
+        """The projected hidden state (N, cond_dim) -> (N, d), once for all solver steps."""
         prepared: Tensor = self.condition(hidden)
         return prepared
 
     def denoise(self, x_t: Tensor, t: Tensor, prepared: Tensor) -> Tensor:
-        """The prediction at x_t (N, D), times t (N,) or (1,), given `prepare_condition`'s (N, d)."""
+        """The prediction at x_t (N, D), times t (N,) or (1,), `prepare_condition`'s (N, d)."""
         condition = prepared + self.time(t)  # (N, d)
         x = self.input(x_t.to(self.input.weight.dtype))
         for block in self.blocks:

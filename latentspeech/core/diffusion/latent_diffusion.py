@@ -1,4 +1,4 @@
-"""Next-token diffusion of one modality: schedule, prediction type, loss and sampling around one head.
+"""Next-token diffusion of one modality: schedule, target, loss and sampling around one head.
 
 N latents, D latent dimension, d width of the hidden state.
 """

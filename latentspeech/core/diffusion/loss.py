@@ -1,7 +1,7 @@
 """The diffusion loss of a latent given its hidden state (paper Equation 2, section 3.2).
 
-Several times and noises are drawn for each latent, typically four, while the backbone runs once: hidden
-state and target are repeated for the head alone.
+Several times and noises are drawn for each latent, typically four, while the backbone runs once:
+hidden state and target are repeated for the head alone.
 
 N latents, D latent dimension, R noise draws.
 """

@@ -1,7 +1,7 @@
 """What the head predicts, and the way back to data and noise.
 
-With x_t = alpha x_0 + sigma eps: epsilon predicts eps; x0 predicts x_0; v_prediction (Salimans and Ho
-2022, arXiv 2202.00512; paper H.3) predicts alpha eps - sigma x_0; flow predicts eps - x_0. All
+With x_t = alpha x_0 + sigma eps: epsilon predicts eps; x0 predicts x_0; v_prediction (Salimans and
+Ho 2022, arXiv 2202.00512; paper H.3) predicts alpha eps - sigma x_0; flow predicts eps - x_0. All
 conversions hold for every schedule.
 
 N latents, D latent dimension; alpha and sigma broadcast against (N, D).
@@ -35,7 +35,8 @@ def to_x0(
     """The data that a prediction at x_t implies, (N, D)."""
     match kind:
         case "epsilon":
-            # alpha is 5e-5 at the noisy end of the cosine schedule; the floor keeps 1 / alpha finite.
+            # alpha is 5e-5 at the noisy end of the cosine schedule; the floor keeps 1 / alpha
+            # finite.
             return (x_t - sigma * prediction) / alpha.clamp(min=1e-4)
         case "x0":
             return prediction

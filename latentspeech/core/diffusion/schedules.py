@@ -1,9 +1,9 @@
 """Noise schedules: how much data and how much noise at time t, x_t = alpha(t) x_0 + sigma(t) eps.
 
-t is 0 at data and 1 at noise. Cosine DDPM (Nichol and Dhariwal 2021, arXiv 2102.09672) has 1000 steps and
-is what the paper trains with; flow matching (Lipman et al. 2022, arXiv 2210.02747) is its alternative.
-Everything here is float32 or better whatever the model's dtype: in bfloat16 a thousand times collapse to
-about five hundred.
+t is 0 at data and 1 at noise. Cosine DDPM (Nichol and Dhariwal 2021, arXiv 2102.09672) has 1000
+steps and is what the paper trains with; flow matching (Lipman et al. 2022, arXiv 2210.02747) is its
+alternative. Everything here is float32 or better whatever the model's dtype: in bfloat16 a thousand
+times collapse to about five hundred.
 
 N times.
 """
@@ -87,7 +87,8 @@ class CosineDDPM:
             self._on_device[t.device] = self.angles.to(t.device)
         table = self._on_device[t.device]
         place = t.double() * self.num_train_steps
-        # Times like 0.6 are not exact in float32; without this they would fall just below their entry.
+        # Times like 0.6 are not exact in float32; without this they would fall just below their
+        # entry.
         nearest = place.round()
         place = torch.where((place - nearest).abs() < 1e-4, nearest, place)
         lower = place.floor().clamp(0, self.num_train_steps - 1).long()

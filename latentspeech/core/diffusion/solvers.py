@@ -1,17 +1,20 @@
 """Solvers of the reverse process: pure functions of (denoiser, start, time grid).
 
-Each follows the probability-flow ODE dx/dt = alpha' x_0(x, t) + sigma' eps(x, t) from noise to data.
+Each follows the probability-flow ODE dx/dt = alpha' x_0(x, t) + sigma' eps(x, t) from noise to
+data.
 
 - euler: one step along that derivative; first order.
 - ddim (Song et al. 2021, arXiv 2010.02502): exact for a constant x_0; first order.
 - dpm_solver_pp_2m (Lu et al. 2022, arXiv 2211.01095): DDIM with x_0 extrapolated in
-  lambda = log(alpha / sigma) from the last two steps; second order. First step and last step are DDIM's.
+  lambda = log(alpha / sigma) from the last two steps; second order. First step and last step are
+  DDIM's.
 
 State, times and amplitudes are float32 (float64 if the start is).
 
 N latents, D latent dimension, S steps.
 """
 
+import itertools
 from typing import Literal, Protocol
 
 import torch
@@ -56,7 +59,7 @@ def solve(kind: SolverKind, denoiser: Denoiser, start: Tensor, grid: Tensor) -> 
 def euler(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
     """x_next = x + (t_next - t) dx/dt."""
     x = _state(start)
-    for t, t_next in zip(grid[:-1], grid[1:], strict=True):
+    for t, t_next in itertools.pairwise(grid):
         x0 = denoiser(x, t)
         alpha, sigma = denoiser.schedule.alpha_sigma(t)
         d_alpha, d_sigma = denoiser.schedule.derivatives(t)
@@ -67,7 +70,7 @@ def euler(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
 def ddim(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
     """x_next = alpha_next x_0 + sigma_next eps."""
     x = _state(start)
-    for t, t_next in zip(grid[:-1], grid[1:], strict=True):
+    for t, t_next in itertools.pairwise(grid):
         x = _ddim_step(denoiser.schedule, denoiser(x, t), x, t, t_next)
     return x
 

@@ -1,9 +1,9 @@
-"""Writing a sequence: tokens and latents in one loop, many rows at once (paper section 3.2, Inference).
+"""Writing a sequence: tokens and latents in one loop, many rows at once (paper 3.2, Inference).
 
-Each row is either in token mode (softmax head) or in the mode of one modality (diffusion head); BOD and
-EOD switch. Classifier-free guidance keeps a second cache for a prompt without the condition: it is the
-second half of the rows of one batched cache, so that both halves cost one pass over the weights. It is
-fed the same generated elements.
+Each row is either in token mode (softmax head) or in the mode of one modality (diffusion head); BOD
+and EOD switch. Classifier-free guidance keeps a second cache for a prompt without the condition: it
+is the second half of the rows of one batched cache, so that both halves cost one pass over the
+weights. It is fed the same generated elements.
 
 Every row draws from its own generator, so a batch of N gives what N single calls give.
 
@@ -89,11 +89,10 @@ def generate(
 
     Args:
         model: in evaluation mode.
-        prompts: B sequences, none empty. A prompt that ends with BOD or a latent goes on in its modality.
-        sampling: shared by the rows.
-        limits: one a row.
-        generators: one a row, on the CPU; the only source of randomness.
-        unconditional: B sequences for guidance, each ending as its prompt does; needed if and only if
+        prompts: B sequences, none empty. A prompt that ends with BOD or a latent goes on in its
+        modality. sampling: shared by the rows. limits: one a row. generators: one a row, on the
+        CPU; the only source of randomness. unconditional: B sequences for guidance, each ending as
+        its prompt does; needed if and only if
             cfg_scale differs from 1.
     """
     guided = sampling.cfg_scale != 1
@@ -226,7 +225,7 @@ def _sample_latents(
 
 
 def _embed(model: LatentLM, elements: Sequence[GeneratedElement | None]) -> Tensor:
-    """The inputs that the elements just written make, (B, 1, d); rows that have ended get anything."""
+    """The inputs that the elements just written make, (B, 1, d); ended rows get anything."""
     ids = [0 if element is None else element.token_id for element in elements]
     x = model.token_embedding(torch.tensor(ids, device=model.device))[:, None]  # (B, 1, d)
     for i, element in enumerate(elements):

@@ -1,10 +1,11 @@
 """LatentLM: one causal Transformer over tokens and latents (paper section 3, Equation 1).
 
-A token is decoded by softmax(h W_v), a latent by a diffusion head conditioned on the hidden state. The
-state that predicts element i is the output at element i - 1, which has seen x_<i and never x_i.
+A token is decoded by softmax(h W_v), a latent by a diffusion head conditioned on the hidden state.
+The state that predicts element i is the output at element i - 1, which has seen x_<i and never x_i.
 
-At every place where a latent could follow, the softmax head also says whether one does: its target there
-is the modality's `slot` token, and EOD at the end. So the switch between the heads is learned by L_LM.
+At every place where a latent could follow, the softmax head also says whether one does: its target
+there is the modality's `slot` token, and EOD at the end. So the switch between the heads is learned
+by L_LM.
 
 B rows, T elements, D_k latent size of modality k, d model width, V vocabulary.
 """
@@ -66,7 +67,7 @@ class LatentLMConfig(Config):
 
 
 class LatentLM(nn.Module):
-    """Embeddings, backbone, softmax head, and a projection, normaliser and head for each modality."""
+    """Embeddings, backbone, softmax head, a projection, normaliser and head for each modality."""
 
     def __init__(self, config: LatentLMConfig) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """The training objective L_LM + alpha L_diff (paper section 3.2), each a mean over its own count.
 
-L_LM is the mean over all discrete decisions: the tokens marked as targets, and after every latent whether
-another follows. L_diff is the mean over the latents marked as targets, of the mean over channels and
-noise draws. Neither depends on how the other's elements are distributed.
+L_LM is the mean over all discrete decisions: the tokens marked as targets, and after every latent
+whether another follows. L_diff is the mean over the latents marked as targets, of the mean over
+channels and noise draws. Neither depends on how the other's elements are distributed.
 
 B rows, T elements, d model width.
 """
@@ -58,8 +58,8 @@ def decision_ids(model: LatentLM, batch: MixedBatch) -> tuple[Tensor, Tensor]:
 
     Returns:
         ids (B, T): the token, or the slot token of the modality where a latent stands.
-        open (B, T): False at padding, at the first latent after BOD (which is bound to come), and at
-        latents of modalities that do not learn their end.
+        open (B, T): False at padding, at the first latent after BOD (which is bound to come), and
+        at latents of modalities that do not learn their end.
     """
     ids = batch.token_ids.clone()
     choice = batch.kinds >= TOKEN

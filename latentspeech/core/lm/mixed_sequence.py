@@ -1,9 +1,10 @@
 """Sequences that mix discrete tokens and continuous latents in any order, and batches of them.
 
-A sequence is a list of spans. A batch lays them out flat: what kind of element stands where, the token
-ids, and for each modality the latents of all rows one after the other.
+A sequence is a list of spans. A batch lays them out flat: what kind of element stands where, the
+token ids, and for each modality the latents of all rows one after the other.
 
-B rows, T elements of the longest row, K modalities, N_k latents of modality k in the batch, D_k its size.
+B rows, T elements of the longest row, K modalities, N_k latents of modality k in the batch, D_k its
+size.
 """
 
 from collections.abc import Sequence
@@ -64,7 +65,7 @@ def num_elements(sequence: MixedSequence) -> int:
 
 
 def collate(sequences: Sequence[MixedSequence], latent_dims: Sequence[int]) -> MixedBatch:
-    """One sequence a row, padded on the right. `latent_dims`: the size of each modality's latents."""
+    """One sequence a row, padded on the right. `latent_dims`: one for each modality."""
     return _lay_out([[sequence] for sequence in sequences], latent_dims)
 
 

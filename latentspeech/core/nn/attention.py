@@ -1,7 +1,7 @@
 """Causal grouped-query attention: training, prefill and step are one code path.
 
-Grouped queries (Ainslie et al. 2023, arXiv 2305.13245); no biases; rotary positions; the arithmetic is
-torch's scaled_dot_product_attention.
+Grouped queries (Ainslie et al. 2023, arXiv 2305.13245); no biases; rotary positions; the arithmetic
+is torch's scaled_dot_product_attention.
 
 B batch, T new positions, S all positions, H query heads, G key/value heads, Dh head dimension.
 """

@@ -1,12 +1,13 @@
 """Causal convolutions over (B, T, C) that stream exactly.
 
-A dense convolution with stride S and kernel K (a multiple of S) is a linear layer over the last K / S
-blocks of S samples: fast on a CPU because it is one matrix multiply in channels-last layout. Offline,
-K - S zeros stand on the left, so T inputs give T / S outputs; streaming, the last K - S inputs do.
+A dense convolution with stride S and kernel K (a multiple of S) is a linear layer over the last K /
+S blocks of S samples: fast on a CPU because it is one matrix multiply in channels-last layout.
+Offline, K - S zeros stand on the left, so T inputs give T / S outputs; streaming, the last K - S
+inputs do.
 
-The transposed convolution is a linear layer followed by overlap-add. Its full output is (T - 1) S + K
-long; the last K - S samples are incomplete until the next input, so they are the state. They are kept
-WITHOUT the bias, which would otherwise be added twice.
+The transposed convolution is a linear layer followed by overlap-add. Its full output is (T - 1) S +
+K long; the last K - S samples are incomplete until the next input, so they are the state. They are
+kept WITHOUT the bias, which would otherwise be added twice.
 
 B batch, T inputs, S stride, K kernel, C channels.
 """

@@ -1,7 +1,7 @@
 """The two feed-forward networks of the paper, without biases.
 
-Images and MLLM use SwiGLU (Shazeer 2020, arXiv 2002.05202); the TTS model follows VALL-E 2's Transformer
-with a plain two-matrix network (FACTS: 302.0M at width 1024 only so).
+Images and MLLM use SwiGLU (Shazeer 2020, arXiv 2002.05202); the TTS model follows VALL-E 2's
+Transformer with a plain two-matrix network (FACTS: 302.0M at width 1024 only so).
 """
 
 from typing import Literal

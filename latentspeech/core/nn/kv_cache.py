@@ -1,8 +1,8 @@
 """The keys and values of all layers, preallocated, with a length for every row.
 
 Rows advance, reset, copy and save alone, so one cache serves ragged batches, the two halves of
-classifier-free guidance and saved voices. New entries are written at a row's length; entries past it are
-garbage that no query sees and that the next write covers.
+classifier-free guidance and saved voices. New entries are written at a row's length; entries past
+it are garbage that no query sees and that the next write covers.
 
 L layers, B rows, H key/value heads, S capacity, T new positions, Dh head dimension.
 """
@@ -35,7 +35,7 @@ class KVCache:
         return self.lengths[:, None] + torch.arange(num_new, device=self.lengths.device)
 
     def attention_mask(self, num_new: int) -> Tensor | None:
-        """(B, 1, T, end + T), True where a new query may look; None when plain causal order says it."""
+        """(B, 1, T, end + T), True where a query may look; None: plain causal order."""
         if self.end + num_new > self.capacity:
             raise ConfigError(
                 f"the sequence needs {self.end + num_new} positions but the cache holds "
@@ -47,7 +47,7 @@ class KVCache:
         return columns <= self.positions(num_new)[:, None, :, None]
 
     def write(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Stores keys, values (B, H, T, Dh) at each row's length; returns all, (B, H, end + T, Dh)."""
+        """Stores keys, values (B, H, T, Dh) at each row's length; returns all of them."""
         num_new = keys.shape[2]
         end = self.end + num_new
         layer_keys, layer_values = self.keys[layer], self.values[layer]

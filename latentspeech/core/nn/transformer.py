@@ -1,4 +1,4 @@
-"""The causal Transformer under every model: pre-RMSNorm, RoPE, no biases (paper section 3, H.3, H.5).
+"""The causal Transformer under every model: pre-RMSNorm, RoPE, no biases (paper 3, H.3, H.5).
 
 `forward` is for training (whole sequences, padded on the right or packed), `step` for prefill and
 generation with a KV cache; both run the same layers, so prefill + step equals forward.
@@ -139,7 +139,7 @@ class Transformer(nn.Module):
 
 
 def segment_positions(segment_ids: Tensor) -> Tensor:
-    """Each element's index within its segment. segment_ids (B, T), segments contiguous -> (B, T)."""
+    """Each element's index within its contiguous segment. segment_ids (B, T) -> (B, T)."""
     index = torch.arange(segment_ids.shape[1], device=segment_ids.device).expand_as(segment_ids)
     starts = torch.ones_like(segment_ids, dtype=torch.bool)
     starts[:, 1:] = segment_ids[:, 1:] != segment_ids[:, :-1]

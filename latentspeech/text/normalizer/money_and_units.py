@@ -152,8 +152,9 @@ def _read_temperature(match: re.Match[str]) -> str:
 
 
 def _read_unit(match: re.Match[str]) -> str:
-    if match[2] == "s" and match.string[match.start(2) - 1] == "0":
-        return match[0]  # '1990s' is a decade
+    before = match.string[match.start(2) - 1]
+    if (match[2] == "s" and before == "0") or (match[2] == "K" and before.isdigit()):
+        return match[0]  # '1990s' is a decade, a '4K' screen is not cold
     one, many = _UNITS[match[2]]
     power = {"2": "square ", "3": "cubic "}.get(match[3] or "", "")
     return f"{match[1] or ''} {power}{one if match[1] else many}"

@@ -5,6 +5,7 @@ Trained on the normalised texts of a corpus. Files: tokenizer.json and tokenizer
 
 import hashlib
 import io
+import string
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -12,14 +13,17 @@ from typing import Literal
 import sentencepiece
 from pydantic import Field
 
-from latentspeech.core.config import Config
+from latentspeech.core.config import Config, parse_config
 from latentspeech.core.errors import CheckpointError, DataError
 from latentspeech.core.files import atomic_path
 from latentspeech.text.normalizer import normalize
+from latentspeech.text.normalizer.punctuation import KEPT_PUNCTUATION
 from latentspeech.text.tokenizers.metadata import read_metadata, write_metadata
 from latentspeech.text.tokenizers.protocol import PAD, PAD_ID, UNK, UNK_ID, spoken_text
 
 MODEL_NAME = "tokenizer.model"
+# Pieces of their own, whatever the corpus holds: a sentence to speak may have what it lacked.
+REQUIRED_CHARACTERS = string.ascii_letters + KEPT_PUNCTUATION
 _MAX_LINE_BYTES = 65536
 
 
@@ -28,7 +32,7 @@ class BPETokenizerConfig(Config):
 
     kind: Literal["bpe"] = "bpe"
     vocab_size: int = Field(
-        default=1024, ge=8, description="number of ids, <pad> and <unk> included"
+        default=1024, ge=72, description="number of ids, <pad> and <unk> included"
     )
     model_type: Literal["bpe", "unigram"] = Field(
         default="bpe", description="how pieces are chosen: merges, or a unigram model"
@@ -61,7 +65,8 @@ class BPETokenizer:
         model_type: Literal["bpe", "unigram"] = "bpe",
     ) -> "BPETokenizer":
         """Learns `vocab_size` pieces from `texts`; the same texts give the same pieces."""
-        config = BPETokenizerConfig(vocab_size=vocab_size, model_type=model_type)
+        settings = {"vocab_size": vocab_size, "model_type": model_type}
+        config = parse_config(BPETokenizerConfig, settings, origin="BPE tokenizer")
         spoken = [text for text in map(normalize, texts) if text]
         if not spoken:
             raise DataError("no text to train a tokenizer on; expected at least one line of words")
@@ -80,6 +85,7 @@ class BPETokenizer:
                 eos_id=-1,
                 unk_surface=UNK,
                 character_coverage=1.0,
+                required_chars=REQUIRED_CHARACTERS,
                 normalization_rule_name="identity",  # `normalize` has done it
                 max_sentence_length=_MAX_LINE_BYTES,
                 num_threads=1,

@@ -277,7 +277,9 @@ def test_codec_files_and_pipes_agree(model: Path, recording: Path) -> None:
     assert back.stdout == round_trip.stdout
     samples = torch.frombuffer(bytearray(back.stdout), dtype=torch.float32)[: len(audio)]
     assert (samples.clamp(-1, 1) - copy).abs().max() < 1e-3
-    assert_refused(latentspeech_process(*stream, "decode", *options, stdin=latents.stdout[:-3]), "frame")
+    assert_refused(
+        latentspeech_process(*stream, "decode", *options, stdin=latents.stdout[:-3]), "frame"
+    )
 
 
 def test_importing_the_package_loads_no_torch() -> None:

@@ -189,7 +189,7 @@ def test_recordings_to_be_transformed_are_refused_unless_resampled(corpus):
         segments(corpus, valid=True).load([0, 2], 0),
     )
     slowed = corpus._replace(cuts=corpus.cuts.with_name("slowed.jsonl.gz"))
-    with pytest.raises(DataError, match="'utt-0_sp0.9' asks for Speed; expected recordings as"):
+    with pytest.raises(DataError, match=r"'utt-0_sp0\.9' asks for Speed; expected recordings as"):
         segments(slowed)
 
 

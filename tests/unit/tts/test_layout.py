@@ -64,7 +64,7 @@ def test_conditions_are_hidden_as_often_as_asked() -> None:
 
 
 def test_inference_continues_what_training_shows() -> None:
-    """The prompt of inference is the training sequence up to the first latent that is to be written."""
+    """The prompt of inference is the training sequence up to the first latent to be written."""
     trained = described(
         training_sequence(SPEECH_CONFIG, UTTERANCE, PROMPT, NEVER, torch.Generator())
     )

@@ -1,8 +1,10 @@
-"""Whether an audio file holds all the audio that its own header promises.
+"""Whether libsndfile would play all of a file: it holds what its header promises, and no more.
 
 libsndfile plays what is left of a cut file without a word, so the containers' counts are read
 here: the data chunk of WAV, the Xing/Info frame of MP3, the end-of-stream mark of Ogg. FLAC needs
-none, its decoder notices. A header written to a pipe (length unknown) promises nothing.
+none, its decoder notices. A header written to a pipe (length unknown) promises nothing. An MP3 of
+varying bit rate without a Xing frame is refused: libsndfile guesses its length by the first frame
+and drops what comes after.
 """
 
 import struct
@@ -16,10 +18,14 @@ _HEAD_BYTES = 1 << 16
 _OGG_TAIL_BYTES = 1 << 17
 _OGG_PAGE_HEADER_BYTES = 27
 _OGG_END_OF_STREAM = 0x04
+# Layer III bit rates by header index, and the halvings of the sampling rate by version (0 is 2.5).
+_MPEG1_KBPS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MPEG2_KBPS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_VERSION_RATE_SHIFT = {3: 0, 2: 1, 0: 2}
 
 
-def find_truncation(path: Path) -> str | None:
-    """Says in words how the file falls short of its header, or None where it does not."""
+def find_defect(path: Path) -> str | None:
+    """What is wrong with the file, as the rest of a sentence ("is truncated: ..."), or None."""
     size_bytes = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -30,7 +36,7 @@ def find_truncation(path: Path) -> str | None:
     if head[:4] == b"OggS":
         return _ogg_shortfall(tail)
     if head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0):
-        return _mp3_shortfall(path, size_bytes)
+        return _mp3_defect(path)
     return None
 
 
@@ -64,31 +70,51 @@ def _ogg_shortfall(tail: bytes) -> str | None:
         lacing = page[_OGG_PAGE_HEADER_BYTES : _OGG_PAGE_HEADER_BYTES + page[26]]
         declared = _OGG_PAGE_HEADER_BYTES + page[26] + sum(lacing)
         return None if len(page) >= declared else _counts(declared, len(page), "bytes")
-    return "it stops before its end-of-stream mark"
+    return "is truncated: it stops before its end-of-stream mark"
 
 
-def _mp3_shortfall(path: Path, size_bytes: int) -> str | None:
+def _mp3_defect(path: Path) -> str | None:
     """Compares the stream length in the Xing/Info frame, where there is one, with the file."""
-    with path.open("rb") as file:
-        tag = file.read(10)
-        start = 0
-        if tag[:3] == b"ID3" and len(tag) == 10:  # its length has 7 bits a byte
-            start = 10 + sum(
-                byte << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True)
-            )
-        file.seek(start)
-        frame = file.read(256)
+    data = path.read_bytes()
+    start = 0
+    if data[:3] == b"ID3" and len(data) >= 10:  # its length has 7 bits a byte
+        lengths = zip(data[6:10], (21, 14, 7, 0), strict=True)
+        start = 10 + sum(byte << shift for byte, shift in lengths)
+    frame = data[start : start + 256]
     found = max(frame.find(b"Xing"), frame.find(b"Info"))
     if found < 0 or len(frame) < found + 16:
-        return None
+        varying = b"VBRI" not in frame and _mp3_rate_varies(data, start)
+        return "is an MP3 of varying bit rate that does not state its length" if varying else None
     flags, first, second = struct.unpack_from(">III", frame, found + 4)
     if not flags & 2:
         return None
     declared = second if flags & 1 else first
-    present = size_bytes - start
+    present = len(data) - start
     # Encoders disagree on whether the Xing frame itself counts, so one per cent less passes.
     return _counts(declared, present, "bytes") if present < 0.99 * declared else None
 
 
+def _mp3_rate_varies(data: bytes, position: int) -> bool:
+    """Walks the layer III frames from one header to the next."""
+    rates_seen: set[int] = set()
+    while position + 4 <= len(data):
+        sync, flags = data[position], data[position + 1]
+        if sync != 0xFF or flags & 0xE6 != 0xE2:  # tags at the end, or not layer III
+            break
+        version, rate, frequency = (
+            flags >> 3 & 3,
+            data[position + 2] >> 4,
+            data[position + 2] >> 2 & 3,
+        )
+        if version == 1 or rate in (0, 15) or frequency == 3:
+            break
+        rates_seen.add(rate)
+        kilobits = (_MPEG1_KBPS if version == 3 else _MPEG2_KBPS)[rate]
+        sample_rate = (44100, 48000, 32000)[frequency] >> _VERSION_RATE_SHIFT[version]
+        bytes_at_one_hz = (144000 if version == 3 else 72000) * kilobits
+        position += bytes_at_one_hz // sample_rate + (data[position + 2] >> 1 & 1)
+    return len(rates_seen) > 1
+
+
 def _counts(declared: int, present: int, unit: str) -> str:
-    return f"its header promises {declared} {unit}, the file holds {present}"
+    return f"is truncated: its header promises {declared} {unit}, the file holds {present}"
