@@ -44,13 +44,14 @@ def measure(
     lm.backbone.step(prefix, cache)
     hidden, noise = torch.randn(1, width), torch.randn(1, size)
     uncond = torch.randn(1, width) if rows == 2 else None
+    scale = 2.0 if rows == 2 else 1.0
     latent = torch.randn(1, 1, size)
     state = codec.init_decode_state(1)
     diffusion = lm.diffusion(SPEECH)
     seconds = median_seconds(
         {
             "backbone_ms": lambda: lm.backbone.step(one, cache),
-            "head_ms": lambda: diffusion.sample(hidden, noise, uncond, 2.0, num_steps),
+            "head_ms": lambda: diffusion.sample(hidden, noise, uncond, scale, num_steps),
             "decoder_ms": lambda: codec.decode_step(latent, state),
         },
         repeats,

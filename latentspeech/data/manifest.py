@@ -147,6 +147,11 @@ def _draw_dev(utterances: Sequence[CorpusUtterance], fraction: float, seed: int)
         if len(chosen) < wanted and left[utterance.speaker] > 1:
             chosen.add(utterance.id)
             left[utterance.speaker] -= 1
+    if not chosen:
+        raise DataError(
+            f"none of the {len(left)} speakers for training has two utterances, so dev would be "
+            "empty: make a longer corpus or one with fewer voices"
+        )
     return chosen
 
 

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# The paper's text-to-speech experiments (arXiv 2412.08635, 5.3 and H.5) on Libriheavy.
+#
+#   bash egs/libriheavy/run.sh --manifest_dir M --audio_dir A --ngpu 8                     1600x, 15 Hz
+#   bash egs/libriheavy/run.sh --manifest_dir M --audio_dir A --ngpu 8 --reduction 3200    7.5 Hz
+#   bash egs/libriheavy/run.sh ... --tts_config egs/libriheavy/conf/tts_ablation_12layers.yaml --tag 12l
+# M holds libriheavy_cuts_{small,medium,large}.jsonl.gz, A the Libri-Light audio (README.md says more).
+set -euo pipefail
+
+egs_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+recipe_command="bash egs/libriheavy/run.sh $*"
+recipe_title="egs/libriheavy: LatentLM text-to-speech on Libriheavy, the paper's settings"
+data_card="Libriheavy (LibriVox recordings and texts, public domain; manifests Apache-2.0)."
+# shellcheck source=recipes/lib/stages.sh
+source "$egs_dir/../../recipes/lib/stages.sh"
+
+add_shared_options 1
+add_option audio_dir "" "folder that holds small/, medium/, large/ of Libri-Light"
+add_option manifest_dir "" "folder with the Libriheavy cuts (default: --audio_dir)"
+add_option subset large "small (509 h), medium (5,042 h) or large (50,794 h); each holds the ones before"
+add_option reduction 1600 "samples a latent: 640, 1600, 3200 or 6400; chooses the configurations"
+add_option tag "" "name of the experiment (default: subset and reduction)"
+parse_options "$@"
+
+conf=$egs_dir/conf
+[[ ${subset:?} =~ ^(small|medium|large)$ ]] || fail "--subset is '$subset'; expected small, medium or large"
+[[ ${reduction:?} =~ ^(640|1600|3200|6400)$ ]] || fail "--reduction is '$reduction'; expected 640, 1600, 3200 or 6400"
+default_option manifest_dir "${audio_dir?}"
+default_option tag "${subset}_${reduction}x"
+default_option tokenizer_config "$conf/tokenizer.yaml"
+size=
+if [[ ${debug:?} == true ]]; then
+  size=debug_
+  [[ $reduction == 1600 ]] || fail "--debug is made for --reduction 1600, not $reduction"
+  default_option codec_config "$conf/codec_debug.yaml"
+  default_option tts_config "$conf/tts_debug.yaml"
+  default_option max_test 4
+fi
+default_option codec_config "$conf/codec_${reduction}x.yaml"
+default_option tts_config "$conf/tts_${reduction}x.yaml"
+default_option exp_dir "$egs_dir/exp/$size${tag:?}"
+default_option data_dir "$egs_dir/data/$size$subset"
+settle_options
+run_stages

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Makes the mini corpus, or takes the one in --import_dir, and writes its cuts. Goes on where it stopped.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+arguments=(--out "${data_dir:?}/corpus" --hours "${hours:?}" --jobs "${nproc:?}" --seed "${seed:?}")
+if [[ -n ${sources?} ]]; then arguments+=(--sources "$sources"); fi
+if [[ ${debug:?} == true ]]; then arguments+=(--debug); fi
+if [[ -n ${import_dir?} ]]; then arguments+=(--import_dir "$import_dir"); fi
+
+if [[ ${debug:?} == true ]]; then sources=${sources:-flite}; fi
+bash "$here/install_sources.sh" ${sources:+"$sources"}
+PYTHONPATH=${recipes_root:?} python "$here/make_corpus.py" "${arguments[@]}"
+PYTHONPATH=${recipes_root:?} python "$here/prepare_cuts.py" --corpus "$data_dir/corpus" --out "$data_dir"

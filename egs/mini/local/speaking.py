@@ -1,0 +1,134 @@
+"""Lets a source speak or play into a corpus until the hours are there or it has no more.
+
+Several threads synthesize; one, the caller's, writes, in the order of the plan.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import torch
+from corpus_plan import PlannedUtterance, plan_utterances
+from corpus_writer import CorpusWriter
+from sources.protocol import RecordedSpeech, Synthesizer, Waveform
+
+from latentspeech.core.errors import DataError
+
+logger = logging.getLogger("recipes.mini_corpus")  # shown by run_recipe
+
+_REPORT_EVERY = 50
+
+
+def add_speech(
+    name: str,
+    source: Synthesizer,
+    sentences: list[str],
+    writer: CorpusWriter,
+    max_hours: float,
+    jobs: int,
+) -> None:
+    """Adds synthetic utterances in the order of the plan, without those that are there."""
+    limit = source.max_minutes_per_voice
+    limit_s = float("inf") if limit is None else 60 * limit
+    progress = _Progress(name, writer)
+    voices = source.voices()
+
+    def wanted() -> Iterator[PlannedUtterance]:
+        for planned in plan_utterances(name, sentences, voices):
+            if all(writer.seconds[voice] >= limit_s for voice in voices):
+                return
+            if planned.id not in writer.ids and writer.seconds[planned.voice] < limit_s:
+                yield planned
+
+    for planned, waveform in _synthesize(source, wanted(), jobs):
+        row = {
+            "id": planned.id,
+            "speaker": planned.voice,
+            "text": planned.text,
+            "source": name,
+            "licence": source.licence,
+        }
+        _add(waveform, row, writer)
+        progress.tick()
+        if writer.hours >= max_hours:
+            break
+    progress.report()
+
+
+def add_recordings(
+    name: str, source: RecordedSpeech, writer: CorpusWriter, max_hours: float
+) -> None:
+    """Adds the recordings that are not there yet."""
+    progress = _Progress(name, writer)
+    for recording in source.recordings():
+        identifier = f"{name}-{recording.name}".replace("/", "-")
+        if writer.hours >= max_hours:
+            break
+        if identifier in writer.ids:
+            continue
+        row = {
+            "id": identifier,
+            "speaker": recording.speaker,
+            "text": recording.text,
+            "source": name,
+            "licence": source.licence,
+        }
+        _add(source.load(recording), row, writer)
+        progress.tick()
+    progress.report()
+
+
+def _add(waveform: Waveform, row: dict[str, str], writer: CorpusWriter) -> None:
+    audio = torch.from_numpy(waveform.samples)
+    if not writer.add(audio, waveform.sample_rate, row):
+        logger.debug("left out %s: %r is too short, too long or silent", row["id"], row["text"])
+
+
+def _synthesize(
+    source: Synthesizer, planned: Iterator[PlannedUtterance], jobs: int
+) -> Iterator[tuple[PlannedUtterance, Waveform]]:
+    """Audio in the order of the plan; what cannot be said is logged and left out."""
+    pending: deque[tuple[PlannedUtterance, Future[Waveform]]] = deque()
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            while True:
+                # The plan is asked late, since it depends on the hours that are there.
+                while len(pending) < jobs and (item := next(planned, None)) is not None:
+                    pending.append((item, pool.submit(source.synthesize, item.text, item.voice)))
+                if not pending:
+                    return
+                item, future = pending.popleft()
+                try:
+                    yield item, future.result()
+                except DataError as error:
+                    logger.warning("left out %s: %s", item.id, error)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class _Progress:
+    """A line every so often: what there is, and how fast it comes."""
+
+    def __init__(self, name: str, writer: CorpusWriter) -> None:
+        self._name, self._writer = name, writer
+        self._start, self._start_hours, self._count = time.monotonic(), writer.hours, 0
+
+    def tick(self) -> None:
+        """One more utterance was tried."""
+        self._count += 1
+        if self._count % _REPORT_EVERY == 0:
+            self.report()
+
+    def report(self) -> None:
+        """Logs the state."""
+        minutes = 60 * (self._writer.hours - self._start_hours)
+        seconds = max(time.monotonic() - self._start, 1e-9)
+        logger.info(
+            "%s: %.1f new minutes, %.1f times real time; %.2f hours in all",
+            self._name,
+            minutes,
+            60 * minutes / seconds,
+            self._writer.hours,
+        )

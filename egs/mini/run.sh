@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# LatentLM text-to-speech on a corpus that any machine can make: voices that packages ship.
+#
+#   bash egs/mini/run.sh --debug                      everything at toy size, minutes on two cores
+#   bash egs/mini/run.sh                              the full run; Ctrl-C or a crash, then again: it goes on
+#   bash egs/mini/run.sh --stage 5 --stop_stage 6     latents and TTS only
+set -euo pipefail
+
+egs_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+recipe_command="bash egs/mini/run.sh $*"
+recipe_title="egs/mini: LatentLM text-to-speech on a corpus made by this recipe"
+data_card="Speech of the voices named in the corpus manifest (egs/mini/README.md lists them, their texts and licences)."
+# shellcheck source=recipes/lib/stages.sh
+source "$egs_dir/../../recipes/lib/stages.sh"
+
+add_shared_options 0
+add_option hours 2.5 "hours of speech to make"
+add_option sources "" "voices to use, by name with commas (default: all; --debug: the quickest)"
+add_option import_dir "" "corpus made before (a folder with manifest.jsonl) to take instead"
+parse_options "$@"
+
+conf=$egs_dir/conf
+default_option tokenizer_config "$conf/tokenizer.yaml"
+if [[ ${debug:?} == true ]]; then
+  default_option codec_config "$conf/codec_debug.yaml"
+  default_option tts_config "$conf/tts_debug.yaml"
+  default_option max_test 4
+  default_option hours 0.1
+else
+  default_option codec_config "$conf/codec.yaml"
+  default_option tts_config "$conf/tts.yaml"
+fi
+settle_options
+run_stages

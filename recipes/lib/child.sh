@@ -1,0 +1,34 @@
+# shellcheck shell=bash
+# What a stage starts its commands with. A child must not outlive a stage that was killed, since the
+# next run would meet it; `train` adds the settings and processes that the recipe's options ask for.
+
+tie_to_parent=()
+if setpriv --pdeathsig KILL true 2>/dev/null; then tie_to_parent=(setpriv --pdeathsig KILL); fi
+
+run() {
+  "${tie_to_parent[@]}" "$@"
+}
+
+# Replaces the subshell it is called in: in the background only so the child's parent is the stage.
+run_last() {
+  exec "${tie_to_parent[@]}" "$@"
+}
+
+# train codec|tts CONFIG FOLDER EXTRA_SETTINGS A.B=C...: goes on with the run in FOLDER, if there is one.
+train() {
+  local kind=$1 config=$2 folder=$3 setting result
+  local -a extra=() arguments=() launch=(python -m)
+  read -r -a extra <<<"$4"
+  shift 4
+  for setting in "exp_dir=\"$folder\"" "train.devices=${ngpu:?}" "train.num_threads=${OMP_NUM_THREADS:?}" \
+    "$@" "${extra[@]}"; do
+    arguments+=(--set "$setting")
+  done
+  if ((ngpu > 1)); then launch=(torchrun --standalone --nproc_per_node "$ngpu" -m); fi
+  # run_last: the subshell of $(...) must not stand between the stage and the training.
+  result=$(run_last "${launch[@]}" latentspeech.cli.main train "$kind" --config "$config" --json \
+    "${arguments[@]}")
+  echo "   $result" >&2
+  # A signal ends a training in good order, but it is not finished.
+  if [[ $result == *'"reason": "signal"'* ]]; then exit 130; fi
+}

@@ -1,0 +1,136 @@
+# shellcheck shell=bash
+# Runs the numbered stages of a recipe: --stage N starts at N, --stop_stage M ends after M.
+#
+# A stage is a script NN_name.sh with four header lines (Purpose, Reads, Writes, Cost). They are the
+# help text and, for what begins with $ or --, the inputs and outputs that decide whether a stage is
+# done: recipes/stage_record.py compares them with stages/NN_name/done.json in exp_dir (the corpus: data_dir).
+
+recipes_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export recipes_root
+
+# shellcheck source=recipes/lib/options.sh
+source "$recipes_root/recipes/lib/options.sh"
+
+stage_dir=$recipes_root/recipes/tts
+stage_interrupted=false
+run_as=()  # what every child is started with
+
+add_shared_options() {
+  add_option stage 0 "first stage to run"
+  add_option stop_stage 9 "last stage to run"
+  add_option ngpu "${1:-0}" "GPUs of this machine to train on; 0 is the CPU"
+  add_option nproc "$(nproc)" "CPU threads, and processes where work is shared out"
+  add_option exp_dir "" "folder for models and results (default exp/full; --debug: exp/debug)"
+  add_option data_dir "" "folder for the corpus (default data/full; --debug: data/debug)"
+  add_flag debug "the whole pipeline at toy size, in minutes on a CPU"
+  add_flag force "run the chosen stages anew although done; trainings too (the old run is kept)"
+  add_option tokenizer_config "" "YAML of the tokenizer (default in conf/)"
+  add_option codec_config "" "YAML of the codec run (default in conf/)"
+  add_option tts_config "" "YAML of the TTS run (default in conf/)"
+  add_option codec_args "" "settings of the codec run to change, as 'a.b=c d.e=f'"
+  add_option tts_args "" "settings of the TTS run to change, as 'a.b=c d.e=f'"
+  add_option max_test "100" "test utterances to copy, to speak and to score"
+  add_option seed 0 "of the corpus and of the test's synthesis"
+}
+
+show_help() {
+  local file
+  printf '%s\n\nOptions (- and _ are the same; --name value or --name=value):\n' "${recipe_title:?}"
+  show_options
+  printf '\nStages (a second run skips what is done and unchanged):\n'
+  for file in "$stage_dir"/[0-9][0-9]_*.sh; do
+    printf '  %d  %s\n' "$(stage_number "$file")" "$(stage_header "$file" Purpose)"
+    printf '       reads   %s\n' "$(stage_inputs "$file")"
+    printf '       writes  %s\n' "$(stage_header "$file" Writes)"
+    printf '       costs   %s\n' "$(stage_header "$file" Cost)"
+  done
+}
+
+stage_header() {
+  sed -n "s/^# $2: *//p" "$1" | head -n 1
+}
+
+# What a stage reads, without the options that this recipe does not have.
+stage_inputs() {
+  local part shown=
+  while read -r part; do
+    [[ $part == --* && ! -v OPTION_HELP[${part#--}] ]] || shown+=", $part"
+  done < <(stage_header "$1" Reads | sed 's/, */\n/g')
+  echo "${shown#, }"
+}
+
+stage_number() {
+  local name=${1##*/}
+  echo "$((10#${name%%_*}))"
+}
+
+# Checks what was asked, fills in the folders and makes paths absolute.
+settle_options() {
+  local name size=full
+  for name in stage stop_stage ngpu nproc max_test seed; do check_number "$name"; done
+  ((${stage:?} <= 9)) || fail "--stage is $stage; the stages are 0 to 9 (--help lists them)"
+  ((stage <= ${stop_stage:?})) || fail "--stage $stage comes after --stop_stage $stop_stage"
+  [[ ${debug:?} == true ]] && size=debug
+  default_option exp_dir "${egs_dir:?}/exp/$size"
+  default_option data_dir "$egs_dir/data/$size"
+  for name in exp_dir data_dir tokenizer_config codec_config tts_config \
+    audio_dir manifest_dir import_dir; do
+    [[ -n ${!name-} ]] && printf -v "$name" '%s' "$(realpath -m -- "${!name}")"
+  done
+  for name in tokenizer_config codec_config tts_config; do
+    [[ -f ${!name} ]] || fail "--$name: no file ${!name}; conf/ holds the configurations"
+  done
+  export egs_dir
+}
+
+run_stages() {
+  local file number
+  cd "$recipes_root" || exit
+  if [[ -z ${VIRTUAL_ENV-} && -x .venv/bin/python ]]; then PATH=$recipes_root/.venv/bin:$PATH; fi
+  python tools/check_environment.py --quiet || exit 2
+  mkdir -p "${exp_dir:?}/stages" "${data_dir:?}" || fail "cannot make $exp_dir and $data_dir"
+  exec 9>"$exp_dir/stages/lock"
+  flock -w 30 9 || fail "another run works in $exp_dir; wait for it or give another --exp_dir"
+  # A child must not outlive a run that was killed: the next one would meet it.
+  if setpriv --pdeathsig KILL true 2>/dev/null; then run_as=(setpriv --pdeathsig KILL); fi
+  trap 'stage_interrupted=true' INT TERM
+  export OMP_NUM_THREADS="${nproc:?}"
+  # Threads cost a toy more than they give it, above all on a busy machine.
+  if [[ ${debug:?} == true ]]; then OMP_NUM_THREADS=1; fi
+  export stage_command="${recipe_command:?}" data_card="${data_card:?}"
+  for file in "$stage_dir"/[0-9][0-9]_*.sh; do
+    number=$(stage_number "$file")
+    if ((number >= stage && number <= stop_stage)); then run_stage "$file"; fi
+  done
+  if [[ $number -le $stop_stage && -f $exp_dir/RESULTS.md ]]; then show_results; fi
+}
+
+show_results() {
+  cat "$exp_dir/RESULTS.md"
+  printf '\nwav:             %s\ntable of scores: %s\nmodel directory: %s\n' \
+    "$exp_dir/sample.wav" "$exp_dir/RESULTS.md" "$exp_dir/model"
+}
+
+run_stage() {
+  local file=$1 code=0 began=$SECONDS status
+  local -a options=()
+  local name=${file##*/}
+  echo "== stage $(stage_number "$file"): $(stage_header "$file" Purpose)" >&2
+  [[ ${force:?} == true ]] && options=(--force)
+  status=$(python -m recipes.stage_record check --stage "$file" "${options[@]}" 9>&-) || exit
+  if [[ $status == "done" ]]; then
+    echo "   done before and unchanged; --force runs it again" >&2
+    return
+  fi
+  "${run_as[@]}" bash "$file" 9>&- || code=$?
+  if [[ $stage_interrupted == true ]]; then
+    echo "interrupted in ${name%.sh}; the same command goes on from here" >&2
+    exit 130
+  fi
+  if ((code != 0)); then
+    echo "error: stage ${name%.sh} ended with code $code; the same command goes on from here" >&2
+    exit "$code"
+  fi
+  python -m recipes.stage_record write --stage "$file" --command "$stage_command" \
+    --seconds $((SECONDS - began)) 9>&- || exit
+}

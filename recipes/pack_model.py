@@ -1,0 +1,71 @@
+"""Packs the averaged weights of a TTS run with tokenizer and codec into a model directory.
+
+With scores it is the final one: they go into the model card and, with `--results`, into RESULTS.md.
+"""
+
+import argparse
+from pathlib import Path
+
+from latentspeech.cli.run_tts import TTSRunConfig
+from latentspeech.codec.model_directory import load_codec
+from latentspeech.core.config import load_config
+from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.text.tokenizers import load_tokenizer
+from latentspeech.tts.model import latent_lm_config
+from latentspeech.tts.model_directory import save_tts
+from recipes.averaged_weights import Provenance, load_averaged
+from recipes.one_line_errors import run_recipe
+from recipes.results_file import read_table, write_results
+
+
+def pack_model(exp_dir: Path, out: Path, data: str, scores: str) -> Provenance:
+    """The newest checkpoint of the TTS run in `exp_dir` to the model directory `out`."""
+    run = load_config(TTSRunConfig, exp_dir / "config.yaml")
+    codec = load_codec(run.codec_dir)
+    tokenizer = load_tokenizer(run.tokenizer_dir)
+    lm = LatentLM(latent_lm_config(run.model, tokenizer.vocab_size, codec.config.latent_dim))
+    provenance = Provenance("TTS run", load_averaged(exp_dir, lm))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_tts(lm, run.tokenizer_dir, run.codec_dir, out, tts_card(lm, provenance, data, scores))
+    return provenance
+
+
+def tts_card(lm: LatentLM, provenance: Provenance, data: str, scores: str) -> str:
+    """The model card."""
+    backbone = lm.config.backbone
+    millions = sum(parameter.numel() for parameter in lm.parameters()) / 1e6
+    return (
+        f"# LatentLM text-to-speech\n\n"
+        f"{millions:.1f} million parameters, "
+        f"{backbone.num_layers} layers "
+        f" of width {backbone.model_dim}; the codec is in codec/, the tokenizer in tokenizer/.\n\n"
+        f"{provenance.line()}\n\n## Data and licence\n\n{data}\n\n## Measured\n\n"
+        f"{scores or 'not yet'}\n"
+    )
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--exp_dir", type=Path, required=True, help="folder of the TTS run")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--data", default="see the recipe that trained it", help="for the card")
+    parser.add_argument("--codec_check", type=Path, help="folder of check_codec")
+    parser.add_argument("--scores", type=Path, help="folder of score_test")
+    parser.add_argument("--results", type=Path, help="RESULTS.md to write")
+    parser.add_argument("--command", default="", help="for RESULTS.md")
+    parser.add_argument(
+        "--curves", type=Path, nargs="*", default=[], help="pictures for RESULTS.md"
+    )
+    arguments = parser.parse_args()
+    folders = [arguments.codec_check, arguments.scores]
+    scores = "\n".join(read_table(folder / "scores.md") for folder in folders if folder is not None)
+    provenance = pack_model(arguments.exp_dir, arguments.out, arguments.data, scores)
+    if arguments.results is not None:
+        lines = [provenance.line()]
+        write_results(arguments.results, arguments.command, lines, scores, arguments.curves)
+    print(f"model directory: {arguments.out}")
+
+
+if __name__ == "__main__":
+    run_recipe(main)

@@ -1,0 +1,27 @@
+"""A folder of test audio, kept on a rerun only if the same model and settings made it."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latentspeech.core.files import write_json
+
+KEY_NAME = "made_with.json"
+
+
+def open_result_folder(folder: Path, key: Mapping[str, Any]) -> None:
+    """Makes the folder, or empties it when what is in it was made with another key."""
+    path = folder / KEY_NAME
+    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != dict(key):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, dict(key))
+
+
+def audio_path(folder: Path, kind: str, utterance_id: str) -> Path:
+    """Where an utterance's audio lies; ids with slashes make folders."""
+    path = folder / kind / f"{utterance_id}.wav"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,51 @@
+"""Makes the text tokenizer that a YAML file asks for, from the transcripts of training cuts."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from pydantic import Field
+
+from latentspeech.core.config import Config, load_config
+from latentspeech.core.files import atomic_directory
+from latentspeech.data.utterances import read_utterances
+from latentspeech.text.tokenizers import BPETokenizerConfig, TokenizerConfig, build_tokenizer
+from recipes.one_line_errors import run_recipe
+
+logger = logging.getLogger(__name__)
+
+
+class TokenizerRunConfig(Config):
+    """Everything that decides a tokenizer."""
+
+    tokenizer: TokenizerConfig = Field(description="kind and settings")
+    max_texts: int = Field(
+        200_000, ge=1, description="most transcripts to learn pieces from, evenly chosen"
+    )
+
+
+def train_tokenizer(run: TokenizerRunConfig, cuts: Path, out: Path) -> None:
+    """Writes the tokenizer into the folder `out`, whole or not at all."""
+    texts: list[str] = []
+    if isinstance(run.tokenizer, BPETokenizerConfig):
+        everything = [utterance.text for utterance in read_utterances(cuts)]
+        texts = everything[:: -(-len(everything) // run.max_texts)]
+    tokenizer = build_tokenizer(run.tokenizer, texts)
+    with atomic_directory(out) as temporary:
+        tokenizer.save(temporary)
+    logger.info("%s tokenizer of %d ids: %s", run.tokenizer.kind, tokenizer.vocab_size, out)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--cuts", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    run = load_config(TokenizerRunConfig, arguments.config)
+    train_tokenizer(run, arguments.cuts, arguments.out)
+
+
+if __name__ == "__main__":
+    run_recipe(main)

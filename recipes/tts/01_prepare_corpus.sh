@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Purpose: make or find the corpus and write its lhotse cuts
+# Reads:   --hours, --sources, --import_dir, --audio_dir, --manifest_dir, --subset, --seed, --debug
+# Writes:  $data_dir/cuts_train.jsonl.gz, $data_dir/cuts_dev.jsonl.gz, $data_dir/cuts_test.jsonl.gz
+# Cost:    mini: about a core-hour per hour of speech, debug 2 min; libriheavy: minutes, no copy
+
+set -euo pipefail
+# shellcheck source=recipes/lib/child.sh
+source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
+
+run bash "${egs_dir:?}/local/prepare_corpus.sh"

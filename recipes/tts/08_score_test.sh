@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Purpose: score what was spoken (WER by offline Whisper, speaker similarity) beside the recordings
+# Reads:   $exp_dir/synthesis/items.jsonl, $exp_dir/synthesis/made_with.json, $exp_dir/codec_check/scores.json
+# Writes:  $exp_dir/scores/scores.json, $exp_dir/scores/scores.md
+# Cost:    about 2 s an utterance on a CPU
+
+set -euo pipefail
+# shellcheck source=recipes/lib/child.sh
+source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
+
+run python -m recipes.score_test --synthesis "${exp_dir:?}/synthesis" \
+  --codec_check "$exp_dir/codec_check" --out "$exp_dir/scores"

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Purpose: pack the model directory with its scores, write RESULTS.md and speak one sentence with it
+# Reads:   $exp_dir/tts/checkpoints, $exp_dir/codec_check/scores.md, $exp_dir/scores/scores.md, $exp_dir/synthesis/items.jsonl
+# Writes:  $exp_dir/model, $exp_dir/RESULTS.md, $exp_dir/sample.wav
+# Cost:    10 s
+
+set -euo pipefail
+# shellcheck source=recipes/lib/child.sh
+source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
+
+run python -m recipes.pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/model" \
+  --data "${data_card:?}" --codec_check "$exp_dir/codec_check" --scores "$exp_dir/scores" \
+  --results "$exp_dir/RESULTS.md" --command "${stage_command:?}" \
+  --curves "$exp_dir/codec_curves.png" "$exp_dir/tts_curves.png"
+
+mapfile -t prompts < <(find "$exp_dir/synthesis/prompt" -name "*.wav" | sort)
+text="A recording and a sentence in, speech out."
+run python -m latentspeech.cli.main synth --quiet --model "$exp_dir/model" \
+  --prompt "${prompts[0]}" --text "$text" --seed "${seed:?}" --out "$exp_dir/sample.wav"

@@ -1,0 +1,119 @@
+"""Every stage and every YAML of the recipes, as they stand in the repository."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from latentspeech.cli.run_codec import CodecRunConfig
+from latentspeech.cli.run_tts import TTSRunConfig
+from latentspeech.codec.presets import codec_preset
+from latentspeech.core.config import Config, load_config
+from recipes.stage_record import header_parts
+from recipes.train_tokenizer import TokenizerRunConfig
+from tests.unit.recipes.shell import ROOT, run_bash
+
+STAGES = sorted((ROOT / "recipes/tts").glob("[0-9][0-9]_*.sh"))
+CONFIGS = sorted((ROOT / "egs").glob("*/conf/*.yaml"))
+SCRIPTS = [*(ROOT / "recipes").rglob("*.sh"), *(ROOT / "egs").rglob("*.sh")]
+SCRIPTS += [*(ROOT / "tools").glob("*.sh"), ROOT / ".ci/run"]
+LIBRIHEAVY = ROOT / "egs/libriheavy/conf"
+
+
+def config_class(path: Path) -> type[Config]:
+    if path.stem.startswith("codec"):
+        return CodecRunConfig
+    return TTSRunConfig if path.stem.startswith("tts") else TokenizerRunConfig
+
+
+def load_codec_run(name: str) -> CodecRunConfig:
+    return load_config(CodecRunConfig, ROOT / "egs" / name)
+
+
+def load_tts_run(name: str) -> TTSRunConfig:
+    return load_config(TTSRunConfig, ROOT / "egs" / name)
+
+
+def test_there_are_ten_stages() -> None:
+    assert [int(path.name[:2]) for path in STAGES] == list(range(10))
+
+
+@pytest.mark.parametrize("path", STAGES, ids=lambda path: path.stem)
+def test_a_stage_is_short_and_says_what_it_does(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert len(lines) <= 60
+    assert [line.split(":")[0] for line in lines[1:5]] == [
+        "# Purpose",
+        "# Reads",
+        "# Writes",
+        "# Cost",
+    ]
+    assert header_parts(path, "Reads") != [""]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parts[-3]}/{path.stem}")
+def test_a_configuration_is_valid(path: Path) -> None:
+    load_config(config_class(path), path)
+
+
+@pytest.mark.parametrize("reduction", [640, 1600, 3200, 6400])
+def test_libriheavy_codecs_are_the_papers(reduction: int) -> None:
+    assert load_codec_run(f"libriheavy/conf/codec_{reduction}x.yaml").codec == codec_preset(
+        reduction
+    )
+
+
+def test_the_mini_codec_is_the_mini_preset() -> None:
+    codec = load_codec_run("mini/conf/codec.yaml").codec
+    preset = codec_preset(1600, "mini")
+    # beta is a matter of training, not of size.
+    assert codec == preset.model_copy(update={"posterior": codec.posterior})
+
+
+def test_libriheavy_tts_has_the_settings_of_table_11() -> None:
+    run = load_tts_run("libriheavy/conf/tts_1600x.yaml")
+    assert (run.optimizer.betas, run.optimizer.lr) == ((0.9, 0.98), 7.5e-4)
+    assert (run.optimizer.warmup_steps, run.train.max_steps) == (10_000, 100_000)
+    assert (run.optimizer.weight_decay, run.optimizer.schedule) == (0.01, "cosine")
+    assert (run.model.head_layers, run.model.diffusion.loss.num_noise_draws) == (3, 4)
+    assert 5e6 <= 8 * run.train.accumulation * run.data.max_total_latents < 5.5e6
+    ablation = load_tts_run("libriheavy/conf/tts_ablation_12layers.yaml")
+    assert ablation.model.backbone == run.model.backbone.model_copy(update={"num_layers": 12})
+
+
+def test_a_debug_twin_keeps_the_adversarial_turn_and_checkpoints() -> None:
+    run = load_codec_run("mini/conf/codec_debug.yaml")
+    start = run.loss.discriminator_start_step
+    assert start is not None
+    assert start < run.train.max_steps
+    assert run.train.checkpoint_every < run.train.max_steps <= 100
+
+
+@pytest.mark.parametrize("name", ["mini", "libriheavy"])
+def test_help_lists_stages_with_what_they_read_write_and_cost(name: str) -> None:
+    result = run_bash(f"bash egs/{name}/run.sh --help")
+    assert result.returncode == 0, result.stderr
+    for path in STAGES:
+        purpose = path.read_text().splitlines()[1].removeprefix("# Purpose: ")
+        assert f"  {int(path.name[:2])}  {purpose}" in result.stdout
+    assert result.stdout.count(" reads ") >= 10
+    assert ("--subset" in result.stdout) == (name == "libriheavy")
+    assert ("--hours" in result.stdout) == (name == "mini")
+
+
+def test_libriheavy_without_the_corpus_says_what_is_missing(tmp_path: Path) -> None:
+    result = run_bash(
+        "bash egs/libriheavy/run.sh --ngpu 0 --subset small --stop_stage 1 --stage 1 "
+        f"--audio_dir {tmp_path}/none --exp_dir {tmp_path}/exp --data_dir {tmp_path}/data"
+    )
+    assert result.returncode == 2
+    assert "libriheavy_cuts_small.jsonl.gz does not exist" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
+def test_shellcheck() -> None:
+    command = ["shellcheck", "--external-sources", *map(str, SCRIPTS)]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert result.returncode == 0, result.stdout

@@ -1,0 +1,180 @@
+"""The stage runner on three tiny stages."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.unit.recipes.shell import ROOT, run_bash
+
+RUN = """
+egs_dir=$base
+recipe_title="toy"
+recipe_command="toy run"
+data_card=none
+source recipes/lib/stages.sh
+stage_dir=$base/stages
+add_shared_options 0
+parse_options "$@"
+default_option tokenizer_config "$base/a.yaml"
+default_option codec_config "$base/a.yaml"
+default_option tts_config "$base/a.yaml"
+settle_options
+run_stages
+"""
+
+STAGES = {
+    "01_first.sh": (
+        "--seed",
+        "$data_dir/one",
+        'echo ran1 >>"$data_dir/log"; echo "$seed" >"$data_dir/one"',
+    ),
+    "02_second.sh": (
+        "$data_dir/one, --codec_config",
+        "$exp_dir/run/checkpoints",
+        'cd "$exp_dir"; echo ran2 >>"$data_dir/log"; mkdir -p run/checkpoints; echo 1 >run/x',
+    ),
+    "09_third.sh": (
+        "$exp_dir/run/checkpoints",
+        "$exp_dir/three",
+        'echo ran3 >>"$data_dir/log"; touch "$exp_dir/three"',
+    ),
+}
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    stages = tmp_path / "stages"
+    stages.mkdir()
+    for name, (reads, writes, body) in STAGES.items():
+        head = f"# Purpose: do {name}\n# Reads:   {reads}\n# Writes:  {writes}\n# Cost: 1 s\n"
+        (stages / name).write_text(f"{head}set -euo pipefail\n{body}\n")
+    (tmp_path / "a.yaml").write_text("a: 1\n")
+    return tmp_path
+
+
+def run(base: Path, *arguments: str) -> tuple[int, str, list[str]]:
+    """Exit code, stderr and which stages ran."""
+    log = base / "data/full/log"
+    before = log.read_text().split() if log.exists() else []
+    result = run_bash(RUN, *arguments, base=str(base))
+    after = log.read_text().split() if log.exists() else []
+    return result.returncode, result.stderr, after[len(before) :]
+
+
+def test_all_stages_run_once_then_none(base: Path) -> None:
+    code, stderr, ran = run(base)
+    assert (code, ran) == (0, ["ran1", "ran2", "ran3"]), stderr
+    code, stderr, ran = run(base)
+    assert (code, ran) == (0, [])
+    assert stderr.count("done before") == 3
+    done = json.loads((base / "exp/full/stages/02_second/done.json").read_text())
+    assert set(done) == {"command", "commit", "config_hash", "inputs", "seconds"}
+    assert done["command"] == "toy run"
+
+
+def test_stage_and_stop_stage_choose_a_range(base: Path) -> None:
+    assert run(base, "--stop_stage", "1")[2] == ["ran1"]
+    assert run(base, "--stage", "2", "--stop-stage=2")[2] == ["ran2"]
+    assert run(base, "--stage", "3")[2] == ["ran3"]
+
+
+def test_a_missing_input_names_the_stage_that_makes_it(base: Path) -> None:
+    code, stderr, ran = run(base, "--stage", "2")
+    assert (code, ran) == (2, [])
+    assert "which does not exist; stage 1 makes it: --stage 1" in stderr
+
+
+def test_a_changed_setting_runs_its_stage_again(base: Path) -> None:
+    run(base)
+    (base / "b.yaml").write_text("a: 2\n")
+    _, stderr, ran = run(base, "--codec_config", str(base / "b.yaml"))
+    assert ran == ["ran2"], stderr
+    assert not list((base / "exp/full").glob("run.*"))  # the training decides what it accepts
+
+
+def test_changed_data_sets_the_old_training_aside(base: Path) -> None:
+    run(base)
+    _, _, ran = run(base, "--seed", "5")
+    assert ran == ["ran1", "ran2"]
+    assert len(list((base / "exp/full").glob("run.*/x"))) == 1
+
+
+def test_a_lost_output_is_made_again(base: Path) -> None:
+    run(base)
+    (base / "exp/full/three").unlink()
+    assert run(base)[2] == ["ran3"]
+
+
+def test_force_runs_what_is_done(base: Path) -> None:
+    run(base)
+    assert run(base, "--force", "--stage", "2")[2] == ["ran2", "ran3"]
+    assert len(list((base / "exp/full").glob("run.*/x"))) == 1
+
+
+def test_a_failing_stage_ends_the_run_and_is_not_done(base: Path) -> None:
+    stage = base / "stages/02_second.sh"
+    good = stage.read_text()
+    stage.write_text(good + "exit 7\n")
+    code, stderr, ran = run(base)
+    assert (code, ran) == (7, ["ran1", "ran2"])
+    assert "stage 02_second ended with code 7" in stderr
+    stage.write_text(good)
+    assert run(base)[2] == ["ran2", "ran3"]
+
+
+def test_a_stage_that_writes_nothing_is_not_done(base: Path) -> None:
+    stage = base / "stages/09_third.sh"
+    stage.write_text(stage.read_text().replace('touch "$exp_dir/three"', ""))
+    code, stderr, _ = run(base)
+    assert code == 2
+    assert "did not write" in stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--stage", "10"], "the stages are 0 to 9"),
+        (["--stage", "5", "--stop_stage", "4"], "comes after"),
+        (["--ngpu", "all"], "expected a whole number"),
+        (["--codec_config", "/nowhere.yaml"], "no file /nowhere.yaml"),
+    ],
+)
+def test_options_that_cannot_work_are_refused(
+    base: Path, arguments: list[str], message: str
+) -> None:
+    code, stderr, ran = run(base, *arguments)
+    assert (code, ran) == (2, [])
+    assert message in stderr
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
+def test_a_killed_run_leaves_no_child_behind(base: Path) -> None:
+    stage = base / "stages/01_first.sh"
+    helpers = f"source {ROOT}/recipes/lib/child.sh\n"
+    wait = "run bash -c 'echo $$ >\"$data_dir/pid\"; sleep 60'\n"
+    stage.write_text(stage.read_text() + helpers + wait)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    process = subprocess.Popen(
+        ["bash", "-c", f"set -euo pipefail\n{RUN}", "bash", "--stop_stage", "1"],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path, "VIRTUAL_ENV": sys.prefix, "base": str(base)},
+        stderr=subprocess.DEVNULL,
+    )
+    pid_file = base / "data/full/pid"
+    deadline = time.monotonic() + 20
+    while not (pid_file.is_file() and pid_file.read_text().strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    child = Path("/proc") / pid_file.read_text().strip()
+    while child.exists() and "\nState:\tZ" not in (child / "status").read_text():
+        assert time.monotonic() < deadline, "the child outlived its run"
+        time.sleep(0.05)

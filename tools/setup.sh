@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Installs what this repository needs: Debian packages and, in .venv, Python packages at tested versions.
+# Does nothing, quickly, when neither pyproject.toml, constraints.txt nor this file changed since.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+stamp=.venv/setup_stamp
+wanted=$(cat pyproject.toml constraints.txt tools/setup.sh | sha256sum)
+if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && .venv/bin/python -c "import latentspeech" 2>/dev/null; then
+  exit 0
+fi
+
+die() {
+  echo "error: $*" >&2
+  exit 2
+}
+
+has_header() {
+  python3.11 -c 'import os, sys, sysconfig
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))'
+}
+
+# Packages of Debian 12 that are missing; a Python 3.11 of another origin brings its own parts.
+missing=()
+command -v python3.11 >/dev/null || missing+=(python3.11)
+python3.11 -c "import ensurepip, venv" 2>/dev/null || missing+=(python3.11-venv)
+has_header 2>/dev/null || missing+=(python3.11-dev)
+command -v g++ >/dev/null || missing+=(build-essential)
+for program in espeak-ng flock git make setpriv shellcheck; do
+  package=$program
+  if [[ $program == flock || $program == setpriv ]]; then package=util-linux; fi
+  command -v "$program" >/dev/null || missing+=("$package")
+done
+
+if ((${#missing[@]} > 0)); then
+  echo "installing Debian packages: ${missing[*]}" >&2
+  command -v apt-get >/dev/null || die "no apt-get here; install by hand: ${missing[*]}"
+  as_root=()
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null || die "run as root: apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    "${missing[@]}"
+fi
+
+echo "installing Python packages into .venv (minutes, once)" >&2
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+.venv/bin/python -c "" 2>/dev/null || python3.11 -m venv --clear .venv
+.venv/bin/python -m pip install -q -c constraints.txt setuptools wheel
+.venv/bin/python -m pip install -q -c constraints.txt -e ".[train,eval,mini,dev]"
+echo "$wanted" >"$stamp.new"
+mv "$stamp.new" "$stamp"
+.venv/bin/python tools/check_environment.py
