@@ -1,6 +1,6 @@
 """RESULTS.md from the JSON files of a benchmark run.
 
-    bash benchmarks/run.sh        # runs the benchmarks, writes benchmarks/results/*.json, then this
+`bash benchmarks/run.sh` runs the benchmarks, writes benchmarks/results/*.json, then calls this.
 """
 
 import json
