@@ -1,43 +1,20 @@
 """Bad input ends in exit code 2 and one line that says what to do; nothing is left behind."""
 
-import contextlib
 import io
 import os
 import resource
 import subprocess
 import sys
 from pathlib import Path
-from unittest import mock
 
 import pytest
 import torch
 
 from latentspeech.audio.io import load_audio, write_audio
-from latentspeech.cli.main import run
+from tests.cli_runner import latentspeech
 from tests.tiny_models import make_model_directory, voice_like
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-
-
-def latentspeech(*arguments: object) -> subprocess.CompletedProcess[bytes]:
-    """Runs the command in this process, since starting one costs seconds."""
-    out, error = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO())
-    command = ["latentspeech", *map(str, arguments)]
-    code: object = 0
-    with (
-        mock.patch.object(sys, "argv", command),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(error),
-    ):
-        try:
-            run()
-        except SystemExit as stop:
-            code = stop.code or 0
-    out.flush()
-    error.flush()
-    assert isinstance(code, int)
-    made, said = (stream.buffer.getvalue() for stream in (out, error))  # type: ignore[attr-defined]
-    return subprocess.CompletedProcess(command, code, made, said)
 
 
 def latentspeech_process(
