@@ -18,5 +18,5 @@ measure() {
 
 measure codec_speed benchmarks.codec_speed --seconds 2
 measure tts_step_paper benchmarks.tts_step
-measure tts_step_mini benchmarks.tts_step --model latentspeech/models/mini
+measure tts_step_mini benchmarks.tts_step --model "${LATENTSPEECH_MODEL:?a model directory, say egs/mini/exp/full/model}"
 python -m benchmarks.report

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from latentspeech.codec.model import Codec
-    from latentspeech.tts.builtin_models import load
+    from latentspeech.tts.models import load
     from latentspeech.tts.prompt import Prompt
     from latentspeech.tts.synthesizer import Audio, Synthesizer
 
@@ -24,7 +24,7 @@ _HOMES = {
     "Codec": "latentspeech.codec.model",
     "Prompt": "latentspeech.tts.prompt",
     "Synthesizer": "latentspeech.tts.synthesizer",
-    "load": "latentspeech.tts.builtin_models",
+    "load": "latentspeech.tts.models",
 }
 
 

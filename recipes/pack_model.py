@@ -17,6 +17,17 @@ from recipes.averaged_weights import Provenance, load_averaged
 from recipes.one_line_errors import run_recipe
 from recipes.results_file import read_table, write_results
 
+LIMITS = """## Limits
+
+English alone; the voices, texts and recording conditions of the data above, and nothing like the
+hours that a product voice needs. The table above says how well it speaks.
+
+## Not for
+
+Speaking in the voice of a person who has not agreed, deceiving anyone about who speaks, or any use
+in which a misread word does harm.
+"""
+
 
 def pack_model(exp_dir: Path, out: Path, data: str, scores: str) -> Provenance:
     """The newest checkpoint of the TTS run in `exp_dir` to the model directory `out`."""
@@ -38,9 +49,9 @@ def tts_card(lm: LatentLM, provenance: Provenance, data: str, scores: str) -> st
         f"# LatentLM text-to-speech\n\n"
         f"{millions:.1f} million parameters, "
         f"{backbone.num_layers} layers "
-        f" of width {backbone.model_dim}; the codec is in codec/, the tokenizer in tokenizer/.\n\n"
+        f"of width {backbone.model_dim}; the codec is in codec/, the tokenizer in tokenizer/.\n\n"
         f"{provenance.line()}\n\n## Data and licence\n\n{data}\n\n## Measured\n\n"
-        f"{scores or 'not yet'}\n"
+        f"{scores or 'not yet'}\n\n{LIMITS}"
     )
 
 

@@ -16,8 +16,8 @@ def models(
 ) -> None:
     """List the built-in models, or describe model directories."""
     from latentspeech.core.model_directory import read_model_config
-    from latentspeech.tts.builtin_models import builtin_models, resolve_model
     from latentspeech.tts.model_directory import KIND
+    from latentspeech.tts.models import builtin_models, resolve_model
 
     known = {name: resolve_model(name) for name in names} if names else builtin_models()
     rows = []
@@ -38,7 +38,7 @@ def models(
         print(json.dumps(rows))
         return
     if not rows:
-        print("no built-in models; train one with egs/mini/run.sh and give its path to --model")
+        print("no model ships yet; `make demo` trains a small one; give its path to describe it")
     for row in rows:
         size = row["size_bytes"] / 1e6
         print(f"{row['name']}  {row['layers']} x {row['model_dim']}  {size:.1f} MB  {row['path']}")

@@ -9,7 +9,7 @@ import typer
 
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", help="Built-in name or model directory. Default: the built-in model."),
+    typer.Option("--model", help="Model directory. Default: $LATENTSPEECH_MODEL."),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -25,8 +25,8 @@ def report(values: dict[str, Any], text: str, as_json: bool, quiet: bool) -> Non
 
 def codec_directory(model: str | None) -> Path:
     """The codec's model directory: the one given, or that inside a TTS model directory."""
-    from latentspeech.tts.builtin_models import DEFAULT_MODEL, resolve_model
+    from latentspeech.tts.models import resolve_model
 
-    directory = resolve_model(model or DEFAULT_MODEL)
+    directory = resolve_model(model)
     nested = directory / "codec"
     return nested if nested.is_dir() else directory

@@ -52,13 +52,13 @@ def synth(
 
     from latentspeech.core.config import parse_config
     from latentspeech.core.lm.generate import SamplingConfig
-    from latentspeech.tts.builtin_models import DEFAULT_MODEL, load
+    from latentspeech.tts.models import load
     from latentspeech.tts.synthesizer import DEFAULT_SAMPLING
 
     changes = {"cfg_scale": cfg_scale, "num_steps": num_steps}
     given = {name: value for name, value in changes.items() if value is not None}
     sampling = parse_config(SamplingConfig, DEFAULT_SAMPLING.model_dump() | given, "options")
-    speaker = load(model or DEFAULT_MODEL, device)
+    speaker = load(model, device)
     source = speaker.voice(voice) if voice else speaker.prompt(_existing(prompt), prompt_text)
     if stream:
         _stream(speaker, spoken, source, seed, sampling, stream_format)

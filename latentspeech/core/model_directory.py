@@ -54,7 +54,7 @@ def read_model_config(directory: Path, kind: str) -> Mapping[str, Any]:
     if not directory.is_dir():
         raise CheckpointError(
             f"no model directory at {directory}; give a folder that holds config.yaml and "
-            "model.safetensors (`latentspeech models` lists the built-in ones)"
+            "model.safetensors (`make demo` trains a small one)"
         )
     if not path.is_file():
         raise CheckpointError(f"{directory} is not a model directory: config.yaml is missing")

@@ -1,4 +1,4 @@
-"""The commands of the README run as they stand there, with the model that ships."""
+"""The commands of the README run as they stand there, with the model in LATENTSPEECH_MODEL."""
 
 import os
 import re
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from latentspeech.audio.io import audio_duration_s, write_audio
-from latentspeech.tts.builtin_models import DEFAULT_MODEL, builtin_models
-from tests.tiny_models import voice_like
+from latentspeech.tts.models import MODEL_VARIABLE
+from tests.tiny_models import make_model_directory, voice_like
 
 pytestmark = pytest.mark.slow
 
@@ -36,14 +36,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_model_ships() -> None:
-    assert DEFAULT_MODEL in builtin_models()
-
-
-def test_commands(folder: Path) -> None:
-    assert len(commands()) >= 4
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     home = str(Path(sys.executable).parent)
-    environment = {**os.environ, "PATH": home + os.pathsep + os.environ["PATH"]}
+    return {
+        **os.environ,
+        "PATH": home + os.pathsep + os.environ["PATH"],
+        MODEL_VARIABLE: str(make_model_directory(tmp_path_factory.mktemp("tiny"))),
+    }
+
+
+def test_commands(folder: Path, environment: dict[str, str]) -> None:
+    assert len(commands()) >= 4
     assert shutil.which("latentspeech", path=environment["PATH"]), "install the package first"
     for command in commands():
         result = subprocess.run(
@@ -56,10 +60,14 @@ def test_commands(folder: Path) -> None:
     assert (folder / "book.wav").read_bytes()[:4] == b"RIFF"
 
 
-def test_python(folder: Path) -> None:
+def test_python(folder: Path, environment: dict[str, str]) -> None:
     (block,) = code_blocks("python")
     result = subprocess.run(
-        [sys.executable, "-c", block], cwd=folder, capture_output=True, timeout=300
+        [sys.executable, "-c", block],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        timeout=300,
     )
     assert result.returncode == 0, result.stderr.decode()
     assert audio_duration_s(folder / "out.wav") > 0.5
