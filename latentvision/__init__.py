@@ -1,0 +1,1 @@
+"""Images and multimodal LLMs on the core of latentspeech; nothing is built yet."""
