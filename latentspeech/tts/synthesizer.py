@@ -7,6 +7,7 @@ yields what `synthesize` returns, cut where the caller likes.
 F frames, D latent dimension.
 """
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from latentspeech.tts.length_guard import generation_limits
 from latentspeech.tts.model import SPEECH
 from latentspeech.tts.model_directory import TTSModel, load_tts
 from latentspeech.tts.prompt import Prompt, encode_prompt, load_voice
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_SAMPLING = SamplingConfig(cfg_scale=2.0, num_steps=5)
 MAX_SENTENCE_CHARACTERS = 200
@@ -185,8 +188,15 @@ class Synthesizer:
             unconditional,
         )
         for step in steps:
-            elements = enumerate(step)
-            yield {i: e.latent for i, e in elements if e is not None and e.latent is not None}
+            elements = {i: element for i, element in enumerate(step) if element is not None}
+            for i, element in elements.items():
+                if element.truncated:
+                    logger.warning(
+                        "cut at the longest time expected, the model did not stop: %r; "
+                        "another seed may do better",
+                        sentences[i][:60],
+                    )
+            yield {i: e.latent for i, e in elements.items() if e.latent is not None}
 
     def _spoken(self, voice: Prompt) -> SpokenText:
         """The prompt as the model reads it."""

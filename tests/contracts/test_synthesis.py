@@ -117,3 +117,16 @@ def test_silent_prompt_is_refused(speaker: Synthesizer, tmp_path: Path) -> None:
     write_audio(path, torch.zeros(24_000), 24_000)
     with pytest.raises(InputError, match="silen"):
         speaker.prompt(path)
+
+
+def test_a_runaway_is_cut_and_named(
+    speaker: Synthesizer, recording: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    never = SamplingConfig(num_steps=1, stop_bias=-1e9)
+    audio = speaker.synthesize("Yes.", recording, sampling=never)
+    assert audio.duration_s < 4
+    assert "did not stop" in caplog.text
+    caplog.clear()
+    at_once = SamplingConfig(num_steps=1, stop_bias=1e9)
+    assert speaker.synthesize("Yes.", recording, sampling=at_once).duration_s < 0.5
+    assert not caplog.text

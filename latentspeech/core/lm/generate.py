@@ -41,7 +41,6 @@ class SamplingConfig(Config):
     cfg_scale: float = Field(1.0, ge=0, description="guidance of latents; 1 is off")
     num_steps: int = Field(5, ge=1, description="solver steps a latent; 5 in the paper for speech")
     solver: SolverKind = Field("dpm_solver_pp_2m", description="integrator of the reverse process")
-    noise_scale: float = Field(1.0, ge=0, description="standard deviation of the starting noise")
     stop_bias: float = Field(0.0, description="logit added to EOD against going on")
 
 
@@ -215,7 +214,7 @@ def _sample_latents(
     guided = hidden.shape[0] > num_rows
     normalized = model.diffusion(modality).sample(
         cond=hidden[indices],
-        noise=noise * sampling.noise_scale,
+        noise=noise,
         uncond=hidden[[num_rows + i for i in indices]] if guided else None,
         cfg_scale=sampling.cfg_scale,
         num_steps=sampling.num_steps,
