@@ -103,7 +103,7 @@ def test_kill_at_any_moment_and_resume_equals_uninterrupted(tmp_path: Path):
         wait_for(lambda: num_lines(killed) >= reached + 4, process)  # noqa: B023
         time.sleep(moments.uniform(0, 0.05))
         process.kill()
-        process.communicate()
+        process.communicate(timeout=30)  # a loader that outlived it would hold the pipe open
         assert process.returncode == -signal.SIGKILL
     assert num_lines(killed) < steps
     run(killed, steps, checkpoint_every=1)

@@ -5,6 +5,7 @@ in the data is two numbers, epoch and index, and nothing has to be skipped on re
 """
 
 import itertools
+import os
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from latentspeech.core.errors import DataError
 from latentspeech.core.tensors import derive_seed, map_tensors
-from latentspeech.core.train.stop import ignore_signals
+from latentspeech.core.train.stop import prepare_loader
 from latentspeech.core.train.task import TrainData
 
 
@@ -100,7 +101,7 @@ def load_batches(
         num_workers=num_workers,
         prefetch_factor=4 if num_workers else None,
         collate_fn=_unchanged,
-        worker_init_fn=ignore_signals,
+        worker_init_fn=partial(prepare_loader, os.getpid()),
         pin_memory=device.type == "cuda",
     )
     for planned, batch in loader:

@@ -1,11 +1,15 @@
 """SIGTERM and Ctrl-C become a request that the loop honours between two steps."""
 
+import ctypes
+import os
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 
 
 class StopRequest:
@@ -37,7 +41,15 @@ class StopRequest:
         self.name = signal.Signals(number).name
 
 
-def ignore_signals(worker: int) -> None:
-    """For loader processes: a signal to the whole group must let the step in progress finish."""
+def prepare_loader(trainer: int, worker: int) -> None:
+    """For loader processes: ignore what asks the trainer (its process id) to stop, and die with it.
+
+    A signal to the whole group must let the step in progress finish. Torch's own watch over the
+    trainer misses one that was killed while the loader was starting, which left it waiting forever.
+    """
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != trainer:
+        os._exit(1)
