@@ -1,13 +1,16 @@
 """A codec training run: its configuration, and the data, task and engine it joins."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from latentspeech.codec.discriminators.combined import DiscriminatorsConfig
-from latentspeech.codec.model import CodecConfig
+from latentspeech.codec.model import Codec, CodecConfig
+from latentspeech.codec.model_directory import load_codec
 from latentspeech.codec.task import CodecLossConfig, CodecTask
 from latentspeech.core.config import Config
+from latentspeech.core.errors import CheckpointError
 from latentspeech.core.train.engine import TrainConfig, TrainResult, train
 from latentspeech.core.train.optim import OptimizerConfig
 from latentspeech.core.train.seeding import seed_initialization
@@ -19,6 +22,15 @@ class CodecDataConfig(AudioSegmentConfig):
 
     train_cuts: Path = Field(description="lhotse cuts, .jsonl.gz")
     valid_cuts: Path = Field(description="lhotse cuts, .jsonl.gz")
+
+
+class StartFromConfig(Config):
+    """Weights of another codec to start from."""
+
+    codec: Path = Field(description="model directory")
+    parts: tuple[Literal["encoder", "decoder"], ...] = Field(
+        ("encoder", "decoder"), min_length=1, description="which of its parts are taken over"
+    )
 
 
 class CodecRunConfig(Config):
@@ -37,6 +49,9 @@ class CodecRunConfig(Config):
         OptimizerConfig(lr=1e-4, betas=(0.8, 0.99), clip_norm=10.0),
         description="of the discriminators",
     )
+    start_from: StartFromConfig | None = Field(
+        None, description="codec whose weights the run starts from; null: random weights"
+    )
     data: CodecDataConfig = Field(description="what to train on")
     train: TrainConfig = Field(description="how long and on what")
 
@@ -49,6 +64,8 @@ def run_codec(run: CodecRunConfig) -> TrainResult:
     task = CodecTask(
         run.codec, run.loss, run.discriminators, run.optimizer, run.discriminator_optimizer
     )
+    if run.start_from is not None:
+        _start_from(task.codec, run.start_from)
     return train(
         task,
         AudioSegments(run.data.train_cuts, segments, rate, run.train.seed),
@@ -57,3 +74,16 @@ def run_codec(run: CodecRunConfig) -> TrainResult:
         run.exp_dir,
         run.model_dump(mode="json"),
     )
+
+
+def _start_from(codec: Codec, start: StartFromConfig) -> None:
+    """Copies the named parts of another codec; CheckpointError if they do not fit."""
+    other = load_codec(start.codec)
+    for part in start.parts:
+        try:
+            getattr(codec, part).load_state_dict(getattr(other, part).state_dict())
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"the {part} of {start.codec} does not fit this run's codec: "
+                f"{' '.join(str(error).split())}; give both the same sizes"
+            ) from None

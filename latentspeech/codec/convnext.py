@@ -7,6 +7,9 @@ is no weight norm.
 B batch, T frames of the stage's rate, C channels.
 """
 
+import math
+from typing import Literal
+
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -21,6 +24,7 @@ from latentspeech.core.nn.streaming import StreamingModule, StreamingSequential
 class ConvNeXtConfig(Config):
     """The shape of one side of the codec; the other side mirrors it."""
 
+    kind: Literal["convnext"] = Field("convnext", description="which decoder this is")
     strides: tuple[int, ...] = Field(
         (2, 4, 5, 5, 8), description="down-sampling factors from the waveform on"
     )
@@ -49,6 +53,11 @@ class ConvNeXtConfig(Config):
     def channels(self) -> tuple[int, ...]:
         """Channels of each stage, doubling with every stride."""
         return tuple(self.base_channels * 2**i for i in range(len(self.depths)))
+
+    @property
+    def total_stride(self) -> int:
+        """Samples a latent."""
+        return math.prod(self.strides)
 
 
 class ConvNeXtBlock(StreamingModule):

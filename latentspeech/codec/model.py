@@ -5,24 +5,49 @@
 `encode` gives the means mu: copies and prompts use them, so results repeat. Training samples z.
 Streaming takes chunks of any size: samples that do not fill a frame wait in the state.
 
+With `lookahead_samples` L > 0 latent n hears the samples before (n + 1) hop + L, not only those
+before (n + 1) hop; encoding is L samples later, decoding is not. The encoder stays causal: its
+input is moved by L to the left, behind hop - L zeros that give one more latent, which is dropped.
+
 B batch, T samples, F latent frames, D latent dimension.
 """
 
-import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from latentspeech.codec.convnext import ConvNeXtConfig
 from latentspeech.codec.decoder import ConvNeXtDecoder
 from latentspeech.codec.encoder import ConvNeXtEncoder
+from latentspeech.codec.istft_decoder import IstftDecoder, IstftDecoderConfig
 from latentspeech.core.config import Config
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
+from latentspeech.core.nn.streaming import StreamingModule
 from latentspeech.core.tensors import check_shape
+
+
+def _decoder_kind(value: Any) -> str:
+    """The tag of a decoder's configuration, which a YAML file may leave out for the paper's."""
+    return str(value.get("kind", "convnext") if isinstance(value, dict) else value.kind)
+
+
+DecoderConfig = Annotated[
+    Annotated[ConvNeXtConfig, Tag("convnext")] | Annotated[IstftDecoderConfig, Tag("istft")],
+    Discriminator(_decoder_kind),
+]
+
+
+def make_decoder(config: DecoderConfig, latent_dim: int) -> StreamingModule:
+    """Latents (B, F, D) -> samples (B, F hop, 1)."""
+    match config:
+        case ConvNeXtConfig():
+            return ConvNeXtDecoder(config, latent_dim)
+        case IstftDecoderConfig():
+            return IstftDecoder(config, latent_dim)
 
 
 class CodecConfig(Config):
@@ -31,19 +56,31 @@ class CodecConfig(Config):
     sample_rate: int = Field(24_000, ge=1, description="Hz, mono")
     latent_dim: int = Field(32, ge=1, description="channels of a latent")
     encoder: ConvNeXtConfig = Field(ConvNeXtConfig(), description="waveform to latents")
-    decoder: ConvNeXtConfig = Field(ConvNeXtConfig(), description="latents to waveform")
+    decoder: DecoderConfig = Field(
+        ConvNeXtConfig(), description="latents to waveform: the mirror (convnext) or the fast one"
+    )
+    lookahead_samples: int = Field(
+        0, ge=0, description="how far a latent hears beyond its own frame; the paper's 0"
+    )
     posterior: SigmaVAEConfig = Field(SigmaVAEConfig(), description="sigma and beta of the VAE")
 
     @model_validator(mode="after")
     def _check(self) -> "CodecConfig":
-        if math.prod(self.encoder.strides) != math.prod(self.decoder.strides):
-            raise ValueError("encoder and decoder strides must have the same product")
+        if self.encoder.total_stride != self.decoder.total_stride:
+            raise ValueError(
+                f"the encoder makes a latent of {self.encoder.total_stride} samples, the decoder "
+                f"{self.decoder.total_stride} samples of a latent; they must be equal"
+            )
+        if self.lookahead_samples >= self.hop_length:
+            raise ValueError(
+                f"lookahead_samples must be below the {self.hop_length} samples of a latent"
+            )
         return self
 
     @property
     def hop_length(self) -> int:
         """Samples a latent: the paper's token reduction ratio for one quantizer."""
-        return math.prod(self.encoder.strides)
+        return self.encoder.total_stride
 
     @property
     def frame_rate(self) -> float:
@@ -57,6 +94,7 @@ class EncodeState:
 
     pending: Tensor  # (B, n), n < hop_length
     layers: Any
+    num_dropped: int  # latents made of nothing but lookahead, 1 at the start of a stream with any
 
 
 class Codec(nn.Module):
@@ -66,7 +104,7 @@ class Codec(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = ConvNeXtEncoder(config.encoder, config.latent_dim)
-        self.decoder = ConvNeXtDecoder(config.decoder, config.latent_dim)
+        self.decoder = make_decoder(config.decoder, config.latent_dim)
 
     @property
     def device(self) -> torch.device:
@@ -76,8 +114,7 @@ class Codec(nn.Module):
     def encode(self, audio: Tensor) -> Tensor:
         """Audio (B, T) -> means (B, F, D), F = ceil(T / hop_length), zeros at the end."""
         check_shape("audio", audio, "B", "T")
-        padding = -audio.shape[1] % self.config.hop_length
-        return self.encoder(functional.pad(audio, (0, padding))[..., None])
+        return self.encode_step(audio, self.init_encode_state(len(audio)), flush=True)[0]
 
     def decode(self, latents: Tensor, num_samples: int | None = None) -> Tensor:
         """Latents (B, F, D) -> audio (B, F hop_length), cut to `num_samples` if given."""
@@ -86,8 +123,10 @@ class Codec(nn.Module):
 
     def init_encode_state(self, batch_size: int) -> EncodeState:
         """A fresh encoder stream."""
-        layers = self.encoder.init_state(batch_size)
-        return EncodeState(self.encoder.zero_state(batch_size, 0), layers)
+        lookahead = self.config.lookahead_samples
+        waiting = self.config.hop_length - lookahead if lookahead else 0
+        pending = self.encoder.zero_state(batch_size, waiting)
+        return EncodeState(pending, self.encoder.init_state(batch_size), int(lookahead > 0))
 
     def encode_step(
         self, audio: Tensor, state: EncodeState, flush: bool = False
@@ -99,13 +138,15 @@ class Codec(nn.Module):
         audio = torch.cat((state.pending, audio), dim=1)
         hop = self.config.hop_length
         if flush:
-            audio = functional.pad(audio, (0, -audio.shape[1] % hop))
+            lookahead = self.config.lookahead_samples
+            missing = -(audio.shape[1] + lookahead) % hop + lookahead
+            audio = functional.pad(audio, (0, missing))
         ready = audio.shape[1] // hop * hop
         if ready == 0:
             empty = audio.new_zeros(audio.shape[0], 0, self.config.latent_dim)
-            return empty, EncodeState(audio, state.layers)
+            return empty, EncodeState(audio, state.layers, state.num_dropped)
         latents, layers = self.encoder.step(audio[:, :ready, None], state.layers)
-        return latents, EncodeState(audio[:, ready:], layers)
+        return latents[:, state.num_dropped :], EncodeState(audio[:, ready:], layers, 0)
 
     def init_decode_state(self, batch_size: int) -> Any:
         """A fresh decoder stream."""

@@ -40,6 +40,9 @@ class CodecLossConfig(Config):
     discriminator_start_step: int | None = Field(
         0, ge=0, description="first step with discriminators; null: never"
     )
+    discriminator_samples: int | None = Field(
+        None, ge=1, description="length of the random crop that they judge; null: all of it"
+    )
     freeze_encoder: bool = Field(
         False, description="stop training the encoder once the discriminators start"
     )
@@ -102,7 +105,8 @@ class CodecTask(Task):
             "train/log_std_mu_over_sigma": log_sigma_ratio(posterior, made.mu),
         }
         if adversarial:
-            adversarial_loss, matching = self._judge(made.estimate, batch)
+            estimate, real = self._crop(made.estimate, batch, generator)
+            adversarial_loss, matching = self._judge(estimate, real)
             total = total + self.loss.adversarial_weight * adversarial_loss
             total = total + self.loss.feature_matching_weight * matching
             metrics |= {"train/adversarial": adversarial_loss, "train/feature_matching": matching}
@@ -138,8 +142,20 @@ class CodecTask(Task):
         assert self.discriminators is not None
         with torch.no_grad():
             estimate = self._reconstruct(audio, generator, frozen=True).estimate
+        estimate, audio = self._crop(estimate, audio, generator)
         loss = discriminator_loss(self.discriminators(estimate), self.discriminators(audio))
         return Losses(loss, {"train/discriminator": loss.detach()})
+
+    def _crop(
+        self, estimate: Tensor, audio: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """The same span of both (B, T), where the discriminators are to judge only a part."""
+        length = self.loss.discriminator_samples
+        if length is None or length >= audio.shape[1]:
+            return estimate, audio
+        last = audio.shape[1] - length
+        start = int(torch.randint(last + 1, (), generator=generator, device=generator.device))
+        return estimate[:, start : start + length], audio[:, start : start + length]
 
     def _judge(self, estimate: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
         """Adversarial and feature-matching losses of an estimate (B, T)."""

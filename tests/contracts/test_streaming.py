@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from latentspeech.codec.convnext import ConvNeXtBlock, ConvNeXtConfig
+from latentspeech.codec.istft_decoder import IstftDecoderConfig
+from latentspeech.codec.istft_head import IstftHead
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.core.nn.causal_conv import (
     CausalConv1d,
@@ -19,7 +21,24 @@ from latentspeech.core.nn.streaming import StreamingModule, StreamingSequential,
 from latentspeech.core.tensors import copy_state
 
 SMALL = ConvNeXtConfig(strides=(2, 4, 5), base_channels=4, depths=(1, 1, 2, 2), layer_scale=0.5)
-CODEC = CodecConfig(latent_dim=6, encoder=SMALL, decoder=SMALL)
+FAST = IstftDecoderConfig(
+    latent_channels=8,
+    latent_depth=1,
+    upsampling=5,
+    frame_channels=6,
+    frame_depth=1,
+    hop_length=8,
+    window_length=32,
+    layer_scale=0.5,
+)
+CODECS = {
+    "mirrored": CodecConfig(latent_dim=6, encoder=SMALL, decoder=SMALL),
+    "fast": CodecConfig(latent_dim=6, encoder=SMALL, decoder=FAST),
+    "fast, lookahead": CodecConfig(
+        latent_dim=6, encoder=SMALL, decoder=FAST, lookahead_samples=FAST.lookahead_samples
+    ),
+}
+CODEC = CODECS["mirrored"]
 
 MODULES = {
     "conv": (lambda: CausalConv1d(3, 5, 7), 3, 1),
@@ -29,6 +48,8 @@ MODULES = {
     "transposed": (lambda: CausalConvTranspose1d(3, 5, 8, 4), 3, 1),
     "transposed, long": (lambda: CausalConvTranspose1d(3, 5, 12, 4), 3, 1),
     "transposed, no overlap": (lambda: CausalConvTranspose1d(3, 5, 4, 4), 3, 1),
+    "inverse STFT": (lambda: IstftHead(3, 32, 8), 3, 1),
+    "inverse STFT, two hops": (lambda: IstftHead(3, 16, 8), 3, 1),
     "block": (lambda: ConvNeXtBlock(3, SMALL), 3, 1),
     "sequence": (
         lambda: StreamingSequential(
@@ -80,7 +101,9 @@ def test_modules_are_causal_by_gradient(name: str) -> None:
     x = torch.randn(1, 12 * stride, channels, dtype=torch.float64, requires_grad=True)
     y = module(x)
     per_output = x.shape[1] / y.shape[1]
-    for index in (0, y.shape[1] // 2, y.shape[1] - 1):
+    per_block = max(1, y.shape[1] // 12)  # outputs that one block of inputs closes
+    # The last of a block: a window's first sample is zero.
+    for index in (per_block - 1, 6 * per_block - 1, y.shape[1] - 1):
         (gradient,) = torch.autograd.grad(y[0, index].sum(), x, retain_graph=True)
         # The block of inputs that the output closes is the last one it may see.
         last = (int(index * per_output) // stride + 1) * stride
@@ -129,15 +152,18 @@ def stream_codec(codec: Codec, audio: Tensor, sizes: list[int]) -> tuple[Tensor,
     return mu, torch.cat(outputs, dim=1)[:, : audio.shape[1]]
 
 
+@pytest.mark.parametrize("name", CODECS)
 @settings(max_examples=25, deadline=None)
 @given(
     length=st.integers(1, 400),
     cuts=st.lists(st.integers(0, 1000), max_size=20),
     whole=st.booleans(),
 )
-def test_codec_streams_exactly_at_any_length(length: int, cuts: list[int], whole: bool) -> None:
+def test_codec_streams_exactly_at_any_length(
+    name: str, length: int, cuts: list[int], whole: bool
+) -> None:
     torch.manual_seed(1)
-    codec = randomize(Codec(CODEC)).double()
+    codec = randomize(Codec(CODECS[name])).double()
     audio = torch.randn(2, length, dtype=torch.float64)
     sizes = [length] if whole else partition(length, cuts)
     mu, copy = stream_codec(codec, audio, sizes)
@@ -145,6 +171,29 @@ def test_codec_streams_exactly_at_any_length(length: int, cuts: list[int], whole
     expected = codec.decode(codec.encode(audio), length).detach()
     torch.testing.assert_close(copy, expected, rtol=1e-10, atol=1e-10 * float(expected.abs().max()))
     assert copy.shape == audio.shape
+    assert mu.shape[1] == -(-length // codec.config.hop_length)
+
+
+def test_a_latent_hears_its_lookahead_and_no_more() -> None:
+    config = CODECS["fast, lookahead"]
+    codec = randomize(Codec(config)).double()
+    audio = torch.randn(1, 6 * config.hop_length, dtype=torch.float64, requires_grad=True)
+    for frame in (0, 3):
+        (gradient,) = torch.autograd.grad(codec.encode(audio)[0, frame].sum(), audio)
+        end = (frame + 1) * config.hop_length + config.lookahead_samples
+        assert gradient[0, end:].abs().max() == 0
+        assert gradient[0, end - 1].abs() > 0
+
+
+def test_inverse_stft_equals_torch_where_the_overlap_is_full() -> None:
+    head = randomize(IstftHead(3, 32, 8)).double()
+    x = torch.randn(1, 20, 3, dtype=torch.float64)
+    log_magnitude, phase = head.linear(x).chunk(2, dim=-1)
+    spectrum = torch.polar(log_magnitude.clamp(max=5).exp(), phase).transpose(1, 2)
+    window = torch.hann_window(32, dtype=torch.float64)
+    # torch.istft checks its envelope, which is 0 at the first sample; centring cuts that off.
+    expected = torch.istft(spectrum, 32, 8, window=window, center=True)
+    torch.testing.assert_close(head(x)[:, 24:, 0], expected[:, 8 : 8 + 136], rtol=1e-6, atol=1e-6)
 
 
 def test_codec_streams_sample_by_sample_in_float32() -> None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latentspeech.core.nn.overlap_add import overlap_add
 from latentspeech.core.nn.streaming import StreamingModule
 
 
@@ -102,15 +103,8 @@ class CausalConvTranspose1d(StreamingModule):
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, T, C_in) -> (B, T S, C_out)."""
         batch, length, _ = x.shape
-        block = self.stride * self.out_channels
         num_blocks = self.kernel_size // self.stride
-        parts = self.linear(x).view(batch, length, num_blocks, block)
-        y = torch.cat((parts[:, :, 0], parts.new_zeros(batch, num_blocks - 1, block)), dim=1)
-        y = y.clone() if num_blocks == 1 else y
-        tail = state.reshape(batch, num_blocks - 1, block)
-        y[:, : num_blocks - 1] += tail
-        for i in range(1, num_blocks):
-            y[:, i : i + length] += parts[:, :, i]
-        y = y.view(batch, -1, self.out_channels)  # (B, T S + K - S, C_out)
-        done = length * self.stride
-        return y[:, :done] + self.bias, y[:, done:]
+        parts = self.linear(x).view(batch, length, num_blocks, -1)  # (B, T, K / S, S C_out)
+        y, tail = overlap_add(parts, state.reshape(batch, num_blocks - 1, parts.shape[-1]))
+        y = y.reshape(batch, length * self.stride, self.out_channels)
+        return y + self.bias, tail.reshape(batch, -1, self.out_channels)

@@ -1,27 +1,39 @@
 """The codec task: turns, late discriminators, frozen encoder, learning."""
 
+import pytest
 import torch
 
 from latentspeech.codec.convnext import ConvNeXtConfig
 from latentspeech.codec.discriminators.combined import DiscriminatorsConfig
 from latentspeech.codec.discriminators.complex_stft import ComplexStftConfig
 from latentspeech.codec.discriminators.multi_period import MultiPeriodConfig
+from latentspeech.codec.istft_decoder import IstftDecoderConfig
 from latentspeech.codec.model import CodecConfig
 from latentspeech.codec.task import CodecLossConfig, CodecTask
 from latentspeech.core.train.optim import OptimizerConfig
 from tests.tiny_models import voice_like
 
 SIDE = ConvNeXtConfig(strides=(4, 5, 5), base_channels=4, depths=(0, 1, 1, 1), layer_scale=0.1)
+FAST = IstftDecoderConfig(
+    latent_channels=32,
+    latent_depth=1,
+    upsampling=1,
+    frame_channels=32,
+    frame_depth=1,
+    hop_length=100,
+    window_length=400,
+    layer_scale=0.1,
+)
 DISCRIMINATORS = DiscriminatorsConfig(
     multi_period=MultiPeriodConfig(periods=(2, 3), channels=(4, 8)),
     complex_stft=ComplexStftConfig(window_lengths=(512,), channels=4),
 )
 
 
-def make(**loss: object) -> CodecTask:
+def make(decoder: ConvNeXtConfig | IstftDecoderConfig = SIDE, **loss: object) -> CodecTask:
     torch.manual_seed(0)
     return CodecTask(
-        CodecConfig(latent_dim=8, encoder=SIDE, decoder=SIDE),
+        CodecConfig(latent_dim=8, encoder=SIDE, decoder=decoder),
         CodecLossConfig(**loss),
         DISCRIMINATORS,
         OptimizerConfig(lr=2e-3),
@@ -76,8 +88,23 @@ def test_frozen_encoder_gets_no_gradient_once_discriminators_run() -> None:
     assert all(parameter.grad is not None for parameter in task.codec.decoder.parameters())
 
 
-def test_it_learns_a_signal() -> None:
-    task = make(discriminator_start_step=None)
+def test_discriminators_judge_the_same_span_of_both() -> None:
+    task = make(discriminator_start_step=0, discriminator_samples=4096)
+    audio = batch()
+    estimate, real = task._crop(audio * 2, audio, generator())
+    assert real.shape == (2, 4096)
+    torch.testing.assert_close(estimate, real * 2)
+    spans = {
+        float(task._crop(audio, audio, torch.Generator().manual_seed(n))[0].sum()) for n in range(9)
+    }
+    assert len(spans) > 3
+    task.training_step(audio, "generator", 0, generator()).total.backward()
+    task.training_step(audio, "discriminator", 0, generator()).total.backward()
+
+
+@pytest.mark.parametrize("decoder", [SIDE, FAST])
+def test_it_learns_a_signal(decoder: ConvNeXtConfig | IstftDecoderConfig) -> None:
+    task = make(decoder, discriminator_start_step=None)
     optimizer = torch.optim.AdamW(task.codec.parameters(), lr=3e-3)
     noise = generator()
     start = float(task.validation_step(batch(), generator())["valid/mel_l1"].detach())

@@ -71,6 +71,23 @@ def test_gain_and_polarity_vary_within_their_range_and_never_clip(corpus):
     assert float(loud.load([0, 1, 2], 0).abs().max()) <= 1.0
 
 
+def loudest_hz(audio):
+    return np.abs(np.fft.rfft(audio.numpy())).argmax() * RATE / len(audio)
+
+
+@pytest.mark.parametrize("max_cache_bytes", [2**30, 0])
+def test_speeds_move_the_pitch_and_keep_the_length(corpus, max_cache_bytes):
+    settings = PLAIN | {"max_cache_bytes": max_cache_bytes}
+    data = segments(corpus, speeds=(0.9, 1.0, 1.2), **settings)
+    tone_hz = loudest_hz(segments(corpus, **settings).load([4], 0)[0])
+    batches = [data.load([4], seed) for seed in range(12)]
+    assert {batch.shape for batch in batches} == {(1, 4000)}
+    heard = {round(loudest_hz(batch[0]) / tone_hz, 1) for batch in batches}
+    assert heard == {0.9, 1.0, 1.2}
+    same = segments(corpus, valid=True, speeds=(0.5,), **settings)
+    assert loudest_hz(same.load([4], 0)[0]) == tone_hz
+
+
 def test_every_cut_once_an_epoch_in_an_order_of_its_own(corpus):
     data = segments(corpus)
     plans = [data.plan(epoch) for epoch in range(4)]
@@ -267,5 +284,7 @@ def test_a_folder_that_cannot_be_written(corpus, monkeypatch):
 
 
 def test_settings_that_contradict_are_refused():
+    with pytest.raises(ConfigError, match="speeds must be between"):
+        parse_config(AudioSegmentConfig, {"speeds": [1.0, 3.0]})
     with pytest.raises(ConfigError, match="min_gain_db must not exceed"):
         parse_config(AudioSegmentConfig, {"min_gain_db": 4.0})
