@@ -1,4 +1,4 @@
-"""The fast decoder: ConvNeXt blocks at the latents' rate and at the frames' rate, then inverse STFT.
+"""The fast decoder: ConvNeXt blocks at the latent rate and at a frame rate, then an inverse STFT.
 
 The mirrored decoder of the paper spends half its time at 12 and 24 kHz, where few of its weights
 are. This one never leaves the frame rate (120 Hz by default), as Vocos does (Siuzdak, 2023, arXiv

@@ -43,8 +43,8 @@ class CodecLossConfig(Config):
     discriminator_samples: int | None = Field(
         None, ge=1, description="length of the random crop that they judge; null: all of it"
     )
-    freeze_encoder: bool = Field(
-        False, description="stop training the encoder once the discriminators start"
+    freeze_encoder_step: int | None = Field(
+        None, ge=0, description="first step that leaves the encoder as it is; null: never"
     )
 
 
@@ -92,7 +92,8 @@ class CodecTask(Task):
         if turn == "discriminator":
             return self._discriminator_turn(batch, generator)
         adversarial = self._adversarial(step)
-        made = self._reconstruct(batch, generator, adversarial and self.loss.freeze_encoder)
+        freeze = self.loss.freeze_encoder_step
+        made = self._reconstruct(batch, generator, frozen=freeze is not None and step >= freeze)
         posterior = self.codec.config.posterior
         mel = self.mel_loss(made.estimate, batch)
         waveform = (made.estimate - batch).abs().mean()

@@ -25,6 +25,7 @@ add_shared_options() {
   add_flag debug "the whole pipeline at toy size, in minutes on a CPU"
   add_flag force "run the chosen stages anew although done; trainings too (the old run is kept)"
   add_option tokenizer_config "" "YAML of the tokenizer (default in conf/)"
+  add_option codec_base_config "" "YAML of a codec run whose weights the codec run starts from"
   add_option codec_config "" "YAML of the codec run (default in conf/)"
   add_option tts_config "" "YAML of the TTS run (default in conf/)"
   add_option codec_args "" "settings of the codec run to change, as 'a.b=c d.e=f'"
@@ -73,12 +74,12 @@ settle_options() {
   [[ ${debug:?} == true ]] && size=debug
   default_option exp_dir "${egs_dir:?}/exp/$size"
   default_option data_dir "$egs_dir/data/$size"
-  for name in exp_dir data_dir tokenizer_config codec_config tts_config \
+  for name in exp_dir data_dir tokenizer_config codec_base_config codec_config tts_config \
     audio_dir manifest_dir import_dir; do
     [[ -n ${!name-} ]] && printf -v "$name" '%s' "$(realpath -m -- "${!name}")"
   done
-  for name in tokenizer_config codec_config tts_config; do
-    [[ -f ${!name} ]] || fail "--$name: no file ${!name}; conf/ holds the configurations"
+  for name in tokenizer_config codec_base_config codec_config tts_config; do
+    [[ $name == codec_base_config && -z $codec_base_config || -f ${!name} ]] || fail "--$name: no file ${!name}; conf/ holds the configurations"
   done
   export egs_dir
 }

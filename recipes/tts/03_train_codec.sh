@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Purpose: train the sigma-VAE codec
-# Reads:   $data_dir/cuts_train.jsonl.gz, $data_dir/cuts_dev.jsonl.gz, --codec_config, --codec_args
+# Purpose: train the sigma-VAE codec, with --codec_base_config from the weights of a first run
+# Reads:   $data_dir/cuts_train.jsonl.gz, $data_dir/cuts_dev.jsonl.gz, --codec_base_config, --codec_config, --codec_args
 # Writes:  $exp_dir/codec/config.yaml, $exp_dir/codec/checkpoints, $exp_dir/codec_curves.png
 # Cost:    mini: hours on 2 cores (train.max_seconds), debug 1 min; the paper's size: GPU-days
 
@@ -8,8 +8,14 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-train codec "${codec_config:?}" "${exp_dir:?}/codec" "${codec_args?}" \
-  "data.train_cuts=\"${data_dir:?}/cuts_train.jsonl.gz\"" \
-  "data.valid_cuts=\"$data_dir/cuts_dev.jsonl.gz\""
+cuts=("data.train_cuts=\"${data_dir:?}/cuts_train.jsonl.gz\""
+  "data.valid_cuts=\"$data_dir/cuts_dev.jsonl.gz\"")
+first=()
+if [[ -n ${codec_base_config?} ]]; then
+  train codec "$codec_base_config" "${exp_dir:?}/codec_base" "" "${cuts[@]}"
+  run python -m recipes.export_codec --exp_dir "$exp_dir/codec_base" --out "$exp_dir/codec_base_model"
+  first=("start_from.codec=\"$exp_dir/codec_base_model\"")
+fi
+train codec "${codec_config:?}" "${exp_dir:?}/codec" "${codec_args?}" "${cuts[@]}" "${first[@]}"
 run python -m recipes.plot_training --exp_dir "$exp_dir/codec" --title "codec" \
   --out "$exp_dir/codec_curves.png"

@@ -78,8 +78,8 @@ def test_turns_reach_their_own_parameters() -> None:
     assert all(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
 
 
-def test_frozen_encoder_gets_no_gradient_once_discriminators_run() -> None:
-    task = make(discriminator_start_step=5, freeze_encoder=True)
+def test_a_frozen_encoder_gets_no_gradient_from_its_step_on() -> None:
+    task = make(discriminator_start_step=None, freeze_encoder_step=5)
     task.training_step(batch(), "generator", 4, generator()).total.backward()
     assert all(parameter.grad is not None for parameter in task.codec.encoder.parameters())
     task.zero_grad(set_to_none=True)
