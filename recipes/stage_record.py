@@ -78,7 +78,7 @@ def read_inputs(stage: Path) -> dict[str, str]:
             inputs[part] = fingerprint(path)
         elif part.startswith("--"):
             value = os.environ.get(part[2:], "")
-            settings = read_yaml(Path(value)) if part.endswith("_config") else value
+            settings = read_yaml(Path(value)) if part.endswith("_config") and value else value
             text = json.dumps(settings, sort_keys=True, default=str)
             inputs[part] = hashlib.sha256(text.encode()).hexdigest()[:16]
     return inputs

@@ -24,21 +24,34 @@ from latentspeech.codec.convnext import ConvNeXtConfig
 from latentspeech.codec.decoder import ConvNeXtDecoder
 from latentspeech.codec.encoder import ConvNeXtEncoder
 from latentspeech.codec.istft_decoder import IstftDecoder, IstftDecoderConfig
+from latentspeech.codec.stft_encoder import StftEncoder, StftEncoderConfig
 from latentspeech.core.config import Config
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.core.nn.streaming import StreamingModule
 from latentspeech.core.tensors import check_shape
 
 
-def _decoder_kind(value: Any) -> str:
-    """The tag of a decoder's configuration, which a YAML file may leave out for the paper's."""
+def _kind(value: Any) -> str:
+    """The tag of a side's configuration, which a YAML file may leave out for the paper's."""
     return str(value.get("kind", "convnext") if isinstance(value, dict) else value.kind)
 
 
-DecoderConfig = Annotated[
-    Annotated[ConvNeXtConfig, Tag("convnext")] | Annotated[IstftDecoderConfig, Tag("istft")],
-    Discriminator(_decoder_kind),
+_PaperConfig = Annotated[ConvNeXtConfig, Tag("convnext")]
+EncoderConfig = Annotated[
+    _PaperConfig | Annotated[StftEncoderConfig, Tag("stft")], Discriminator(_kind)
 ]
+DecoderConfig = Annotated[
+    _PaperConfig | Annotated[IstftDecoderConfig, Tag("istft")], Discriminator(_kind)
+]
+
+
+def make_encoder(config: EncoderConfig, latent_dim: int) -> StreamingModule:
+    """Samples (B, T, 1) -> means (B, T / hop, D)."""
+    match config:
+        case ConvNeXtConfig():
+            return ConvNeXtEncoder(config, latent_dim)
+        case StftEncoderConfig():
+            return StftEncoder(config, latent_dim)
 
 
 def make_decoder(config: DecoderConfig, latent_dim: int) -> StreamingModule:
@@ -55,7 +68,9 @@ class CodecConfig(Config):
 
     sample_rate: int = Field(24_000, ge=1, description="Hz, mono")
     latent_dim: int = Field(32, ge=1, description="channels of a latent")
-    encoder: ConvNeXtConfig = Field(ConvNeXtConfig(), description="waveform to latents")
+    encoder: EncoderConfig = Field(
+        ConvNeXtConfig(), description="waveform to latents: the paper's (convnext) or the fast one"
+    )
     decoder: DecoderConfig = Field(
         ConvNeXtConfig(), description="latents to waveform: the mirror (convnext) or the fast one"
     )
@@ -103,7 +118,7 @@ class Codec(nn.Module):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = ConvNeXtEncoder(config.encoder, config.latent_dim)
+        self.encoder = make_encoder(config.encoder, config.latent_dim)
         self.decoder = make_decoder(config.decoder, config.latent_dim)
 
     @property

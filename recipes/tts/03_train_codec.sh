@@ -12,9 +12,9 @@ cuts=("data.train_cuts=\"${data_dir:?}/cuts_train.jsonl.gz\""
   "data.valid_cuts=\"$data_dir/cuts_dev.jsonl.gz\"")
 first=()
 if [[ -n ${codec_base_config?} ]]; then
-  train codec "$codec_base_config" "${exp_dir:?}/codec_base" "" "${cuts[@]}"
-  run python -m recipes.export_codec --exp_dir "$exp_dir/codec_base" --out "$exp_dir/codec_base_model"
-  first=("start_from.codec=\"$exp_dir/codec_base_model\"")
+  train codec "$codec_base_config" "${exp_dir:?}/codec/base" "" "${cuts[@]}"
+  run python -m recipes.export_codec --exp_dir "$exp_dir/codec/base" --out "$exp_dir/codec/base_model"
+  first=("start_from.codec=\"$exp_dir/codec/base_model\"")
 fi
 train codec "${codec_config:?}" "${exp_dir:?}/codec" "${codec_args?}" "${cuts[@]}" "${first[@]}"
 run python -m recipes.plot_training --exp_dir "$exp_dir/codec" --title "codec" \

@@ -12,6 +12,7 @@ from latentspeech.codec.convnext import ConvNeXtBlock, ConvNeXtConfig
 from latentspeech.codec.istft_decoder import IstftDecoderConfig
 from latentspeech.codec.istft_head import IstftHead
 from latentspeech.codec.model import Codec, CodecConfig
+from latentspeech.codec.stft_encoder import LogSpectrum, StftEncoderConfig
 from latentspeech.core.nn.causal_conv import (
     CausalConv1d,
     CausalConvTranspose1d,
@@ -31,11 +32,24 @@ FAST = IstftDecoderConfig(
     window_length=32,
     layer_scale=0.5,
 )
+SPECTRAL = StftEncoderConfig(
+    window_length=24,
+    hop_length=8,
+    frame_channels=6,
+    frame_depth=1,
+    downsampling=5,
+    latent_channels=8,
+    latent_depth=1,
+    layer_scale=0.5,
+)
 CODECS = {
     "mirrored": CodecConfig(latent_dim=6, encoder=SMALL, decoder=SMALL),
     "fast": CodecConfig(latent_dim=6, encoder=SMALL, decoder=FAST),
     "fast, lookahead": CodecConfig(
         latent_dim=6, encoder=SMALL, decoder=FAST, lookahead_samples=FAST.lookahead_samples
+    ),
+    "fast both ways": CodecConfig(
+        latent_dim=6, encoder=SPECTRAL, decoder=FAST, lookahead_samples=FAST.lookahead_samples
     ),
 }
 CODEC = CODECS["mirrored"]
@@ -48,6 +62,7 @@ MODULES = {
     "transposed": (lambda: CausalConvTranspose1d(3, 5, 8, 4), 3, 1),
     "transposed, long": (lambda: CausalConvTranspose1d(3, 5, 12, 4), 3, 1),
     "transposed, no overlap": (lambda: CausalConvTranspose1d(3, 5, 4, 4), 3, 1),
+    "log spectrum": (lambda: LogSpectrum(24, 8), 1, 8),
     "inverse STFT": (lambda: IstftHead(3, 32, 8), 3, 1),
     "inverse STFT, two hops": (lambda: IstftHead(3, 16, 8), 3, 1),
     "block": (lambda: ConvNeXtBlock(3, SMALL), 3, 1),

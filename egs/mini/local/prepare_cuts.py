@@ -1,53 +1,91 @@
-"""Cuts of the mini corpus: cuts_train, cuts_dev and cuts_test.jsonl.gz, and speakers.json.
+"""Cuts of the mini corpus, for the codec and for text-to-speech, and speakers.json.
 
     python egs/mini/local/prepare_cuts.py --corpus data/full/corpus --out data/full
 
-The test speakers are those of test_speakers.txt that the corpus has, so that a corpus may grow and
-its test speakers stay unheard; where it has none of them, a fraction of its speakers.
+cuts_codec_{train,dev,test}.jsonl.gz: all speech, with text or without; train also has the music,
+    noises and effects that may be trained on. cuts_codec_test_{human,synthetic,other} are the parts
+    of the test, other being what is no speech.
+cuts_{train,dev,test}.jsonl.gz: of that speech, what has a text and is recorded at 16 kHz or more.
+
+Test are the sources that may not be trained on if the weights are to be shipped
+(sources/terms.py; --all_licences trains on them too), and the speakers of test_speakers.txt, so
+that a corpus may grow and they stay unheard; where it has none of them, a fraction of the speakers.
+Each cut says in its supervision: source, licence, kind, kind_of_voice (human, synthetic, none)
+and native_rate_hz.
 """
 
 import argparse
+import json
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+from lhotse import CutSet
+from sources.terms import IMPORTED, SOURCE_TERMS, SourceTerms
 
 from latentspeech.core.errors import DataError
 from latentspeech.core.files import write_json
 from latentspeech.data.cuts import cuts_from_manifest, write_cuts
-from latentspeech.data.manifest import CorpusUtterance, read_manifest, split_by_speaker
+from latentspeech.data.manifest import (
+    MANIFEST_NAME,
+    CorpusUtterance,
+    read_manifest,
+    split_by_speaker,
+)
 from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 
 _TEST_SPEAKERS = Path(__file__).parent / "test_speakers.txt"
+_SPLITS = ("train", "dev", "test")
+_PARTS = (
+    *_SPLITS,
+    *(f"codec_{name}" for name in _SPLITS),
+    *(f"codec_test_{name}" for name in ("human", "synthetic", "other")),
+)
+
+
+class Item(NamedTuple):
+    """An utterance and what else its line and its source say."""
+
+    utterance: CorpusUtterance
+    kind: str
+    native_rate_hz: int
+    terms: SourceTerms
 
 
 def main() -> None:
     """Reads, filters, splits and writes."""
     options = parse_arguments()
-    everything = read_manifest(options.corpus)
-    kept = [item for item in everything if options.min_s <= item.duration_s <= options.max_s]
+    everything = read_items(options.corpus)
+    kept = [
+        item for item in everything if options.min_s <= item.utterance.duration_s <= options.max_s
+    ]
     if not kept:
         raise DataError(
             f"none of the {len(everything)} utterances of {options.corpus} lasts "
             f"{options.min_s:g} to {options.max_s:g} s; change --min_s and --max_s"
         )
-    test = choose_test_speakers(options.test_speakers, kept, options.test_fraction)
-    split = split_by_speaker(kept, test, options.dev_fraction, options.seed)
+    parts = split(kept, options)
+    for name in _SPLITS:
+        spoken = [item for item in parts[f"codec_{name}"] if fits_tts(item, options.min_rate_hz)]
+        if spoken:
+            parts[name] = spoken
+        else:
+            logger.warning("nothing for cuts_%s: no speech with text in it", name)
     options.out.mkdir(parents=True, exist_ok=True)
-    speakers = {}
-    for name, part in split._asdict().items():
-        write_cuts(cuts_from_manifest(part, options.corpus), options.out / f"cuts_{name}.jsonl.gz")
-        speakers[name] = seconds_by_speaker(part)
-        logger.info(
-            "%s: %d utterances, %.2f hours, %d speakers",
-            name,
-            len(part),
-            sum(speakers[name].values()) / 3600,
-            len(speakers[name]),
-        )
-    write_json(options.out / "speakers.json", speakers)
+    for name in _PARTS:
+        path = options.out / f"cuts_{name}.jsonl.gz"
+        if name in parts:
+            write_part(parts[name], options.corpus, path)
+        else:
+            path.unlink(missing_ok=True)  # of an earlier run, with other options
+    write_json(
+        options.out / "speakers.json",
+        {name: seconds_by_speaker(items) for name, items in parts.items()},
+    )
     if len(kept) < len(everything):
         logger.info(
             "%d utterances shorter than %g s or longer than %g s were left out",
@@ -57,21 +95,102 @@ def main() -> None:
         )
 
 
+def read_items(corpus: Path) -> list[Item]:
+    """The manifest's utterances, each with the terms of its source."""
+    utterances = read_manifest(corpus)
+    rows = {}
+    for line in (corpus / MANIFEST_NAME).read_text(encoding="utf-8").split("\n"):
+        if line.strip():
+            row = json.loads(line)
+            rows[row["id"]] = (row.get("kind", "speech"), row.get("native_rate_hz", 24000))
+    terms = {**SOURCE_TERMS, "imported": IMPORTED}
+    unknown = sorted({item.source for item in utterances} - terms.keys())
+    if unknown:
+        raise DataError(
+            f"{corpus} has utterances of source {', '.join(unknown)}, of which sources/terms.py "
+            "says nothing; expected a line there with its use and the reason"
+        )
+    return [Item(item, *rows[item.id], terms[item.source]) for item in utterances]
+
+
+def split(items: Sequence[Item], options: argparse.Namespace) -> dict[str, list[Item]]:
+    """The parts of the codec's data, by the name that follows cuts_."""
+    by_id = {item.utterance.id: item for item in items}
+    held_out = [] if options.all_licences else [item for item in items if item.terms.use == "test"]
+    held_out_ids = {item.utterance.id for item in held_out}
+    usable = [item for item in items if item.utterance.id not in held_out_ids]
+    speech = [item.utterance for item in usable if item.kind == "speech"]
+    parts = split_by_speaker(
+        speech,
+        choose_test_speakers(options.test_speakers, speech, options.test_fraction),
+        options.dev_fraction,
+        options.seed,
+    )
+    test = [by_id[item.id] for item in parts.test]
+    test += [item for item in held_out if item.kind == "speech"]
+    other = [item for item in held_out if item.kind != "speech"]
+    named = {
+        "codec_train": [by_id[item.id] for item in parts.train]
+        + [item for item in usable if item.kind != "speech"],
+        "codec_dev": [by_id[item.id] for item in parts.dev],
+        "codec_test": test,
+        "codec_test_human": [item for item in test if item.terms.voice == "human"],
+        "codec_test_synthetic": [item for item in test if item.terms.voice == "synthetic"],
+        "codec_test_other": other,
+    }
+    return {name: chosen for name, chosen in named.items() if chosen}
+
+
+def fits_tts(item: Item, min_rate_hz: int) -> bool:
+    """Whether a model may learn to speak from it."""
+    return (
+        item.kind == "speech"
+        and bool(item.utterance.text.strip())
+        and item.native_rate_hz >= min_rate_hz
+    )
+
+
 def choose_test_speakers(
     asked: str, utterances: Sequence[CorpusUtterance], fraction: float
-) -> Collection[str] | float:
+) -> list[str] | float:
     """The names asked for, else those of the list that are there, else the fraction."""
     if asked:
         return [name.strip() for name in asked.split(",") if name.strip()]
     listed = _TEST_SPEAKERS.read_text(encoding="utf-8").split()
-    found = {item.speaker for item in utterances}.intersection(listed)
-    return found or fraction
+    there = {item.speaker for item in utterances}
+    return [name for name in listed if name in there] or fraction
 
 
-def seconds_by_speaker(utterances: Sequence[CorpusUtterance]) -> dict[str, float]:
+def write_part(items: Sequence[Item], corpus: Path, path: Path) -> None:
+    """Writes the cuts of one part."""
+    cuts = []
+    for cut, item in zip(cuts_from_manifest(utterances_of(items), corpus), items, strict=True):
+        cut.supervisions[0].custom |= {
+            "kind": item.kind,
+            "kind_of_voice": item.terms.voice,
+            "native_rate_hz": item.native_rate_hz,
+        }
+        cuts.append(cut)
+    write_cuts(CutSet.from_cuts(cuts), path)
+    seconds = seconds_by_speaker(items)
+    logger.info(
+        "%s: %d utterances, %.2f hours, %d speakers",
+        path.name.removesuffix(".jsonl.gz"),
+        len(items),
+        sum(seconds.values()) / 3600,
+        len(seconds),
+    )
+
+
+def utterances_of(items: Iterable[Item]) -> list[CorpusUtterance]:
+    """Only what the manifest's reader knows."""
+    return [item.utterance for item in items]
+
+
+def seconds_by_speaker(items: Iterable[Item]) -> dict[str, float]:
     """Seconds of each speaker, by name."""
     seconds: dict[str, float] = defaultdict(float)
-    for item in utterances:
+    for item in utterances_of(items):
         seconds[item.speaker] += item.duration_s
     return {name: round(seconds[name], 3) for name in sorted(seconds)}
 
@@ -86,6 +205,14 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dev_fraction", type=float, default=0.03, help="of the other utterances")
     parser.add_argument("--min_s", type=float, default=1.0, help="shortest utterance, seconds")
     parser.add_argument("--max_s", type=float, default=20.0, help="longest utterance, seconds")
+    parser.add_argument(
+        "--min_rate_hz", type=int, default=16000, help="for TTS: rate it was recorded at"
+    )
+    parser.add_argument(
+        "--all_licences",
+        action="store_true",
+        help="train on share-alike and unchecked sources too: weights for yourself only",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the split")
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Lets a source speak or play into a corpus until the hours are there or it has no more.
+"""Lets a source speak or play into a corpus until it is full or the source has no more.
 
 Several threads synthesize; one, the caller's, writes, in the order of the plan.
 """
@@ -6,13 +6,14 @@ Several threads synthesize; one, the caller's, writes, in the order of the plan.
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 from corpus_plan import PlannedUtterance, plan_utterances
 from corpus_writer import CorpusWriter
-from sources.protocol import RecordedSpeech, Synthesizer, Waveform
+from sources.protocol import RecordedAudio, Synthesizer, Waveform
+from speech_check import holds_speech
 
 from latentspeech.core.errors import DataError
 
@@ -26,7 +27,7 @@ def add_speech(
     source: Synthesizer,
     sentences: list[str],
     writer: CorpusWriter,
-    max_hours: float,
+    is_full: Callable[[], bool],
     jobs: int,
 ) -> None:
     """Adds synthetic utterances in the order of the plan, without those that are there."""
@@ -49,41 +50,54 @@ def add_speech(
             "text": planned.text,
             "source": name,
             "licence": source.licence,
+            "kind": "speech",
         }
-        _add(waveform, row, writer)
+        if not writer.add(torch.from_numpy(waveform.samples), waveform.sample_rate, row):
+            logger.debug("left out %s: too short, too long or silent", planned.id)
         progress.tick()
-        if writer.hours >= max_hours:
+        if is_full():
             break
     progress.report()
 
 
 def add_recordings(
-    name: str, source: RecordedSpeech, writer: CorpusWriter, max_hours: float
+    name: str, source: RecordedAudio, writer: CorpusWriter, is_full: Callable[[], bool]
 ) -> None:
-    """Adds the recordings that are not there yet."""
+    """Adds the recordings that are not there yet and hold what they are said to hold."""
     progress = _Progress(name, writer)
+    no_speech = unusable = 0
     for recording in source.recordings():
         identifier = f"{name}-{recording.name}".replace("/", "-")
-        if writer.hours >= max_hours:
+        if is_full():
             break
         if identifier in writer.ids:
+            continue
+        try:
+            waveform = source.load(recording)
+        except DataError as error:
+            logger.warning("left out %s: %s", identifier, error)
+            continue
+        progress.tick()
+        if recording.kind == "speech" and not holds_speech(*waveform):
+            no_speech += 1
             continue
         row = {
             "id": identifier,
             "speaker": recording.speaker,
             "text": recording.text,
             "source": name,
-            "licence": source.licence,
+            "licence": recording.licence or source.licence,
+            "kind": recording.kind,
         }
-        _add(source.load(recording), row, writer)
-        progress.tick()
+        unusable += not writer.add(torch.from_numpy(waveform.samples), waveform.sample_rate, row)
     progress.report()
-
-
-def _add(waveform: Waveform, row: dict[str, str], writer: CorpusWriter) -> None:
-    audio = torch.from_numpy(waveform.samples)
-    if not writer.add(audio, waveform.sample_rate, row):
-        logger.debug("left out %s: %r is too short, too long or silent", row["id"], row["text"])
+    if no_speech or unusable:
+        logger.info(
+            "%s: left out %d without speech, %d too short, too long or silent",
+            name,
+            no_speech,
+            unusable,
+        )
 
 
 def _synthesize(

@@ -1,10 +1,12 @@
-"""What a source of speech is: a synthesizer with voices, or a set of recordings with their text."""
+"""What a source of audio is: a synthesizer with voices, or a set of recordings."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+Kind = Literal["speech", "music", "noise", "effect"]
 
 
 class Waveform(NamedTuple):
@@ -28,21 +30,23 @@ class Synthesizer(Protocol):
         """Speaks a sentence."""
 
 
-class TranscribedRecording(NamedTuple):
-    """One recording of a person; `RecordedSpeech.load` reads its samples."""
+class Recording(NamedTuple):
+    """One piece of audio; `RecordedAudio.load` reads its samples."""
 
-    name: str
-    speaker: str
-    text: str
+    name: str  # unique in the source; part of the utterance's id
+    speaker: str  # where it is no speech: what it comes from
+    text: str = ""  # empty: nobody wrote down what is said
+    kind: Kind = "speech"
+    licence: str = ""  # where it is not the source's own
 
 
-class RecordedSpeech(Protocol):
-    """Recordings of people that come with a transcript."""
+class RecordedAudio(Protocol):
+    """Audio that exists already."""
 
     licence: str
 
-    def recordings(self) -> Iterator[TranscribedRecording]:
+    def recordings(self) -> Iterator[Recording]:
         """All of them, always in the same order."""
 
-    def load(self, recording: TranscribedRecording) -> Waveform:
-        """Decodes one."""
+    def load(self, recording: Recording) -> Waveform:
+        """Decodes one; DataError where it is damaged, so that the others go on."""

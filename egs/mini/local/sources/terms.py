@@ -1,0 +1,46 @@
+"""What each source may be used for, and why: weights that are shipped must be free to ship.
+
+Trained on (`train`): terms that allow modified copies with no more than a notice. Held out
+(`test`): terms that ask for the same licence on what is derived (whether weights are derived from
+recordings nobody has settled), or that could not be checked. Whoever trains for himself may take
+all for training: `prepare_cuts.py --all_licences`.
+"""
+
+from typing import Literal, NamedTuple
+
+Use = Literal["train", "test"]
+VoiceKind = Literal["human", "synthetic", "none"]
+
+
+class SourceTerms(NamedTuple):
+    """A source's use, who is heard, and the reason for the use."""
+
+    use: Use
+    voice: VoiceKind
+    reason: str
+
+
+# In the order in which they are asked: the cheapest first, world after what it copies.
+SOURCE_TERMS: dict[str, SourceTerms] = {
+    "asterisk": SourceTerms("test", "human", "CC-BY-SA-3.0: share alike"),
+    "pocketsphinx": SourceTerms("test", "human", "BSD and public domain, but all too little"),
+    "hedgewars": SourceTerms("test", "human", "GFDL-1.3: copyleft"),
+    "queen": SourceTerms("train", "human", "own licence, free with notice (DFSG-free)"),
+    "sky": SourceTerms("train", "human", "own licence, free with notice (DFSG-free)"),
+    "drascula": SourceTerms("train", "human", "own licence, free with notice (DFSG-free)"),
+    "warzone": SourceTerms("test", "human", "GPL-2+: copyleft"),
+    "tuxpaint": SourceTerms("test", "human", "GPL-2: copyleft"),
+    "drascula_music": SourceTerms("train", "none", "own licence, free with notice (DFSG-free)"),
+    "sonic_pi": SourceTerms("train", "none", "CC0-1.0"),
+    "freedoom": SourceTerms("train", "none", "BSD-3-Clause"),
+    "made_noise": SourceTerms("train", "none", "made by this recipe"),
+    "asterisk_music": SourceTerms("test", "none", "CC-BY-SA-3.0: share alike"),
+    "warzone_music": SourceTerms("test", "none", "GPL-2+: copyleft"),
+    "flite": SourceTerms("train", "synthetic", "BSD-like"),
+    "festival": SourceTerms("train", "synthetic", "BSD-like"),
+    "piper": SourceTerms("test", "synthetic", "CC0 by its card, but its parent's terms unchecked"),
+    "kokoro": SourceTerms("train", "synthetic", "Apache-2.0"),
+    "world": SourceTerms("train", "synthetic", "as what it copies: kokoro, Apache-2.0"),
+}
+# Lines that import_corpus.py wrote without knowing their source.
+IMPORTED = SourceTerms("train", "synthetic", "whoever imports a corpus answers for its terms")

@@ -1,0 +1,15 @@
+"""Where install_sources.sh unpacked a Debian package, and what to say when it is not there."""
+
+from pathlib import Path
+
+from latentspeech.core.errors import DataError
+
+
+def unpacked_file(downloads: Path, source: str, name: str) -> Path:
+    """A file or folder of the source's packages; `name` is its path below the root folder."""
+    path = downloads / source / name
+    if not path.exists():
+        raise DataError(
+            f"source {source}: {path} is missing; run egs/mini/local/install_sources.sh {source}"
+        )
+    return path
