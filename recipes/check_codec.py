@@ -1,4 +1,7 @@
-"""Copies test utterances through the codec and scores the copies: PESQ-WB, STOI, mel distance."""
+"""Copies test utterances through the codec and scores the copies, signal against signal.
+
+`--out` gets ref/, hyp/, items.jsonl (for `latentspeech score --list`), scores.json and scores.md.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,17 +12,20 @@ from latentspeech.audio.io import write_audio
 from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import codec_hash, load_codec
 from latentspeech.data.utterances import Utterance, load_utterance, read_utterances
-from latentspeech.eval.files import make_scorers
-from latentspeech.eval.report import EvalPair, evaluate
-from recipes.evaluation_list import choose_evaluation_items
+from latentspeech.eval.evaluate import evaluate
+from latentspeech.eval.lists import ListInfo, ListRow, read_list, write_list
+from latentspeech.eval.metrics import make_scorers
+from latentspeech.eval.protocols.cut_utterances import choose_evaluation_items, read_cut_sexes
 from recipes.one_line_errors import run_recipe
 from recipes.result_folder import audio_path, open_result_folder
 
-METRICS = ("pesq", "stoi", "mel")
+METRICS = ("mel-dac-class", "pesq", "stoi", "visqol", "mel", "si-sdr")
 
 
 @torch.inference_mode()
-def copy_utterance(codec: Codec, utterance: Utterance, out: Path) -> EvalPair:
+def copy_utterance(
+    codec: Codec, utterance: Utterance, out: Path, sex: str | None = None
+) -> ListRow:
     """Writes the original and its copy by the codec's means, unless they are there."""
     rate = codec.config.sample_rate
     original = audio_path(out, "ref", utterance.id)
@@ -29,23 +35,37 @@ def copy_utterance(codec: Codec, utterance: Utterance, out: Path) -> EvalPair:
         decoded = codec.decode(codec.encode(audio[None]), len(audio))[0]  # (T,)
         write_audio(original, audio, rate)
         write_audio(copy, decoded.clamp(-1, 1), rate)
-    return EvalPair(utterance.id, copy, original, utterance.text, utterance.speaker)
+    return ListRow(
+        id=utterance.id,
+        hypothesis_path=copy.relative_to(out).as_posix(),
+        reference_path=original.relative_to(out).as_posix(),
+        transcript=utterance.text or None,
+        speaker=utterance.speaker or None,
+        sex=sex,
+        duration_s=round(utterance.duration_s, 6),
+    )
 
 
 def main() -> None:
-    """Command line; `--out` gets ref/, hyp/, scores.json and scores.md."""
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--codec", type=Path, required=True, help="model directory")
     parser.add_argument("--cuts", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--max_items", type=int, default=100, help="0 for all")
     arguments = parser.parse_args()
-    scorers = make_scorers(METRICS)
     items = choose_evaluation_items(read_utterances(arguments.cuts), arguments.max_items)
     open_result_folder(arguments.out, {"codec_hash": codec_hash(arguments.codec)})
     codec = load_codec(arguments.codec)
-    pairs = [copy_utterance(codec, item.target, arguments.out) for item in items]
-    report = evaluate(pairs, scorers)
+    sexes = read_cut_sexes(arguments.cuts)
+    targets = [item.target for item in items]
+    rows = [copy_utterance(codec, one, arguments.out, sexes.get(one.id)) for one in targets]
+    list_path = arguments.out / "items.jsonl"
+    rule = "copies of test cuts by the means of the codec's posterior"
+    write_list(list_path, rows, ListInfo("codec check", rule))
+    chosen = read_list(list_path)
+    settings = {"list": chosen.describe()}
+    report = evaluate(chosen.pairs(), make_scorers(METRICS), settings=settings)
     report.write(arguments.out / "scores.json")
     print(report.to_markdown())
 

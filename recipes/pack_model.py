@@ -15,6 +15,7 @@ from latentspeech.tts.model import latent_lm_config
 from latentspeech.tts.model_directory import save_tts
 from recipes.averaged_weights import Provenance, load_averaged
 from recipes.one_line_errors import run_recipe
+from recipes.published_rows import published_rows
 from recipes.results_file import read_table, write_results
 
 LIMITS = """## Limits
@@ -73,8 +74,10 @@ def main() -> None:
     scores = "\n".join(read_table(folder / "scores.md") for folder in folders if folder is not None)
     provenance = pack_model(arguments.exp_dir, arguments.out, arguments.data, scores)
     if arguments.results is not None:
+        beside = published_rows(arguments.out / "codec", arguments.codec_check, arguments.scores)
+        text = f"{scores}\n{beside}"
         lines = [provenance.line()]
-        write_results(arguments.results, arguments.command, lines, scores, arguments.curves)
+        write_results(arguments.results, arguments.command, lines, text, arguments.curves)
     print(f"model directory: {arguments.out}")
 
 

@@ -11,25 +11,13 @@ import torch
 
 from latentspeech.core.files import atomic_path
 from latentspeech.core.train.run_config import git_commit
+from latentspeech.eval.provenance import hardware
 
 
 def read_table(path: Path) -> str:
     """The table that a scores.md begins with."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return "\n".join(itertools.takewhile(lambda line: line.startswith("|"), lines)) + "\n"
-
-
-def hardware() -> str:
-    """Processor, cores and GPUs of this machine, as its system names them."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-                break
-    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return f"{name}, {os.cpu_count()} cores; GPUs: {', '.join(gpus) or 'none'}"
 
 
 def write_results(

@@ -1,66 +1,69 @@
-"""Scores what synthesize_test wrote: WER of the spoken text, similarity of the voice to its prompt.
+"""Scores what synthesize_test wrote: the text, the voice, the sound and the speed.
 
 The same numbers of the recordings themselves stand beside the model's: the recogniser mishears
 people too, and two recordings of one speaker are not one voice to the encoder. Codec copies, if
-given, show what of the difference the codec makes.
+given, show what of the difference the codec makes. SIM-o is held against the prompt as recorded,
+SIM-r against the codec's copy of it.
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from latentspeech.core.errors import DataError
 from latentspeech.core.files import atomic_path, write_json
-from latentspeech.eval.files import make_scorers
-from latentspeech.eval.report import EvalPair, EvalReport, evaluate
+from latentspeech.eval.evaluate import evaluate
+from latentspeech.eval.lists import EvalList, read_list
+from latentspeech.eval.metrics import make_scorers
+from latentspeech.eval.pair import EvalPair
+from latentspeech.eval.report import EvalReport
 from recipes.one_line_errors import run_recipe
 
-METRICS = ("wer", "sim")
+METRICS = ("wer-w", "sim-ge2e-o", "sim-ge2e-r", "dnsmos")
+# Nobody timed the people who were recorded.
+SYNTHESIS_METRICS = (*METRICS, "rtf")
 
 
-def read_items(folder: Path) -> list[dict[str, str]]:
-    """The lines of items.jsonl."""
-    path = folder / "items.jsonl"
-    if not path.is_file():
-        raise DataError(f"{path} not found; speak the test set first")
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def make_pairs(items: Sequence[Mapping[str, str]], folder: Path, kind: str) -> list[EvalPair]:
-    """Audio of one kind (hyp or ref), held against the prompt and the text."""
+def recordings_of(pairs: Sequence[EvalPair]) -> list[EvalPair]:
+    """The recordings of the same texts in the place of the synthesis."""
     return [
-        EvalPair(
-            id=item["id"],
-            hypothesis_path=folder / item[kind],
-            reference_path=folder / item["prompt"],
-            transcript=item["text"],
-            speaker=item["speaker"],
-        )
-        for item in items
+        replace(pair, hypothesis_path=pair.reference_path)
+        for pair in pairs
+        if pair.reference_path is not None
     ]
 
 
-def copies(items: Sequence[Mapping[str, str]], folder: Path, codec_folder: Path) -> list[EvalPair]:
+def copies_of(pairs: Sequence[EvalPair], codec_folder: Path) -> list[EvalPair]:
     """The codec's copies of the same recordings, for those that were copied."""
-    pairs = make_pairs(items, folder, "ref")
-    found = [(pair, codec_folder / "hyp" / f"{pair.id}.wav") for pair in pairs]
-    return [
-        EvalPair(pair.id, path, pair.reference_path, pair.transcript, pair.speaker)
-        for pair, path in found
-        if path.is_file()
-    ]
+    found = [replace(p, hypothesis_path=codec_folder / "hyp" / f"{p.id}.wav") for p in pairs]
+    return [pair for pair in found if pair.hypothesis_path.is_file()]
+
+
+def score_all(items: EvalList, codec_folder: Path | None) -> dict[str, EvalReport]:
+    """A report for each kind of audio."""
+    pairs = items.pairs()
+    scorers = make_scorers(SYNTHESIS_METRICS)
+    settings = {"list": items.describe()}
+    reports = {"synthesis": evaluate(pairs, scorers, settings=settings)}
+    others = {"recordings": recordings_of(pairs)}
+    if codec_folder is not None:
+        others["codec copies"] = copies_of(pairs, codec_folder)
+    for kind, chosen in others.items():
+        if chosen:
+            reports[kind] = evaluate(chosen, scorers[: len(METRICS)], settings=settings)
+    return reports
 
 
 def table(reports: Mapping[str, EvalReport]) -> str:
     """One row a kind of audio, one column a metric."""
-    names = [
-        f"{metric.name} {metric.unit}".strip() for metric in next(iter(reports.values())).metrics
-    ]
+    metrics = reports["synthesis"].metrics
+    names = [f"{metric.name} {metric.unit}".strip() for metric in metrics]
     rows = [f"| audio | {' | '.join(names)} | utterances |", "|---" * (len(names) + 2) + "|"]
     for kind, report in reports.items():
-        values = ["none" if m.value is None else f"{m.value:.3f}" for m in report.metrics]
-        rows.append(f"| {kind} | {' | '.join(values)} | {len(report.utterances)} |")
+        found = {metric.name: metric.value for metric in report.metrics}
+        values = [found.get(metric.name) for metric in metrics]
+        cells = ["none" if value is None else f"{value:.3f}" for value in values]
+        rows.append(f"| {kind} | {' | '.join(cells)} | {len(report.utterances)} |")
     return "\n".join(rows) + "\n"
 
 
@@ -71,15 +74,8 @@ def main() -> None:
     parser.add_argument("--codec_check", type=Path, help="folder of check_codec")
     parser.add_argument("--out", type=Path, required=True, help="existing or new folder")
     arguments = parser.parse_args()
-    scorers = make_scorers(METRICS)
-    items = read_items(arguments.synthesis)
-    sets = {
-        "synthesis": make_pairs(items, arguments.synthesis, "hyp"),
-        "recordings": make_pairs(items, arguments.synthesis, "ref"),
-    }
-    if arguments.codec_check is not None:
-        sets["codec copies"] = copies(items, arguments.synthesis, arguments.codec_check)
-    reports = {kind: evaluate(pairs, scorers) for kind, pairs in sets.items() if pairs}
+    items = read_list(arguments.synthesis / "items.jsonl")
+    reports = score_all(items, arguments.codec_check)
     arguments.out.mkdir(parents=True, exist_ok=True)
     text = table(reports)
     with atomic_path(arguments.out / "scores.md") as temporary:

@@ -32,17 +32,22 @@ for program in espeak-ng flock git make setpriv shellcheck; do
   command -v "$program" >/dev/null || missing+=("$package")
 done
 
-if ((${#missing[@]} > 0)); then
-  echo "installing Debian packages: ${missing[*]}" >&2
-  command -v apt-get >/dev/null || die "no apt-get here; install by hand: ${missing[*]}"
-  as_root=()
-  if ((EUID != 0)); then
-    command -v sudo >/dev/null || die "run as root: apt-get install ${missing[*]}"
-    as_root=(sudo)
-  fi
+apt_install() {
+  echo "installing Debian packages: $*" >&2
+  local as_root=()
+  if ((EUID != 0)); then as_root=(sudo); fi
   "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    "${missing[@]}"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+if ((${#missing[@]} > 0)); then
+  command -v apt-get >/dev/null || die "no apt-get here; install by hand: ${missing[*]}"
+  ((EUID == 0)) || command -v sudo >/dev/null || die "run as root: apt-get install ${missing[*]}"
+  apt_install "${missing[@]}"
+fi
+# Only the test that opens a report page needs it; it says so where it is skipped.
+if ! command -v chromium >/dev/null && ! apt_install chromium; then
+  echo "note: Chromium could not be installed; report pages stay untested here" >&2
 fi
 
 echo "installing Python packages into .venv (minutes, once)" >&2

@@ -10,12 +10,16 @@ egs_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 recipe_command="bash egs/mini/run.sh $*"
 recipe_title="egs/mini: LatentLM text-to-speech on a corpus made by this recipe"
 data_card="Speech of the voices named in the corpus manifest (egs/mini/README.md lists them, their texts and licences)."
+# The codec also hears what has no text; prepare_cuts.py lists it apart.
+export codec_cuts=cuts_codec
 # shellcheck source=recipes/lib/stages.sh
 source "$egs_dir/../../recipes/lib/stages.sh"
 
 add_shared_options 0
 add_option hours 2.5 "hours of speech to make"
 add_option sources "" "voices to use, by name with commas (default: all; --debug: the quickest)"
+add_option hours_of "" "most hours of single sources, as 'queen=2,kokoro=10'"
+add_flag all_licences "train on every source, also those whose terms forbid to publish the weights"
 add_option import_dir "" "corpus made before (a folder with manifest.jsonl) to take instead"
 parse_options "$@"
 

@@ -9,7 +9,17 @@ import sys
 
 import typer
 
-from latentspeech.cli import codec, codec_stream, models, score, synth, train, voice
+from latentspeech.cli import (
+    codec,
+    codec_stream,
+    compare,
+    models,
+    score,
+    synth,
+    testset,
+    train,
+    voice,
+)
 from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError
 
 EXIT_BAD_INPUT = 2
@@ -23,6 +33,8 @@ app = typer.Typer(
 )
 app.command("synth")(synth.synth)
 app.command("score")(score.score)
+app.command("compare")(compare.compare)
+app.command("testset")(testset.write_testset)
 app.command("models")(models.models)
 app.add_typer(codec.app, name="codec")
 codec.app.add_typer(codec_stream.app, name="stream")

@@ -1,6 +1,7 @@
-"""`latentspeech score`: metrics of one pair of files, or of two folders file by file."""
+"""`latentspeech score`: metrics of a pair of files, two folders, lhotse cuts or a list."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,39 +11,102 @@ from latentspeech.cli.options import JsonOption, QuietOption
 
 
 def score(
-    hyp: Annotated[Path, typer.Option(help="Audio under test: a file or a folder.")],
+    hyp: Annotated[
+        Path | None, typer.Option(help="Audio under test: a file, or a folder (by id).")
+    ] = None,
     ref: Annotated[Path | None, typer.Option(help="Original: a file or a folder.")] = None,
+    list_file: Annotated[
+        Path | None, typer.Option("--list", help="A list, .jsonl or .tsv (docs: protocols).")
+    ] = None,
+    cuts: Annotated[Path | None, typer.Option(help="lhotse cuts of the originals.")] = None,
     metrics: Annotated[
-        str, typer.Option(help="Comma-separated, of pesq, stoi, mel, wer, sim.")
+        str, typer.Option(help="Comma-separated names; --list-metrics shows them.")
     ] = "pesq,stoi,mel",
-    transcript: Annotated[str | None, typer.Option(help="Text of a single file, for wer.")] = None,
+    prompt: Annotated[
+        Path | None, typer.Option(help="What gave the voice, for sim-*-o: a file or a folder.")
+    ] = None,
+    codec_prompt: Annotated[
+        Path | None, typer.Option(help="The codec's copy of it, for sim-*-r: a file or a folder.")
+    ] = None,
+    transcript: Annotated[str | None, typer.Option(help="Text of a single file.")] = None,
     transcripts: Annotated[
         Path | None, typer.Option(help="Texts of many: JSON lines with id and text.")
     ] = None,
-    json_out: Annotated[
+    corpus: Annotated[
+        Path | None, typer.Option(help="Where a list's paths start, if not where it says.")
+    ] = None,
+    out: Annotated[
         Path | None, typer.Option("--out", help="Also write the report here (.json, and .md).")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write a page to look at and hear.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Reuse the scores of the report at --out.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(help="Processes; each loads every model.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap intervals.")] = 0,
+    download: Annotated[
+        bool, typer.Option("--download", help="Allow weights to be downloaded.")
+    ] = False,
+    list_metrics: Annotated[
+        bool, typer.Option("--list-metrics", help="Say what can be measured here, and end.")
+    ] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Score audio; a file that cannot be scored is reported by name and ends in exit code 1."""
+    """Score audio. A file or a metric that fails is named in the report and ends in exit code 1."""
     from latentspeech.cli.progress import counted_progress
-    from latentspeech.eval.files import score_files
+    from latentspeech.eval.files import ScoreInputs
+    from latentspeech.eval.scoring_run import score_inputs
+    from latentspeech.eval.weights import DOWNLOAD_VARIABLE
 
+    if download:
+        os.environ[DOWNLOAD_VARIABLE] = "1"  # worker processes inherit it
+    if list_metrics:
+        _show_metrics(as_json)
+        return
+    inputs = ScoreInputs(
+        hypothesis=hyp,
+        reference=ref,
+        prompt=prompt,
+        codec_prompt=codec_prompt,
+        transcript=transcript,
+        transcripts=transcripts,
+        cuts=cuts,
+        list_file=list_file,
+        corpus=corpus,
+    )
     with counted_progress("scoring", quiet or as_json) as on_progress:
-        report = score_files(
-            hyp,
-            ref,
+        report = score_inputs(
+            inputs,
             metrics.split(","),
-            transcript=transcript,
-            transcripts=transcripts,
+            out=out,
+            resume=resume,
+            jobs=jobs,
+            seed=seed,
             on_progress=on_progress,
         )
-    if json_out is not None:
-        report.write(json_out)
+    if html is not None:
+        from latentspeech.eval.html_report import write_html
+
+        write_html(report, html)
     if as_json:
         print(json.dumps(report.to_dict()))
     elif not quiet:
         print(report.to_markdown(), end="")
-    if report.failures:
+    if report.failures or report.holes:
         raise typer.Exit(1)
+
+
+def _show_metrics(as_json: bool) -> None:
+    from latentspeech.eval.availability import check_metrics
+
+    found = []
+    for metric in check_metrics():
+        found.append({"name": metric.name, "about": metric.about, "missing": metric.missing})
+        if not as_json:
+            state = "available" if metric.missing is None else " ".join(metric.missing.split())
+            print(f"{metric.name:18} {metric.about}\n{'':18} {state}")
+    if as_json:
+        print(json.dumps(found))

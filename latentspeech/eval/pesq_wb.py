@@ -36,9 +36,10 @@ class PesqWideBand(Scorer):
     name = "PESQ-WB"
     unit = "MOS-LQO"
     higher_is_better = True
-    needs_reference = True
+    held_against = "reference"
 
-    def __init__(self) -> None:
+    def prepare(self) -> None:
+        """Checks the package."""
         require_packages(self.name, {"pesq": "pesq"})
 
     def describe(self) -> dict[str, Any]:
@@ -60,6 +61,7 @@ class PesqWideBand(Scorer):
         transcript: str | None = None,
     ) -> Score:
         """PESQ of one pair. A silent hypothesis has no PESQ: InputError, never a floor value."""
+        self.prepare()
         pair = align_pair(self.name, reference, hypothesis, sample_rate)
         if pair.details["duration_s"] < MIN_DURATION_S:
             raise InputError(

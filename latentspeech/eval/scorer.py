@@ -1,8 +1,9 @@
 """The scorer contract: what every metric says about itself, and what it returns.
 
 A scorer measures one utterance at a time and owns the way its scores become one number for a corpus
-(a mean for most, pooled errors over pooled words for WER). A package or model that is missing is an
-error with the command that installs it: a metric is never skipped and never made up.
+(a mean for most, pooled errors over pooled words for WER). A package or model that is missing makes
+the metric unavailable, with the command that brings it: the report keeps a hole with that reason,
+and a number is never made up.
 
 T samples.
 """
@@ -13,7 +14,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -23,23 +24,39 @@ from latentspeech.core.errors import ConfigError, InputError
 # Peaks at or below -80 dBFS count as digital silence: nothing that a listener or a model can use.
 SILENCE_PEAK = 1e-4
 
+# What a metric listens to beside the audio under test: the original of the same utterance, the
+# recording that gave the voice (SIM-o), or the codec's copy of that recording (SIM-r).
+HeldAgainst = Literal["nothing", "reference", "prompt", "codec_prompt"]
+
+
+class MetricUnavailable(ConfigError):  # noqa: N818  it is no fault of anybody's
+    """A metric's package or weights are not on this machine; the message says what brings them."""
+
 
 @dataclass(frozen=True)
 class Score:
-    """One utterance's result. `details` is what `aggregate` and a reader of the report need."""
+    """One utterance's result. `details` is what `terms` and a reader of the report need."""
 
     value: float
     details: dict[str, Any] = field(default_factory=dict)
 
 
 class Scorer(ABC):
-    """One metric. Making one checks that its packages are installed; models load at first use."""
+    """One metric. Making one is cheap; `prepare` loads its model, once, before the first score.
 
-    name: ClassVar[str]
-    unit: ClassVar[str]  # "" for a pure number
-    higher_is_better: ClassVar[bool]
-    needs_reference: ClassVar[bool] = False
-    needs_transcript: ClassVar[bool] = False
+    `prefix` says whether the part of the hypothesis that was given (a continuation task's first
+    seconds) is heard by the metric or cut off before `score` gets the audio.
+    """
+
+    name: str
+    unit: str  # "" for a pure number
+    higher_is_better: bool
+    held_against: HeldAgainst = "nothing"
+    needs_transcript: bool = False
+    prefix: Literal["included", "excluded"] = "included"
+
+    def prepare(self) -> None:  # noqa: B027  most metrics have nothing to load
+        """Loads packages and weights; MetricUnavailable if they are not on this machine."""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -56,32 +73,44 @@ class Scorer(ABC):
         """Scores one utterance.
 
         Args:
-            reference: (T,) original or prompt at `sample_rate`; None where the metric needs none.
+            reference: (T,) what `held_against` names, at `sample_rate`; None for "nothing".
             hypothesis: (T',) the audio under test at `sample_rate`.
             sample_rate: of both, in Hz; the scorer resamples to what its metric asks for.
             transcript: the text that was to be spoken; None where the metric needs none.
 
         Raises:
             InputError: this utterance cannot be scored, with the reason.
-            ConfigError: the scorer cannot work at all (a package or model is missing).
+            MetricUnavailable: as `prepare`, which this calls if nobody did.
         """
 
+    def terms(self, score: Score) -> tuple[float, float]:
+        """Numerator and denominator of one utterance: the corpus value is the ratio of their sums.
+
+        By default the mean; a metric that pools (errors over words) gives its counts.
+        """
+        return score.value, 1.0
+
     def aggregate(self, scores: Sequence[Score]) -> float:
-        """The corpus number: the mean over utterances unless the metric defines another."""
+        """The corpus value."""
         if not scores:
             raise InputError(f"{self.name}: no scores to aggregate; expected at least one")
-        return math.fsum(score.value for score in scores) / len(scores)
+        numerators, denominators = zip(*(self.terms(score) for score in scores), strict=True)
+        return math.fsum(numerators) / math.fsum(denominators)
 
     def totals(self, scores: Sequence[Score]) -> dict[str, int]:
-        """Pooled counts behind the corpus number, for metrics that pool; none otherwise."""
+        """Pooled counts behind the corpus value, for metrics that pool; none otherwise."""
+        return {}
+
+    def beside(self, scores: Sequence[Score]) -> dict[str, float]:
+        """Other corpus values out of the same scores, by name; none by default."""
         return {}
 
 
 def require_packages(metric: str, packages: dict[str, str]) -> None:
-    """Raises ConfigError naming the missing packages of {module: what pip installs} at once."""
+    """Raises MetricUnavailable naming the missing packages of {module: what pip installs}."""
     missing = [pip for module, pip in packages.items() if importlib.util.find_spec(module) is None]
     if missing:
-        raise ConfigError(
+        raise MetricUnavailable(
             f"{metric} needs {len(missing)} package(s) that are not installed; "
             f"run: pip install {' '.join(missing)}"
         )

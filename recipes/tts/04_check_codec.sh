@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Purpose: export the codec and score its copies of the test set (PESQ-WB, STOI, mel distance)
+# Purpose: export the codec and score its copies of the test set (PESQ-WB, STOI, mel, ViSQOL, SI-SDR)
 # Reads:   $exp_dir/codec/checkpoints, $data_dir/cuts_test.jsonl.gz, --max_test
-# Writes:  $exp_dir/codec_model, $exp_dir/codec_check/scores.json, $exp_dir/codec_check/scores.md
+# Writes:  $exp_dir/codec_model, $exp_dir/codec_check/items.jsonl, $exp_dir/codec_check/scores.json, $exp_dir/codec_check/scores.md
 # Cost:    about 1 s an utterance
 
 set -euo pipefail

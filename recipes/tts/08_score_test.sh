@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Purpose: score what was spoken (WER by offline Whisper, speaker similarity) beside the recordings
+# Purpose: score what was spoken (WER by offline Whisper, SIM-o, SIM-r, DNSMOS, RTF) beside the recordings
 # Reads:   $exp_dir/synthesis/items.jsonl, $exp_dir/synthesis/made_with.json, $exp_dir/codec_check/scores.json
 # Writes:  $exp_dir/scores/scores.json, $exp_dir/scores/scores.md
 # Cost:    about 2 s an utterance on a CPU

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Purpose: pack the model directory with its scores, write RESULTS.md and speak one sentence with it
-# Reads:   $exp_dir/tts/checkpoints, $exp_dir/codec_check/scores.md, $exp_dir/scores/scores.md, $exp_dir/synthesis/items.jsonl
+# Reads:   $exp_dir/tts/checkpoints, $exp_dir/codec_check/scores.json, $exp_dir/scores/scores.json, $exp_dir/synthesis/items.jsonl
 # Writes:  $exp_dir/model, $exp_dir/RESULTS.md, $exp_dir/sample.wav
 # Cost:    10 s
 

@@ -1,6 +1,5 @@
 """The maker of the mini corpus: resuming after SIGKILL, imports, texts, plan, audio clean-up."""
 
-import importlib
 import json
 import os
 import re
@@ -20,16 +19,6 @@ from latentspeech.data.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCAL = ROOT / "egs" / "mini" / "local"
-
-
-@pytest.fixture
-def local(monkeypatch):
-    """Imports a module of the recipe by name, as its scripts do."""
-    monkeypatch.syspath_prepend(str(LOCAL))
-    yield importlib.import_module
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", "") or "").startswith(str(LOCAL)):
-            del sys.modules[name]
 
 
 # A source that needs nothing installed: tones, some of them silent; each takes 20 ms.
@@ -56,8 +45,9 @@ class Tones:
         return Waveform(np.sin(pitch * np.arange(16000)).astype(np.float32) / 2, 16000)
 
 with CorpusWriter(Path(sys.argv[1])) as writer:
-    add_speech("tones", Tones(), [f"Sentence {{n}}." for n in range(60)], writer, 1.0, 2)
-    write_summary(writer)
+    sentences = [f"Sentence {{n}}." for n in range(60)]
+    add_speech("tones", Tones(), sentences, writer, lambda: writer.hours >= 1, 2)
+    write_summary(writer, Path(sys.argv[1]))
 """
 
 
@@ -241,53 +231,88 @@ def test_asterisk_lines_without_words_are_skipped(local):
 def test_source_names_are_checked_and_ordered_by_cost(local):
     opening = local("sources.opening")
     assert opening.parse_source_names("kokoro,flite") == ["flite", "kokoro"]
-    with pytest.raises(ConfigError, match="festival"):
-        opening.parse_source_names("flite,festival")
+    with pytest.raises(ConfigError, match="espeak"):
+        opening.parse_source_names("flite,espeak")
 
 
 def test_missing_sources_name_the_command_that_installs_them(local, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     open_source = local("sources.opening").open_source
     with pytest.raises(DataError, match=r"install_sources\.sh flite"):
-        open_source("flite", tmp_path)
+        open_source("flite", tmp_path, tmp_path)
     with pytest.raises(DataError, match=r"install_sources\.sh asterisk"):
-        open_source("asterisk", tmp_path)
+        open_source("asterisk", tmp_path, tmp_path)
 
 
-def test_cuts_of_a_corpus_are_split_filtered_and_summed(local, tmp_path):
-    prepare_corpus = tmp_path / "corpus"
-    with local("corpus_writer").CorpusWriter(prepare_corpus) as writer:
-        for number in range(24):
-            seconds = 0.7 if number == 0 else 1.5
-            tone = 0.3 * torch.sin(0.2 * torch.arange(round(24000 * seconds)))
-            speaker = f"voice_{number % 4}"
-            row = {"id": f"u{number}", "speaker": speaker, "text": "So it is.", "source": "test"}
-            assert writer.add(tone, 24000, {**row, "licence": "CC0"})
-    command = [sys.executable, str(LOCAL / "prepare_cuts.py"), "--corpus", str(prepare_corpus)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [*command, "--out", str(tmp_path / "data"), "--test_speakers", "voice_2"],
-        env=environment,
+def test_a_broken_recording_is_left_out_and_a_full_source_ends(local, tmp_path, caplog):
+    protocol, speaking = local("sources.protocol"), local("speaking")
+    writer = local("corpus_writer").CorpusWriter
+    rng = np.random.default_rng(0)
+
+    class Steps:
+        licence = "CC0"
+
+        def recordings(self):
+            for name in "abcde":
+                yield protocol.Recording(name, "steps", kind="effect")
+            yield protocol.Recording("hiss", "nobody")
+
+        def load(self, recording):
+            if recording.name == "b":
+                raise DataError("steps: b is damaged")
+            return protocol.Waveform(rng.uniform(-0.1, 0.1, 8000).astype(np.float32), 8000)
+
+    with writer(tmp_path) as own, caplog.at_level("INFO"):
+        add = speaking.add_recordings
+        add("steps", Steps(), own, lambda: own.source_hours("steps") >= 1.5 / 3600)
+        assert [row["id"] for row in own.rows] == ["steps-a", "steps-c"]
+        add("steps", Steps(), own, lambda: False)
+        # Noise is no speech, whatever its name says; the damaged one is tried again.
+        assert [row["id"] for row in own.rows][2:] == ["steps-d", "steps-e"]
+    assert caplog.text.count("b is damaged") == 2
+    assert "1 without speech" in caplog.text
+    rows = [json.loads(line) for line in (tmp_path / "manifest.jsonl").read_text().splitlines()]
+    assert {(row["kind"], row["native_rate_hz"]) for row in rows} == {("effect", 8000)}
+
+
+def make_corpus(out: Path, downloads: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(LOCAL / "make_corpus.py"), "--out", str(out), *arguments]
+    return subprocess.run(
+        [*command, "--downloads", str(downloads)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    speakers = json.loads((tmp_path / "data" / "speakers.json").read_text())
-    assert speakers["test"] == {"voice_2": pytest.approx(9.0, abs=0.1)}
-    assert set(speakers["train"]) == {"voice_0", "voice_1", "voice_3"}
-    cuts = importlib.import_module("latentspeech.data.cuts")
-    counts = {
-        name: len(list(cuts.read_cuts(tmp_path / "data" / f"cuts_{name}.jsonl.gz")))
-        for name in ("train", "dev", "test")
-    }
-    assert counts == {"train": 16, "dev": 1, "test": 6}  # the short one is left out
-    refused = subprocess.run(
-        [*command, "--out", str(tmp_path / "other"), "--min_s", "5"],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert refused.returncode == 2
-    assert refused.stderr.count("\n") == 1
-    assert "--min_s" in refused.stderr
-    assert not (tmp_path / "other").exists()
+
+
+def test_a_missing_source_is_named_and_the_others_go_on(tmp_path):
+    out = tmp_path / "corpus"
+    arguments = ("--sources", "made_noise,sky", "--hours_of", "made_noise=0.005")
+    done = make_corpus(out, tmp_path, *arguments)
+    assert done.returncode == 2
+    assert "install_sources.sh sky" in done.stderr
+    assert "made without sky" in done.stderr.splitlines()[-1]
+    summary = json.loads((out / "corpus.json").read_text())
+    assert summary["sources"].keys() == {"made_noise"}
+    assert summary["hours"] == pytest.approx(0.0056, abs=1e-3)  # two of ten seconds
+    assert summary["hours_by_kind"] == {"noise": summary["hours"]}
+    assert list(summary["hours_by_licence"]) == ["CC0-1.0 (made by this recipe)"]
+
+
+def test_hours_of_a_source_are_read_and_checked(local):
+    parse = local("make_corpus").parse_hours_of
+    assert parse("queen=2, kokoro=0.5,") == {"queen": 2.0, "kokoro": 0.5}
+    for wrong in ("kokoro=many", "kokoro", "nobody=1", "queen=-1", "queen=inf"):
+        with pytest.raises(ConfigError, match="SOURCE=HOURS"):
+            parse(wrong)
+
+
+def test_checksums_of_what_was_downloaded_are_in_the_summary(local, tmp_path):
+    (tmp_path / "sky").mkdir()
+    (tmp_path / "sky" / "SHA256SUMS").write_text("ab12  sky_1.deb\n")
+    row = {"id": "x", "speaker": "s", "text": "", "source": "sky", "licence": "free"}
+    with local("corpus_writer").CorpusWriter(tmp_path / "corpus") as writer:
+        assert writer.add(torch.rand(24000) - 0.5, 11025, row)
+        local("corpus_summary").write_summary(writer, tmp_path)
+    summary = json.loads((tmp_path / "corpus" / "corpus.json").read_text())
+    assert summary["package_sha256"] == {"sky_1.deb": "ab12"}

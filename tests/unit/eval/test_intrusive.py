@@ -1,4 +1,4 @@
-"""PESQ-WB, STOI and mel distance against the reference packages, and their bad input."""
+"""PESQ-WB and STOI against the reference packages, and their bad input."""
 
 import math
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from latentspeech.audio.io import resample
-from latentspeech.core.errors import ConfigError, InputError
-from latentspeech.eval.mel_distance import MelDistance
+from latentspeech.core.errors import InputError
+from latentspeech.eval.scorer import MetricUnavailable
 
 
 @pytest.fixture
@@ -95,54 +95,27 @@ def test_stoi_of_silence_is_zero_and_of_too_little_speech_an_error(stoi_scorer, 
         stoi_scorer.score(mostly_silent, mostly_silent, 24000, None)
 
 
-def test_mel_distance_equals_librosa_with_dac_settings(speech, noisy):
-    librosa = pytest.importorskip("librosa")
-    import numpy as np
-
-    tested = noisy(speech)
-    expected = 0.0
-    for window, num_mels in zip(
-        (32, 64, 128, 256, 512, 1024, 2048), (5, 10, 20, 40, 80, 160, 320), strict=True
-    ):
-        mels = [
-            librosa.feature.melspectrogram(
-                y=x.numpy(),
-                sr=24000,
-                n_fft=window,
-                hop_length=window // 4,
-                n_mels=num_mels,
-                power=1.0,
-                pad_mode="reflect",
-            )
-            for x in (speech, tested)
-        ]
-        first, second = (np.log10(np.maximum(x, 1e-5)) for x in mels)
-        expected += float(np.abs(first - second).mean())
-    score = MelDistance().score(speech, tested, 24000, None)
-    assert score.value == pytest.approx(expected, rel=1e-4)
-    assert sum(score.details["scales"]) == pytest.approx(score.value)
-    assert len(score.details["scales"]) == 7
+def test_stoi_of_a_long_recording_is_the_mean_of_its_blocks(
+    stoi_scorer, bursts, noisy, monkeypatch
+):
+    clean = bursts(6)
+    whole = stoi_scorer.score(clean, noisy(clean, 0.1), 16000, None)
+    assert whole.details["num_blocks"] == 1
+    halves = zip(clean.chunk(2), noisy(clean, 0.1).chunk(2), strict=True)
+    values = [stoi_scorer.score(a, b, 16000, None).value for a, b in halves]
+    monkeypatch.setattr("latentspeech.eval.stoi.MAX_BLOCK_S", 3.0)
+    score = stoi_scorer.score(clean, noisy(clean, 0.1), 16000, None)
+    assert score.value == pytest.approx(sum(values) / 2, abs=1e-9)
+    with_pause = torch.cat([clean, torch.zeros(48000)])
+    score = stoi_scorer.score(with_pause, noisy(with_pause, 0.1), 16000, None)
+    assert score.details["num_blocks"] == 2
 
 
-def test_mel_distance_is_zero_for_a_copy_and_known_for_a_gain():
-    generator = torch.Generator().manual_seed(0)
-    loud = torch.randn(24000, generator=generator)
-    scorer = MelDistance()
-    assert scorer.score(loud, loud, 24000, None).value == 0.0
-    # A gain of 10 is one unit of log10 at each of the seven scales.
-    assert scorer.score(loud, loud / 10, 24000, None).value == pytest.approx(7.0, abs=1e-3)
+def test_missing_packages_are_named_when_the_metric_is_prepared(monkeypatch):
+    from latentspeech.eval.pesq_wb import PesqWideBand
+    from latentspeech.eval.stoi import Stoi
 
-
-def test_mel_distance_brings_all_audio_to_one_rate(speech, noisy):
-    other = resample(speech, 24000, 48000), resample(noisy(speech), 24000, 48000)
-    # The filters of resampling differ from the identity near 12 kHz only.
-    at_24k = MelDistance().score(speech, noisy(speech), 24000, None).value
-    assert MelDistance().score(*other, 48000, None).value == pytest.approx(at_24k, rel=0.1)
-    with pytest.raises(ConfigError, match="8000 Hz"):
-        MelDistance(sample_rate=8000)
-
-
-def test_mel_distance_refuses_a_clip_shorter_than_its_window(speech):
-    with pytest.raises(InputError, match="expects more than"):
-        MelDistance().score(speech, speech[:2048], 24000, None)
-    assert MelDistance().score(speech, torch.zeros_like(speech), 24000, None).value > 1.0
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for scorer, package in ((PesqWideBand(), "pesq"), (Stoi(), "pystoi")):
+        with pytest.raises(MetricUnavailable, match=f"pip install {package}"):
+            scorer.prepare()

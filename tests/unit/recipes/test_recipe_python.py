@@ -13,8 +13,8 @@ import torch
 from latentspeech.audio.io import write_audio
 from latentspeech.core.errors import CheckpointError, DataError
 from latentspeech.data.utterances import Utterance, read_utterances
+from latentspeech.eval.protocols.cut_utterances import choose_evaluation_items
 from recipes.averaged_weights import load_averaged
-from recipes.evaluation_list import choose_evaluation_items
 from recipes.plot_training import plot, read_curves
 from recipes.result_folder import audio_path, open_result_folder
 from recipes.results_file import read_table, write_results

@@ -1,0 +1,129 @@
+"""Which utterances of the mini corpus go into which cuts."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from latentspeech.core.errors import DataError
+
+
+@pytest.fixture
+def prepare(local, monkeypatch):
+    """Runs prepare_cuts.py, in this process since loading all it needs takes seconds."""
+
+    def run(corpus: Path, out: Path, *arguments: str) -> None:
+        command = ["prepare_cuts.py", "--corpus", str(corpus), "--out", str(out), *arguments]
+        monkeypatch.setattr("sys.argv", command)
+        local("prepare_cuts").main()
+
+    return run
+
+
+def cuts_in(folder: Path) -> dict[str, list]:
+    cuts = importlib.import_module("latentspeech.data.cuts")
+    return {
+        path.name.removeprefix("cuts_").removesuffix(".jsonl.gz"): list(cuts.read_cuts(path))
+        for path in sorted(folder.glob("cuts_*.jsonl.gz"))
+    }
+
+
+def corpus_of(local, folder: Path, lines: list[dict]) -> Path:
+    """A tone for each line, two seconds at 24 kHz if the line says nothing else."""
+    with local("corpus_writer").CorpusWriter(folder) as writer:
+        for number, line in enumerate(lines):
+            seconds = line.pop("seconds", 2.0)
+            tone = 0.3 * torch.sin(0.2 * torch.arange(round(24000 * seconds)))
+            row = {"id": f"u{number:02d}", "licence": "any", "text": "So it is.", **line}
+            assert writer.add(tone, 24000, row)
+    return folder
+
+
+def test_cuts_of_a_corpus_are_split_filtered_and_summed(local, prepare, tmp_path):
+    lines = [
+        {"speaker": f"voice_{number % 4}", "source": "flite", "seconds": 1.5}
+        for number in range(24)
+    ]
+    lines[0]["seconds"] = 0.7
+    corpus = corpus_of(local, tmp_path / "corpus", lines)
+    prepare(corpus, tmp_path / "data", "--test_speakers", "voice_2")
+    speakers = json.loads((tmp_path / "data" / "speakers.json").read_text())
+    assert speakers["test"] == {"voice_2": pytest.approx(9.0, abs=0.1)}
+    assert set(speakers["train"]) == {"voice_0", "voice_1", "voice_3"}
+    counts = {name: len(found) for name, found in cuts_in(tmp_path / "data").items()}
+    assert counts == {
+        "train": 16, "dev": 1, "test": 6,  # the short one is left out
+        "codec_train": 16, "codec_dev": 1, "codec_test": 6, "codec_test_synthetic": 6,
+    }  # fmt: skip
+    with pytest.raises(DataError, match="--min_s"):
+        prepare(corpus, tmp_path / "other", "--min_s", "5")
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.fixture
+def mixed(local, tmp_path) -> Path:
+    """Speech that may be trained on and speech that may not, with text and without, and music."""
+    lines = []
+    for number in range(8):
+        lines += [
+            {"source": "kokoro", "speaker": f"k{number % 2}"},
+            {"source": "kokoro", "speaker": "bf_alice"},
+            {"source": "queen", "speaker": "queen_joe", "native_rate_hz": 11025},
+            {"source": "sky", "speaker": "sky_part0", "text": "", "native_rate_hz": 11025},
+            {"source": "asterisk", "speaker": "asterisk_allison", "native_rate_hz": 16000},
+            {"source": "piper", "speaker": "piper_joe"},
+            {"source": "sonic_pi", "speaker": "sonic_pi", "text": "", "kind": "music"},
+            {"source": "warzone_music", "speaker": "warzone_music", "text": "", "kind": "music"},
+        ]
+    return corpus_of(local, tmp_path / "corpus", lines)
+
+
+def sources_in(cuts: list) -> set[str]:
+    return {cut.supervisions[0].custom["source"] for cut in cuts}
+
+
+def test_what_is_shipped_is_trained_on_free_terms_only(mixed, prepare, tmp_path):
+    prepare(mixed, tmp_path / "data")
+    found = cuts_in(tmp_path / "data")
+    assert sources_in(found["codec_train"]) == {"kokoro", "queen", "sky", "sonic_pi"}
+    assert sources_in(found["codec_dev"]) <= {"kokoro", "queen", "sky"}
+    assert sources_in(found["codec_test_human"]) == {"asterisk"}
+    assert sources_in(found["codec_test_synthetic"]) == {"kokoro", "piper"}
+    assert sources_in(found["codec_test_other"]) == {"warzone_music"}
+    heard = {cut.supervisions[0].speaker for cut in found["codec_train"] + found["codec_dev"]}
+    assert "bf_alice" not in heard
+    # Text-to-speech: a text, and not below 16 kHz; each part within that of the codec.
+    assert sources_in(found["train"]) == {"kokoro"}
+    assert sources_in(found["test"]) == {"kokoro", "asterisk", "piper"}
+    for part in ("train", "dev", "test"):
+        inside = {cut.id for cut in found.get(part, [])}
+        assert inside <= {cut.id for cut in found[f"codec_{part}"]}
+        assert all(cut.supervisions[0].text for cut in found.get(part, []))
+    custom = {cut.supervisions[0].custom["source"]: cut.supervisions[0].custom
+              for part in found.values() for cut in part}  # fmt: skip
+    assert custom["sky"] == {
+        "source": "sky", "licence": "any", "kind": "speech", "kind_of_voice": "human",
+        "native_rate_hz": 11025,
+    }  # fmt: skip
+    assert custom["piper"]["kind_of_voice"] == "synthetic"
+    assert custom["sonic_pi"]["kind"] == "music"
+
+
+def test_for_oneself_all_may_be_trained_on_and_old_parts_do_not_stay(mixed, prepare, tmp_path):
+    prepare(mixed, tmp_path / "data")
+    assert (tmp_path / "data" / "cuts_codec_test_other.jsonl.gz").exists()
+    prepare(mixed, tmp_path / "data", "--all_licences")
+    found = cuts_in(tmp_path / "data")
+    assert sources_in(found["codec_train"]) == {
+        "kokoro", "queen", "sky", "asterisk", "piper", "sonic_pi", "warzone_music",
+    }  # fmt: skip
+    assert {cut.supervisions[0].speaker for cut in found["codec_test"]} == {"bf_alice"}
+    assert "codec_test_other" not in found
+
+
+def test_a_source_without_terms_is_refused(local, prepare, tmp_path):
+    corpus = corpus_of(local, tmp_path / "corpus", [{"source": "radio", "speaker": "anna"}] * 3)
+    with pytest.raises(DataError, match="source radio"):
+        prepare(corpus, tmp_path / "data")
