@@ -58,13 +58,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns `base` with the entries of `over` put on top, nested mappings merged key by key."""
+    """Returns `base` with the entries of `over` put on top, nested mappings merged key by key.
+
+    A nested mapping of another `kind` replaces the old one, whose keys it does not know.
+    """
     result = dict(base)
     for key, value in over.items():
         old = result.get(key)
-        nested = isinstance(old, dict) and isinstance(value, Mapping)
-        result[key] = merge(old, value) if nested and isinstance(old, dict) else value
+        if isinstance(old, dict) and isinstance(value, Mapping) and _same_kind(old, value):
+            result[key] = merge(old, value)
+        else:
+            result[key] = value
     return result
+
+
+def _same_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return "kind" not in new or new["kind"] == old.get("kind")
 
 
 def apply_override(values: dict[str, Any], override: str) -> None:

@@ -15,7 +15,7 @@ from recipes.train_tokenizer import TokenizerRunConfig
 from tests.unit.recipes.shell import ROOT, run_bash
 
 STAGES = sorted((ROOT / "recipes/tts").glob("[0-9][0-9]_*.sh"))
-CONFIGS = sorted((ROOT / "egs").glob("*/conf/*.yaml"))
+CONFIGS = sorted((ROOT / "egs").glob("*/conf/**/*.yaml"))
 SCRIPTS = [*(ROOT / "recipes").rglob("*.sh"), *(ROOT / "egs").rglob("*.sh")]
 SCRIPTS += [*(ROOT / "tools").glob("*.sh"), ROOT / ".ci/run"]
 LIBRIHEAVY = ROOT / "egs/libriheavy/conf"
