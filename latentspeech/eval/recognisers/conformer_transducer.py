@@ -18,7 +18,8 @@ from torch import Tensor
 from latentspeech.core.errors import CheckpointError
 from latentspeech.eval.recognisers import pieces
 from latentspeech.eval.recognisers.recogniser import SAMPLE_RATE, Recogniser
-from latentspeech.eval.scorer import package_version, require_packages
+from latentspeech.eval.scorer import package_version
+from latentspeech.eval.speechbrain_package import import_speechbrain
 from latentspeech.eval.weight_files import first_lines, load_tensors
 from latentspeech.eval.weights import Weights, WeightSource, resolve
 
@@ -74,7 +75,7 @@ class ConformerTransducer(Recogniser):
 
     @cached_property
     def _weights(self) -> Weights:
-        require_packages(self.metric, {"speechbrain": "speechbrain"})
+        import_speechbrain(self.metric)
         return resolve(self.source)
 
     @cached_property

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from latentspeech.eval.scorer import package_version, require_packages
+from latentspeech.eval.scorer import package_version
 from latentspeech.eval.speakers.speaker_model import BLOCKS, SAMPLE_RATE, SpeakerModel
+from latentspeech.eval.speechbrain_package import import_speechbrain
 from latentspeech.eval.weight_files import load_strictly, load_tensors
 from latentspeech.eval.weights import Weights, WeightSource, resolve
 
@@ -75,7 +76,7 @@ class Ecapa(SpeakerModel):
 
     @cached_property
     def _weights(self) -> Weights:
-        require_packages(f"SIM-{self.label}", {"speechbrain": "speechbrain"})
+        import_speechbrain(f"SIM-{self.label}")
         return resolve(self.source)
 
     @cached_property

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 import torch
 
@@ -16,6 +18,7 @@ from latentspeech.eval.speakers.wavlm_tdnn import (
     WavLmTdnnModel,
     WavLmTdnnSize,
 )
+from latentspeech.eval.speechbrain_package import import_speechbrain
 from latentspeech.eval.weights import WeightSource
 from tests import tiny_judges, tiny_speechbrain
 from tests.reference import ecapa_tdnn
@@ -250,3 +253,10 @@ def test_ten_minutes_have_a_voice(name, weights, bursts):
     voice = SPEAKERS[name]().embed("audio", bursts(600.0), 16000)
     assert bool(torch.isfinite(voice.embedding).all())
     assert voice.heard_s == 600.0
+
+
+def test_loading_speechbrain_leaves_no_module_that_cannot_be_looked_at():
+    pytest.importorskip("speechbrain")
+    import_speechbrain("SIM")
+    for module in list(sys.modules.values()):
+        getattr(module, "__file__", None)  # what inspect does
