@@ -13,11 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.unit.core.train.toy_task import ToyData, ToyTask, run, untimed
+
 ROOT = Path(__file__).parents[2]
 TOY_FOLDER = ROOT / "tests" / "unit" / "core" / "train"
-sys.path.append(str(TOY_FOLDER))
-
-from toy_task import ToyData, ToyTask, run, untimed  # noqa: E402
 
 PARTS = ("model", "ema", "optimizer")
 

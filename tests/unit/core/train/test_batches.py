@@ -2,10 +2,10 @@ import itertools
 
 import pytest
 import torch
-from toy_task import ToyData
 
 from latentspeech.core.errors import DataError
 from latentspeech.core.train.batches import Plan, load_batches
+from tests.unit.core.train.toy_task import ToyData
 
 CPU = torch.device("cpu")
 

@@ -4,11 +4,11 @@ import logging
 import pytest
 import torch
 from safetensors.torch import load_file
-from toy_task import ToyData, ToyTask, lines, run, untimed
 
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.train import checkpoint
 from latentspeech.core.train.turn import NonFiniteError
+from tests.unit.core.train.toy_task import ToyData, ToyTask, lines, run, untimed
 
 
 def weights(task):
