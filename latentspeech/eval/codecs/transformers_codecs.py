@@ -7,6 +7,7 @@ T samples.
 """
 
 import logging
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,8 +83,9 @@ class TransformersCodec(CodecAdapter):
             torch.manual_seed(0)
             return kind(kind.config_class(**self.config_values))
 
+    @abstractmethod
     def _keep_codebooks(self) -> None:
-        raise NotImplementedError
+        """Drops what the chosen number of codebooks does not use."""
 
     def _check_books(self, available: int) -> None:
         if not 1 <= self.num_quantizers <= available:
