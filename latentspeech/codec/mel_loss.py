@@ -1,4 +1,4 @@
-"""The reconstruction losses of the codec: DAC's multi-scale mel distance and L1 in time.
+"""The reconstruction loss of the codec: DAC's multi-scale mel distance.
 
 Kumar et al., 2023, arXiv 2306.06546: at each of seven scales the mean absolute difference of log10
 mel spectrograms, summed over the scales. Not DAC's class defaults (two scales, power 2) but its
@@ -82,12 +82,6 @@ class MultiScaleMelLoss(nn.Module):
                 assert isinstance(bank, MelBank)
                 total = total + weight * _distance(bank, estimate, reference.detach())
         return total
-
-
-def time_l1(estimate: Tensor, reference: Tensor) -> Tensor:
-    """Mean absolute difference of two waveforms of the same shape -> scalar."""
-    check_shape("reference", reference, *estimate.shape)
-    return nn.functional.l1_loss(estimate, reference)
 
 
 def _distance(bank: MelBank, estimate: Tensor, reference: Tensor) -> Tensor:

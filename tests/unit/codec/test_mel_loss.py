@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.mel import DAC_MEL_SCALES, multi_scale_log_mel
-from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig, time_l1
+from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import ConfigError
 
@@ -140,9 +140,3 @@ def test_bad_settings_and_shapes(loss: MultiScaleMelLoss) -> None:
         )
     with pytest.raises(ValueError, match="reference has shape"):
         loss(torch.zeros(2, 7200), torch.zeros(2, 7201))
-
-
-def test_time_l1() -> None:
-    assert time_l1(torch.tensor([[1.0, -1.0]]), torch.tensor([[0.0, 2.0]])).item() == 2.0
-    with pytest.raises(ValueError, match="shape"):
-        time_l1(torch.zeros(2, 3), torch.zeros(1, 3))
