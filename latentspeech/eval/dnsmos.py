@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import resample
+from latentspeech.eval.librosa_import import import_librosa
 from latentspeech.eval.scorer import (
     Score,
     Scorer,
@@ -73,6 +74,7 @@ class Dnsmos(Scorer):
 
     @cached_property
     def _networks(self) -> Any:
+        import_librosa()  # speechmos does
         import onnxruntime
         from speechmos import dnsmos
 

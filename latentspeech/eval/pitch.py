@@ -22,6 +22,7 @@ from torch import Tensor
 
 from latentspeech.audio.io import resample
 from latentspeech.core.errors import InputError
+from latentspeech.eval.librosa_import import import_librosa
 from latentspeech.eval.scorer import (
     AlignedPair,
     Score,
@@ -173,12 +174,10 @@ def _track(samples: NDArray[np.float32]) -> PitchTrack:
 
 
 def _track_block(samples: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    import librosa
-
     if not samples.any():  # pYIN calls exact zeros voiced now and then
         num_frames = 1 + len(samples) // HOP_SAMPLES
         return np.full(num_frames, np.nan), np.zeros(num_frames, dtype=bool)
-    pitch_hz, voiced, _ = librosa.pyin(
+    pitch_hz, voiced, _ = import_librosa().pyin(
         samples,
         fmin=PITCH_MIN_HZ,
         fmax=PITCH_MAX_HZ,

@@ -1,8 +1,11 @@
 """The four mel distances frame by frame in numpy, with librosa's filters and windows."""
 
-import librosa
 import numpy as np
 from numpy.typing import NDArray
+
+from latentspeech.eval.librosa_import import import_librosa
+
+librosa = import_librosa()
 
 Array = NDArray[np.float64]
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentspeech.eval.librosa_import import import_librosa
 from latentspeech.eval.scorer import package_version, require_packages
 from latentspeech.eval.speakers.speaker_model import SAMPLE_RATE, SpeakerModel, Voice, unit
 
@@ -43,9 +44,9 @@ class Ge2e(SpeakerModel):
         }
 
     def _voice(self, role: str, audio: Tensor) -> Voice:
+        self.prepare()
         import resemblyzer
 
-        self.prepare()
         voiced = resemblyzer.preprocess_wav(audio.numpy())
         voiced_s = len(voiced) / SAMPLE_RATE
         self._check_length(role, voiced_s, "voice")
@@ -57,6 +58,7 @@ class Ge2e(SpeakerModel):
     @cached_property
     def _encoder(self) -> Any:
         require_packages(f"SIM-{self.label}", _PACKAGES)
+        import_librosa()  # Resemblyzer does
         import resemblyzer
 
         return resemblyzer.VoiceEncoder(device="cpu", verbose=False)
