@@ -51,24 +51,29 @@ class IstftDecoderConfig(Config):
         return self.window_length - self.hop_length
 
 
+def frame_layers(config: IstftDecoderConfig, latent_dim: int) -> list[StreamingModule]:
+    """From latents (B, T, D) to features of frames (B, N, frame_channels)."""
+    wide, narrow = config.latent_channels, config.frame_channels
+    blocks = ConvNeXtConfig(
+        kernel_size=config.kernel_size,
+        ffn_factor=config.ffn_factor,
+        layer_scale=config.layer_scale,
+    )
+    return [
+        CausalConv1d(latent_dim, wide, config.kernel_size),
+        stage(wide, config.latent_depth, blocks),
+        CausalConvTranspose1d(wide, narrow, config.upsampling, config.upsampling),
+        stage(narrow, config.frame_depth, blocks),
+    ]
+
+
 class IstftDecoder(StreamingModule):
     """x = Decoder(z) by frames."""
 
     def __init__(self, config: IstftDecoderConfig, latent_dim: int) -> None:
         super().__init__()
-        wide, narrow = config.latent_channels, config.frame_channels
-        blocks = ConvNeXtConfig(
-            kernel_size=config.kernel_size,
-            ffn_factor=config.ffn_factor,
-            layer_scale=config.layer_scale,
-        )
-        self.layers = StreamingSequential(
-            CausalConv1d(latent_dim, wide, config.kernel_size),
-            stage(wide, config.latent_depth, blocks),
-            CausalConvTranspose1d(wide, narrow, config.upsampling, config.upsampling),
-            stage(narrow, config.frame_depth, blocks),
-            IstftHead(narrow, config.window_length, config.hop_length),
-        )
+        head = IstftHead(config.frame_channels, config.window_length, config.hop_length)
+        self.layers = StreamingSequential(*frame_layers(config, latent_dim), head)
 
     def init_state(self, batch_size: int) -> Any:
         """The states of the layers."""

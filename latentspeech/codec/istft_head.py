@@ -23,6 +23,8 @@ _MAX_LOG_MAGNITUDE = 5.0
 class IstftHead(StreamingModule):
     """Linear layer and inverse STFT with a Hann window; W a multiple of H."""
 
+    scale: Tensor  # (W,)
+
     def __init__(self, channels: int, window_length: int, hop_length: int) -> None:
         super().__init__()
         if hop_length < 1 or window_length % hop_length or window_length < 2 * hop_length:
@@ -46,12 +48,18 @@ class IstftHead(StreamingModule):
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Frames x (B, N, C) -> samples (B, N H, 1)."""
-        log_magnitude, phase = self.linear(x).chunk(2, dim=-1)  # (B, N, F) each
-        # Spectra in bfloat16 would be noise at -40 dB.
-        with torch.autocast(x.device.type, enabled=False):
+        return self.synthesize(self.spectrum(*self.linear(x).chunk(2, dim=-1)), state)
+
+    def spectrum(self, log_magnitude: Tensor, phase: Tensor) -> Tensor:
+        """Complex spectra (B, N, F), never in bfloat16, where they would be noise at -40 dB."""
+        with torch.autocast(phase.device.type, enabled=False):
             magnitude = log_magnitude.to(self.scale.dtype).clamp(max=_MAX_LOG_MAGNITUDE).exp()
-            spectrum = torch.polar(magnitude, phase.to(self.scale.dtype))
-            frames = torch.fft.irfft(spectrum, n=self.window_length) * self.scale  # (B, N, W)
+            return torch.polar(magnitude, phase.to(self.scale.dtype))
+
+    def synthesize(self, spectra: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Complex spectra (B, N, F) -> samples (B, N H, 1)."""
+        with torch.autocast(spectra.device.type, enabled=False):
+            frames = torch.fft.irfft(spectra, n=self.window_length) * self.scale  # (B, N, W)
             parts = frames.unflatten(-1, (-1, self.hop_length))  # (B, N, W / H, H)
             blocks, state = overlap_add(parts, state)
         return blocks.flatten(1)[..., None], state

@@ -23,6 +23,7 @@ from torch.nn import functional
 from latentspeech.codec.convnext import ConvNeXtConfig
 from latentspeech.codec.decoder import ConvNeXtDecoder
 from latentspeech.codec.encoder import ConvNeXtEncoder
+from latentspeech.codec.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
 from latentspeech.codec.istft_decoder import IstftDecoder, IstftDecoderConfig
 from latentspeech.codec.stft_encoder import StftEncoder, StftEncoderConfig
 from latentspeech.core.config import Config
@@ -41,7 +42,10 @@ EncoderConfig = Annotated[
     _PaperConfig | Annotated[StftEncoderConfig, Tag("stft")], Discriminator(_kind)
 ]
 DecoderConfig = Annotated[
-    _PaperConfig | Annotated[IstftDecoderConfig, Tag("istft")], Discriminator(_kind)
+    _PaperConfig
+    | Annotated[IstftDecoderConfig, Tag("istft")]
+    | Annotated[HarmonicDecoderConfig, Tag("harmonic")],
+    Discriminator(_kind),
 ]
 
 
@@ -54,11 +58,13 @@ def make_encoder(config: EncoderConfig, latent_dim: int) -> StreamingModule:
             return StftEncoder(config, latent_dim)
 
 
-def make_decoder(config: DecoderConfig, latent_dim: int) -> StreamingModule:
+def make_decoder(config: DecoderConfig, latent_dim: int, sample_rate: int) -> StreamingModule:
     """Latents (B, F, D) -> samples (B, F hop, 1)."""
     match config:
         case ConvNeXtConfig():
             return ConvNeXtDecoder(config, latent_dim)
+        case HarmonicDecoderConfig():
+            return HarmonicDecoder(config, latent_dim, sample_rate)
         case IstftDecoderConfig():
             return IstftDecoder(config, latent_dim)
 
@@ -119,7 +125,7 @@ class Codec(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = make_encoder(config.encoder, config.latent_dim)
-        self.decoder = make_decoder(config.decoder, config.latent_dim)
+        self.decoder = make_decoder(config.decoder, config.latent_dim, config.sample_rate)
 
     @property
     def device(self) -> torch.device:

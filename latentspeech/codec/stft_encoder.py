@@ -4,11 +4,16 @@ It mirrors the fast decoder (istft_decoder.py) and never works above the frame r
 that is given and not learned tells it the magnitudes from the first step, which on little computing
 time is most of the way; the phase is dropped, as the losses of the codec hardly hear it.
 
+With `cepstrum_lags` it also reads the cepstrum at the lags of pitch. That is linear in what it has,
+but a voice's pitch is a single peak there, and found by training within minutes, not hours.
+
 Frame n ends with its hop: it covers samples [(n + 1) H - W, (n + 1) H), zeros before the first.
 
-B batch, T samples, N = T / H frames, W window_length, H hop_length, F = W // 2 + 1 bins.
+B batch, T samples, N = T / H frames, W window_length, H hop_length, F = W // 2 + 1 bins,
+Q lags of the cepstrum.
 """
 
+import math
 from typing import Any, Literal
 
 import torch
@@ -32,6 +37,9 @@ class StftEncoderConfig(Config):
     kind: Literal["stft"] = Field("stft", description="which encoder this is")
     window_length: int = Field(1600, ge=2, description="samples of the spectrum")
     hop_length: int = Field(200, ge=1, description="samples a frame")
+    cepstrum_lags: tuple[int, int] | None = Field(
+        None, description="first and last lag, samples, of the cepstrum beside it; null: without"
+    )
     frame_channels: int = Field(256, ge=1, description="width at the frames' rate")
     frame_depth: int = Field(4, ge=0, description="blocks at the frames' rate")
     downsampling: int = Field(8, ge=1, description="frames a latent")
@@ -45,6 +53,10 @@ class StftEncoderConfig(Config):
     def _check(self) -> "StftEncoderConfig":
         if self.window_length % self.hop_length:
             raise ValueError("window_length must be a multiple of hop_length")
+        if self.cepstrum_lags is not None:
+            first, last = self.cepstrum_lags
+            if not 1 <= first <= last <= self.window_length // 2:
+                raise ValueError("cepstrum_lags must rise within 1 and half the window_length")
         return self
 
     @property
@@ -54,13 +66,22 @@ class StftEncoderConfig(Config):
 
 
 class LogSpectrum(StreamingModule):
-    """Samples (B, T, 1) -> scaled log magnitudes (B, N, F) of Hann windows; nothing is learned."""
+    """Samples (B, T, 1) -> log magnitudes of Hann windows and cepstrum, scaled (B, N, F + Q).
+
+    Nothing is learned.
+    """
 
     window: Tensor
 
-    def __init__(self, window_length: int, hop_length: int) -> None:
+    def __init__(
+        self, window_length: int, hop_length: int, cepstrum_lags: tuple[int, int] | None
+    ) -> None:
         super().__init__()
         self.window_length = window_length
+        self.lags = slice(0, 0)
+        if cepstrum_lags is not None:
+            self.lags = slice(cepstrum_lags[0], cepstrum_lags[1] + 1)
+        self.num_features = window_length // 2 + 1 + self.lags.stop - self.lags.start
         self.hop_length = hop_length
         self.register_buffer("window", torch.hann_window(window_length), persistent=False)
 
@@ -69,13 +90,17 @@ class LogSpectrum(StreamingModule):
         return self.window.new_zeros(batch_size, self.window_length - self.hop_length)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, T, 1) with H | T -> (B, T / H, F)."""
+        """x (B, T, 1) with H | T -> (B, T / H, F + Q)."""
         with torch.autocast(x.device.type, enabled=False):
             samples = torch.cat((state, x[..., 0].to(state.dtype)), dim=1)  # (B, W - H + T)
             frames = samples.unfold(1, self.window_length, self.hop_length)  # (B, N, W)
             spectrum = torch.fft.rfft(frames * self.window)
             power = spectrum.real.square() + spectrum.imag.square()
             features = power.clamp_min(_FLOOR**2).log() * (0.5 * _SCALE)
+            if self.lags.stop:
+                # The root makes the cepstrum of noise as large as its log spectrum.
+                cepstrum = torch.fft.irfft(features)[..., self.lags] * math.sqrt(self.window_length)
+                features = torch.cat((features, cepstrum), dim=-1)
         return features, samples[:, x.shape[1] :]
 
 
@@ -90,9 +115,10 @@ class StftEncoder(StreamingModule):
             ffn_factor=config.ffn_factor,
             layer_scale=config.layer_scale,
         )
+        spectrum = LogSpectrum(config.window_length, config.hop_length, config.cepstrum_lags)
         self.layers = StreamingSequential(
-            LogSpectrum(config.window_length, config.hop_length),
-            nn.Linear(config.window_length // 2 + 1, narrow),
+            spectrum,
+            nn.Linear(spectrum.num_features, narrow),
             stage(narrow, config.frame_depth, blocks),
             CausalConv1d(narrow, wide, config.downsampling, config.downsampling),
             stage(wide, config.latent_depth, blocks),

@@ -21,6 +21,7 @@ from latentspeech.codec.adversarial_loss import (
     generator_loss,
 )
 from latentspeech.codec.discriminators.combined import Discriminators, DiscriminatorsConfig
+from latentspeech.codec.harmonic_decoder import HarmonicDecoder
 from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.core.config import Config
@@ -43,6 +44,12 @@ class CodecLossConfig(Config):
     discriminator_samples: int | None = Field(
         None, ge=1, description="length of the random crop that they judge; null: all of it"
     )
+    pitch_weight: float = Field(
+        1.0, ge=0, description="of the pitch's cross entropy, for a decoder that has one"
+    )
+    given_pitch_steps: int = Field(
+        0, ge=0, description="first steps in which such a decoder sounds at the tracked pitch"
+    )
     freeze_encoder_step: int | None = Field(
         None, ge=0, description="first step that leaves the encoder as it is; null: never"
     )
@@ -51,6 +58,7 @@ class CodecLossConfig(Config):
 class _Reconstruction(NamedTuple):
     mu: Tensor  # (B, F, D)
     estimate: Tensor  # (B, T)
+    pitch_loss: Tensor | None  # nats; None for a decoder without pitch
 
 
 class CodecTask(Task):
@@ -93,7 +101,8 @@ class CodecTask(Task):
             return self._discriminator_turn(batch, generator)
         adversarial = self._adversarial(step)
         freeze = self.loss.freeze_encoder_step
-        made = self._reconstruct(batch, generator, frozen=freeze is not None and step >= freeze)
+        frozen = freeze is not None and step >= freeze
+        made = self._reconstruct(batch, generator, frozen, step < self.loss.given_pitch_steps)
         posterior = self.codec.config.posterior
         mel = self.mel_loss(made.estimate, batch)
         waveform = (made.estimate - batch).abs().mean()
@@ -105,6 +114,9 @@ class CodecTask(Task):
             "train/mu_regularizer": regularizer,
             "train/log_std_mu_over_sigma": log_sigma_ratio(posterior, made.mu),
         }
+        if made.pitch_loss is not None:
+            total = total + self.loss.pitch_weight * made.pitch_loss
+            metrics["train/pitch_cross_entropy"] = made.pitch_loss
         if adversarial:
             estimate, real = self._crop(made.estimate, batch, generator)
             adversarial_loss, matching = self._judge(estimate, real)
@@ -132,17 +144,25 @@ class CodecTask(Task):
         return start is not None and step >= start
 
     def _reconstruct(
-        self, audio: Tensor, generator: torch.Generator, frozen: bool
+        self, audio: Tensor, generator: torch.Generator, frozen: bool, given_pitch: bool
     ) -> _Reconstruction:
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
             mu = self.codec.encode(audio)
         z = sample_posterior(self.codec.config.posterior, mu, generator)
-        return _Reconstruction(mu, self.codec.decode(z, audio.shape[1]))
+        decoder = self.codec.decoder
+        if not isinstance(decoder, HarmonicDecoder):
+            return _Reconstruction(mu, self.codec.decode(z, audio.shape[1]), None)
+        pitch = decoder.track_pitch(audio)
+        estimate, logits = decoder.forward_at_pitch(z, pitch if given_pitch else None)
+        loss = decoder.pitch_bins.loss(logits, pitch)
+        return _Reconstruction(mu, estimate[:, : audio.shape[1], 0], loss)
 
     def _discriminator_turn(self, audio: Tensor, generator: torch.Generator) -> Losses:
         assert self.discriminators is not None
         with torch.no_grad():
-            estimate = self._reconstruct(audio, generator, frozen=True).estimate
+            mu = self.codec.encode(audio)
+            z = sample_posterior(self.codec.config.posterior, mu, generator)
+            estimate = self.codec.decode(z, audio.shape[1])
         estimate, audio = self._crop(estimate, audio, generator)
         loss = discriminator_loss(self.discriminators(estimate), self.discriminators(audio))
         return Losses(loss, {"train/discriminator": loss.detach()})

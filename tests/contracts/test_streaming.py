@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from latentspeech.codec.convnext import ConvNeXtBlock, ConvNeXtConfig
+from latentspeech.codec.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
+from latentspeech.codec.harmonic_source import HarmonicSource
 from latentspeech.codec.istft_decoder import IstftDecoderConfig
 from latentspeech.codec.istft_head import IstftHead
 from latentspeech.codec.model import Codec, CodecConfig
@@ -32,6 +34,7 @@ FAST = IstftDecoderConfig(
     window_length=32,
     layer_scale=0.5,
 )
+HARMONIC = HarmonicDecoderConfig(**{**FAST.model_dump(), "kind": "harmonic"})
 SPECTRAL = StftEncoderConfig(
     window_length=24,
     hop_length=8,
@@ -40,6 +43,7 @@ SPECTRAL = StftEncoderConfig(
     downsampling=5,
     latent_channels=8,
     latent_depth=1,
+    cepstrum_lags=(2, 7),
     layer_scale=0.5,
 )
 CODECS = {
@@ -51,6 +55,7 @@ CODECS = {
     "fast both ways": CodecConfig(
         latent_dim=6, encoder=SPECTRAL, decoder=FAST, lookahead_samples=FAST.lookahead_samples
     ),
+    "harmonic": CodecConfig(latent_dim=6, encoder=SPECTRAL, decoder=HARMONIC, lookahead_samples=24),
 }
 CODEC = CODECS["mirrored"]
 
@@ -62,7 +67,9 @@ MODULES = {
     "transposed": (lambda: CausalConvTranspose1d(3, 5, 8, 4), 3, 1),
     "transposed, long": (lambda: CausalConvTranspose1d(3, 5, 12, 4), 3, 1),
     "transposed, no overlap": (lambda: CausalConvTranspose1d(3, 5, 4, 4), 3, 1),
-    "log spectrum": (lambda: LogSpectrum(24, 8), 1, 8),
+    "log spectrum": (lambda: LogSpectrum(24, 8, None), 1, 8),
+    "log spectrum, cepstrum": (lambda: LogSpectrum(24, 8, (2, 7)), 1, 8),
+    "harmonic decoder": (lambda: HarmonicDecoder(HARMONIC, 3, 24_000), 3, 1),
     "inverse STFT": (lambda: IstftHead(3, 32, 8), 3, 1),
     "inverse STFT, two hops": (lambda: IstftHead(3, 16, 8), 3, 1),
     "block": (lambda: ConvNeXtBlock(3, SMALL), 3, 1),

@@ -7,6 +7,7 @@ from latentspeech.codec.convnext import ConvNeXtConfig
 from latentspeech.codec.discriminators.combined import DiscriminatorsConfig
 from latentspeech.codec.discriminators.complex_stft import ComplexStftConfig
 from latentspeech.codec.discriminators.multi_period import MultiPeriodConfig
+from latentspeech.codec.harmonic_decoder import HarmonicDecoderConfig
 from latentspeech.codec.istft_decoder import IstftDecoderConfig
 from latentspeech.codec.model import CodecConfig
 from latentspeech.codec.task import CodecLossConfig, CodecTask
@@ -115,3 +116,18 @@ def test_it_learns_a_signal(decoder: ConvNeXtConfig | IstftDecoderConfig) -> Non
         optimizer.step()
     end = float(task.validation_step(batch(), generator())["valid/mel_l1"].detach())
     assert end < 0.7 * start
+
+
+def test_a_decoder_with_harmonics_learns_the_pitch_and_the_encoder_with_it() -> None:
+    harmonic = HarmonicDecoderConfig(**{**FAST.model_dump(), "kind": "harmonic"})
+    task = make(harmonic, discriminator_start_step=None, given_pitch_steps=1, mel_weight=0.0)
+    losses = task.training_step(batch(), "generator", 0, generator())
+    losses.total.backward()
+    assert losses.metrics["train/pitch_cross_entropy"] > 3  # of 180 bins
+    assert all(parameter.grad is not None for parameter in task.codec.encoder.parameters())
+    decoder = task.codec.decoder
+    assert decoder.pitch_logits.weight.grad.abs().sum() > 0
+    assert not decoder.filter.weight.grad.any()  # the sound has no weight here
+    given = task.training_step(batch(), "generator", 0, generator()).metrics["train/mel_l1"]
+    own = task.training_step(batch(), "generator", 1, generator()).metrics["train/mel_l1"]
+    assert given != own
