@@ -10,7 +10,6 @@ from torch import Tensor
 
 from latentspeech.codec.convnext import ConvNeXtBlock, ConvNeXtConfig
 from latentspeech.codec.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
-from latentspeech.codec.harmonic_source import HarmonicSource
 from latentspeech.codec.istft_decoder import IstftDecoderConfig
 from latentspeech.codec.istft_head import IstftHead
 from latentspeech.codec.model import Codec, CodecConfig
