@@ -4,6 +4,10 @@ Kumar et al., 2023, arXiv 2306.06546: at each of seven scales the mean absolute 
 mel spectrograms, summed over the scales. Not DAC's class defaults (two scales, power 2) but its
 training settings.
 
+With `level_exponent` a > 0 a difference weighs as the reference's mel magnitude to the power a, of
+mean 1: half of a speech recording's mels lie 50 dB and more below its loudest, where nobody hears
+them, and without weights a small codec spends half its effort there.
+
 The loss weighs in a small codec's training step on a CPU, so value and gradient are computed
 together by hand: nearly twice as fast as autograd through torch.stft, by a cheap complex magnitude,
 an inverse real FFT as backward of the real FFT, banded filters, and work in place.
@@ -43,6 +47,13 @@ class MultiScaleMelLossConfig(Config):
         description="factor of each scale's mean distance, >= 0",
     )
 
+    level_exponent: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="how much more loud mels weigh; DAC's 0, about 0.3 as loudness does",
+    )
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not len(self.window_lengths) == len(self.num_mels) == len(self.weights) >= 1:
@@ -80,18 +91,27 @@ class MultiScaleMelLoss(nn.Module):
             total = torch.zeros((), device=estimate.device)
             for bank, weight in zip(self.banks, self.config.weights, strict=True):
                 assert isinstance(bank, MelBank)
-                total = total + weight * _distance(bank, estimate, reference.detach())
+                target = _log_mel(bank, reference.detach().to(bank.window.dtype))
+                levels = _level_weights(target, self.config.level_exponent)
+                total = total + weight * _distance(bank, estimate, target, levels)
         return total
 
 
-def _distance(bank: MelBank, estimate: Tensor, reference: Tensor) -> Tensor:
-    estimate, reference = estimate.to(bank.window.dtype), reference.to(bank.window.dtype)
-    with torch.no_grad():
-        target = _log_mel(bank, reference)
-        if not estimate.requires_grad:
-            return nn.functional.l1_loss(_log_mel(bank, estimate), target)
-    distance: Tensor = _MeanLogMelDistance.apply(estimate, target, bank)  # type: ignore[no-untyped-call]
+def _distance(bank: MelBank, estimate: Tensor, target: Tensor, levels: Tensor) -> Tensor:
+    """Mean of levels * |log mel of estimate - target|; target and levels (B, N, M)."""
+    estimate = estimate.to(bank.window.dtype)
+    if not estimate.requires_grad:
+        return (_log_mel(bank, estimate) - target).abs_().mul_(levels).mean()
+    distance: Tensor = _MeanLogMelDistance.apply(estimate, target, levels, bank)  # type: ignore[no-untyped-call]
     return distance
+
+
+def _level_weights(log_mel: Tensor, exponent: float) -> Tensor:
+    """Weights (B, N, M) of mean 1 that grow with the level; one number, 1, for exponent 0."""
+    if exponent == 0:
+        return log_mel.new_ones(())
+    weights = (log_mel * (exponent * math.log(10))).exp_()
+    return weights.div_(weights.mean())
 
 
 def _log_mel(bank: MelBank, audio: Tensor) -> Tensor:
@@ -99,17 +119,20 @@ def _log_mel(bank: MelBank, audio: Tensor) -> Tensor:
 
 
 class _MeanLogMelDistance(torch.autograd.Function):
-    """mean |log10 max(mel(estimate), floor) - target| with its gradient by the estimate."""
+    """mean levels |log10 max(mel(estimate), floor) - target|, with its gradient by the estimate."""
 
     @staticmethod
-    def forward(ctx: Any, estimate: Tensor, target: Tensor, bank: MelBank) -> Tensor:
+    def forward(
+        ctx: Any, estimate: Tensor, target: Tensor, levels: Tensor, bank: MelBank
+    ) -> Tensor:
         spectrum = bank.spectrum(estimate)  # (B, N, F)
         magnitude = _magnitude(spectrum)
         mels = bank.mels(magnitude)  # (B, N, M)
         difference = mels.clamp_min(LOG_FLOOR).log10_().sub_(target)
-        distance = difference.abs().mean()
+        distance = difference.abs().mul_(levels).mean()
         # d |log10 mel - target| / d mel = sign / (mel * ln 10), and zero at the floor.
         slope = torch.sign(difference).mul_(mels > LOG_FLOOR).div_(mels.clamp_min_(LOG_FLOOR))
+        slope.mul_(levels)
         slope.div_(math.log(10) * difference.numel())
         # d |X| / d X points along X / |X|.
         pull = bank.mels_transposed(slope).div_(magnitude.clamp_min_(_TINY))
@@ -122,9 +145,9 @@ class _MeanLogMelDistance(torch.autograd.Function):
         return distance
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * gradients[0], None, None
+        return gradient * gradients[0], None, None, None
 
 
 def _magnitude(spectrum: Tensor) -> Tensor:

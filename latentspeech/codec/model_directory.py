@@ -1,13 +1,32 @@
-"""The codec as a model directory, and the hash that ties latents to the codec that made them."""
+"""The codec as a model directory: one encoder, its own decoder, and any further ones beside it.
+
+    config.yaml, model.safetensors, README.md       encoder and decoder
+    decoders/NAME/config.yaml, model.safetensors    another decoder of the same latents, alone
+
+Latents belong to the encoder: the hash that ties them to it knows nothing of the decoders.
+"""
 
 import hashlib
+import json
 from pathlib import Path
+
+import torch
 
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.core.config import parse_config
-from latentspeech.core.model_directory import load_weights, read_model_config, write_model
+from latentspeech.core.errors import CheckpointError
+from latentspeech.core.model_directory import (
+    load_weights,
+    read_model_config,
+    read_weights,
+    weights_hash,
+    write_model,
+)
+from latentspeech.core.model_names import MODEL_VARIABLE, builtin_models, resolve_model
 
 KIND = "codec"
+DECODER_KIND = "codec_decoder"
+DEFAULT_NAME = "codec"  # of the codec that ships
 
 
 def save_codec(codec: Codec, directory: Path, card: str) -> None:
@@ -15,15 +34,92 @@ def save_codec(codec: Codec, directory: Path, card: str) -> None:
     write_model(directory, KIND, codec.config, codec, card)
 
 
-def load_codec(directory: Path) -> Codec:
-    """The codec in float32 and evaluation mode; CheckpointError when the folder is wrong."""
-    values = read_model_config(directory, KIND)
-    codec = Codec(parse_config(CodecConfig, values, origin=str(directory / "config.yaml")))
-    load_weights(directory, codec)
-    return codec
+def save_decoder(codec: Codec, directory: Path, name: str, card: str) -> None:
+    """Puts the decoder of `codec` into the codec's model directory, as a further one."""
+    path = directory / "decoders" / name
+    path.mkdir(parents=True)
+    write_model(path, DECODER_KIND, codec.config.decoder, codec.decoder, card)
+
+
+def find_codec(name_or_path: str | Path | None = None) -> Path:
+    """The codec's model directory meant by a path or a name, or that inside a TTS model directory.
+
+    None stands for the directory in LATENTSPEECH_MODEL or else for the codec that ships.
+    """
+    directory = resolve_model(name_or_path) or builtin_models().get(DEFAULT_NAME)
+    if directory is None:
+        raise CheckpointError(
+            "no model given, and no codec is installed with this package; use --model DIR or set "
+            f"{MODEL_VARIABLE} to a model directory (`make demo` trains a small one)"
+        )
+    nested = directory / "codec"
+    return nested if nested.is_dir() else directory
+
+
+def decoder_names(directory: Path) -> list[str]:
+    """The further decoders in the codec's model directory."""
+    return sorted(path.parent.name for path in directory.glob("decoders/*/config.yaml"))
+
+
+def read_codec_config(directory: Path, decoder: str | None = None) -> CodecConfig:
+    """The codec's configuration, with that of the named further decoder in place of its own."""
+    values = dict(read_model_config(directory, KIND))
+    origin = directory
+    if decoder is not None:
+        origin = _decoder_directory(directory, decoder)
+        values["decoder"] = dict(read_model_config(origin, DECODER_KIND))
+    return parse_config(CodecConfig, values, origin=str(origin / "config.yaml"))
+
+
+def load_codec(directory: Path, decoder: str | None = None) -> Codec:
+    """The codec in float32 and evaluation mode, with its own decoder or the named further one.
+
+    CheckpointError when the folder is wrong or has no such decoder.
+    """
+    codec = Codec(read_codec_config(directory, decoder))
+    if decoder is None:
+        load_weights(directory, codec)
+    else:
+        load_weights(directory, codec.encoder, "encoder")
+        load_weights(_decoder_directory(directory, decoder), codec.decoder)
+    return codec.eval()
 
 
 def codec_hash(directory: Path) -> str:
-    """The first 16 hex digits of the SHA-256 of the codec's weights file."""
-    with (directory / "model.safetensors").open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    """16 hex digits of the SHA-256 of all that decides latents: encoder settings and weights.
+
+    The same for every decoder. To tell whole codecs apart, use `decoding_hash`.
+    """
+    config = read_codec_config(directory)
+    encoder = config.encoder
+    settings = {
+        "sample_rate": config.sample_rate,
+        "latent_dim": config.latent_dim,
+        "lookahead_samples": config.lookahead_samples,
+        # Settings at their defaults are left out, so that a new one does not change old hashes.
+        "encoder": {"kind": encoder.kind, **encoder.model_dump(mode="json", exclude_defaults=True)},
+    }
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for name, tensor in sorted(read_weights(directory, "encoder").items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def decoding_hash(directory: Path, decoder: str | None = None) -> str:
+    """A hash of the weights of encoder and decoder: the same copies of the same recording."""
+    own = weights_hash(directory)
+    if decoder is None:
+        return own
+    return f"{own}-{weights_hash(_decoder_directory(directory, decoder))}"
+
+
+def _decoder_directory(directory: Path, name: str) -> Path:
+    known = decoder_names(directory)
+    if name not in known:
+        further = f"it has {', '.join(known)}" if known else "it has none beside its own"
+        raise CheckpointError(
+            f"{directory} has no further decoder {name!r}; {further}: name one that is there, or "
+            "none for the codec's own"
+        )
+    return directory / "decoders" / name

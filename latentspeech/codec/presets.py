@@ -1,15 +1,21 @@
-"""The codec sizes of the paper (H.5.1, Tables 5 and 8) and their mini twins.
+"""The codec sizes of the paper (H.5.1, Tables 5 and 8), their mini twins, and the default codec's.
 
 Strides are the paper's; for 640x it prints none, so ours only keep the product. Depths are not
 printed either: 3-3-3-3-3-12 gives the stated 120 million parameters a side. The mini twins have the
 same strides and latents at a width that a laptop trains.
+
+The default codec is the fast pair at 1600x; the mini twin's decoder of the same ratio reads its
+latents too, and ships beside its own.
 """
 
 from typing import Literal
 
 from latentspeech.codec.convnext import ConvNeXtConfig
+from latentspeech.codec.harmonic_decoder import HarmonicDecoderConfig
 from latentspeech.codec.model import CodecConfig
+from latentspeech.codec.stft_encoder import StftEncoderConfig
 from latentspeech.core.errors import ConfigError
+from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 
 _STRIDES_AND_DIM: dict[int, tuple[tuple[int, ...], int]] = {
     640: ((2, 2, 4, 5, 8), 16),
@@ -30,3 +36,15 @@ def codec_preset(reduction: int, size: Literal["paper", "mini"] = "paper") -> Co
             strides=strides, base_channels=8, depths=(0, 1, 1, 2, 2, 4), layer_scale=0.1
         )
     return CodecConfig(latent_dim=latent_dim, encoder=side, decoder=side)
+
+
+def default_codec(decoder: Literal["harmonic", "mirrored"] = "harmonic") -> CodecConfig:
+    """The sizes of the codec that ships, with its own decoder or the mirrored one beside it."""
+    own = HarmonicDecoderConfig(latent_depth=2, frame_depth=5, layer_scale=0.1)
+    return CodecConfig(
+        latent_dim=32,
+        encoder=StftEncoderConfig(cepstrum_lags=(40, 480), layer_scale=0.1),
+        decoder=own if decoder == "harmonic" else codec_preset(1600, "mini").decoder,
+        lookahead_samples=own.lookahead_samples,
+        posterior=SigmaVAEConfig(beta=0.1),
+    )

@@ -76,6 +76,8 @@ class CodecTask(Task):
         self.loss = loss
         self.codec = Codec(codec)
         self.mel_loss = MultiScaleMelLoss(loss.mel)
+        # Runs compare by DAC's own distance, whatever they train by.
+        self.mel_distance = MultiScaleMelLoss(loss.mel.model_copy(update={"level_exponent": 0.0}))
         self.discriminators: Discriminators | None = None
         if loss.discriminator_start_step is not None:
             self.discriminators = Discriminators(discriminators)
@@ -130,7 +132,7 @@ class CodecTask(Task):
         mu = self.codec.encode(batch)
         estimate = self.codec.decode(mu, batch.shape[1])
         return {
-            "valid/mel_l1": self.mel_loss(estimate, batch),
+            "valid/mel_l1": self.mel_distance(estimate, batch),
             "valid/waveform_l1": (estimate - batch).abs().mean(),
             "valid/log_std_mu_over_sigma": log_sigma_ratio(self.codec.config.posterior, mu),
         }

@@ -140,3 +140,34 @@ def test_bad_settings_and_shapes(loss: MultiScaleMelLoss) -> None:
         )
     with pytest.raises(ValueError, match="reference has shape"):
         loss(torch.zeros(2, 7200), torch.zeros(2, 7201))
+
+
+def test_level_weights_have_mean_one_and_their_gradient_is_autograds() -> None:
+    loss = MultiScaleMelLoss(MultiScaleMelLossConfig(level_exponent=0.3))
+    reference, estimate = voice(), voice().requires_grad_()
+    fast = loss(estimate, reference)
+    (fast_gradient,) = torch.autograd.grad(fast, estimate)
+    plain = torch.zeros(())
+    pairs = zip(
+        multi_scale_log_mel(estimate, 24000), multi_scale_log_mel(reference, 24000), strict=True
+    )
+    for mine, target in pairs:
+        levels = 10 ** (0.3 * target)
+        plain = plain + ((mine - target).abs() * levels / levels.mean()).mean()
+    (plain_gradient,) = torch.autograd.grad(plain, estimate)
+    torch.testing.assert_close(fast, plain)
+    assert (fast_gradient - plain_gradient).norm() < 1e-4 * plain_gradient.norm()
+    torch.testing.assert_close(loss(estimate.detach(), reference), plain.detach())
+
+
+def test_with_level_weights_an_error_in_what_is_loud_costs_more() -> None:
+    loud_half = torch.cat((torch.ones(1, 4800), torch.full((1, 4800), 0.01)), dim=1)
+    reference = loud_half * torch.randn(1, 9600)
+    wrong_loud = reference * torch.where(loud_half == 1, 2.0, 1.0)
+    wrong_quiet = reference * torch.where(loud_half == 1, 1.0, 2.0)
+    flat, weighted = (
+        MultiScaleMelLoss(MultiScaleMelLossConfig(level_exponent=exponent))
+        for exponent in (0.0, 0.3)
+    )
+    assert flat(wrong_loud, reference) < 1.3 * flat(wrong_quiet, reference)
+    assert weighted(wrong_loud, reference) > 3 * weighted(wrong_quiet, reference)
