@@ -19,6 +19,7 @@ add_shared_options 0
 add_option hours 2.5 "hours of speech to make"
 add_option sources "" "voices to use, by name with commas (default: all; --debug: the quickest)"
 add_option hours_of "" "most hours of single sources, as 'queen=2,kokoro=10'"
+add_option codec_shares "queen=0.2,sky=0.2,drascula=0.2,drascula_music=0.3,made_noise=0.3" "share of a source's cuts that the codec trains on (others: all)"
 add_flag all_licences "train on every source, also those whose terms forbid to publish the weights"
 add_option import_dir "" "corpus made before (a folder with manifest.jsonl) to take instead"
 parse_options "$@"

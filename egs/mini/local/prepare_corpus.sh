@@ -10,6 +10,7 @@ if [[ -n ${hours_of:-} ]]; then arguments+=(--hours_of "$hours_of"); fi
 if [[ -n ${import_dir?} ]]; then arguments+=(--import_dir "$import_dir"); fi
 
 cut_arguments=()
+if [[ -n ${codec_shares:-} ]]; then cut_arguments+=(--codec_shares "$codec_shares"); fi
 if [[ ${all_licences:-false} == true ]]; then cut_arguments+=(--all_licences); fi
 
 if [[ ${debug:?} == true ]]; then sources=${sources:-flite}; fi

@@ -5,6 +5,8 @@
 cuts_codec_{train,dev,test}.jsonl.gz: all speech, with text or without; train also has the music,
     noises and effects that may be trained on. cuts_codec_test_{human,synthetic,other} are the parts
     of the test, other being what is no speech.
+    --codec_shares keeps of a source only that share of its training cuts, those with the smallest
+    hash: what is long and narrow-band should not be most of what a codec hears.
 cuts_{train,dev,test}.jsonl.gz: of that speech, what has a text and is recorded at 16 kHz or more.
 
 Test are the sources that may not be trained on if the weights are to be shipped
@@ -15,6 +17,7 @@ and native_rate_hz.
 """
 
 import argparse
+import hashlib
 import json
 import logging
 from collections import defaultdict
@@ -25,7 +28,7 @@ from typing import NamedTuple
 from lhotse import CutSet
 from sources.terms import IMPORTED, SOURCE_TERMS, SourceTerms
 
-from latentspeech.core.errors import DataError
+from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import write_json
 from latentspeech.data.cuts import cuts_from_manifest, write_cuts
 from latentspeech.data.manifest import (
@@ -59,6 +62,7 @@ class Item(NamedTuple):
 def main() -> None:
     """Reads, filters, splits and writes."""
     options = parse_arguments()
+    options.codec_shares = parse_shares(options.codec_shares)
     everything = read_items(options.corpus)
     kept = [
         item for item in everything if options.min_s <= item.utterance.duration_s <= options.max_s
@@ -129,9 +133,12 @@ def split(items: Sequence[Item], options: argparse.Namespace) -> dict[str, list[
     test = [by_id[item.id] for item in parts.test]
     test += [item for item in held_out if item.kind == "speech"]
     other = [item for item in held_out if item.kind != "speech"]
+    train = [by_id[item.id] for item in parts.train]
+    train += [item for item in usable if item.kind != "speech"]
     named = {
-        "codec_train": [by_id[item.id] for item in parts.train]
-        + [item for item in usable if item.kind != "speech"],
+        "codec_train": [
+            item for item in train if is_in_share(item.utterance, options.codec_shares)
+        ],
         "codec_dev": [by_id[item.id] for item in parts.dev],
         "codec_test": test,
         "codec_test_human": [item for item in test if item.terms.voice == "human"],
@@ -139,6 +146,29 @@ def split(items: Sequence[Item], options: argparse.Namespace) -> dict[str, list[
         "codec_test_other": other,
     }
     return {name: chosen for name, chosen in named.items() if chosen}
+
+
+def parse_shares(text: str) -> dict[str, float]:
+    """`queen=0.2,sky=0.5` -> {"queen": 0.2, "sky": 0.5}."""
+    shares = {}
+    for pair in filter(None, text.split(",")):
+        name, _, share = pair.partition("=")
+        try:
+            shares[name.strip()] = float(share)
+        except ValueError:
+            raise ConfigError(
+                f"--codec_shares has '{pair}'; expected a source and its share, say queen=0.2"
+            ) from None
+    unknown = sorted(shares.keys() - SOURCE_TERMS.keys() - {"imported"})
+    if unknown:
+        raise ConfigError(f"--codec_shares names the unknown source {', '.join(unknown)}")
+    return shares
+
+
+def is_in_share(utterance: CorpusUtterance, shares: dict[str, float]) -> bool:
+    """Whether an utterance is of the kept share of its source; a corpus may grow and it stays."""
+    digest = hashlib.blake2b(utterance.id.encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64 < shares.get(utterance.source, 1.0)
 
 
 def fits_tts(item: Item, min_rate_hz: int) -> bool:
@@ -207,6 +237,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--max_s", type=float, default=20.0, help="longest utterance, seconds")
     parser.add_argument(
         "--min_rate_hz", type=int, default=16000, help="for TTS: rate it was recorded at"
+    )
+    parser.add_argument(
+        "--codec_shares", default="", help="share of a source's codec training cuts: queen=0.2,..."
     )
     parser.add_argument(
         "--all_licences",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from latentspeech.core.errors import DataError
+from latentspeech.core.errors import ConfigError, DataError
 
 
 @pytest.fixture
@@ -127,3 +127,32 @@ def test_a_source_without_terms_is_refused(local, prepare, tmp_path):
     corpus = corpus_of(local, tmp_path / "corpus", [{"source": "radio", "speaker": "anna"}] * 3)
     with pytest.raises(DataError, match="source radio"):
         prepare(corpus, tmp_path / "data")
+
+
+def test_a_share_of_a_source_stays_the_same_when_the_corpus_grows(local, prepare, tmp_path):
+    lines = [
+        {"speaker": f"voice_{number % 4}", "source": ("queen", "sky")[number % 2]}
+        for number in range(48)
+    ]
+    grown = [dict(line) for line in lines]
+    small = corpus_of(local, tmp_path / "small", [dict(line) for line in lines[:32]])
+    large = corpus_of(local, tmp_path / "large", grown)
+    kept = []
+    for corpus in (small, large):
+        out = tmp_path / f"data_{corpus.name}"
+        prepare(corpus, out, "--test_speakers", "voice_3", "--codec_shares", "queen=0.5")
+        parts = cuts_in(out)
+        ids: dict[str, set[str]] = {"queen": set(), "sky": set()}
+        for cut in parts["codec_train"] + parts["codec_dev"]:
+            ids[cut.supervisions[0].custom["source"]].add(cut.id)
+        kept.append({cut.id for cut in parts["codec_train"]} & ids["queen"])
+        assert len(ids["sky"]) == (8, 12)[corpus is large]
+    assert 0 < len(kept[0]) < 16
+    assert len(kept[0] - kept[1]) <= 1  # one may have become a dev utterance
+
+
+@pytest.mark.parametrize("shares", ["queen", "queen=much", "nobody=0.5"])
+def test_a_bad_share_is_answered_in_one_line(local, prepare, tmp_path, shares):
+    corpus = corpus_of(local, tmp_path / "corpus", [{"speaker": "a", "source": "queen"}] * 2)
+    with pytest.raises(ConfigError, match="--codec_shares"):
+        prepare(corpus, tmp_path / "data", "--codec_shares", shares)

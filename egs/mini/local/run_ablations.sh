@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Trains, checks and tabulates the codec ablations of conf/ablations: short runs of a small codec, each
+# changing one thing of codec_base.yaml. Minutes a run on one thread; a run that is done is skipped, one
+# that was killed goes on.
+#
+#   bash egs/mini/local/run_ablations.sh --data_dir egs/mini/data/full
+#   bash egs/mini/local/run_ablations.sh --only "base istft_decoder" --max_test 8
+set -euo pipefail
+
+egs_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+recipes_root=$(cd "$egs_dir/../.." && pwd)
+# shellcheck source=recipes/lib/options.sh
+source "$recipes_root/recipes/lib/options.sh"
+command_line="bash egs/mini/local/run_ablations.sh $*"
+
+# What decides most comes first.
+ordered=(base istft_decoder no_cepstrum sigma_025 sigma_075 fixed_050 dim_16 dim_64 rate_7.5 beta_001 beta_1
+  mirrored_decoder waveform_encoder fixed_025 fixed_075)
+all="${ordered[*]}"
+metrics=mel-dac-class,pesq,stoi,visqol
+
+show_help() {
+  sed -n 's/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | sed '1d;/shellcheck/d;/What decides/,$d'
+  printf '\nRuns: %s\n\nOptions (- and _ are the same; --name value or --name=value):\n' "$all"
+  show_options
+}
+
+add_option only "" "runs to do, with spaces between them (default: all)"
+add_option data_dir egs/mini/data/full "folder of the cuts that prepare_cuts.py wrote"
+add_option train_cuts "" "cuts to train on (default: cuts_codec_train.jsonl.gz in --data_dir)"
+add_option dev_cuts "" "cuts to validate on (default: cuts_codec_dev.jsonl.gz there)"
+add_option test_cuts "" "NAME=PATH of cuts to check on, with spaces between (default: human and synthetic there)"
+add_option max_test 16 "test utterances of each list; 0 for all"
+add_option exp_dir egs/mini/exp/ablations "folder of the runs"
+add_option results egs/mini/RESULTS.md "file to write the table into"
+add_option seed 0 "of the sampled latents"
+add_option nproc 1 "CPU threads"
+parse_options "$@"
+check_number max_test
+check_number seed
+check_number nproc
+for name in ${only?}; do
+  [[ -f $egs_dir/conf/ablations/codec_$name.yaml ]] || fail "--only: no run '$name'; the runs are: $all"
+done
+default_option train_cuts "${data_dir:?}/cuts_codec_train.jsonl.gz"
+default_option dev_cuts "$data_dir/cuts_codec_dev.jsonl.gz"
+default_option test_cuts \
+  "human=$data_dir/cuts_codec_test_human.jsonl.gz synthetic=$data_dir/cuts_codec_test_synthetic.jsonl.gz"
+read -r -a names <<<"${only:-$all}"
+read -r -a groups <<<"${test_cuts:?}"
+for file in "${train_cuts:?}" "${dev_cuts:?}" "${groups[@]#*=}"; do
+  [[ -f $file ]] || fail "no file $file; prepare_cuts.py writes the cuts, --data_dir names their folder"
+done
+for name in exp_dir results train_cuts dev_cuts; do printf -v "$name" '%s' "$(realpath -m -- "${!name}")"; done
+for i in "${!groups[@]}"; do groups[i]=${groups[i]%%=*}=$(realpath -- "${groups[i]#*=}"); done
+cd "$recipes_root"
+export OMP_NUM_THREADS=${nproc:?} ngpu=0
+# shellcheck source=recipes/lib/child.sh
+source recipes/lib/child.sh
+
+mkdir -p "${exp_dir:?}"
+exec 9>"$exp_dir/lock"
+flock -n 9 || fail "other ablations run in $exp_dir; wait for them or give another --exp_dir"
+
+# check NAME means|sampled [--sampled SEED]
+check() {
+  local folder=$exp_dir/$1 kind=$2 group
+  shift 2
+  local -a cuts=()
+  for group in "${groups[@]}"; do cuts+=(--cuts "$group"); done
+  run python -m recipes.check_codec --codec "$folder/model" "${cuts[@]}" --out "$folder/$kind" \
+    --max_items "${max_test:?}" --metrics "$metrics" "$@" >"$folder/$kind.log"
+}
+
+for name in "${names[@]}"; do
+  config=$egs_dir/conf/ablations/codec_$name.yaml
+  folder=$exp_dir/$name
+  status=$(python -m recipes.codec_ablations is_done --config "$config" --folder "$folder")
+  echo "== $name: $status"
+  if [[ $status == "done" ]]; then continue; fi
+  train codec "$config" "$folder/run" "" "data.train_cuts=\"$train_cuts\"" "data.valid_cuts=\"$dev_cuts\""
+  run python -m recipes.export_codec --exp_dir "$folder/run" --out "$folder/model"
+  check "$name" means
+  check "$name" sampled --sampled "${seed:?}"
+  run python -m recipes.codec_ablations record --config "$config" --folder "$folder"
+  run python -m recipes.codec_ablations table --exp_dir "$exp_dir" --names "${ordered[@]}" \
+    --results "${results:?}" --command "$command_line"
+done
