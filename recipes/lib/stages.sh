@@ -29,6 +29,7 @@ add_shared_options() {
   add_option tokenizer_config "" "YAML of the tokenizer (default in conf/)"
   add_option codec_base_config "" "YAML of a codec run whose weights the codec run starts from"
   add_option codec_config "" "YAML of the codec run (default in conf/)"
+  add_option codec_mirrored_config "" "YAML of a run of the mirrored decoder on that codec's encoder"
   add_option tts_config "" "YAML of the TTS run (default in conf/)"
   add_option codec_args "" "settings of the codec run to change, as 'a.b=c d.e=f'"
   add_option tts_args "" "settings of the TTS run to change, as 'a.b=c d.e=f'"
@@ -76,12 +77,13 @@ settle_options() {
   [[ ${debug:?} == true ]] && size=debug
   default_option exp_dir "${egs_dir:?}/exp/$size"
   default_option data_dir "$egs_dir/data/$size"
-  for name in exp_dir data_dir tokenizer_config codec_base_config codec_config tts_config \
+  for name in exp_dir data_dir tokenizer_config codec_base_config codec_config codec_mirrored_config tts_config \
     audio_dir manifest_dir import_dir; do
     [[ -n ${!name-} ]] && printf -v "$name" '%s' "$(realpath -m -- "${!name}")"
   done
-  for name in tokenizer_config codec_base_config codec_config tts_config; do
-    [[ $name == codec_base_config && -z $codec_base_config || -f ${!name} ]] || fail "--$name: no file ${!name}; conf/ holds the configurations"
+  for name in tokenizer_config codec_base_config codec_config codec_mirrored_config tts_config; do
+    if [[ $name == codec_*_config && -z ${!name} ]]; then continue; fi  # a codec may do without them
+    [[ -f ${!name} ]] || fail "--$name: no file ${!name}; conf/ holds the configurations"
   done
   export egs_dir
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Purpose: train the sigma-VAE codec, with --codec_base_config from the weights of a first run
-# Reads:   $data_dir/${codec_cuts}_train.jsonl.gz, $data_dir/${codec_cuts}_dev.jsonl.gz, --codec_base_config, --codec_config, --codec_args
+# Purpose: train the sigma-VAE codec: one run, or one from the weights of another, and a second decoder
+# Reads:   $data_dir/${codec_cuts}_train.jsonl.gz, $data_dir/${codec_cuts}_dev.jsonl.gz, --codec_base_config, --codec_config, --codec_args, --codec_mirrored_config
 # Writes:  $exp_dir/codec/config.yaml, $exp_dir/codec/checkpoints, $exp_dir/codec_curves.png
 # Cost:    mini: hours on 2 cores (train.max_seconds), debug 1 min; the paper's size: GPU-days
 
@@ -17,5 +17,10 @@ if [[ -n ${codec_base_config?} ]]; then
   first=("start_from.codec=\"$exp_dir/codec/base_model\"")
 fi
 train codec "${codec_config:?}" "${exp_dir:?}/codec" "${codec_args?}" "${cuts[@]}" "${first[@]}"
+if [[ -n ${codec_mirrored_config?} ]]; then
+  run python -m recipes.export_codec --exp_dir "$exp_dir/codec" --out "$exp_dir/codec/model"
+  train codec "$codec_mirrored_config" "$exp_dir/codec/mirrored" "" "${cuts[@]}" \
+    "start_from.codec=\"$exp_dir/codec/model\""
+fi
 run python -m recipes.plot_training --exp_dir "$exp_dir/codec" --title "codec" \
   --out "$exp_dir/codec_curves.png"

@@ -8,7 +8,12 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-run python -m recipes.export_codec --exp_dir "${exp_dir:?}/codec" --out "$exp_dir/codec_model"
+decoders=()
+if [[ -n ${codec_mirrored_config?} ]]; then
+  decoders=(--decoder_exp_dir "mirrored=${exp_dir:?}/codec/mirrored")
+fi
+run python -m recipes.export_codec --exp_dir "${exp_dir:?}/codec" --out "$exp_dir/codec_model" \
+  "${decoders[@]}"
 run python -m recipes.check_codec --codec "$exp_dir/codec_model" \
   --cuts "${data_dir:?}/cuts_test.jsonl.gz" --out "$exp_dir/codec_check" \
   --max_items "${max_test:?}"
