@@ -38,7 +38,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     path = path.resolve() if path.is_symlink() else path
     temporary = _temporary_name(path)
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         yield temporary
+        temporary.chmod(mode)  # safetensors makes files that nobody else may read
         _flush(temporary)
         temporary.replace(path)
         _flush(path.parent)

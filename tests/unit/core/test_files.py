@@ -3,6 +3,8 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from latentspeech.core.errors import InputError
 from latentspeech.core.files import (
@@ -109,3 +111,11 @@ def test_json_refuses_nan(tmp_path: Path):
     with pytest.raises(ValueError):
         write_json(tmp_path / "a.json", {"x": float("nan")})
     assert names(tmp_path) == []
+
+
+def test_whoever_wrote_it_others_may_read_it(tmp_path: Path):
+    (tmp_path / "plain").touch()
+    with atomic_path(tmp_path / "model.safetensors") as temporary:
+        save_file({"a": torch.zeros(2)}, temporary)
+    modes = {(tmp_path / name).stat().st_mode for name in ("plain", "model.safetensors")}
+    assert len(modes) == 1
