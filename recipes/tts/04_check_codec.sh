@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Purpose: export the codec and score its copies of the test set (PESQ-WB, STOI, mel, ViSQOL, SI-SDR)
-# Reads:   $exp_dir/codec/checkpoints, $data_dir/cuts_test.jsonl.gz, --max_test
+# Purpose: export the codec and score its copies of the test set, of human and synthetic voices apart if the corpus has both
+# Reads:   $exp_dir/codec/checkpoints, $data_dir/cuts_test.jsonl.gz, --max_test, lists of voices beside it
 # Writes:  $exp_dir/codec_model, $exp_dir/codec_check/items.jsonl, $exp_dir/codec_check/scores.json, $exp_dir/codec_check/scores.md
-# Cost:    about 1 s an utterance
+# Cost:    about 3 s an utterance of each list, and as much for a second decoder
 
 set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
@@ -14,6 +14,14 @@ if [[ -n ${codec_mirrored_config?} ]]; then
 fi
 run python -m recipes.export_codec --exp_dir "${exp_dir:?}/codec" --out "$exp_dir/codec_model" \
   "${decoders[@]}"
-run python -m recipes.check_codec --codec "$exp_dir/codec_model" \
-  --cuts "${data_dir:?}/cuts_test.jsonl.gz" --out "$exp_dir/codec_check" \
-  --max_items "${max_test:?}"
+lists=(--cuts "${data_dir:?}/cuts_test.jsonl.gz")
+for kind in human synthetic; do
+  file=$data_dir/${codec_cuts:?}_test_$kind.jsonl.gz
+  if [[ -f $file ]]; then lists+=(--cuts "$kind=$file"); fi
+done
+run python -m recipes.check_codec --codec "$exp_dir/codec_model" "${lists[@]}" \
+  --out "$exp_dir/codec_check" --max_items "${max_test:?}"
+if [[ -n $codec_mirrored_config ]]; then
+  run python -m recipes.check_codec --codec "$exp_dir/codec_model" --decoder mirrored \
+    "${lists[@]}" --out "$exp_dir/codec_check_mirrored" --max_items "$max_test"
+fi

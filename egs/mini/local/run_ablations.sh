@@ -14,7 +14,7 @@ source "$recipes_root/recipes/lib/options.sh"
 command_line="bash egs/mini/local/run_ablations.sh $*"
 
 # What decides most comes first.
-ordered=(base istft_decoder no_cepstrum sigma_025 sigma_075 fixed_050 dim_16 dim_64 rate_7.5 beta_001 beta_1
+ordered=(base seed_1 istft_decoder no_cepstrum sigma_025 sigma_075 fixed_050 dim_16 dim_64 rate_7.5 beta_001 beta_1
   mirrored_decoder waveform_encoder fixed_025 fixed_075)
 all="${ordered[*]}"
 metrics=mel-dac-class,pesq,stoi,visqol
@@ -72,6 +72,11 @@ check() {
     --max_items "${max_test:?}" --metrics "$metrics" "$@" >"$folder/$kind.log"
 }
 
+tabulate() {
+  run python -m recipes.codec_ablations table --exp_dir "$exp_dir" --names "${ordered[@]}" \
+    --results "${results:?}" --command "$command_line"
+}
+
 for name in "${names[@]}"; do
   config=$egs_dir/conf/ablations/codec_$name.yaml
   folder=$exp_dir/$name
@@ -83,6 +88,6 @@ for name in "${names[@]}"; do
   check "$name" means
   check "$name" sampled --sampled "${seed:?}"
   run python -m recipes.codec_ablations record --config "$config" --folder "$folder"
-  run python -m recipes.codec_ablations table --exp_dir "$exp_dir" --names "${ordered[@]}" \
-    --results "${results:?}" --command "$command_line"
+  tabulate
 done
+tabulate
