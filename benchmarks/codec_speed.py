@@ -1,51 +1,184 @@
-"""Codec speed on this machine: our decoders against Encodec's, and the paper size frame by frame.
+"""Codec speed on this machine: the default codec against the paper's size, Encodec and Mimi.
 
     python -m benchmarks.codec_speed [--threads 2] [--seconds 4]
 
-All weights are random: speed does not depend on them. Prints one JSON object. `x_real_time` is
-seconds of audio a second of computing; ratios are against Encodec's 24 kHz decoder of the `encodec`
-package, in the same run.
+All weights are random: speed does not depend on them. Everybody is timed in turn in one run.
+Offline, a decoder gets all frames at once. Frame by frame, ours get one of their frames a call (67
+ms) and carry their states on. Encodec and Mimi offer no step of that kind for their decoders, so
+that they get frames of as much audio a call (5 of Encodec's, 1 of Mimi's 80 ms) and keep no state:
+what they would do at the least.
+
+Prints one JSON object: for every row the seconds of audio a second of computing and, for each peer,
+how many times as fast it is as that peer in the same mode, and the goals.
 """
 
 import argparse
 import json
 import warnings
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from benchmarks.hardware import describe
 from benchmarks.timing import median_seconds
 from latentspeech.codec.model import Codec
-from latentspeech.codec.presets import codec_preset
+from latentspeech.codec.presets import codec_preset, default_codec
+from latentspeech.eval.codecs.contract import fold_weight_norm
+
+OFFLINE, FRAMES = "offline", "frame by frame"
+FAST, MIRRORED, PAPER = "default decoder (harmonic)", "mirrored small decoder", "paper-size decoder"
+ENCODER, PAPER_ENCODER = "default encoder", "paper-size encoder"
+ENCODEC, MIMI = "Encodec decoder", "Mimi decoder"
+PEERS = (PAPER, ENCODEC, MIMI)
+ENCODEC_HZ, ENCODEC_FRAMES_A_CALL = 75, 5
 
 
-def stream(codec: Codec, latents: torch.Tensor, chunk_frames: int) -> None:
-    """Decodes chunk by chunk."""
-    state = codec.init_decode_state(1)
-    for piece in latents.split(chunk_frames, dim=1):
-        _, state = codec.decode_step(piece, state)
+class Contestant(NamedTuple):
+    """One row: who does it, how, and the work itself."""
+
+    name: str
+    mode: str
+    audio_s: float  # what a call makes or takes
+    call: Callable[[], object]
 
 
-def contestants(seconds: float) -> dict[str, Callable[[], object]]:
-    """Everything that is timed, by name, each decoding `seconds` of audio."""
+class Goal(NamedTuple):
+    """A ratio of speeds in one mode that must be reached."""
+
+    what: str
+    over: str
+    mode: str
+    at_least: float
+
+
+GOALS = (
+    Goal(FAST, PAPER, OFFLINE, 10.0),
+    Goal(FAST, PAPER, FRAMES, 4.0),
+    *(Goal(FAST, peer, mode, 1.0) for mode in (OFFLINE, FRAMES) for peer in (ENCODEC, MIMI)),
+    Goal(ENCODER, FAST, OFFLINE, 0.5),
+    Goal(ENCODER, FAST, FRAMES, 0.5),
+)
+
+
+def our_decoder(name: str, codec: Codec, seconds: float) -> list[Contestant]:
+    """Offline and one latent a call."""
+    frames = max(1, round(codec.config.frame_rate * seconds))
+    latents = torch.randn(1, frames, codec.config.latent_dim)
+    audio_s = frames / codec.config.frame_rate
+
+    def stream() -> None:
+        state = codec.init_decode_state(1)
+        for latent in torch.split(latents, 1, dim=1):
+            _, state = codec.decode_step(latent, state)
+
+    return [
+        Contestant(name, OFFLINE, audio_s, lambda: codec.decode(latents)),
+        Contestant(name, FRAMES, audio_s, stream),
+    ]
+
+
+def our_encoder(name: str, codec: Codec, seconds: float) -> list[Contestant]:
+    """Offline and the samples of one latent a call."""
+    hop = codec.config.hop_length
+    frames = max(1, round(codec.config.frame_rate * seconds))
+    audio = 0.1 * torch.randn(1, frames * hop)
+    audio_s = frames / codec.config.frame_rate
+
+    def stream() -> None:
+        state = codec.init_encode_state(1)
+        for block in torch.split(audio, hop, dim=1):
+            _, state = codec.encode_step(block, state)
+
+    return [
+        Contestant(name, OFFLINE, audio_s, lambda: codec.encode(audio)),
+        Contestant(name, FRAMES, audio_s, stream),
+    ]
+
+
+def encodec_decoder(seconds: float) -> list[Contestant]:
+    """The 24 kHz model of the `encodec` package, weight norm folded."""
     from encodec import EncodecModel
 
-    calls: dict[str, Callable[[], object]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        encodec = EncodecModel.encodec_model_24khz(pretrained=False).eval()
-    embedded = torch.randn(1, 128, int(75 * seconds))
-    calls["encodec decoder"] = lambda: encodec.decoder(embedded)
-    for size in ("mini", "paper"):
-        codec = Codec(codec_preset(1600, size)).eval()
-        latents = torch.randn(1, int(codec.config.frame_rate * seconds), codec.config.latent_dim)
-        audio = torch.randn(1, int(codec.config.sample_rate * seconds))
-        calls[f"{size} encode"] = lambda c=codec, a=audio: c.encode(a)
-        calls[f"{size} decode"] = lambda c=codec, z=latents: c.decode(z)
-        calls[f"{size} decode, 1 frame a call"] = lambda c=codec, z=latents: stream(c, z, 1)
-        calls[f"{size} decode, 4 frames a call"] = lambda c=codec, z=latents: stream(c, z, 4)
-    return calls
+        model = EncodecModel.encodec_model_24khz(pretrained=False).eval()
+    fold_weight_norm(model.decoder)
+    calls = max(1, round(seconds * ENCODEC_HZ / ENCODEC_FRAMES_A_CALL))
+    embedded = torch.randn(1, model.encoder.dimension, calls * ENCODEC_FRAMES_A_CALL)
+    return _peer(ENCODEC, embedded, model.decoder, ENCODEC_FRAMES_A_CALL, ENCODEC_HZ)
+
+
+def mimi_decoder(seconds: float) -> list[Contestant]:
+    """Mimi of the `transformers` package with eight codebooks."""
+    from latentspeech.eval.codecs.transformers_codecs import Mimi
+
+    books = 8
+    mimi = Mimi(books, random_weights=True)
+    frames = max(1, round(seconds * mimi.frame_rate))
+    codes = torch.randint(0, 2048, (1, books, frames))
+
+    def decode(some: Tensor) -> Tensor:
+        return mimi.decode(some, some.shape[-1] * mimi.hop_length)
+
+    return _peer(MIMI, codes, decode, 1, mimi.frame_rate)
+
+
+def _peer(
+    name: str, frames: Tensor, decode: Callable[[Tensor], object], a_call: int, rate: float
+) -> list[Contestant]:
+    """Frames (1, ..., F) decoded at once, and `a_call` of them a call."""
+
+    def stream() -> None:
+        for some in torch.split(frames, a_call, dim=-1):
+            decode(some)
+
+    audio_s = frames.shape[-1] / rate
+    return [
+        Contestant(name, OFFLINE, audio_s, lambda: decode(frames)),
+        Contestant(name, FRAMES, audio_s, stream),
+    ]
+
+
+def contestants(seconds: float) -> list[Contestant]:
+    """Everybody, each with about `seconds` of audio."""
+    default = Codec(default_codec()).eval()
+    mirrored = Codec(default_codec("mirrored")).eval()
+    paper = Codec(codec_preset(1600)).eval()
+    return [
+        *our_decoder(FAST, default, seconds),
+        *our_decoder(MIRRORED, mirrored, seconds),
+        *our_decoder(PAPER, paper, seconds),
+        *encodec_decoder(seconds),
+        *mimi_decoder(seconds),
+        *our_encoder(ENCODER, default, seconds),
+        *our_encoder(PAPER_ENCODER, paper, seconds),
+    ]
+
+
+def measure(seconds: float, repeats: int) -> dict[str, Any]:
+    """Speeds, their ratios and the goals."""
+    everybody = contestants(seconds)
+    with torch.inference_mode():
+        times = median_seconds({(one.name, one.mode): one.call for one in everybody}, repeats)
+    speeds = {(one.name, one.mode): one.audio_s / times[one.name, one.mode] for one in everybody}
+    rows = [
+        {
+            "what": name,
+            "mode": mode,
+            "x_real_time": round(speed, 2),
+            "over": {peer: round(speed / speeds[peer, mode], 2) for peer in PEERS},
+        }
+        for (name, mode), speed in speeds.items()
+    ]
+    goals = []
+    for goal in GOALS:
+        ratio = speeds[goal.what, goal.mode] / speeds[goal.over, goal.mode]
+        goals.append(
+            {**goal._asdict(), "ratio": round(ratio, 2), "met": bool(ratio >= goal.at_least)}
+        )
+    return {"rows": rows, "goals": goals}
 
 
 def main() -> None:
@@ -56,17 +189,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    with torch.inference_mode():
-        times = median_seconds(contestants(arguments.seconds), arguments.repeats)
-    reference = times["encodec decoder"]
-    rows = {
-        name: {
-            "x_real_time": round(arguments.seconds / time, 2),
-            "speed_over_encodec_decoder": round(reference / time, 2),
-        }
-        for name, time in times.items()
-    }
-    print(json.dumps({"hardware": describe(), "results": rows}, indent=2))
+    torch.manual_seed(0)
+    found = measure(arguments.seconds, arguments.repeats)
+    settings = {"seconds": arguments.seconds, "repeats": arguments.repeats}
+    print(json.dumps({"hardware": describe(), **settings, **found}, indent=2))
 
 
 if __name__ == "__main__":

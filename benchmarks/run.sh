@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs all benchmarks on this machine, writes benchmarks/results/*.json and benchmarks/RESULTS.md.
-#   bash benchmarks/run.sh [threads]     needs: pip install encodec
+#   bash benchmarks/run.sh [threads]     needs: pip install encodec transformers
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -16,7 +16,7 @@ measure() {
   mv "$results/$name.json.new" "$results/$name.json"
 }
 
-measure codec_speed benchmarks.codec_speed --seconds 2
+measure codec_speed benchmarks.codec_speed --seconds 4
 measure tts_step_paper benchmarks.tts_step
 measure tts_step_mini benchmarks.tts_step --model "${LATENTSPEECH_MODEL:?a model directory, say egs/mini/exp/full/model}"
 python -m benchmarks.report

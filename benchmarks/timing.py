@@ -2,16 +2,19 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 def median_seconds(
-    contestants: Mapping[str, Callable[[], object]], repeats: int
-) -> dict[str, float]:
+    contestants: Mapping[Name, Callable[[], object]], repeats: int
+) -> dict[Name, float]:
     """Calls every contestant once to warm up, then in turn `repeats` times; the median of each."""
     for call in contestants.values():
         call()
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    seconds: dict[Name, list[float]] = {name: [] for name in contestants}
     for _ in range(repeats):
         for name, call in contestants.items():
             start = time.perf_counter()

@@ -6,14 +6,17 @@ from typing import NamedTuple
 from torch import nn
 
 from latentspeech.core.errors import CheckpointError
-from latentspeech.core.train.checkpoint import TrainState, load_part, newest_checkpoint
+from latentspeech.core.train.checkpoint import (
+    Checkpoint,
+    TrainState,
+    load_part,
+    newest_checkpoint,
+)
 
 
 def load_averaged(exp_dir: Path, module: nn.Module) -> TrainState:
     """Loads them into `module` and returns the state of the training."""
-    found = newest_checkpoint(exp_dir)
-    if found is None:
-        raise CheckpointError(f"{exp_dir} has no checkpoint; train there first")
+    found = _newest(exp_dir)
     try:
         module.load_state_dict(load_part(found.path, "ema"))
     except RuntimeError as error:
@@ -23,6 +26,18 @@ def load_averaged(exp_dir: Path, module: nn.Module) -> TrainState:
         ) from None
     module.eval()
     return found.state
+
+
+def training_state(exp_dir: Path) -> TrainState:
+    """Where the training in `exp_dir` stands."""
+    return _newest(exp_dir).state
+
+
+def _newest(exp_dir: Path) -> Checkpoint:
+    found = newest_checkpoint(exp_dir)
+    if found is None:
+        raise CheckpointError(f"{exp_dir} has no checkpoint; train there first")
+    return found
 
 
 class Provenance(NamedTuple):

@@ -15,8 +15,8 @@ import torch
 
 from latentspeech.audio.io import load_audio, write_audio
 from latentspeech.codec.model import Codec
-from latentspeech.codec.model_directory import codec_hash
 from latentspeech.core.files import write_json
+from latentspeech.core.model_directory import weights_hash
 from latentspeech.core.tensors import derive_seed
 from latentspeech.data.utterances import Utterance, load_utterance, read_utterances
 from latentspeech.eval.lists import ListInfo, ListRow, write_list
@@ -109,8 +109,7 @@ def main() -> None:
     with_text = not arguments.no_prompt_text
     key = {
         "folder_version": FOLDER_VERSION,
-        # The hash of the codec's weights file serves for any model directory.
-        "model_hash": codec_hash(arguments.model),
+        "model_hash": weights_hash(arguments.model),
         "sampling": DEFAULT_SAMPLING.model_dump(mode="json"),
         "seed": arguments.seed,
         "prompt_text": with_text,

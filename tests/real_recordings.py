@@ -1,6 +1,6 @@
-"""Real human recordings for tests: prompts of Asterisk, one woman, 16 kHz, with their texts.
+"""Real human recordings for tests: prompts of Asterisk, one woman, 16 kHz, with texts; music.
 
-They come from the Debian package that the mini recipe uses, by the recipe's own script; what an
+They come from the Debian packages that the mini recipe uses, by the recipe's own script; what an
 earlier run has brought is used again. Nothing else that a fresh set-up installs holds twenty
 recordings of a person.
 """
@@ -21,6 +21,7 @@ _MINI = Path(__file__).parents[1] / "egs" / "mini"
 _ASTERISK = _MINI / "downloads" / "asterisk" / "usr" / "share"
 _TRANSCRIPT = _ASTERISK / "doc" / "asterisk-core-sounds-en" / "core-sounds-en.txt.gz"
 _SOUNDS = _ASTERISK / "asterisk" / "sounds" / "en_US_f_Allison"
+_MUSIC = _MINI / "downloads" / "asterisk_music" / "usr" / "share" / "asterisk" / "moh"
 _MIN_SECONDS, _MAX_SECONDS = 2.0, 5.0
 
 
@@ -35,7 +36,7 @@ class RealRecording:
 
 def real_recordings(count: int) -> list[RealRecording]:
     """The first `count` prompts of 2 to 5 s that hold words, by name."""
-    _bring()
+    _bring("asterisk", _TRANSCRIPT, _SOUNDS)
     found: list[RealRecording] = []
     with gzip.open(_TRANSCRIPT, "rt", encoding="utf-8") as file:
         lines = sorted(line.partition(":") for line in file.read().splitlines())
@@ -50,6 +51,14 @@ def real_recordings(count: int) -> list[RealRecording]:
         if len(found) == count:
             return found
     raise AssertionError(f"{len(found)} recordings in {_SOUNDS}; expected {count}")
+
+
+def real_music(seconds: float) -> Tensor:
+    """The middle of the first piece of Asterisk's music on hold, (T,) at SAMPLE_RATE."""
+    _bring("asterisk_music", _MUSIC)
+    audio = _decode(min(_MUSIC.glob("*.g722")))
+    start = len(audio) // 2
+    return audio[start : start + int(seconds * SAMPLE_RATE)]
 
 
 def white_noise(audio: Tensor, snr_db: float, seed: int) -> Tensor:
@@ -71,13 +80,13 @@ def _mix(audio: Tensor, noise: Tensor, snr_db: float) -> Tensor:
     return audio + gain * noise
 
 
-def _bring() -> None:
-    if _TRANSCRIPT.is_file() and _SOUNDS.is_dir():
+def _bring(source: str, *needed: Path) -> None:
+    if all(path.exists() for path in needed):
         return
     with (Path(tempfile.gettempdir()) / "latentspeech_recordings.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side
         script = _MINI / "local" / "install_sources.sh"
-        subprocess.run(["bash", str(script), "asterisk"], check=True)
+        subprocess.run(["bash", str(script), source], check=True)
 
 
 def _decode(path: Path) -> Tensor:

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentspeech.cli.options import JsonOption, ModelOption, QuietOption, codec_directory, report
+from latentspeech.cli.options import (
+    CodecOption,
+    DecoderOption,
+    JsonOption,
+    QuietOption,
+    report,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +31,7 @@ LatentsArgument = Annotated[Path, typer.Argument(help="Latents, .safetensors.")]
 def encode(
     source: SourceArgument,
     target: LatentsArgument,
-    model: ModelOption = None,
+    model: CodecOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -34,9 +40,9 @@ def encode(
 
     from latentspeech.audio.io import load_audio
     from latentspeech.codec.latent_file import LatentFile, write_latents
-    from latentspeech.codec.model_directory import codec_hash, load_codec
+    from latentspeech.codec.model_directory import codec_hash, find_codec, load_codec
 
-    directory = codec_directory(model)
+    directory = find_codec(model)
     codec = load_codec(directory)
     rate = codec.config.sample_rate
     audio = load_audio(source, rate)
@@ -56,7 +62,8 @@ def encode(
 def decode(
     source: LatentsArgument,
     target: TargetArgument,
-    model: ModelOption = None,
+    model: CodecOption = None,
+    decoder: DecoderOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,10 +72,10 @@ def decode(
 
     from latentspeech.audio.io import write_audio
     from latentspeech.codec.latent_file import read_latents
-    from latentspeech.codec.model_directory import codec_hash, load_codec
+    from latentspeech.codec.model_directory import codec_hash, find_codec, load_codec
 
-    directory = codec_directory(model)
-    codec = load_codec(directory)
+    directory = find_codec(model)
+    codec = load_codec(directory, decoder)
     file = read_latents(source, codec_hash(directory), codec.config.latent_dim)
     blocks = list(_decoded_blocks(codec, file.latents, quiet or as_json))
     audio = torch.cat(blocks)[: file.num_samples]
@@ -80,7 +87,8 @@ def decode(
 def reconstruct(
     source: SourceArgument,
     target: TargetArgument,
-    model: ModelOption = None,
+    model: CodecOption = None,
+    decoder: DecoderOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -88,9 +96,9 @@ def reconstruct(
     import torch
 
     from latentspeech.audio.io import load_audio, write_audio
-    from latentspeech.codec.model_directory import load_codec
+    from latentspeech.codec.model_directory import find_codec, load_codec
 
-    codec = load_codec(codec_directory(model))
+    codec = load_codec(find_codec(model), decoder)
     rate = codec.config.sample_rate
     audio = load_audio(source, rate)
     latents = torch.cat(list(_encoded_blocks(codec, audio, quiet or as_json)))
@@ -109,6 +117,7 @@ def _encoded_blocks(codec: "Codec", audio: "Tensor", quiet: bool) -> Iterator["T
     import torch
 
     from latentspeech.cli.progress import stream_progress
+    from latentspeech.codec.latent_file import check_encoded
 
     blocks = torch.split(audio, int(BLOCK_S * codec.config.sample_rate))
     state = codec.init_encode_state(1)
@@ -117,7 +126,7 @@ def _encoded_blocks(codec: "Codec", audio: "Tensor", quiet: bool) -> Iterator["T
             flush = i == len(blocks) - 1
             latents, state = codec.encode_step(block[None], state, flush)
             advance(len(block) / codec.config.sample_rate)
-            yield latents[0]
+            yield check_encoded(latents[0], block)
 
 
 def _decoded_blocks(codec: "Codec", latents: "Tensor", quiet: bool) -> Iterator["Tensor"]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from latentspeech.cli.options import ModelOption, codec_directory
+from latentspeech.cli.options import CodecOption, DecoderOption
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +28,7 @@ FormatOption = Annotated[
 
 
 @app.command("encode")
-def encode(model: ModelOption = None, pcm_format: FormatOption = "s16le") -> None:
+def encode(model: CodecOption = None, pcm_format: FormatOption = "s16le") -> None:
     """PCM on stdin to latent frames on stdout."""
     codec = _load(model)
     for latents in _encode(codec, _read_pcm(pcm_format)):
@@ -36,23 +36,27 @@ def encode(model: ModelOption = None, pcm_format: FormatOption = "s16le") -> Non
 
 
 @app.command("decode")
-def decode(model: ModelOption = None, pcm_format: FormatOption = "s16le") -> None:
+def decode(
+    model: CodecOption = None, decoder: DecoderOption = None, pcm_format: FormatOption = "s16le"
+) -> None:
     """Latent frames on stdin to PCM on stdout."""
-    codec = _load(model)
+    codec = _load(model, decoder)
     _write_pcm(codec, _read_latents(codec.config.latent_dim), pcm_format)
 
 
 @app.command("roundtrip")
-def roundtrip(model: ModelOption = None, pcm_format: FormatOption = "s16le") -> None:
+def roundtrip(
+    model: CodecOption = None, decoder: DecoderOption = None, pcm_format: FormatOption = "s16le"
+) -> None:
     """PCM on stdin to its reconstruction on stdout."""
-    codec = _load(model)
+    codec = _load(model, decoder)
     _write_pcm(codec, _encode(codec, _read_pcm(pcm_format)), pcm_format)
 
 
-def _load(model: str | None) -> "Codec":
-    from latentspeech.codec.model_directory import load_codec
+def _load(model: str | None, decoder: str | None = None) -> "Codec":
+    from latentspeech.codec.model_directory import find_codec, load_codec
 
-    return load_codec(codec_directory(model))
+    return load_codec(find_codec(model), decoder)
 
 
 def _chunks() -> Iterator[bytes]:
@@ -98,12 +102,14 @@ def _encode(codec: "Codec", pieces: Iterator["Tensor"]) -> Iterator["Tensor"]:
     """Samples to latent frames (f, D), f at least 1."""
     import torch
 
+    from latentspeech.codec.latent_file import check_encoded
+
     with torch.inference_mode():
         state = codec.init_encode_state(1)
         for samples in pieces:
             latents, state = codec.encode_step(samples[None], state)
             if latents.shape[1]:
-                yield latents[0]
+                yield check_encoded(latents[0], samples)
         latents, state = codec.encode_step(torch.zeros(1, 0), state, flush=True)
         if latents.shape[1]:
             yield latents[0]

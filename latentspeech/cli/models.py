@@ -1,11 +1,15 @@
-"""`latentspeech models`: what can be given to --model by name."""
+"""`latentspeech models`: what can be given to --model by name, and what is in a model directory."""
 
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from latentspeech.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from latentspeech.codec.model import CodecConfig
 
 
 def models(
@@ -15,30 +19,59 @@ def models(
     as_json: JsonOption = False,
 ) -> None:
     """List the built-in models, or describe model directories."""
-    from latentspeech.core.model_directory import read_model_config
-    from latentspeech.tts.model_directory import KIND
-    from latentspeech.tts.models import builtin_models, resolve_model
+    from latentspeech.core.model_names import builtin_models, resolve_model
 
-    known = {name: resolve_model(name) for name in names} if names else builtin_models()
-    rows = []
-    for name, path in known.items():
-        config = read_model_config(path, KIND)
-        backbone = config["backbone"]
-        size_bytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        rows.append(
-            {
-                "name": name,
-                "path": str(path),
-                "layers": backbone["num_layers"],
-                "model_dim": backbone["model_dim"],
-                "size_bytes": size_bytes,
-            }
-        )
+    known = builtin_models()
+    if names:
+        known = {name: resolve_model(name) or Path(name) for name in names}
+    rows = [describe(name, path) for name, path in known.items()]
     if as_json:
         print(json.dumps(rows))
         return
     if not rows:
-        print("no model ships yet; `make demo` trains a small one; give its path to describe it")
+        print("no model is installed; `make demo` trains a small one; give its path to describe it")
     for row in rows:
-        size = row["size_bytes"] / 1e6
-        print(f"{row['name']}  {row['layers']} x {row['model_dim']}  {size:.1f} MB  {row['path']}")
+        print(_line(row))
+
+
+def describe(name: str, path: Path) -> dict[str, Any]:
+    """Kind, sizes and rates of a model directory; CheckpointError if it is none."""
+    from latentspeech.codec.model_directory import KIND as CODEC
+    from latentspeech.codec.model_directory import decoder_names, read_codec_config
+    from latentspeech.core.errors import CheckpointError
+    from latentspeech.core.model_directory import read_description
+    from latentspeech.tts.model_directory import KIND as TTS
+
+    kind, config = read_description(path)
+    size_bytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    row = {"name": name, "kind": kind, "path": str(path), "size_bytes": size_bytes}
+    if kind == CODEC:
+        rates = _rates(read_codec_config(path))
+        return {**row, **rates, "decoders": decoder_names(path)}
+    if kind == TTS:
+        backbone = config["backbone"]
+        sizes = {"layers": backbone["num_layers"], "model_dim": backbone["model_dim"]}
+        return {**row, **sizes, **_rates(read_codec_config(path / "codec"))}
+    raise CheckpointError(f"{path} holds a model of kind {kind!r}; expected {CODEC!r} or {TTS!r}")
+
+
+def _rates(config: "CodecConfig") -> dict[str, Any]:
+    return {
+        "sample_rate_hz": config.sample_rate,
+        "frame_rate_hz": config.frame_rate,
+        "latent_dim": config.latent_dim,
+        "encoder": config.encoder.kind,
+        "decoder": config.decoder.kind,
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    parts = [row["name"], row["kind"]]
+    if "layers" in row:
+        parts.append(f"{row['layers']} x {row['model_dim']}")
+    parts.append(f"{row['sample_rate_hz']} Hz")
+    parts.append(f"{row['frame_rate_hz']:g} x {row['latent_dim']} latents/s")
+    if "decoders" in row:
+        further = f", further decoders: {', '.join(row['decoders'])}" if row["decoders"] else ""
+        parts.append(f"{row['encoder']} to {row['decoder']}{further}")
+    return "  ".join([*parts, f"{row['size_bytes'] / 1e6:.1f} MB", row["path"]])

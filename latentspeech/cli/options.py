@@ -2,14 +2,29 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", help="Model directory. Default: $LATENTSPEECH_MODEL."),
+    typer.Option("--model", help="Model directory or name. Default: $LATENTSPEECH_MODEL."),
+]
+CodecOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="Codec or TTS model, directory or name. Default: $LATENTSPEECH_MODEL, or else the "
+        "codec that ships.",
+    ),
+]
+DecoderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--decoder",
+        help="Another decoder of the same latents, by name (`latentspeech models` lists them). "
+        "Default: the codec's own.",
+    ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -21,12 +36,3 @@ def report(values: dict[str, Any], text: str, as_json: bool, quiet: bool) -> Non
         print(json.dumps(values))
     elif not quiet:
         print(text, file=sys.stderr)
-
-
-def codec_directory(model: str | None) -> Path:
-    """The codec's model directory: the one given, or that inside a TTS model directory."""
-    from latentspeech.tts.models import resolve_model
-
-    directory = resolve_model(model)
-    nested = directory / "codec"
-    return nested if nested.is_dir() else directory

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from latentspeech.cli.options import JsonOption, ModelOption, QuietOption, report
+from latentspeech.cli.options import CodecOption, JsonOption, QuietOption, report
 
 app = typer.Typer(no_args_is_help=True, help="Make voice files.")
 
@@ -20,16 +20,15 @@ def export(
     recording: Annotated[Path, typer.Argument(help="Recording of the voice, 0.5-30 s.")],
     target: Annotated[Path, typer.Argument(help="Voice file to write, .safetensors.")],
     prompt_text: Annotated[str | None, typer.Option(help="What the recording says.")] = None,
-    model: ModelOption = None,
+    model: CodecOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Turn a recording into a voice file that every model on the same codec can use."""
-    from latentspeech.cli.options import codec_directory
-    from latentspeech.codec.model_directory import codec_hash, load_codec
+    from latentspeech.codec.model_directory import codec_hash, find_codec, load_codec
     from latentspeech.tts.prompt import encode_prompt, save_voice
 
-    directory = codec_directory(model)
+    directory = find_codec(model)
     codec = load_codec(directory)
     prompt = encode_prompt(codec, codec_hash(directory), recording, prompt_text)
     save_voice(prompt, target)

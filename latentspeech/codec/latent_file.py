@@ -65,3 +65,13 @@ def read_latents(path: Path, codec_hash: str, latent_dim: int) -> LatentFile:
         raise InputError(f"{path} holds NaN or infinite latents; encode the recording again")
     num_samples, rate = int(metadata["num_samples"]), int(metadata["sample_rate"])
     return LatentFile(latents.float(), num_samples, rate, codec_hash)
+
+
+def check_encoded(latents: Tensor, audio: Tensor) -> Tensor:
+    """Gives back latents just made of `audio` (T,); InputError where its samples are too large."""
+    if not torch.isfinite(latents).all():
+        raise InputError(
+            f"samples as large as {float(audio.abs().max()):.3g} give no finite latents; expected "
+            "audio within [-1, 1]; scale it, or check its format"
+        )
+    return latents

@@ -8,18 +8,20 @@ Latents belong to the encoder: the hash that ties them to it knows nothing of th
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from latentspeech.codec.model import Codec, CodecConfig
+from latentspeech.codec.model import Codec, CodecConfig, DecoderConfig, EncoderConfig
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.model_directory import (
     load_weights,
     read_model_config,
     read_weights,
-    weights_hash,
     write_model,
 )
 from latentspeech.core.model_names import MODEL_VARIABLE, builtin_models, resolve_model
@@ -88,30 +90,38 @@ def load_codec(directory: Path, decoder: str | None = None) -> Codec:
 def codec_hash(directory: Path) -> str:
     """16 hex digits of the SHA-256 of all that decides latents: encoder settings and weights.
 
-    The same for every decoder. To tell whole codecs apart, use `decoding_hash`.
+    The same for every decoder; to tell whole codecs apart, use `decoding_hash`.
     """
     config = read_codec_config(directory)
-    encoder = config.encoder
     settings = {
         "sample_rate": config.sample_rate,
         "latent_dim": config.latent_dim,
         "lookahead_samples": config.lookahead_samples,
-        # Settings at their defaults are left out, so that a new one does not change old hashes.
-        "encoder": {"kind": encoder.kind, **encoder.model_dump(mode="json", exclude_defaults=True)},
+        "encoder": _side_settings(config.encoder),
     }
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for name, tensor in sorted(read_weights(directory, "encoder").items()):
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return _hash(settings, read_weights(directory, "encoder"))
 
 
 def decoding_hash(directory: Path, decoder: str | None = None) -> str:
-    """A hash of the weights of encoder and decoder: the same copies of the same recording."""
-    own = weights_hash(directory)
+    """16 hex digits of the same of encoder and decoder: equal if copies of a recording are."""
+    config = read_codec_config(directory, decoder)
+    settings = {"codec_hash": codec_hash(directory), "decoder": _side_settings(config.decoder)}
     if decoder is None:
-        return own
-    return f"{own}-{weights_hash(_decoder_directory(directory, decoder))}"
+        return _hash(settings, read_weights(directory, "decoder"))
+    return _hash(settings, read_weights(_decoder_directory(directory, decoder)))
+
+
+def _side_settings(config: EncoderConfig | DecoderConfig) -> dict[str, Any]:
+    # Settings at their defaults are left out, so that a new one does not change old hashes.
+    return {"kind": config.kind, **config.model_dump(mode="json", exclude_defaults=True)}
+
+
+def _hash(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for name, tensor in sorted(weights.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _decoder_directory(directory: Path, name: str) -> Path:

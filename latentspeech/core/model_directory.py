@@ -4,14 +4,15 @@ No pickle anywhere. Weights are stored in float16 by default and computed in flo
 which a folder can be wrong ends in a CheckpointError that says so.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import yaml
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from latentspeech.core.config import Config
@@ -19,6 +20,14 @@ from latentspeech.core.errors import CheckpointError
 from latentspeech.core.files import atomic_path
 
 SCHEMA_VERSION = 1
+WEIGHTS_NAME = "model.safetensors"
+
+
+class ModelDescription(NamedTuple):
+    """What config.yaml says."""
+
+    kind: str
+    config: dict[str, Any]
 
 
 def write_model(
@@ -40,7 +49,7 @@ def write_model(
     }
     description = {"schema_version": SCHEMA_VERSION, "kind": kind}
     description["config"] = config.model_dump(mode="json")
-    with atomic_path(directory / "model.safetensors") as path:
+    with atomic_path(directory / WEIGHTS_NAME) as path:
         save_file(weights, path)
     with atomic_path(directory / "README.md") as path:
         path.write_text(card, encoding="utf-8")
@@ -50,6 +59,16 @@ def write_model(
 
 def read_model_config(directory: Path, kind: str) -> Mapping[str, Any]:
     """The `config` mapping of a model directory of the given kind."""
+    found = read_description(directory)
+    if found.kind != kind:
+        raise CheckpointError(
+            f"{directory} holds a model of kind {found.kind!r}; expected {kind!r}"
+        )
+    return found.config
+
+
+def read_description(directory: Path) -> ModelDescription:
+    """Kind and configuration of a model directory."""
     path = directory / "config.yaml"
     if not directory.is_dir():
         raise CheckpointError(
@@ -60,35 +79,51 @@ def read_model_config(directory: Path, kind: str) -> Mapping[str, Any]:
         raise CheckpointError(f"{directory} is not a model directory: config.yaml is missing")
     try:
         description = yaml.safe_load(path.read_text(encoding="utf-8"))
-        found, version = description["kind"], description["schema_version"]
-        config = description["config"]
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError) as error:
+        kind, version = str(description["kind"]), description["schema_version"]
+        config = dict(description["config"])
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, ValueError) as error:
         raise CheckpointError(
             f"{path} is damaged ({type(error).__name__}); copy the model directory again"
         ) from None
-    if found != kind:
-        raise CheckpointError(f"{directory} holds a model of kind {found!r}; expected {kind!r}")
     if version != SCHEMA_VERSION:
         raise CheckpointError(
             f"{path} has schema version {version}; this version reads {SCHEMA_VERSION}"
         )
-    return dict(config)
+    return ModelDescription(kind, config)
 
 
-def load_weights(directory: Path, module: nn.Module) -> None:
-    """Loads model.safetensors into `module` and puts it into evaluation mode."""
-    path = directory / "model.safetensors"
+def read_weights(directory: Path, part: str = "") -> dict[str, Tensor]:
+    """The stored weights by name; with `part` those of that submodule, by their names within it."""
+    path = directory / WEIGHTS_NAME
     if not path.is_file():
         raise CheckpointError(f"{directory} is not a complete model directory: {path.name} missing")
+    start = f"{part}." if part else ""
     try:
-        weights: dict[str, Tensor] = load_file(path)
+        with safe_open(path, "pt") as stored:
+            names = [name for name in stored.keys() if name.startswith(start)]  # noqa: SIM118
+            return {name.removeprefix(start): stored.get_tensor(name) for name in names}
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
             f"{path} is truncated or not a safetensors file ({error}); copy it again"
         ) from None
+
+
+def load_weights(directory: Path, module: nn.Module, part: str = "") -> None:
+    """Loads model.safetensors, or its `part`, into `module` and puts it into evaluation mode."""
+    weights = read_weights(directory, part)
     try:
         module.load_state_dict(weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
+        path = directory / WEIGHTS_NAME
         raise CheckpointError(f"{path} does not fit its config.yaml: {reason}") from None
     module.eval()
+
+
+def weights_hash(directory: Path) -> str:
+    """The first 16 hex digits of the SHA-256 of the weights file: any change of it shows."""
+    path = directory / WEIGHTS_NAME
+    if not path.is_file():
+        raise CheckpointError(f"{directory} is not a complete model directory: {path.name} missing")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -1,39 +1,26 @@
-"""Which model is meant: a model directory by its path, one that ships by its name, or the default.
+"""Which TTS model is meant, and a synthesizer of it.
 
-The default is the model directory in the environment variable LATENTSPEECH_MODEL. Models that ship
-stand in `latentspeech/models/`; none does yet, so train one: `make demo` or egs/mini/run.sh.
+None ships yet: train one with `make demo` or egs/mini/run.sh.
 """
 
-import os
 from pathlib import Path
 
-import latentspeech
 from latentspeech.core.errors import CheckpointError
+from latentspeech.core.model_names import MODEL_VARIABLE, resolve_model
 from latentspeech.tts.synthesizer import Synthesizer
 
-MODEL_VARIABLE = "LATENTSPEECH_MODEL"
 
-
-def builtin_models() -> dict[str, Path]:
-    """Name to model directory of everything that ships with this installation."""
-    folder = Path(latentspeech.__file__).parent / "models"
-    return {path.parent.name: path.parent for path in sorted(folder.glob("*/config.yaml"))}
-
-
-def resolve_model(name_or_path: str | Path | None) -> Path:
-    """The model directory meant by a path, a name, or None for the default."""
-    wanted = name_or_path or os.environ.get(MODEL_VARIABLE)
-    if not wanted:
+def find_tts(name_or_path: str | Path | None = None) -> Path:
+    """The model directory meant by a path, a name, or None for the one in LATENTSPEECH_MODEL."""
+    directory = resolve_model(name_or_path)
+    if directory is None:
         raise CheckpointError(
-            f"no model given; use --model DIR or set {MODEL_VARIABLE} to a model directory "
+            f"no model given; use --model DIR or set {MODEL_VARIABLE} to a TTS model directory "
             "(`make demo` trains a small one)"
         )
-    known = builtin_models()
-    if Path(wanted).is_dir() or str(wanted) not in known:
-        return Path(wanted)
-    return known[str(wanted)]
+    return directory
 
 
 def load(name_or_path: str | Path | None = None, device: str = "cpu") -> Synthesizer:
-    """Loads a model, ready to speak; without an argument the default one."""
-    return Synthesizer.from_directory(resolve_model(name_or_path), device)
+    """Loads a model, ready to speak; without an argument that in LATENTSPEECH_MODEL."""
+    return Synthesizer.from_directory(find_tts(name_or_path), device)

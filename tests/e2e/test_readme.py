@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from latentspeech.audio.io import audio_duration_s, write_audio
-from latentspeech.tts.models import MODEL_VARIABLE
+from latentspeech.core.model_names import MODEL_VARIABLE
 from tests.tiny_models import make_model_directory, voice_like
 
 pytestmark = pytest.mark.slow

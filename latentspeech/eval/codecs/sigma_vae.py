@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from latentspeech.codec.model import Codec
-from latentspeech.codec.model_directory import codec_hash, load_codec
+from latentspeech.codec.model_directory import decoding_hash, load_codec
 from latentspeech.codec.presets import codec_preset
 from latentspeech.eval.codecs.contract import CodecAdapter
 from latentspeech.eval.scorer import MetricUnavailable
@@ -37,7 +37,7 @@ class SigmaVae(CodecAdapter):
     @classmethod
     def load(cls, name: str, directory: Path) -> "SigmaVae":
         """From a model directory."""
-        return cls(name, load_codec(directory), f"{directory.name}, {codec_hash(directory)}")
+        return cls(name, load_codec(directory), f"{directory.name}, {decoding_hash(directory)}")
 
     @classmethod
     def preset(
