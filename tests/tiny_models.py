@@ -10,7 +10,7 @@ from latentspeech.codec.model_directory import save_codec
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.nn.transformer import TransformerConfig
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
-from latentspeech.tts.model import TTSModelConfig, latent_lm_config
+from latentspeech.tts.model import Layout, TTSModelConfig, latent_lm_config
 from latentspeech.tts.model_directory import save_tts
 
 CARD = "# tiny\n\nRandom weights, for tests.\n"
@@ -25,7 +25,7 @@ MODEL = TTSModelConfig(
 )
 
 
-def make_model_directory(directory: Path) -> Path:
+def make_model_directory(directory: Path, layout: Layout = "sentence") -> Path:
     """Writes `directory`/model; returns it."""
     torch.manual_seed(0)
     codec_dir, tokenizer_dir = directory / "codec", directory / "tokenizer"
@@ -34,7 +34,8 @@ def make_model_directory(directory: Path) -> Path:
     save_codec(Codec(CODEC), codec_dir, CARD)
     tokenizer = CharacterTokenizer(CharacterTokenizerConfig())
     tokenizer.save(tokenizer_dir)
-    lm = LatentLM(latent_lm_config(MODEL, tokenizer.vocab_size, CODEC.latent_dim))
+    sizes = MODEL.model_copy(update={"layout": layout})
+    lm = LatentLM(latent_lm_config(sizes, tokenizer.vocab_size, CODEC.latent_dim))
     for parameter in lm.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     save_tts(lm, tokenizer_dir, codec_dir, directory / "model", CARD)

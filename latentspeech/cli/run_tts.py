@@ -54,6 +54,7 @@ def run_tts(run: TTSRunConfig) -> TrainResult:
             run.conditioning,
             run.data,
             run.train.seed,
+            run.model.layout,
         )
         for shards in (train_shards, valid_shards)
     )

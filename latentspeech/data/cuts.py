@@ -1,10 +1,15 @@
-"""lhotse cuts of a corpus: one cut an utterance, one supervision with speaker and text."""
+"""lhotse cuts of a corpus: one cut an utterance, one supervision with speaker and text.
+
+Where the times of the words are known they are its alignment `word`, whose symbols are numbers.
+"""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import soundfile
 from lhotse import AudioSource, CutSet, MonoCut, Recording, SupervisionSegment
+from lhotse.supervision import AlignmentItem
 
 from latentspeech.core.errors import DataError
 from latentspeech.core.files import atomic_path
@@ -58,6 +63,7 @@ def _cut(utterance: CorpusUtterance, root: Path) -> MonoCut:
         text=utterance.text,
         speaker=utterance.speaker,
         custom={"source": utterance.source, "licence": utterance.licence},
+        alignment=_alignment(utterance.word_ends_s),
     )
     return MonoCut(
         id=utterance.id,
@@ -67,3 +73,15 @@ def _cut(utterance: CorpusUtterance, root: Path) -> MonoCut:
         recording=recording,
         supervisions=[spoken],
     )
+
+
+def _alignment(word_ends_s: tuple[float, ...]) -> dict[str, list[AlignmentItem]] | None:
+    if not word_ends_s:
+        return None
+    spans = pairwise((0.0, *word_ends_s))
+    return {
+        "word": [
+            AlignmentItem(str(number), start, end - start)
+            for number, (start, end) in enumerate(spans)
+        ]
+    }

@@ -161,7 +161,12 @@ def _encode(codec: Codec, batch: Sequence[Utterance]) -> dict[str, Tensor]:
 
 def _item(utterance: Utterance, mu: Tensor) -> LatentItem:
     return LatentItem(
-        utterance.id, utterance.speaker, utterance.text, len(mu), utterance.duration_s
+        utterance.id,
+        utterance.speaker,
+        utterance.text,
+        len(mu),
+        utterance.duration_s,
+        utterance.word_ends_s,
     )
 
 

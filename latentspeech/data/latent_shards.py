@@ -10,7 +10,7 @@ Every file appears whole or not at all. T frames, D latent dimension.
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -68,6 +68,7 @@ class LatentItem(NamedTuple):
     text: str
     num_latents: int
     duration_s: float
+    word_ends_s: Sequence[float] = ()  # where known
 
 
 class LatentShardWriter:
@@ -220,13 +221,18 @@ def _read_items(directory: Path, shard: int, meta: LatentMeta) -> list[LatentIte
         raise _damaged(weights, "no such file", meta.remake_command)
     try:
         with path.open(encoding="utf-8") as file:
-            items = [LatentItem(**json.loads(line)) for line in file]
+            items = [_item(json.loads(line)) for line in file]
     except (OSError, ValueError, TypeError) as error:
         raise _damaged(path, str(error), meta.remake_command) from None
     if len(items) != meta.num_items(shard):
         reason = f"it lists {len(items)} items, expected {meta.num_items(shard)}"
         raise _damaged(path, reason, meta.remake_command)
     return items
+
+
+def _item(row: dict[str, Any]) -> LatentItem:
+    # Folders of an earlier version have no times.
+    return LatentItem(**row | {"word_ends_s": tuple(row.get("word_ends_s", ()))})
 
 
 def _damaged(path: Path, reason: str, remake_command: str) -> DataError:

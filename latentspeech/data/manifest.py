@@ -1,7 +1,8 @@
 """manifest.jsonl of a corpus folder: reading it, what is wrong with it, and splits by speaker.
 
 One JSON object a line, one line an utterance: id, audio (path relative to the folder), speaker,
-text, source, licence, duration_s. Further keys are allowed and ignored.
+text, source, licence, duration_s; where it is known word_ends_s, the seconds at which its words
+end. Further keys are allowed and ignored.
 """
 
 import dataclasses
@@ -9,6 +10,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +34,12 @@ class CorpusUtterance:
     source: str
     licence: str
     duration_s: float
+    word_ends_s: tuple[float, ...] = ()  # where known
+
+
+_REQUIRED = tuple(
+    item.name for item in dataclasses.fields(CorpusUtterance) if item.name != "word_ends_s"
+)
 
 
 class SpeakerSplit(NamedTuple):
@@ -177,14 +185,25 @@ def _parse(line: str, where: str, default_licence: str | None) -> CorpusUtteranc
     if default_licence is not None:
         row.setdefault("licence", default_licence)
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(CorpusUtterance):
-        if field.name not in row:
-            raise DataError(
-                f"{where} has no {field.name!r}; expected the keys "
-                + ", ".join(item.name for item in dataclasses.fields(CorpusUtterance))
-            )
-        values[field.name] = _checked(field.name, row[field.name], where)
-    return CorpusUtterance(**values)
+    for name in _REQUIRED:
+        if name not in row:
+            raise DataError(f"{where} has no {name!r}; expected the keys {', '.join(_REQUIRED)}")
+        values[name] = _checked(name, row[name], where)
+    ends = _checked_ends(row.get("word_ends_s", ()), values["duration_s"], where)
+    return CorpusUtterance(**values, word_ends_s=ends)
+
+
+def _checked_ends(value: Any, duration_s: float, where: str) -> tuple[float, ...]:
+    ends = tuple(value) if isinstance(value, list | tuple) else (None,)
+    if not all(isinstance(end, int | float) for end in ends) or not all(
+        0 <= start <= end for start, end in pairwise((0.0, *ends))
+    ):
+        raise DataError(f"{where}: word_ends_s is {value!r}; expected rising seconds")
+    if ends and ends[-1] > duration_s + 0.1:
+        raise DataError(
+            f"{where}: a word ends at {ends[-1]} s, the audio at {duration_s} s; make it again"
+        )
+    return ends
 
 
 def _checked(name: str, value: Any, where: str) -> str | float:

@@ -5,12 +5,15 @@ the slower rate and at twice the faster one.
 """
 
 import math
+from collections.abc import Sequence
 
 from latentspeech.core.lm.generate import GenerationLimits
 
 SLOWEST_S_PER_CHARACTER = 0.22
 FASTEST_S_PER_CHARACTER = 0.025
 SLACK_S = 1.5
+SLOWEST_S_PER_TOKEN = 0.15
+WORD_SLACK_S = 0.8  # a pause
 
 
 def generation_limits(text: str, frame_rate: float, eod_id: int) -> GenerationLimits:
@@ -20,5 +23,15 @@ def generation_limits(text: str, frame_rate: float, eod_id: int) -> GenerationLi
     return GenerationLimits(
         max_elements=math.ceil(longest_s * frame_rate) + 1,
         min_latents=max(1, math.floor(shortest_s * frame_rate)),
+        end_ids=frozenset({eod_id}),
+    )
+
+
+def word_limits(word_ids: Sequence[int], frame_rate: float, eod_id: int) -> GenerationLimits:
+    """Limits for one word, by its tokens: phonemes, stress and the marks behind it."""
+    longest_s = WORD_SLACK_S + SLOWEST_S_PER_TOKEN * len(word_ids)
+    return GenerationLimits(
+        max_elements=math.ceil(longest_s * frame_rate) + 1,
+        min_latents=1,
         end_ids=frozenset({eod_id}),
     )

@@ -3,6 +3,8 @@
 The tokenizer's ids come first; BOD, EOD and the slot token stand behind them.
 """
 
+from typing import Literal
+
 from pydantic import Field
 
 from latentspeech.core.config import Config
@@ -13,8 +15,19 @@ from latentspeech.core.nn.transformer import TransformerConfig
 SPEECH = 0  # index of the only modality
 
 
+Layout = Literal["sentence", "words"]
+
+
+class SpeechLMConfig(LatentLMConfig):
+    """A LatentLM and how text and speech take turns in it (tts/layout.py)."""
+
+    layout: Layout = Field("sentence", description="text then latents, or word by word")
+
+
 class TTSModelConfig(Config):
     """What a TTS run chooses; the tokenizer and the codec decide the rest."""
+
+    layout: Layout = Field("sentence", description="text then latents (the paper), or word by word")
 
     backbone: TransformerConfig = Field(TransformerConfig(), description="the causal Transformer")
     head_layers: int = Field(3, ge=1, description="blocks of the diffusion head")
@@ -25,7 +38,7 @@ class TTSModelConfig(Config):
 
 def latent_lm_config(
     model: TTSModelConfig, text_vocab_size: int, latent_dim: int
-) -> LatentLMConfig:
+) -> SpeechLMConfig:
     """The LatentLM over `text_vocab_size` text tokens and speech latents of `latent_dim`."""
     speech = ModalityConfig(
         name="speech",
@@ -37,7 +50,8 @@ def latent_lm_config(
         head_ffn_dim=model.head_ffn_dim,
         diffusion=model.diffusion,
     )
-    return LatentLMConfig(
+    return SpeechLMConfig(
+        layout=model.layout,
         backbone=model.backbone,
         vocab_size=text_vocab_size + 3,
         modalities=(speech,),

@@ -12,10 +12,10 @@ from latentspeech.codec.model_directory import codec_hash, load_codec
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.files import atomic_directory
-from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig
+from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.model_directory import load_weights, read_model_config, write_model
 from latentspeech.text.tokenizers import Tokenizer, load_tokenizer
-from latentspeech.tts.model import SPEECH
+from latentspeech.tts.model import SPEECH, Layout, SpeechLMConfig
 
 KIND = "tts"
 
@@ -28,6 +28,7 @@ class TTSModel:
     codec: Codec
     codec_hash: str
     tokenizer: Tokenizer
+    layout: Layout
 
 
 def save_tts(
@@ -43,7 +44,7 @@ def save_tts(
 def load_tts(directory: Path) -> TTSModel:
     """Reads a model directory; CheckpointError says what is wrong with it."""
     values = read_model_config(directory, KIND)
-    config = parse_config(LatentLMConfig, values, origin=str(directory / "config.yaml"))
+    config = parse_config(SpeechLMConfig, values, origin=str(directory / "config.yaml"))
     codec = load_codec(directory / "codec")
     latent_dim = config.modalities[SPEECH].latent_dim
     if latent_dim != codec.config.latent_dim:
@@ -59,4 +60,4 @@ def load_tts(directory: Path) -> TTSModel:
         )
     lm = LatentLM(config)
     load_weights(directory, lm)
-    return TTSModel(lm, codec, codec_hash(directory / "codec"), tokenizer)
+    return TTSModel(lm, codec, codec_hash(directory / "codec"), tokenizer, config.layout)

@@ -23,8 +23,14 @@ from latentspeech.core.lm.mixed_sequence import MixedSequence
 from latentspeech.core.tensors import make_generator
 from latentspeech.text.normalizer import normalize
 from latentspeech.text.sentences import split_sentences
-from latentspeech.tts.layout import SpokenText, inference_prompt, unconditional_prompt
-from latentspeech.tts.length_guard import generation_limits
+from latentspeech.tts.layout import (
+    SpokenText,
+    inference_prompt,
+    unconditional_prompt,
+    word_continuations,
+    word_prompt,
+)
+from latentspeech.tts.length_guard import generation_limits, word_limits
 from latentspeech.tts.model import SPEECH
 from latentspeech.tts.model_directory import TTSModel, load_tts
 from latentspeech.tts.prompt import Prompt, encode_prompt, load_voice
@@ -172,20 +178,27 @@ class Synthesizer:
         speech = lm.config.modalities[SPEECH]
         rate = codec.config.frame_rate
         text_ids = self.model.tokenizer.encode_batch(sentences)
-        prompts = [
-            inference_prompt(speech, ids, self._spoken(voice))
-            for ids, voice in zip(text_ids, voices, strict=True)
-        ]
+        words = self.model.layout == "words"
+        parts = [self.model.tokenizer.words(ids) if words else [ids] for ids in text_ids]
+        prompts = [self._prefix(*row) for row in zip(text_ids, parts, voices, strict=True)]
         unconditional: list[MixedSequence] | None = None
         if sampling.cfg_scale != 1:
             unconditional = [unconditional_prompt(speech)] * len(prompts)
+        if words:
+            limits = [[word_limits(word, rate, speech.eod_id) for word in row] for row in parts]
+        else:
+            limits = [[generation_limits(text, rate, speech.eod_id)] for text in sentences]
         steps = generate(
             lm,
             prompts,
             sampling,
-            [generation_limits(sentence, rate, speech.eod_id) for sentence in sentences],
+            [row[0] for row in limits],
             [make_generator(seed, "synthesis") for seed in seeds],
             unconditional,
+            [
+                word_continuations(speech, row, of_row)
+                for row, of_row in zip(parts, limits, strict=True)
+            ],
         )
         for step in steps:
             elements = {i: element for i, element in enumerate(step) if element is not None}
@@ -197,6 +210,15 @@ class Synthesizer:
                         sentences[i][:60],
                     )
             yield {i: e.latent for i, e in elements.items() if e.latent is not None}
+
+    def _prefix(
+        self, text_ids: Sequence[int], parts: Sequence[Sequence[int]], voice: Prompt
+    ) -> MixedSequence:
+        """What the model continues, up to the first BOD."""
+        speech = self.model.lm.config.modalities[SPEECH]
+        if self.model.layout == "words":
+            return word_prompt(speech, text_ids, parts[0], self._spoken(voice))
+        return inference_prompt(speech, text_ids, self._spoken(voice))
 
     def _spoken(self, voice: Prompt) -> SpokenText:
         """The prompt as the model reads it."""

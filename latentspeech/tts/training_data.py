@@ -4,12 +4,14 @@ The model trains on z = mu + |sigma| eps, input and target being the same sample
 prompts at inference are means.
 """
 
+import logging
 from collections.abc import Sequence
 
 import torch
 from pydantic import Field
 
 from latentspeech.core.config import Config
+from latentspeech.core.errors import DataError
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig, sample_posterior
 from latentspeech.core.lm.latent_lm import ModalityConfig
 from latentspeech.core.lm.mixed_sequence import MixedBatch, collate
@@ -18,7 +20,16 @@ from latentspeech.data.bucketing import plan_batches
 from latentspeech.data.latent_shards import LatentShards
 from latentspeech.data.prompt_pairs import choose_prompt, prompt_candidates
 from latentspeech.text.tokenizers import Tokenizer
-from latentspeech.tts.layout import ConditioningConfig, SpokenText, training_sequence
+from latentspeech.tts.layout import (
+    ConditioningConfig,
+    SpokenText,
+    SpokenWords,
+    training_sequence,
+    word_frames,
+)
+from latentspeech.tts.model import Layout
+
+logger = logging.getLogger(__name__)
 
 
 class TTSDataConfig(Config):
@@ -42,7 +53,9 @@ class TTSTrainingData:
         conditioning: ConditioningConfig,
         config: TTSDataConfig,
         seed: int,
+        layout: Layout = "sentence",
     ) -> None:
+        """DataError if `layout` is words and there is no utterance with times of its words."""
         self.shards = shards
         self.tokenizer = tokenizer
         self.speech = speech
@@ -50,21 +63,25 @@ class TTSTrainingData:
         self.conditioning = conditioning
         self.config = config
         self.seed = seed
+        self.layout = layout
         self._text_ids: dict[int, list[int]] = {}
+        self._targets = self._timed() if layout == "words" else range(len(shards.items))
         longest = config.max_prompt_s * shards.meta.frame_rate
         self._candidates = prompt_candidates(shards.items, longest)
 
     def plan(self, epoch: int) -> Sequence[Sequence[int]]:
-        """Every utterance once, in batches of similar length."""
-        return plan_batches(
-            [item.num_latents for item in self.shards.items],
+        """Every utterance that can be a target once, in batches of similar length."""
+        items = [self.shards.items[index] for index in self._targets]
+        plan = plan_batches(
+            [item.num_latents for item in items],
             max_total_latents=self.config.max_total_latents,
             max_batch_size=self.config.max_batch_size,
             seed=self.seed,
             epoch=epoch,
             num_buckets=self.config.num_buckets,
-            names=[item.id for item in self.shards.items],
+            names=[item.id for item in items],
         )
+        return [[self._targets[place] for place in batch] for batch in plan]
 
     def load(self, indices: Sequence[int], seed: int) -> MixedBatch:
         """One padded batch; `seed` decides prompts, posterior noise and what is dropped."""
@@ -77,7 +94,7 @@ class TTSTrainingData:
         sequences = [
             training_sequence(
                 self.speech,
-                self._spoken(index, generator),
+                self._target(index, generator),
                 None if prompt is None else self._spoken(prompt, generator),
                 self.conditioning,
                 generator,
@@ -90,6 +107,42 @@ class TTSTrainingData:
         mu = self.shards.load(index)[None]  # (1, T, D)
         z = sample_posterior(self.posterior, mu, generator)[0]
         return SpokenText(self._text_ids[index], z)
+
+    def _target(self, index: int, generator: torch.Generator) -> SpokenText | SpokenWords:
+        spoken = self._spoken(index, generator)
+        if self.layout == "sentence":
+            return spoken
+        text_ids = self._text_ids[index]
+        ends_s = self.shards.items[index].word_ends_s
+        ends = word_frames(ends_s, self.shards.meta.frame_rate, len(spoken.latents))
+        return SpokenWords(text_ids, self.tokenizer.words(text_ids), ends, spoken.latents)
+
+    def _timed(self) -> list[int]:
+        """The utterances whose words have times, one for each word of the tokenizer's."""
+        items = self.shards.items
+        timed = {index for index, item in enumerate(items) if item.word_ends_s}
+        self._tokenize(timed)
+        fitting = [
+            index
+            for index in sorted(timed)
+            if len(self.tokenizer.words(self._text_ids[index])) == len(items[index].word_ends_s)
+            and len(items[index].word_ends_s) <= items[index].num_latents
+        ]
+        logger.info(
+            "layout words: %d of %d utterances are targets; %d have no times, %d others not the "
+            "tokenizer's words",
+            len(fitting),
+            len(items),
+            len(items) - len(timed),
+            len(timed) - len(fitting),
+        )
+        if not fitting:
+            raise DataError(
+                f"{self.shards.directory}: no utterance has the times of the tokenizer's words; "
+                "make the corpus with a source that knows them (kokoro) and take the tokenizer "
+                "misaki, or set model.layout to sentence"
+            )
+        return fitting
 
     def _tokenize(self, indices: set[int]) -> None:
         """Tokenises what is new, in one call: starting a phonemiser costs more than a batch."""

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from latentspeech.core.lm.generate import GenerationLimits, SamplingConfig, generate, token_span
+from latentspeech.core.lm.generate import (
+    Continuation,
+    GenerationLimits,
+    SamplingConfig,
+    generate,
+    token_span,
+)
 from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig, ModalityConfig
 from latentspeech.core.lm.loss import decision_ids, latent_lm_loss
 from latentspeech.core.lm.mixed_sequence import (
@@ -174,6 +180,70 @@ def test_batch_of_many_equals_singles_with_guidance() -> None:
         # Solver state is float32 by design, so this is float32's tolerance.
         for one, other in zip(run([i])[0], together[i], strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_continuations_are_read_as_if_they_had_stood_there() -> None:
+    """What is written around given tokens is what the whole sequence, seen at once, predicts."""
+    model = randomize(make()).double()
+    speech = model.config.modalities[0]
+    sampling = SamplingConfig(cfg_scale=1.7, num_steps=3)
+    words = [[[1, 2], [3]], [[4], [5, 6, 7], [8]]]  # of two rows
+    counts = [[3, 1], [2, 1, 4]]
+
+    def limits(count: int) -> GenerationLimits:
+        # The lower bound is out of reach of EOD, the upper one forces it.
+        return GenerationLimits(count + 1, min_latents=count, end_ids=frozenset({speech.eod_id}))
+
+    steps = generate(
+        model,
+        [[token_span([9, *row[0], speech.bod_id])] for row in words],
+        sampling,
+        [limits(row[0]) for row in counts],
+        [torch.Generator().manual_seed(i) for i in range(2)],
+        [[token_span([speech.bod_id])]] * 2,
+        [
+            [
+                Continuation(
+                    [token_span([*word, speech.bod_id])],
+                    [token_span([speech.bod_id])],
+                    limits(count),
+                )
+                for word, count in zip(row[1:], numbers[1:], strict=True)
+            ]
+            for row, numbers in zip(words, counts, strict=True)
+        ],
+    )
+    written: list[list[torch.Tensor]] = [[], []]
+    for step in steps:
+        for row, element in enumerate(step):
+            if element is not None and element.latent is not None:
+                written[row].append(element.latent)
+
+    for row in range(2):
+        # The last part has no EOD before its end, so that it may hold one latent more.
+        numbers = [*counts[row][:-1], len(written[row]) - sum(counts[row][:-1])]
+        assert counts[row][-1] <= numbers[-1] <= counts[row][-1] + 1
+        latents = torch.stack(written[row])
+        conditional: MixedSequence = [token_span([9])]
+        without: MixedSequence = []
+        at = 0
+        for word, number in zip(words[row], numbers, strict=True):
+            part = LatentSpan(0, latents[at : at + number], True)
+            at += number
+            for sequence, ids in ((conditional, [*word, 10]), (without, [10])):
+                sequence += [token_span(ids), part, token_span([11])]
+        hidden = []
+        for sequence in (conditional, without):
+            batch = collate([sequence], DIMS)
+            places = (batch.kinds[0] == 1).nonzero()[:, 0] - 1
+            hidden.append(model(batch)[0, places])
+        generator = torch.Generator().manual_seed(row)
+        noise = torch.stack([torch.randn(DIMS[0], generator=generator) for _ in latents])
+        again = model.diffusion(0).sample(
+            hidden[0], noise, hidden[1], sampling.cfg_scale, sampling.num_steps
+        )
+        expected = model.denormalize(0, again)
+        torch.testing.assert_close(latents, expected.to(latents.dtype), rtol=1e-4, atol=1e-4)
 
 
 def test_guidance_needs_its_prompts() -> None:

@@ -16,9 +16,11 @@ from tests.tiny_models import make_model_directory, voice_like
 TEXT = "One two three. Four, five! And six?"
 
 
-@pytest.fixture(scope="module")
-def speaker(tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
-    return latentspeech.load(make_model_directory(tmp_path_factory.mktemp("tiny")))
+@pytest.fixture(scope="module", params=["sentence", "words"])
+def speaker(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Synthesizer:
+    return latentspeech.load(make_model_directory(tmp_path_factory.mktemp("tiny"), request.param))
 
 
 @pytest.fixture(scope="module")

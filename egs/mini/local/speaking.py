@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import torch
 from corpus_plan import PlannedUtterance, plan_utterances
@@ -52,7 +53,7 @@ def add_speech(
             "licence": source.licence,
             "kind": "speech",
         }
-        if not writer.add(torch.from_numpy(waveform.samples), waveform.sample_rate, row):
+        if not _add(writer, waveform, row):
             logger.debug("left out %s: too short, too long or silent", planned.id)
         progress.tick()
         if is_full():
@@ -78,7 +79,7 @@ def add_recordings(
             logger.warning("left out %s: %s", identifier, error)
             continue
         progress.tick()
-        if recording.kind == "speech" and not holds_speech(*waveform):
+        if recording.kind == "speech" and not holds_speech(waveform.samples, waveform.sample_rate):
             no_speech += 1
             continue
         row = {
@@ -89,7 +90,7 @@ def add_recordings(
             "licence": recording.licence or source.licence,
             "kind": recording.kind,
         }
-        unusable += not writer.add(torch.from_numpy(waveform.samples), waveform.sample_rate, row)
+        unusable += not _add(writer, waveform, row)
     progress.report()
     if no_speech or unusable:
         logger.info(
@@ -98,6 +99,12 @@ def add_recordings(
             no_speech,
             unusable,
         )
+
+
+def _add(writer: CorpusWriter, waveform: Waveform, row: dict[str, Any]) -> bool:
+    """Stores a waveform and its line; False where it is unusable."""
+    timed = {"word_ends_s": waveform.word_ends_s} if waveform.word_ends_s else {}
+    return writer.add(torch.from_numpy(waveform.samples), waveform.sample_rate, row | timed)
 
 
 def _synthesize(

@@ -5,13 +5,17 @@ and EOD switch. Classifier-free guidance keeps a second cache for a prompt witho
 is the second half of the rows of one batched cache, so that both halves cost one pass over the
 weights. It is fed the same generated elements.
 
+A row may have continuations: elements that are given to it, not written, each time it ends a span
+of latents, so that text and latents take turns.
+
 Every row draws from its own generator, so a batch of N gives what N single calls give.
 
 B rows, R = B or 2 B cache rows, d model width, D_k latent size, V vocabulary.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from pydantic import Field
@@ -46,11 +50,20 @@ class SamplingConfig(Config):
 
 @dataclass(frozen=True)
 class GenerationLimits:
-    """When a row ends, whatever the model says."""
+    """When a row ends, or moves on to its next continuation, whatever the model says."""
 
     max_elements: int  # new elements, tokens and latents together
     min_latents: int = 1  # EOD is not heard before this many latents of the modality
     end_ids: frozenset[int] = frozenset()  # tokens that end the row
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """What is given to a row where it would have ended; both sequences end in the same mode."""
+
+    given: MixedSequence
+    unconditional: MixedSequence  # to the row without the condition
+    limits: GenerationLimits  # from here on
 
 
 @dataclass(frozen=True)
@@ -61,7 +74,7 @@ class GeneratedElement:
     token_id: int  # at latents, the modality's slot token
     latent: Tensor | None  # raw (D_k,)
     done: bool  # the row has ended with this element
-    truncated: bool  # ... because max_elements was reached
+    truncated: bool  # the row or its part ended because max_elements was reached
 
 
 @dataclass
@@ -73,6 +86,8 @@ class _Row:
     num_new: int = 0
     num_latents: int = 0  # since BOD
     done: bool = False
+    waiting: deque[Continuation] = field(default_factory=deque)
+    given: Continuation | None = None  # in this step, behind the element just written
 
 
 @torch.inference_mode()
@@ -83,49 +98,97 @@ def generate(
     limits: Sequence[GenerationLimits],
     generators: Sequence[torch.Generator],
     unconditional: Sequence[MixedSequence] | None = None,
+    continuations: Sequence[Sequence[Continuation]] | None = None,
 ) -> Iterator[list[GeneratedElement | None]]:
     """Continues each prompt; yields a list of B elements a step, None for rows that have ended.
 
     Args:
         model: in evaluation mode.
         prompts: B sequences, none empty. A prompt that ends with BOD or a latent goes on in its
-        modality. sampling: shared by the rows. limits: one a row. generators: one a row, on the
-        CPU; the only source of randomness. unconditional: B sequences for guidance, each ending as
-        its prompt does; needed if and only if
-            cfg_scale differs from 1.
+            modality.
+        sampling: shared by the rows.
+        limits: one a row.
+        generators: one a row, on the CPU; the only source of randomness.
+        unconditional: B sequences for guidance, each ending as its prompt does; needed if and only
+            if cfg_scale differs from 1.
+        continuations: for each row what it gets, in turn, where it would have ended.
     """
     guided = sampling.cfg_scale != 1
     if guided != (unconditional is not None):
         raise ValueError("unconditional prompts are needed exactly when cfg_scale is not 1")
     sequences = [*prompts, *(unconditional or ())]
     rows = [_start_row(model, prompt, limit) for prompt, limit in zip(prompts, limits, strict=True)]
+    for row, parts in zip(rows, continuations or (), strict=continuations is not None):
+        row.waiting.extend(parts)
     longest = max(num_elements(sequence) for sequence in sequences)
-    room = longest + max(limit.max_elements for limit in limits)
-    cache = model.backbone.init_state(len(sequences), room)
+    cache = model.backbone.init_state(len(sequences), longest + max(map(_room, rows)))
     hidden = _prefill(model, sequences, cache)  # (R, d)
     while True:
         elements = _decide(model, hidden, rows, sampling, generators)
         yield elements
         if all(row.done for row in rows):
             return
-        x = _embed(model, elements)  # (B, 1, d)
-        x = torch.cat((x, x)) if guided else x
-        valid = None
-        if any(row.done for row in rows):
-            alive = [int(not row.done) for row in rows]
-            valid = torch.tensor(alive * (2 if guided else 1), device=x.device)
-        states, cache = model.backbone.step(x, cache, valid)
-        hidden = states[:, 0]
+        hidden = _feed(model, rows, elements, cache, guided)
+
+
+def _room(row: _Row) -> int:
+    """Positions that a row may still fill."""
+    return row.limits.max_elements + sum(
+        part.limits.max_elements + max(num_elements(part.given), num_elements(part.unconditional))
+        for part in row.waiting
+    )
+
+
+def _feed(
+    model: LatentLM,
+    rows: Sequence[_Row],
+    elements: Sequence[GeneratedElement | None],
+    cache: KVCache,
+    guided: bool,
+) -> Tensor:
+    """Gives the elements just written, and what follows them, back to the model; (R, d)."""
+    given = [row.given for row in rows]
+    if any(given):
+        written = [_written(row, one) for row, one in zip(rows, elements, strict=True)]
+        parts = list(zip(written, given, strict=True))
+        sequences = [[*one, *(part.given if part else ())] for one, part in parts]
+        if guided:
+            sequences += [[*one, *(part.unconditional if part else ())] for one, part in parts]
+        for row in rows:
+            row.given = None
+        return _prefill(model, sequences, cache)
+    x = _embed(model, elements)  # (B, 1, d)
+    halves = 2 if guided else 1
+    valid = None
+    if any(row.done for row in rows):
+        alive = [int(not row.done) for row in rows]
+        valid = torch.tensor(alive * halves, device=x.device)
+    states, _ = model.backbone.step(x.repeat(halves, 1, 1), cache, valid)
+    return states[:, 0]
+
+
+def _written(row: _Row, element: GeneratedElement | None) -> MixedSequence:
+    """The element just written as a sequence, empty for a row that has ended."""
+    if row.done or element is None:
+        return []
+    if element.latent is None:
+        return [token_span([element.token_id])]
+    return [LatentSpan(element.kind - 1, element.latent[None], False)]
 
 
 def _start_row(model: LatentLM, prompt: MixedSequence, limits: GenerationLimits) -> _Row:
-    """The mode in which a prompt leaves the model."""
-    last = prompt[-1]
-    if isinstance(last, LatentSpan):
-        return _Row(1 + last.modality, limits, num_latents=len(last.latents))
     row = _Row(TOKEN, limits)
-    _switch(model, row, int(last.ids[-1]))
+    _enter(model, row, prompt)
     return row
+
+
+def _enter(model: LatentLM, row: _Row, sequence: MixedSequence) -> None:
+    """Moves the row to the mode in which a sequence leaves the model."""
+    last = sequence[-1]
+    if isinstance(last, LatentSpan):
+        row.mode, row.num_latents = 1 + last.modality, len(last.latents)
+    else:
+        _switch(model, row, int(last.ids[-1]))
 
 
 def _switch(model: LatentLM, row: _Row, token_id: int) -> None:
@@ -179,16 +242,23 @@ def _stops(model: LatentLM, row: _Row, logits: Tensor, sampling: SamplingConfig)
     config = model.config.modalities[row.mode - 1]
     if not config.predict_end or row.num_latents < row.limits.min_latents:
         return False
+    if row.waiting and row.num_new >= row.limits.max_elements - 1:
+        return True  # there is no room left for more than EOD
     return bool(logits[config.eod_id] + sampling.stop_bias > logits[config.slot_id])
 
 
 def _write_token(model: LatentLM, row: _Row, token_id: int) -> GeneratedElement:
     row.num_new += 1
     ended = token_id in row.limits.end_ids
-    truncated = not ended and row.num_new >= row.limits.max_elements
-    row.done = ended or truncated
+    at_limit = row.num_new >= row.limits.max_elements
+    if ended and row.waiting:
+        row.given = row.waiting.popleft()
+        row.limits, row.num_new = row.given.limits, 0
+        _enter(model, row, row.given.given)
+        return GeneratedElement(TOKEN, token_id, None, False, at_limit)
+    row.done = ended or at_limit
     _switch(model, row, token_id)
-    return GeneratedElement(TOKEN, token_id, None, row.done, truncated)
+    return GeneratedElement(TOKEN, token_id, None, row.done, at_limit and not ended)
 
 
 def _write_latent(model: LatentLM, row: _Row, latent: Tensor) -> GeneratedElement:

@@ -3,6 +3,7 @@
 from latentspeech.text.tokenizers.bpe import BPETokenizer, BPETokenizerConfig
 from latentspeech.text.tokenizers.character import CharacterTokenizer, CharacterTokenizerConfig
 from latentspeech.text.tokenizers.loading import TokenizerConfig, build_tokenizer, load_tokenizer
+from latentspeech.text.tokenizers.misaki import MisakiTokenizer, MisakiTokenizerConfig
 from latentspeech.text.tokenizers.phoneme import PhonemeTokenizer, PhonemeTokenizerConfig
 from latentspeech.text.tokenizers.protocol import PAD_ID, UNK_ID, Tokenizer
 
@@ -13,6 +14,8 @@ __all__ = [
     "BPETokenizerConfig",
     "CharacterTokenizer",
     "CharacterTokenizerConfig",
+    "MisakiTokenizer",
+    "MisakiTokenizerConfig",
     "PhonemeTokenizer",
     "PhonemeTokenizerConfig",
     "Tokenizer",

@@ -10,11 +10,12 @@ from latentspeech.core.errors import CheckpointError
 from latentspeech.text.tokenizers.bpe import BPETokenizer, BPETokenizerConfig
 from latentspeech.text.tokenizers.character import CharacterTokenizer, CharacterTokenizerConfig
 from latentspeech.text.tokenizers.metadata import FILE_NAME, read_values
+from latentspeech.text.tokenizers.misaki import MisakiTokenizer, MisakiTokenizerConfig
 from latentspeech.text.tokenizers.phoneme import PhonemeTokenizer, PhonemeTokenizerConfig
 from latentspeech.text.tokenizers.protocol import Tokenizer
 
 TokenizerConfig = Annotated[
-    BPETokenizerConfig | PhonemeTokenizerConfig | CharacterTokenizerConfig,
+    BPETokenizerConfig | MisakiTokenizerConfig | PhonemeTokenizerConfig | CharacterTokenizerConfig,
     Field(discriminator="kind"),
 ]
 
@@ -24,6 +25,8 @@ def build_tokenizer(config: TokenizerConfig, texts: Iterable[str] = ()) -> Token
     match config:
         case BPETokenizerConfig():
             return BPETokenizer.train(texts, config.vocab_size, config.model_type)
+        case MisakiTokenizerConfig():
+            return MisakiTokenizer()
         case PhonemeTokenizerConfig():
             return PhonemeTokenizer(config)
         case CharacterTokenizerConfig():
@@ -37,11 +40,14 @@ def load_tokenizer(directory: Path) -> Tokenizer:
     match kind:
         case "bpe":
             return BPETokenizer.load(directory)
+        case "misaki":
+            return MisakiTokenizer.load(directory)
         case "phoneme":
             return PhonemeTokenizer.load(directory)
         case "character":
             return CharacterTokenizer.load(directory)
         case _:
             raise CheckpointError(
-                f"{directory / FILE_NAME}: kind = {kind!r}; expected bpe, phoneme or character"
+                f"{directory / FILE_NAME}: kind = {kind!r}; expected bpe, misaki, phoneme or "
+                "character"
             )

@@ -116,13 +116,26 @@ def test_audio_is_cut_to_the_speech_resampled_and_held_below_full_scale(local):
     prepare = local("corpus_writer").prepare
     tone = 1.5 * torch.sin(0.3 * torch.arange(16000))
     silence = torch.zeros(8000)
-    audio = prepare(torch.cat([silence, tone, silence]), 16000)
+    audio, start_s = prepare(torch.cat([silence, tone, silence]), 16000)
+    assert start_s == pytest.approx(0.35, abs=0.001)
     assert audio.numel() / 24000 == pytest.approx(1.3, abs=0.01)
     assert float(audio.abs().max()) == pytest.approx(0.95, abs=1e-4)
-    quiet = prepare(0.01 * tone, 16000)
+    quiet, _ = prepare(0.01 * tone, 16000)
     assert float(quiet.abs().max()) < 0.02  # quiet stays quiet
     for useless in (torch.zeros(16000), torch.zeros(0), torch.full((16000,), float("nan"))):
-        assert prepare(useless, 16000).numel() == 0
+        assert prepare(useless, 16000)[0].numel() == 0
+
+
+def test_times_of_words_move_with_the_cut(local, tmp_path):
+    silence = torch.zeros(8000)
+    tone = 0.5 * torch.sin(0.3 * torch.arange(16000))
+    row = {"id": "a", "speaker": "s", "text": "one two", "source": "x", "licence": "CC0-1.0"}
+    with local("corpus_writer").CorpusWriter(tmp_path) as writer:
+        writer.add(
+            torch.cat([silence, tone, silence]), 16000, row | {"word_ends_s": (0.1, 1.0, 2.0)}
+        )
+    (utterance,) = read_manifest(tmp_path)
+    assert utterance.word_ends_s == pytest.approx((0.0, 0.65, 1.3), abs=0.001)
 
 
 def foreign_corpus(folder: Path) -> Path:

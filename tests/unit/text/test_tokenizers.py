@@ -35,12 +35,24 @@ TEXTS = [
 needs_espeak = pytest.mark.skipif(
     shutil.which("espeak-ng") is None, reason="needs `apt-get install espeak-ng`"
 )
-KINDS = ["bpe", "character", pytest.param("phoneme", marks=needs_espeak)]
+KINDS = ["bpe", "character", "misaki", pytest.param("phoneme", marks=needs_espeak)]
 
 
 def make(kind: str) -> Tokenizer:
     settings = {"kind": kind} | ({"vocab_size": 80} if kind == "bpe" else {})
     return build_tokenizer(TypeAdapter(TokenizerConfig).validate_python(settings), TEXTS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_words_hold_every_id_but_the_spaces(kind: str) -> None:
+    tokenizer = make(kind)
+    ids = tokenizer.encode("Pack my box, with five dozen - please!")
+    words = tokenizer.words(ids)
+    assert len(words) == 7
+    inside = [i for word in words for i in word]
+    left_out = [i for i in ids if i not in inside]
+    assert tokenizer.decode(left_out).strip() == ""
+    assert tokenizer.decode(words[-1]).endswith("!")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -136,7 +148,7 @@ def test_the_config_is_told_apart_by_kind() -> None:
         ("", "is damaged"),
         ('{"kind": "bp', "is damaged"),
         ("[1]", "holds a list"),
-        ("{}", "kind = None; expected bpe, phoneme or character"),
+        ("{}", "kind = None; expected bpe, misaki, phoneme or character"),
         ('{"kind": "word"}', "kind = 'word'"),
         ('{"kind": "character"}', "symbols"),
         ('{"kind": "character", "symbols": ["a", "a"]}', "each once"),

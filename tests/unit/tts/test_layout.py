@@ -1,14 +1,20 @@
 """What a training example shows, and what it hides."""
 
+import pytest
 import torch
 
+from latentspeech.core.lm.generate import GenerationLimits
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan, collate
 from latentspeech.tts.layout import (
     ConditioningConfig,
     SpokenText,
+    SpokenWords,
     inference_prompt,
     training_sequence,
     unconditional_prompt,
+    word_continuations,
+    word_frames,
+    word_prompt,
 )
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
 
@@ -31,9 +37,13 @@ def described(sequence: MixedSequence) -> list[str]:
     return elements
 
 
-def make(conditioning: ConditioningConfig, prompt: SpokenText | None = PROMPT) -> list[str]:
+def make(
+    conditioning: ConditioningConfig,
+    prompt: SpokenText | None = PROMPT,
+    utterance: SpokenText | SpokenWords = UTTERANCE,
+) -> list[str]:
     generator = torch.Generator().manual_seed(0)
-    return described(training_sequence(SPEECH_CONFIG, UTTERANCE, prompt, conditioning, generator))
+    return described(training_sequence(SPEECH_CONFIG, utterance, prompt, conditioning, generator))
 
 
 def test_everything_shown() -> None:
@@ -80,3 +90,42 @@ def test_latents_arrive_in_order() -> None:
     assert batch.latents[SPEECH].tolist() == [[0.0] * 4] * 2 + [[1.0] * 4] * 3
     spans = [span for span in sequence if isinstance(span, LatentSpan)]
     assert [span.modality for span in spans] == [SPEECH, SPEECH]
+
+
+SPACE = 4
+WORDS = SpokenWords([5, 6, SPACE, 7], [[5, 6], [7]], [2, 3], torch.arange(12.0).view(3, 4))
+
+
+def test_words_take_turns_with_their_latents() -> None:
+    text = ["5", "6", "4", "7", "21"]
+    first, second = ["5", "6", "20", "z!", "z!", "21!"], ["7", "20", "z!", "21!"]
+    assert make(NEVER, None, WORDS) == [*text, *first, *second]
+    prompt = ["8", "9", "20", "z!", "z!", "21!"]
+    assert make(NEVER, PROMPT, WORDS) == [*prompt, *text, *first, *second]
+    nothing = NEVER.model_copy(update={"drop_condition": 1})
+    assert make(nothing, PROMPT, WORDS) == ["20", "z!", "z!", "21!", "20", "z!", "21!"]
+    generator = torch.Generator().manual_seed(0)
+    spans = training_sequence(SPEECH_CONFIG, WORDS, None, NEVER, generator)
+    latents = [span.latents for span in spans if isinstance(span, LatentSpan)]
+    assert torch.equal(torch.cat(latents), WORDS.latents)
+
+
+def test_speaking_words_starts_and_goes_on_as_training_did() -> None:
+    trained = make(NEVER, None, WORDS)
+    start = word_prompt(SPEECH_CONFIG, WORDS.text_ids, WORDS.words[0], None)
+    limits = [GenerationLimits(9), GenerationLimits(5)]
+    (part,) = word_continuations(SPEECH_CONFIG, WORDS.words, limits)
+    written = ["z!", "z!", "21!"]
+    assert trained[: len(trained) - 2] == [*described(start), *written, *described(part.given)]
+    assert part.limits is limits[1]
+    empty = make(NEVER.model_copy(update={"drop_condition": 1}), None, WORDS)
+    unconditional = described(unconditional_prompt(SPEECH_CONFIG))
+    assert empty[:5] == [*unconditional, *written, *described(part.unconditional)]
+
+
+def test_every_word_has_a_frame_and_the_last_ends_with_the_latents() -> None:
+    assert word_frames([0.5, 1.0], 10.0, 12) == [5, 12]
+    assert word_frames([0.01, 0.02, 1.0], 10.0, 10) == [1, 2, 10]
+    assert word_frames([0.9, 0.95, 0.99], 10.0, 10) == [8, 9, 10]
+    with pytest.raises(ValueError, match="3 words in 2 frames"):
+        word_frames([0.1, 0.2, 0.3], 10.0, 2)

