@@ -329,3 +329,12 @@ def test_checksums_of_what_was_downloaded_are_in_the_summary(local, tmp_path):
         local("corpus_summary").write_summary(writer, tmp_path)
     summary = json.loads((tmp_path / "corpus" / "corpus.json").read_text())
     assert summary["package_sha256"] == {"sky_1.deb": "ab12"}
+
+
+def test_words_end_with_their_last_phoneme_and_the_pause_behind_it(local):
+    word_ends = local("word_times").word_ends
+    # start mark, "ab", space, "c," and end mark, in frames of 25 ms
+    assert word_ends("ab c,", [10, 2, 3, 1, 4, 6, 8]) == (0.4, 0.85)
+    assert word_ends("ab - c", [0, 1, 1, 1, 1, 1, 1, 0]) == (0.125, 0.15)  # a lone mark is no word
+    with pytest.raises(ValueError, match="3 durations for 2 phonemes"):
+        word_ends("ab", [1, 2, 3])

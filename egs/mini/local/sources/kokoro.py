@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from word_times import word_ends
 
 from latentspeech.core.errors import DataError
 from latentspeech.core.tensors import derive_seed
-from latentspeech.text.tokenizers.misaki import word_starts
 from sources.protocol import Waveform
 
 _INSTALL = "run egs/mini/local/install_sources.sh kokoro"
@@ -33,7 +33,6 @@ _ENGLISH = ("af_", "am_", "bf_", "bm_")
 _LEFT_OUT = ("jf_alpha", "zf_xiaobei", "pf_dora", "pm_alex", "pm_santa")
 _MAX_TOKENS = 510
 _DURATIONS = "/encoder/Clip_output_0"  # (1, tokens), frames
-_FRAME_SAMPLES = 600
 _SAMPLE_RATE = 24000
 
 
@@ -94,19 +93,10 @@ class Kokoro:
         )
 
     def word_ends(self, phonemes: str, frames: NDArray[np.float32]) -> tuple[float, ...]:
-        """Seconds at which each word ends; a pause belongs to the word before it.
-
-        `frames` are the durations of the start mark, of each known symbol, and of the end mark.
-        """
-        is_known = np.array([symbol in self._token_of for symbol in phonemes])
-        ends = np.cumsum(frames)
-        end_of = ends[np.cumsum(is_known)]  # of each symbol: an unknown one takes no time
-        starts = word_starts(phonemes)
-        last = float(ends[-1])
-        frame_s = _FRAME_SAMPLES / _SAMPLE_RATE
-        return tuple(
-            round(frame_s * end, 4) for end in (*(float(end_of[at - 1]) for at in starts[1:]), last)
-        )
+        """As in word_times, from the durations of those symbols that are tokens."""
+        of_token = iter(frames[1:-1])
+        lasting = [next(of_token) if symbol in self._token_of else 0.0 for symbol in phonemes]
+        return word_ends(phonemes, [frames[0], *lasting, frames[-1]])
 
     def _style(self, voice: str, row: int) -> NDArray[np.float32]:
         if voice in self._tables:
