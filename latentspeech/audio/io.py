@@ -117,8 +117,10 @@ def check_not_silent(audio: Tensor, name: str) -> None:
         )
 
 
-def write_audio(path: Path, audio: Tensor, sample_rate: int) -> None:
+def write_audio(path: Path, audio: Tensor, sample_rate: int, comment: str = "") -> None:
     """Writes audio (T,) in the format of the suffix; the file appears whole or not at all.
+
+    `comment` goes into the file's metadata: where the audio comes from.
 
     Samples outside [-1, 1] are clipped and counted in a log warning. Raises InputError for an
     unknown suffix, a folder that is missing or read-only, a full disk, and NaN samples.
@@ -142,14 +144,14 @@ def write_audio(path: Path, audio: Tensor, sample_rate: int) -> None:
         )
     try:
         with atomic_path(path) as temporary:
-            temporary.write_bytes(_encode(path, audio.clamp(-1, 1), sample_rate))
+            temporary.write_bytes(_encode(path, audio.clamp(-1, 1), sample_rate, comment))
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror}; free space there or give another output path"
         ) from None
 
 
-def _encode(path: Path, audio: Tensor, sample_rate: int) -> bytes:
+def _encode(path: Path, audio: Tensor, sample_rate: int, comment: str) -> bytes:
     """The whole file in memory: libsndfile itself does not report a full disk reliably."""
     container, subtype = _WRITABLE[path.suffix.lower()]
     buffer = io.BytesIO()
@@ -157,6 +159,8 @@ def _encode(path: Path, audio: Tensor, sample_rate: int) -> bytes:
         with soundfile.SoundFile(
             buffer, "w", sample_rate, channels=1, format=container, subtype=subtype
         ) as file:
+            if comment:
+                file.comment = comment
             # The Vorbis encoder keeps a whole write on the stack, so long audio must go in blocks.
             for block in torch.split(audio, _BLOCK_FRAMES):
                 file.write(block.numpy())

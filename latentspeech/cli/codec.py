@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from latentspeech import __version__
 from latentspeech.cli.options import (
     CodecOption,
     DecoderOption,
@@ -24,6 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Encode, decode and stream audio.")
 BLOCK_S = 10.0  # what is computed at once
 SourceArgument = Annotated[Path, typer.Argument(help="wav, flac, ogg or mp3; any rate, channels.")]
 TargetArgument = Annotated[Path, typer.Argument(help="File to write: .wav .flac .ogg .mp3.")]
+PROVENANCE = f"decoded by the codec of latentspeech {__version__}"
 LatentsArgument = Annotated[Path, typer.Argument(help="Latents, .safetensors.")]
 
 
@@ -79,7 +81,7 @@ def decode(
     file = read_latents(source, codec_hash(directory), codec.config.latent_dim)
     blocks = list(_decoded_blocks(codec, file.latents, quiet or as_json))
     audio = torch.cat(blocks)[: file.num_samples]
-    write_audio(target, audio, codec.config.sample_rate)
+    write_audio(target, audio, codec.config.sample_rate, PROVENANCE)
     _report_audio(target, len(audio) / codec.config.sample_rate, as_json, quiet)
 
 
@@ -103,7 +105,7 @@ def reconstruct(
     audio = load_audio(source, rate)
     latents = torch.cat(list(_encoded_blocks(codec, audio, quiet or as_json)))
     copy = torch.cat(list(_decoded_blocks(codec, latents, quiet or as_json)))[: len(audio)]
-    write_audio(target, copy, rate)
+    write_audio(target, copy, rate, PROVENANCE)
     _report_audio(target, len(audio) / rate, as_json, quiet)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from latentspeech import __version__
 from latentspeech.audio.io import write_audio
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.lm.generate import SamplingConfig, generate
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_SAMPLING = SamplingConfig(cfg_scale=2.0, num_steps=5)
 MAX_SENTENCE_CHARACTERS = 200
 PAUSE_S = 0.25
+PROVENANCE = f"synthetic speech, made by latentspeech {__version__}"
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,11 @@ class Audio:
         return len(self.samples) / self.sample_rate
 
     def save(self, path: Path | str) -> None:
-        """Writes a file; the suffix (.wav, .flac, .ogg, .mp3) decides the format."""
-        write_audio(Path(path), self.samples, self.sample_rate)
+        """Writes a file; the suffix (.wav, .flac, .ogg, .mp3) decides the format.
+
+        Its metadata say that it is synthetic speech.
+        """
+        write_audio(Path(path), self.samples, self.sample_rate, PROVENANCE)
 
 
 class Synthesizer:

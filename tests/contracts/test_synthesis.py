@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
 
 import latentspeech
@@ -60,6 +61,16 @@ def test_batch_equals_singles(speaker: Synthesizer, recording: Path) -> None:
         alone = speaker.synthesize(text, recording, seed=seed)
         assert alone.samples.shape == audio.samples.shape
         assert (alone.samples - audio.samples).norm() / alone.samples.norm() < 1e-3
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
+def test_files_say_that_they_are_synthetic(
+    speaker: Synthesizer, recording: Path, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"out{suffix}"
+    speaker.synthesize("Hello.", recording).save(path)
+    with soundfile.SoundFile(path) as file:
+        assert "synthetic speech, made by latentspeech" in file.comment
 
 
 def test_voice_file_speaks_like_its_recording(
