@@ -43,9 +43,10 @@ def make_model_directory(directory: Path, layout: Layout = "sentence") -> Path:
 
 
 def voice_like(seconds: float, sample_rate: int = 24_000, seed: int = 0) -> torch.Tensor:
-    """Noise in the rhythm of syllables, (T,)."""
+    """A gliding tone and noise in the rhythm of syllables, (T,)."""
     generator = torch.Generator().manual_seed(seed)
     t = torch.arange(int(seconds * sample_rate)) / sample_rate
     envelope = (2 * torch.pi * 4 * t).sin().clamp(min=0.05)
-    tone = (2 * torch.pi * 140 * t).sin() + 0.3 * torch.randn(len(t), generator=generator)
+    glide = 140 * t + 8 * (1 - (2 * torch.pi * 0.8 * t).cos())
+    tone = (2 * torch.pi * glide).sin() + 0.3 * torch.randn(len(t), generator=generator)
     return 0.2 * envelope * tone

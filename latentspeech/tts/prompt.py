@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from latentspeech.audio.io import check_not_silent, load_audio
+from latentspeech.audio.speech_check import check_speech
 from latentspeech.codec.model import Codec
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.files import atomic_path
@@ -40,7 +41,8 @@ def encode_prompt(
     """Makes a voice from a recording of 0.5 to 30 seconds, any format, rate and channels.
 
     Raises:
-        InputError: the recording is missing, unreadable, silent, too short or too long.
+        InputError: the recording is missing, unreadable, silent, too short or too long, or noise or
+            music.
     """
     rate = codec.config.sample_rate
     audio = load_audio(recording, rate)
@@ -51,6 +53,7 @@ def encode_prompt(
             f"{MAX_PROMPT_S:.0f} s, best 3 to 10: record more or cut it"
         )
     check_not_silent(audio, str(recording))
+    check_speech(audio.numpy(), rate, str(recording))
     latents = codec.encode(audio[None].to(codec.device))[0].cpu()
     return Prompt(latents, transcript, codec_hash)
 

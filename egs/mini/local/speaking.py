@@ -14,8 +14,8 @@ import torch
 from corpus_plan import PlannedUtterance, plan_utterances
 from corpus_writer import CorpusWriter
 from sources.protocol import RecordedAudio, Synthesizer, Waveform
-from speech_check import holds_speech
 
+from latentspeech.audio.speech_check import holds_speech
 from latentspeech.core.errors import DataError
 
 logger = logging.getLogger("recipes.mini_corpus")  # shown by run_recipe

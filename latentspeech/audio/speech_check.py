@@ -1,14 +1,21 @@
 """Does a recording hold speech? By loudness and voicing alone, some thousand times real time.
 
-Packages mix lines of dialogue with clicks, steps and hums. Speech has voiced stretches, whose pitch
-lies between 60 and 450 Hz and moves, and it comes and goes; of N frames of 40 ms, 20 ms apart, it
-is asked how many are loud, how many of those are periodic, and whether all sound the same.
+Speech has voiced stretches, whose pitch lies between 60 and 450 Hz and moves; of N frames of 40 ms,
+20 ms apart, it is asked how many are loud, how many of those are periodic, and whether all sound
+the same. That tells it from clicks, steps, hums and hiss (`holds_speech`). Music passes; what it
+seldom has is the rhythm of syllables in its loudness (`syllable_db`), which noise behind speech
+makes smaller.
+
+Of 80 recordings of speech all have 4 dB or more there, and 2.5 dB or more with white or pink noise
+10 dB below; of 120 pieces of game and waiting music 75 % have less.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from latentspeech.core.errors import InputError
 
 _FRAME_S, _HOP_S = 0.04, 0.02
 _MIN_HZ, _MAX_HZ = 60.0, 450.0
@@ -18,6 +25,8 @@ _SILENT_RMS = 10 ** (-50 / 20)
 _MIN_VOICED_S = 0.16
 _MIN_VOICED_SHARE = 0.2
 _MIN_SPREAD = 0.05  # of the pitch, in octaves: a tone has none
+_SYLLABLES_HZ = (2.0, 10.0)
+_MIN_SYLLABLE_DB = 2.5
 
 
 class Voicing(NamedTuple):
@@ -36,6 +45,40 @@ def holds_speech(samples: NDArray[np.float32], sample_rate: int) -> bool:
         and voicing.voiced_share >= _MIN_VOICED_SHARE
         and voicing.pitch_spread >= _MIN_SPREAD
     )
+
+
+def check_speech(samples: NDArray[np.float32], sample_rate: int, name: str) -> None:
+    """InputError where mono samples (T,) are no speech: noise, a tone, most music."""
+    voicing = measure_voicing(samples, sample_rate)
+    rhythm = syllable_db(samples, sample_rate)
+    if not holds_speech(samples, sample_rate):
+        found = (
+            f"{voicing.voiced_s:.2f} s of it are voiced with a pitch that moves "
+            f"{voicing.pitch_spread:.2f} octaves"
+        )
+    elif rhythm < _MIN_SYLLABLE_DB:
+        found = f"its loudness moves by {rhythm:.1f} dB in the rhythm of syllables"
+    else:
+        return
+    raise InputError(
+        f"{name} does not sound like speech ({found}), rather like noise or music; give a "
+        "recording of one person speaking, without music"
+    )
+
+
+def syllable_db(samples: NDArray[np.float32], sample_rate: int) -> float:
+    """How much the level of (T,) moves at 2 to 10 Hz: root mean square, dB; 0 if under 0.5 s."""
+    width = round(_HOP_S * sample_rate)
+    blocks = samples[: len(samples) // width * width].reshape(-1, width)
+    if len(blocks) * _HOP_S < 0.5:
+        return 0.0
+    level = 20 * np.log10(np.sqrt((blocks**2).mean(axis=1)) + 1e-5)
+    window = np.hanning(len(level))
+    power = np.abs(np.fft.rfft((level - level.mean()) * window)) ** 2
+    rates = np.fft.rfftfreq(len(level), _HOP_S)
+    low, high = _SYLLABLES_HZ
+    chosen = power[(rates >= low) & (rates < high)].sum()
+    return float(np.sqrt(2 * chosen / len(level) / (window**2).sum()))
 
 
 def measure_voicing(samples: NDArray[np.float32], sample_rate: int) -> Voicing:
