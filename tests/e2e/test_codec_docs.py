@@ -12,7 +12,6 @@ import pytest
 from latentspeech.audio.io import audio_duration_s, write_audio
 from latentspeech.audio.pcm import encode_pcm
 from latentspeech.core.model_names import MODEL_VARIABLE
-from tests.shipped_codec import SHIPPED, codec_of_default_size
 from tests.tiny_models import voice_like
 
 pytestmark = pytest.mark.slow
@@ -35,13 +34,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """That of a reader who has set nothing; while no codec ships, its stand-in is chosen."""
+def environment() -> dict[str, str]:
+    """That of a reader who has set nothing."""
     home = str(Path(sys.executable).parent)
     found = {**os.environ, "PATH": home + os.pathsep + os.environ["PATH"]}
     found.pop(MODEL_VARIABLE, None)
-    if not SHIPPED.exists():
-        found[MODEL_VARIABLE] = str(codec_of_default_size(tmp_path_factory.mktemp("codec")))
     return found
 
 

@@ -15,7 +15,6 @@ from typing import IO
 import pytest
 import torch
 
-from tests.shipped_codec import codec_of_default_size
 from tests.tiny_models import voice_like
 
 pytestmark = pytest.mark.slow
@@ -82,12 +81,12 @@ def resident_bytes(pid: int) -> int:
     return 1024 * int(line.split()[1])
 
 
-def roundtrip(model: Path, folder: Path, seconds: int, marks: tuple[int, ...]) -> StreamRun:
+def roundtrip(folder: Path, seconds: int, marks: tuple[int, ...]) -> StreamRun:
     """`seconds` of audio through the stream; the memory when `marks` seconds have come out."""
     peak = folder / "peak_kb"
     command = [sys.executable, "-m", "latentspeech.cli.main", "codec", "stream", "roundtrip"]
     process = subprocess.Popen(
-        [sys.executable, "-c", WRAPPER, str(peak), *command, "--model", str(model)],
+        [sys.executable, "-c", WRAPPER, str(peak), *command, "--model", "codec"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -114,8 +113,7 @@ def roundtrip(model: Path, folder: Path, seconds: int, marks: tuple[int, ...]) -
 
 
 def test_ten_minutes_take_no_more_memory_than_two(tmp_path: Path) -> None:
-    model = codec_of_default_size(tmp_path)
-    run = roundtrip(model, tmp_path, 600, marks=(120, 600))
+    run = roundtrip(tmp_path, 600, marks=(120, 600))
     assert run.out_samples == 600 * RATE
     assert run.loudest > 0
     torch_alone = peak_bytes([sys.executable, "-c", "import torch"], tmp_path)

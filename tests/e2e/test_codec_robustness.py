@@ -10,21 +10,16 @@ from torch import Tensor
 
 from latentspeech.audio.io import load_audio, resample
 from latentspeech.audio.pcm import decode_pcm, encode_pcm
-from latentspeech.codec.model_directory import load_codec
+from latentspeech.codec.model_directory import find_codec, load_codec
 from tests.cli_runner import latentspeech
 from tests.real_recordings import SAMPLE_RATE, real_music, real_recordings
-from tests.shipped_codec import SHIPPED, codec_of_default_size, needs_shipped_codec
 from tests.unit.cli.test_bad_input import assert_refused, latentspeech_process
 
 pytestmark = pytest.mark.slow
 
+SHIPPED = find_codec("codec")
 RATE = 24_000
 DECODERS = (None, "mirrored")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return codec_of_default_size(tmp_path_factory.mktemp("codec"))
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +65,14 @@ CASES = (
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_files_of_all_kinds(case: str, model: Path, speech: Tensor, tmp_path: Path) -> None:
+def test_files_of_all_kinds(case: str, speech: Tensor, tmp_path: Path) -> None:
     source = tmp_path / "in.wav"
     rate = write_input(case, source, speech)
     expected = math.ceil(soundfile.info(source).frames * RATE / rate)
     for decoder in DECODERS:
         out = tmp_path / f"{decoder}.wav"
         options = ["--decoder", decoder] if decoder else []
-        result = latentspeech("codec", "reconstruct", source, out, "--model", model, *options)
+        result = latentspeech("codec", "reconstruct", source, out, "--model", SHIPPED, *options)
         assert result.returncode == 0, result.stderr
         assert soundfile.info(out).samplerate == RATE
         copy = load_audio(out, RATE)  # refuses what is not finite
@@ -85,7 +80,7 @@ def test_files_of_all_kinds(case: str, model: Path, speech: Tensor, tmp_path: Pa
 
 
 @pytest.mark.parametrize("case", ["NaN", "empty", "no samples", "too loud for floats"])
-def test_what_is_no_recording_is_one_clear_line(case: str, model: Path, tmp_path: Path) -> None:
+def test_what_is_no_recording_is_one_clear_line(case: str, tmp_path: Path) -> None:
     source, out = tmp_path / "in.wav", tmp_path / "out.wav"
     samples = 0.1 * torch.randn(RATE)
     fragment = "in.wav"
@@ -100,13 +95,13 @@ def test_what_is_no_recording_is_one_clear_line(case: str, model: Path, tmp_path
         case _:
             soundfile.write(source, 1e25 * samples.numpy(), RATE, subtype="FLOAT")
             fragment = "scale it"
-    result = latentspeech("codec", "reconstruct", source, out, "--model", model, "--quiet")
+    result = latentspeech("codec", "reconstruct", source, out, "--model", SHIPPED, "--quiet")
     assert_refused(result, fragment)
     assert not out.exists()
 
 
-def test_pipes_of_all_kinds(model: Path, speech: Tensor) -> None:
-    command = ("codec", "stream", "roundtrip", "--model", model)
+def test_pipes_of_all_kinds(speech: Tensor) -> None:
+    command = ("codec", "stream", "roundtrip", "--model", SHIPPED)
     wide = resample(speech, SAMPLE_RATE, RATE)[: RATE + 7]
     mixed = torch.cat((wide, torch.zeros(RATE), (20 * wide).clamp(-1, 1)))
     for audio in (mixed, wide[:1], wide[:0]):
@@ -123,7 +118,6 @@ def test_pipes_of_all_kinds(model: Path, speech: Tensor) -> None:
         assert_refused(result, fragment)
 
 
-@needs_shipped_codec
 def test_silence_stays_silent_and_speech_stays_as_loud(speech: Tensor) -> None:
     audio = resample(speech, SAMPLE_RATE, RATE)
     silence = torch.zeros(2 * RATE)
@@ -135,7 +129,6 @@ def test_silence_stays_silent_and_speech_stays_as_loud(speech: Tensor) -> None:
         assert abs(level_db(loud) - level_db(audio)) < 6, decoder
 
 
-@needs_shipped_codec
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_streaming_equals_offline_on_the_shipped_weights(
