@@ -97,7 +97,8 @@ def test_training_lost_no_step(folder: Path) -> None:
 def test_scores_cover_codec_and_synthesis(folder: Path) -> None:
     codec = json.loads((folder / "exp/codec_check/scores.json").read_text())
     names = {metric["name"] for metric in codec["metrics"]}
-    assert names == {"Mel-DAC-class", "PESQ-WB", "STOI", "ViSQOL-speech", "Mel", "SI-SDR"}
+    of_waveforms = {"Mel-DAC-class", "PESQ-WB", "STOI", "ViSQOL-speech", "Mel", "SI-SDR"}
+    assert names == of_waveforms | {"DNSMOS", "SIM-GE2E", "WER-W"}
     assert all(metric["num_scored"] == 4 for metric in codec["metrics"])
     scores = json.loads((folder / "exp/scores/scores.json").read_text())
     assert set(scores) == {"synthesis", "recordings", "codec copies"}
