@@ -1,7 +1,8 @@
 """Draws the curves of a run's metrics.jsonl: a panel a quantity, training and validation.
 
 Several runs are drawn one after the other, as a run that starts from another's weights goes on from
-it; `--scores STEP=FOLDER` adds what recipes.check_codec measured after so many steps of all runs.
+it; `--scores STEP=FOLDER` adds what recipes.check_codec measured after so many steps of all runs, if
+all folders have it.
 """
 
 import argparse
@@ -84,9 +85,11 @@ def score_curves(texts: Iterable[str]) -> Curves:
                 if metric.value is not None:
                     title = f"{metric.name} {metric.unit}".strip()
                     curves[title][group].append((int(step), metric.value))
+    most = max((len(p) for groups in curves.values() for p in groups.values()), default=0)
     return {
         title: {group: sorted(points) for group, points in groups.items()}
         for title, groups in curves.items()
+        if all(len(points) == most for points in groups.values())
     }
 
 
