@@ -35,7 +35,8 @@ def pack_model(exp_dir: Path, out: Path, data: str, scores: str) -> Provenance:
     run = load_config(TTSRunConfig, exp_dir / "config.yaml")
     codec = load_codec(run.codec_dir)
     tokenizer = load_tokenizer(run.tokenizer_dir)
-    lm = LatentLM(latent_lm_config(run.model, tokenizer.vocab_size, codec.config.latent_dim))
+    latent_dim, longest = codec.config.latent_dim, run.data.max_prompt_s
+    lm = LatentLM(latent_lm_config(run.model, tokenizer.vocab_size, latent_dim, longest))
     provenance = Provenance("TTS run", load_averaged(exp_dir, lm))
     out.parent.mkdir(parents=True, exist_ok=True)
     save_tts(lm, run.tokenizer_dir, run.codec_dir, out, tts_card(lm, provenance, data, scores))

@@ -1,8 +1,8 @@
 """Draws the curves of a run's metrics.jsonl: a panel a quantity, training and validation.
 
 Several runs are drawn one after the other, as a run that starts from another's weights goes on from
-it; `--scores STEP=FOLDER` adds what recipes.check_codec measured after so many steps of all runs, if
-all folders have it.
+it; `--scores STEP=FOLDER` adds what recipes.check_codec measured after so many steps of all runs,
+if all folders have it.
 """
 
 import argparse

@@ -25,7 +25,9 @@ MODEL = TTSModelConfig(
 )
 
 
-def make_model_directory(directory: Path, layout: Layout = "sentence") -> Path:
+def make_model_directory(
+    directory: Path, layout: Layout = "sentence", max_prompt_s: float | None = None
+) -> Path:
     """Writes `directory`/model; returns it."""
     torch.manual_seed(0)
     codec_dir, tokenizer_dir = directory / "codec", directory / "tokenizer"
@@ -35,7 +37,7 @@ def make_model_directory(directory: Path, layout: Layout = "sentence") -> Path:
     tokenizer = CharacterTokenizer(CharacterTokenizerConfig())
     tokenizer.save(tokenizer_dir)
     sizes = MODEL.model_copy(update={"layout": layout})
-    lm = LatentLM(latent_lm_config(sizes, tokenizer.vocab_size, CODEC.latent_dim))
+    lm = LatentLM(latent_lm_config(sizes, tokenizer.vocab_size, CODEC.latent_dim, max_prompt_s))
     for parameter in lm.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     save_tts(lm, tokenizer_dir, codec_dir, directory / "model", CARD)

@@ -37,7 +37,7 @@ def models(
 def describe(name: str, path: Path) -> dict[str, Any]:
     """Kind, sizes and rates of a model directory; CheckpointError if it is none."""
     from latentspeech.codec.model_directory import KIND as CODEC
-    from latentspeech.codec.model_directory import decoder_names, read_codec_config
+    from latentspeech.codec.model_directory import decoder_names, find_codec, read_codec_config
     from latentspeech.core.errors import CheckpointError
     from latentspeech.core.model_directory import read_description
     from latentspeech.tts.model_directory import KIND as TTS
@@ -51,7 +51,7 @@ def describe(name: str, path: Path) -> dict[str, Any]:
     if kind == TTS:
         backbone = config["backbone"]
         sizes = {"layers": backbone["num_layers"], "model_dim": backbone["model_dim"]}
-        return {**row, **sizes, **_rates(read_codec_config(path / "codec"))}
+        return {**row, **sizes, **_rates(read_codec_config(find_codec(path)))}
     raise CheckpointError(f"{path} holds a model of kind {kind!r}; expected {CODEC!r} or {TTS!r}")
 
 

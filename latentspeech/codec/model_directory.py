@@ -20,6 +20,7 @@ from latentspeech.core.config import parse_config
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.model_directory import (
     load_weights,
+    read_description,
     read_model_config,
     read_weights,
     write_model,
@@ -44,18 +45,29 @@ def save_decoder(codec: Codec, directory: Path, name: str, card: str) -> None:
 
 
 def find_codec(name_or_path: str | Path | None = None) -> Path:
-    """The codec's model directory meant by a path or a name, or that inside a TTS model directory.
+    """The codec's model directory meant by a path or a name, or that of a TTS model directory.
 
-    None stands for the directory in LATENTSPEECH_MODEL or else for the codec that ships.
+    None stands for the directory in LATENTSPEECH_MODEL or else for the codec that ships. A TTS
+    model without a codec of its own names the hash of the one that ships.
     """
-    directory = resolve_model(name_or_path) or builtin_models().get(DEFAULT_NAME)
+    shipped = builtin_models().get(DEFAULT_NAME)
+    directory = resolve_model(name_or_path) or shipped
     if directory is None:
         raise CheckpointError(
             "no model given, and no codec is installed with this package; use --model DIR or set "
             f"{MODEL_VARIABLE} to a model directory (`make demo` trains a small one)"
         )
-    nested = directory / "codec"
-    return nested if nested.is_dir() else directory
+    if (directory / "codec").is_dir():
+        return directory / "codec"
+    wanted = read_description(directory).config.get("codec_hash")
+    if not wanted:
+        return directory
+    if shipped is None or codec_hash(shipped) != wanted:
+        raise CheckpointError(
+            f"{directory} has no codec/ and needs codec {wanted}, which is not the one that ships "
+            "with this package; copy the codec's model directory to codec/ in it"
+        )
+    return shipped
 
 
 def decoder_names(directory: Path) -> list[str]:

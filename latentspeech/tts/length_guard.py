@@ -1,7 +1,8 @@
-"""How long a text may last: bounds that stop a runaway and refuse an early end.
+"""How long a text may last: bounds that stop a runaway, refuse an early end, and arouse suspicion.
 
-English speech runs at 12 to 20 characters a second; the bounds leave room for a voice at a third of
-the slower rate and at twice the faster one.
+English speech runs at 12 to 20 characters a second. The bounds of a sentence leave room for a voice
+at a third of the slower rate and at twice the faster one; those of plausibility for two thirds and
+for one and a half. A word takes 60 ms a phoneme or so, and what stands for pauses.
 """
 
 import math
@@ -12,7 +13,10 @@ from latentspeech.core.lm.generate import GenerationLimits
 SLOWEST_S_PER_CHARACTER = 0.22
 FASTEST_S_PER_CHARACTER = 0.025
 SLACK_S = 1.5
+PLAUSIBLE_S_PER_CHARACTER = (0.033, 0.125)
+
 SLOWEST_S_PER_TOKEN = 0.15
+FASTEST_S_PER_TOKEN = 0.02
 WORD_SLACK_S = 0.8  # a pause
 
 
@@ -20,18 +24,27 @@ def generation_limits(text: str, frame_rate: float, eod_id: int) -> GenerationLi
     """Limits for one sentence of normalised text; the row ends with EOD or at the upper bound."""
     longest_s = SLACK_S + SLOWEST_S_PER_CHARACTER * len(text)
     shortest_s = FASTEST_S_PER_CHARACTER * len(text)
-    return GenerationLimits(
-        max_elements=math.ceil(longest_s * frame_rate) + 1,
-        min_latents=max(1, math.floor(shortest_s * frame_rate)),
-        end_ids=frozenset({eod_id}),
-    )
+    return _limits(shortest_s, longest_s, frame_rate, eod_id)
 
 
 def word_limits(word_ids: Sequence[int], frame_rate: float, eod_id: int) -> GenerationLimits:
     """Limits for one word, by its tokens: phonemes, stress and the marks behind it."""
     longest_s = WORD_SLACK_S + SLOWEST_S_PER_TOKEN * len(word_ids)
+    shortest_s = FASTEST_S_PER_TOKEN * len(word_ids)
+    return _limits(shortest_s, longest_s, frame_rate, eod_id)
+
+
+def is_plausible(text: str, seconds: float) -> bool:
+    """Whether a sentence of normalised text can have been spoken in full in that time."""
+    fastest, slowest = (bound * len(text) for bound in PLAUSIBLE_S_PER_CHARACTER)
+    return fastest <= seconds <= SLACK_S + slowest
+
+
+def _limits(
+    shortest_s: float, longest_s: float, frame_rate: float, eod_id: int
+) -> GenerationLimits:
     return GenerationLimits(
         max_elements=math.ceil(longest_s * frame_rate) + 1,
-        min_latents=1,
+        min_latents=max(1, math.floor(shortest_s * frame_rate)),
         end_ids=frozenset({eod_id}),
     )

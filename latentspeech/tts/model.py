@@ -22,6 +22,12 @@ class SpeechLMConfig(LatentLMConfig):
     """A LatentLM and how text and speech take turns in it (tts/layout.py)."""
 
     layout: Layout = Field("sentence", description="text then latents, or word by word")
+    max_prompt_s: float | None = Field(
+        None, gt=0, description="longest prompt in training, seconds; None: not known"
+    )
+    codec_hash: str = Field(
+        "", description="of the codec whose latents it writes; empty: not known"
+    )
 
 
 class TTSModelConfig(Config):
@@ -37,7 +43,10 @@ class TTSModelConfig(Config):
 
 
 def latent_lm_config(
-    model: TTSModelConfig, text_vocab_size: int, latent_dim: int
+    model: TTSModelConfig,
+    text_vocab_size: int,
+    latent_dim: int,
+    max_prompt_s: float | None = None,
 ) -> SpeechLMConfig:
     """The LatentLM over `text_vocab_size` text tokens and speech latents of `latent_dim`."""
     speech = ModalityConfig(
@@ -52,6 +61,7 @@ def latent_lm_config(
     )
     return SpeechLMConfig(
         layout=model.layout,
+        max_prompt_s=max_prompt_s,
         backbone=model.backbone,
         vocab_size=text_vocab_size + 3,
         modalities=(speech,),

@@ -1,14 +1,16 @@
 """A TTS model directory: config.yaml, model.safetensors, README.md, tokenizer/ and codec/.
 
-The codec travels with the model, since latents of another codec mean nothing to it.
+The codec travels with the model, since latents of another codec mean nothing to it; a model on the
+codec that ships may do without codec/ and names its hash.
 """
 
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from latentspeech.codec.model import Codec
-from latentspeech.codec.model_directory import codec_hash, load_codec
+from latentspeech.codec.model_directory import codec_hash, find_codec, load_codec
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.files import atomic_directory
@@ -29,23 +31,44 @@ class TTSModel:
     codec_hash: str
     tokenizer: Tokenizer
     layout: Layout
+    max_prompt_s: float | None = None
+
+    @property
+    def max_prompt_latents(self) -> int | None:
+        """The longest prompt in training; None if it is not known."""
+        if self.max_prompt_s is None:
+            return None
+        return math.floor(self.max_prompt_s * self.codec.config.frame_rate)
 
 
 def save_tts(
-    lm: LatentLM, tokenizer_dir: Path, codec_dir: Path, directory: Path, card: str
+    lm: LatentLM,
+    tokenizer_dir: Path,
+    codec_dir: Path,
+    directory: Path,
+    card: str,
+    copy_codec: bool = True,
 ) -> None:
     """Packs a trained model with its tokenizer and codec; replaces `directory` as a whole."""
+    config = lm.config.model_copy(update={"codec_hash": codec_hash(codec_dir)})
     with atomic_directory(directory) as temporary:
         shutil.copytree(tokenizer_dir, temporary / "tokenizer")
-        shutil.copytree(codec_dir, temporary / "codec")
-        write_model(temporary, KIND, lm.config, lm, card)
+        if copy_codec:
+            shutil.copytree(codec_dir, temporary / "codec")
+        write_model(temporary, KIND, config, lm, card)
 
 
 def load_tts(directory: Path) -> TTSModel:
     """Reads a model directory; CheckpointError says what is wrong with it."""
     values = read_model_config(directory, KIND)
     config = parse_config(SpeechLMConfig, values, origin=str(directory / "config.yaml"))
-    codec = load_codec(directory / "codec")
+    codec_dir = find_codec(directory)
+    codec, hash_ = load_codec(codec_dir), codec_hash(codec_dir)
+    if config.codec_hash and config.codec_hash != hash_:
+        raise CheckpointError(
+            f"{directory}: the model was trained on latents of codec {config.codec_hash}, its "
+            f"codec is {hash_}; pack the model with the codec it was trained on"
+        )
     latent_dim = config.modalities[SPEECH].latent_dim
     if latent_dim != codec.config.latent_dim:
         raise CheckpointError(
@@ -60,4 +83,4 @@ def load_tts(directory: Path) -> TTSModel:
         )
     lm = LatentLM(config)
     load_weights(directory, lm)
-    return TTSModel(lm, codec, codec_hash(directory / "codec"), tokenizer, config.layout)
+    return TTSModel(lm, codec, hash_, tokenizer, config.layout, config.max_prompt_s)

@@ -1,13 +1,11 @@
 """Text and a prompt in, speech out, whole or in chunks.
 
-Each sentence is written after the same prompt with a seed of its own, derived from the caller's;
-its latents are decoded from a fresh decoder state, and pauses stand between sentences. `stream`
-yields what `synthesize` returns, cut where the caller likes.
-
-F frames, D latent dimension.
+Each sentence is written after the prompt, and the end of the sentence before if the model speaks
+word by word, with a seed of its own, derived from the caller's; its latents are decoded from a
+fresh decoder state, and pauses stand between sentences. `stream` yields what `synthesize` returns,
+cut where the caller likes.
 """
 
-import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,28 +17,23 @@ from torch import Tensor
 from latentspeech import __version__
 from latentspeech.audio.io import write_audio
 from latentspeech.core.errors import CheckpointError, InputError
-from latentspeech.core.lm.generate import SamplingConfig, generate
-from latentspeech.core.lm.mixed_sequence import MixedSequence
-from latentspeech.core.tensors import make_generator
+from latentspeech.core.lm.generate import SamplingConfig
 from latentspeech.text.normalizer import normalize
 from latentspeech.text.sentences import split_sentences
-from latentspeech.tts.layout import (
-    SpokenText,
-    inference_prompt,
-    unconditional_prompt,
-    word_continuations,
-    word_prompt,
+from latentspeech.tts.latent_writer import (
+    Sentence,
+    WrittenSentence,
+    warn,
+    write,
+    write_steps,
 )
-from latentspeech.tts.length_guard import generation_limits, word_limits
-from latentspeech.tts.model import SPEECH
 from latentspeech.tts.model_directory import TTSModel, load_tts
 from latentspeech.tts.prompt import Prompt, encode_prompt, load_voice
-
-logger = logging.getLogger(__name__)
 
 DEFAULT_SAMPLING = SamplingConfig(cfg_scale=2.0, num_steps=5)
 MAX_SENTENCE_CHARACTERS = 200
 PAUSE_S = 0.25
+DEFAULT_RETRIES = 2
 PROVENANCE = f"synthetic speech, made by latentspeech {__version__}"
 
 
@@ -103,9 +96,10 @@ class Synthesizer:
         prompt: Prompt | Path | str,
         seed: int = 0,
         sampling: SamplingConfig = DEFAULT_SAMPLING,
+        retries: int = DEFAULT_RETRIES,
     ) -> Audio:
         """Speaks a text of any length; the same seed gives the same samples."""
-        return self.synthesize_batch([text], [prompt], [seed], sampling)[0]
+        return self.synthesize_batch([text], [prompt], [seed], sampling, retries)[0]
 
     def synthesize_batch(
         self,
@@ -113,26 +107,27 @@ class Synthesizer:
         prompts: Sequence[Prompt | Path | str],
         seeds: Sequence[int],
         sampling: SamplingConfig = DEFAULT_SAMPLING,
+        retries: int = DEFAULT_RETRIES,
     ) -> list[Audio]:
-        """Several texts at once; every result is that of a single call."""
+        """Several texts at once; every result is that of a single call.
+
+        A sentence that would not end, or that is much shorter or longer than its text should take,
+        is spoken again with other noise, `retries` times.
+        """
         sentences = [self._sentences(text) for text in texts]
         voices = [self._as_prompt(prompt) for prompt in prompts]
         spoken: list[list[Tensor]] = [[] for _ in texts]
+        before: list[Tensor | None] = [None] * len(texts)
         for turn in range(max(len(parts) for parts in sentences)):
             rows = [i for i, parts in enumerate(sentences) if turn < len(parts)]
-            latents: list[list[Tensor]] = [[] for _ in rows]
-            steps = self._latents(
-                [sentences[i][turn] for i in rows],
-                [voices[i] for i in rows],
-                [sentence_seed(seeds[i], turn) for i in rows],
-                sampling,
-            )
-            for step in steps:
-                for row, latent in step.items():
-                    latents[row].append(latent)
-            for i, parts_of_row in zip(rows, latents, strict=True):
+            now = [
+                Sentence(sentences[i][turn], voices[i], sentence_seed(seeds[i], turn), before[i])
+                for i in rows
+            ]
+            for i, written in zip(rows, write(self.model, now, sampling, retries), strict=True):
+                before[i] = written.latents
                 spoken[i] += [self._pause()] if turn else []
-                spoken[i].append(self._decode(torch.stack(parts_of_row)[None]))
+                spoken[i].append(self._decode(written.latents[None]))
         return [Audio(torch.cat(parts), self.sample_rate) for parts in spoken]
 
     def stream(
@@ -142,27 +137,56 @@ class Synthesizer:
         seed: int = 0,
         sampling: SamplingConfig = DEFAULT_SAMPLING,
         chunk_frames: int = 1,
+        retries: int = 0,
     ) -> Iterator[Tensor]:
-        """Yields samples (n,) as soon as `chunk_frames` latents are written."""
+        """Yields samples (n,) as soon as `chunk_frames` latents are written.
+
+        What has been heard cannot be spoken again, so with `retries` a sentence is held back until
+        it is whole. The samples are those of `synthesize` with as many.
+        """
         if chunk_frames < 1:
             raise InputError(f"chunk_frames is {chunk_frames}; expected at least 1")
         voice = self._as_prompt(prompt)
-        for turn, sentence in enumerate(self._sentences(text)):
+        before: Tensor | None = None
+        for turn, text_of_turn in enumerate(self._sentences(text)):
             if turn:
                 yield self._pause()
-            yield from self._stream_sentence(
-                sentence, voice, sentence_seed(seed, turn), sampling, chunk_frames
-            )
+            sentence = Sentence(text_of_turn, voice, sentence_seed(seed, turn), before)
+            heard: list[Tensor] = []
+            yield from self._stream_sentence(sentence, sampling, chunk_frames, retries, heard)
+            before = torch.stack(heard)
+
+    def write_latents(
+        self,
+        sentences: Sequence[str],
+        prompts: Sequence[Prompt | Path | str],
+        seeds: Sequence[int],
+        sampling: SamplingConfig = DEFAULT_SAMPLING,
+        retries: int = 0,
+    ) -> list[WrittenSentence]:
+        """The latents of several sentences, each taken whole, and whether they had to be cut."""
+        rows = [
+            Sentence(normalize(text), self._as_prompt(prompt), seed)
+            for text, prompt, seed in zip(sentences, prompts, seeds, strict=True)
+        ]
+        return write(self.model, rows, sampling, retries)
 
     @torch.inference_mode()
     def _stream_sentence(
-        self, sentence: str, voice: Prompt, seed: int, sampling: SamplingConfig, chunk_frames: int
+        self,
+        sentence: Sentence,
+        sampling: SamplingConfig,
+        chunk_frames: int,
+        retries: int,
+        heard: list[Tensor],
     ) -> Iterator[Tensor]:
+        """Decodes a sentence as it is written; its latents are added to `heard`."""
         codec = self.model.codec
         state = codec.init_decode_state(1)
         waiting: list[Tensor] = []
-        for step in self._latents([sentence], [voice], [seed], sampling):
-            waiting += step.values()
+        for latent in self._latents(sentence, sampling, retries):
+            heard.append(latent)
+            waiting.append(latent)
             if len(waiting) == chunk_frames:
                 audio, state = codec.decode_step(torch.stack(waiting)[None], state)
                 yield _finish(audio)
@@ -172,65 +196,18 @@ class Synthesizer:
             yield _finish(audio)
 
     def _latents(
-        self,
-        sentences: Sequence[str],
-        voices: Sequence[Prompt],
-        seeds: Sequence[int],
-        sampling: SamplingConfig,
-    ) -> Iterator[dict[int, Tensor]]:
-        """Writes the latents of several sentences; yields {row: latent (D,)} a step."""
-        lm, codec = self.model.lm, self.model.codec
-        speech = lm.config.modalities[SPEECH]
-        rate = codec.config.frame_rate
-        text_ids = self.model.tokenizer.encode_batch(sentences)
-        words = self.model.layout == "words"
-        parts = [self.model.tokenizer.words(ids) if words else [ids] for ids in text_ids]
-        prompts = [self._prefix(*row) for row in zip(text_ids, parts, voices, strict=True)]
-        unconditional: list[MixedSequence] | None = None
-        if sampling.cfg_scale != 1:
-            unconditional = [unconditional_prompt(speech)] * len(prompts)
-        if words:
-            limits = [[word_limits(word, rate, speech.eod_id) for word in row] for row in parts]
-        else:
-            limits = [[generation_limits(text, rate, speech.eod_id)] for text in sentences]
-        steps = generate(
-            lm,
-            prompts,
-            sampling,
-            [row[0] for row in limits],
-            [make_generator(seed, "synthesis") for seed in seeds],
-            unconditional,
-            [
-                word_continuations(speech, row, of_row)
-                for row, of_row in zip(parts, limits, strict=True)
-            ],
-        )
-        for step in steps:
-            elements = {i: element for i, element in enumerate(step) if element is not None}
-            for i, element in elements.items():
-                if element.truncated:
-                    logger.warning(
-                        "cut at the longest time expected, the model did not stop: %r; "
-                        "another seed may do better",
-                        sentences[i][:60],
-                    )
-            yield {i: e.latent for i, e in elements.items() if e.latent is not None}
-
-    def _prefix(
-        self, text_ids: Sequence[int], parts: Sequence[Sequence[int]], voice: Prompt
-    ) -> MixedSequence:
-        """What the model continues, up to the first BOD."""
-        speech = self.model.lm.config.modalities[SPEECH]
-        if self.model.layout == "words":
-            return word_prompt(speech, text_ids, parts[0], self._spoken(voice))
-        return inference_prompt(speech, text_ids, self._spoken(voice))
-
-    def _spoken(self, voice: Prompt) -> SpokenText:
-        """The prompt as the model reads it."""
-        ids = None
-        if voice.transcript is not None:
-            ids = self.model.tokenizer.encode(normalize(voice.transcript))
-        return SpokenText(ids, voice.latents)
+        self, sentence: Sentence, sampling: SamplingConfig, retries: int
+    ) -> Iterator[Tensor]:
+        if retries:
+            yield from write(self.model, [sentence], sampling, retries)[0].latents
+            return
+        cut = False
+        for step in write_steps(self.model, [sentence], sampling):
+            cut |= step[0].truncated
+            if step[0].latent is not None:
+                yield step[0].latent
+        if cut:
+            warn(sentence, cut=True, attempts=1)
 
     def _as_prompt(self, prompt: Prompt | Path | str) -> Prompt:
         """A prompt as it is, a .safetensors path as a voice, any other path as a recording."""

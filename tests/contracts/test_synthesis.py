@@ -1,5 +1,6 @@
 """Streamed speech equals offline speech, a batch equals singles, a seed means one result."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,13 @@ import torch
 
 import latentspeech
 from latentspeech.audio.io import write_audio
+from latentspeech.codec import model_directory as codec_directory
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.lm.generate import SamplingConfig
-from latentspeech.tts.prompt import save_voice
+from latentspeech.core.model_names import MODELS_FOLDER
+from latentspeech.tts import latent_writer
+from latentspeech.tts.latent_writer import Sentence, write
+from latentspeech.tts.prompt import Prompt, save_voice
 from latentspeech.tts.synthesizer import Synthesizer
 from tests.tiny_models import make_model_directory, voice_like
 
@@ -32,13 +37,13 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("chunk_frames", [1, 2, 7, 10_000])
-@pytest.mark.parametrize("cfg_scale", [1.0, 2.5])
+@pytest.mark.parametrize(("cfg_scale", "retries"), [(1.0, 0), (2.5, 0), (1.0, 2)])
 def test_streamed_equals_offline(
-    speaker: Synthesizer, recording: Path, chunk_frames: int, cfg_scale: float
+    speaker: Synthesizer, recording: Path, chunk_frames: int, cfg_scale: float, retries: int
 ) -> None:
     sampling = SamplingConfig(cfg_scale=cfg_scale, num_steps=2)
-    whole = speaker.synthesize(TEXT, recording, seed=3, sampling=sampling)
-    chunks = list(speaker.stream(TEXT, recording, 3, sampling, chunk_frames))
+    whole = speaker.synthesize(TEXT, recording, 3, sampling, retries)
+    chunks = list(speaker.stream(TEXT, recording, 3, sampling, chunk_frames, retries))
     streamed = torch.cat(chunks)
     assert streamed.shape == whole.samples.shape
     error = (streamed - whole.samples).norm() / whole.samples.norm()
@@ -142,4 +147,61 @@ def test_a_runaway_is_cut_and_named(
     caplog.clear()
     at_once = SamplingConfig(num_steps=1, stop_bias=1e9)
     assert speaker.synthesize("Yes.", recording, sampling=at_once).duration_s < 0.5
-    assert not caplog.text
+    assert "did not stop" not in caplog.text
+
+
+def test_a_sentence_that_came_out_wrong_is_written_again(
+    speaker: Synthesizer, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voice = speaker.prompt(recording)
+    sentences = [Sentence("One two.", voice, 1), Sentence("Three four.", voice, 2)]
+    sampling = SamplingConfig(num_steps=1, stop_bias=1.0)
+    first = [write(speaker.model, [one], sampling, retries=0)[0].latents for one in sentences]
+    verdicts = iter([True, False, True])  # the second is refused once
+    monkeypatch.setattr(latent_writer, "is_plausible", lambda text, seconds: next(verdicts))
+    kept, again = (one.latents for one in write(speaker.model, sentences, sampling, retries=2))
+    assert not list(verdicts)
+    assert torch.allclose(kept, first[0], rtol=1e-3, atol=1e-4)
+    assert not torch.allclose(again[:1], first[1][:1], rtol=1e-2)
+
+
+def test_retries_end_with_a_warning(
+    speaker: Synthesizer, recording: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    never = SamplingConfig(num_steps=1, stop_bias=-1e9)
+    written = speaker.write_latents(["Yes."], [recording], [0], never, retries=2)
+    assert written[0].cut
+    assert "in 3 attempts: 'Yes.'" in caplog.text
+
+
+def test_long_prompts_are_heard_in_part_and_the_sentence_before_behind_them(
+    tmp_path: Path, recording: Path
+) -> None:
+    speaker = latentspeech.load(make_model_directory(tmp_path, "words", max_prompt_s=1.0))
+    whole = speaker.prompt(recording)
+    before = whole.latents[20:]
+
+    def latents(heard: torch.Tensor, before: torch.Tensor | None = None) -> torch.Tensor:
+        sentence = Sentence("One.", Prompt(heard, None, whole.codec_hash), 1, before)
+        return write(speaker.model, [sentence], SamplingConfig(num_steps=1), 0)[0].latents
+
+    assert len(whole.latents) == 30
+    assert torch.equal(latents(whole.latents), latents(whole.latents[:15]))
+    joined = torch.cat((whole.latents[:8], before[-7:]))
+    assert torch.equal(latents(whole.latents, before), latents(joined))
+
+
+def test_a_model_without_codec_takes_the_one_that_ships(
+    speaker: Synthesizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make_model_directory(tmp_path)
+    shutil.rmtree(model / "codec")
+    with pytest.raises(CheckpointError, match="not the one that ships"):
+        latentspeech.load(model)
+    shipped = {"codec": tmp_path / "codec"}
+    monkeypatch.setattr(codec_directory, "builtin_models", lambda: shipped)
+    loaded = latentspeech.load(model).model
+    assert loaded.codec_hash == codec_directory.codec_hash(tmp_path / "codec")
+    shutil.copytree(MODELS_FOLDER / "codec", model / "codec")
+    with pytest.raises(CheckpointError, match="trained on latents of codec"):
+        latentspeech.load(model)

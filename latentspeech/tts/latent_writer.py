@@ -1,0 +1,168 @@
+"""Sentences and voices to latents, and once more with other noise where one came out wrong.
+
+Sentences are rows of one batch; a row's result does not depend on the others.
+
+T frames, D latent dimension.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.lm.generate import GeneratedElement, SamplingConfig, generate
+from latentspeech.core.lm.mixed_sequence import MixedSequence
+from latentspeech.core.tensors import make_generator
+from latentspeech.text.normalizer import normalize
+from latentspeech.tts.layout import (
+    SpokenText,
+    inference_prompt,
+    unconditional_prompt,
+    word_continuations,
+    word_prompt,
+)
+from latentspeech.tts.length_guard import generation_limits, is_plausible, word_limits
+from latentspeech.tts.model import SPEECH
+from latentspeech.tts.model_directory import TTSModel
+from latentspeech.tts.prompt import Prompt
+
+logger = logging.getLogger(__name__)
+
+CONTEXT_S = 1.5  # of the sentence before, behind the prompt
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What is to be written: normalised text, whose voice, and the seed of its noise."""
+
+    text: str
+    voice: Prompt
+    seed: int
+    before: Tensor | None = None  # (T, D) latents of the sentence before, to go on from
+
+
+@dataclass(frozen=True)
+class WrittenSentence:
+    """Latents (T, D), and whether the model was stopped because it would not end."""
+
+    latents: Tensor
+    cut: bool
+
+
+def write(
+    model: TTSModel, sentences: Sequence[Sentence], sampling: SamplingConfig, retries: int
+) -> list[WrittenSentence]:
+    """Writes sentences; those that are cut or of no plausible length again, `retries` times.
+
+    The last attempt stays, with a warning if it is no better.
+    """
+    written: dict[int, WrittenSentence] = {}
+    waiting = list(range(len(sentences)))
+    for attempt in range(retries + 1):
+        now = [sentences[i] for i in waiting]
+        written.update(zip(waiting, _write_once(model, now, sampling, attempt), strict=True))
+        waiting = [i for i in waiting if not _is_good(model, sentences[i], written[i])]
+        if not waiting:
+            break
+    for i in waiting:
+        warn(sentences[i], written[i].cut, retries + 1)
+    return [written[i] for i in range(len(sentences))]
+
+
+def write_steps(
+    model: TTSModel, sentences: Sequence[Sentence], sampling: SamplingConfig, attempt: int = 0
+) -> Iterator[dict[int, GeneratedElement]]:
+    """Writes all sentences at once; yields {index: its next element} a step."""
+    lm, rate = model.lm, model.codec.config.frame_rate
+    speech = lm.config.modalities[SPEECH]
+    text_ids = model.tokenizer.encode_batch([sentence.text for sentence in sentences])
+    words = model.layout == "words"
+    parts = [model.tokenizer.words(ids) if words else [ids] for ids in text_ids]
+    prompts = [
+        _prefix(model, ids, row, sentence)
+        for ids, row, sentence in zip(text_ids, parts, sentences, strict=True)
+    ]
+    unconditional: list[MixedSequence] | None = None
+    if sampling.cfg_scale != 1:
+        unconditional = [unconditional_prompt(speech)] * len(prompts)
+    if words:
+        limits = [[word_limits(word, rate, speech.eod_id) for word in row] for row in parts]
+    else:
+        limits = [[generation_limits(s.text, rate, speech.eod_id)] for s in sentences]
+    stream = f"synthesis/{attempt}" if attempt else "synthesis"
+    steps = generate(
+        lm,
+        prompts,
+        sampling,
+        [row[0] for row in limits],
+        [make_generator(sentence.seed, stream) for sentence in sentences],
+        unconditional,
+        [word_continuations(speech, *row) for row in zip(parts, limits, strict=True)],
+    )
+    for step in steps:
+        yield {i: element for i, element in enumerate(step) if element is not None}
+
+
+def warn(sentence: Sentence, cut: bool, attempts: int) -> None:
+    """Says that a sentence is not as it should be."""
+    logger.warning(
+        "%s, in %d attempt%s: %r; another seed or prompt may do better",
+        "cut at the longest time expected, the model did not stop"
+        if cut
+        else "much shorter or longer than its text should take",
+        attempts,
+        "s" if attempts > 1 else "",
+        sentence.text[:60],
+    )
+
+
+def _write_once(
+    model: TTSModel, sentences: Sequence[Sentence], sampling: SamplingConfig, attempt: int
+) -> list[WrittenSentence]:
+    latents: list[list[Tensor]] = [[] for _ in sentences]
+    cut = [False] * len(sentences)
+    for step in write_steps(model, sentences, sampling, attempt):
+        for i, element in step.items():
+            cut[i] |= element.truncated
+            if element.latent is not None:
+                latents[i].append(element.latent)
+    rows = zip(latents, cut, strict=True)
+    return [WrittenSentence(torch.stack(row), was_cut) for row, was_cut in rows]
+
+
+def _is_good(model: TTSModel, sentence: Sentence, written: WrittenSentence) -> bool:
+    seconds = len(written.latents) / model.codec.config.frame_rate
+    return not written.cut and is_plausible(sentence.text, seconds)
+
+
+def _prefix(
+    model: TTSModel, text_ids: Sequence[int], parts: Sequence[Sequence[int]], sentence: Sentence
+) -> MixedSequence:
+    """What the model continues, up to the first BOD."""
+    speech = model.lm.config.modalities[SPEECH]
+    if model.layout == "words":
+        return word_prompt(speech, text_ids, parts[0], _reference(model, sentence))
+    return inference_prompt(speech, text_ids, _spoken(model, sentence.voice))
+
+
+def _spoken(model: TTSModel, voice: Prompt) -> SpokenText:
+    """The whole prompt as the model reads it."""
+    ids = None
+    if voice.transcript is not None:
+        ids = model.tokenizer.encode(normalize(voice.transcript))
+    return SpokenText(ids, voice.latents)
+
+
+def _reference(model: TTSModel, sentence: Sentence) -> SpokenText:
+    """The prompt, no longer than those in training, and the end of the sentence before."""
+    most = model.max_prompt_latents or len(sentence.voice.latents)
+    if sentence.before is None and len(sentence.voice.latents) <= most:
+        return _spoken(model, sentence.voice)
+    tail = sentence.voice.latents[:0]
+    if sentence.before is not None:
+        context = round(CONTEXT_S * model.codec.config.frame_rate)
+        tail = sentence.before[-min(context, most // 2) :]
+    voice = sentence.voice.latents[: most - len(tail)]
+    return SpokenText(None, torch.cat((voice.to(tail), tail)))
