@@ -30,7 +30,9 @@ in which a misread word does harm.
 """
 
 
-def pack_model(exp_dir: Path, out: Path, data: str, scores: str) -> Provenance:
+def pack_model(
+    exp_dir: Path, out: Path, data: str, scores: str, copy_codec: bool = True
+) -> Provenance:
     """The newest checkpoint of the TTS run in `exp_dir` to the model directory `out`."""
     run = load_config(TTSRunConfig, exp_dir / "config.yaml")
     codec = load_codec(run.codec_dir)
@@ -39,19 +41,21 @@ def pack_model(exp_dir: Path, out: Path, data: str, scores: str) -> Provenance:
     lm = LatentLM(latent_lm_config(run.model, tokenizer.vocab_size, latent_dim, longest))
     provenance = Provenance("TTS run", load_averaged(exp_dir, lm))
     out.parent.mkdir(parents=True, exist_ok=True)
-    save_tts(lm, run.tokenizer_dir, run.codec_dir, out, tts_card(lm, provenance, data, scores))
+    card = tts_card(lm, provenance, data, scores, copy_codec)
+    save_tts(lm, run.tokenizer_dir, run.codec_dir, out, card, copy_codec)
     return provenance
 
 
-def tts_card(lm: LatentLM, provenance: Provenance, data: str, scores: str) -> str:
+def tts_card(lm: LatentLM, provenance: Provenance, data: str, scores: str, copy_codec: bool) -> str:
     """The model card."""
     backbone = lm.config.backbone
+    codec = "the codec is in codec/" if copy_codec else "the codec is the one that ships"
     millions = sum(parameter.numel() for parameter in lm.parameters()) / 1e6
     return (
         f"# LatentLM text-to-speech\n\n"
         f"{millions:.1f} million parameters, "
         f"{backbone.num_layers} layers "
-        f"of width {backbone.model_dim}; the codec is in codec/, the tokenizer in tokenizer/.\n\n"
+        f"of width {backbone.model_dim}; {codec}, the tokenizer in tokenizer/.\n\n"
         f"{provenance.line()}\n\n## Data and licence\n\n{data}\n\n## Measured\n\n"
         f"{scores or 'not yet'}\n\n{LIMITS}"
     )
@@ -64,6 +68,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", default="see the recipe that trained it", help="for the card")
     parser.add_argument("--codec_check", type=Path, help="folder of check_codec")
+    parser.add_argument(
+        "--no_codec",
+        action="store_true",
+        help="leave out codec/, for a model on the one that ships",
+    )
     parser.add_argument("--scores", type=Path, help="folder of score_test")
     parser.add_argument("--results", type=Path, help="RESULTS.md to write")
     parser.add_argument("--command", default="", help="for RESULTS.md")
@@ -73,7 +82,9 @@ def main() -> None:
     arguments = parser.parse_args()
     folders = [arguments.codec_check, arguments.scores]
     scores = "\n".join(read_table(folder / "scores.md") for folder in folders if folder is not None)
-    provenance = pack_model(arguments.exp_dir, arguments.out, arguments.data, scores)
+    provenance = pack_model(
+        arguments.exp_dir, arguments.out, arguments.data, scores, not arguments.no_codec
+    )
     if arguments.results is not None:
         beside = published_rows(arguments.out / "codec", arguments.codec_check, arguments.scores)
         text = f"{scores}\n{beside}"
