@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from latentspeech.cli.options import JsonOption, ModelOption, QuietOption, report
+from latentspeech.cli.transcript import find_transcript
 from latentspeech.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -23,12 +24,17 @@ def synth(
     ] = None,
     prompt: Annotated[Path | None, typer.Option(help="Recording of the voice, 0.5-30 s.")] = None,
     prompt_text: Annotated[str | None, typer.Option(help="What the recording says.")] = None,
-    voice: Annotated[Path | None, typer.Option(help="Voice file, in place of --prompt.")] = None,
+    voice: Annotated[
+        str | None, typer.Option(help="Voice file or name (`latentspeech voice list`).")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write: .wav .flac .ogg .mp3.")] = None,
     model: ModelOption = None,
     seed: Annotated[int, typer.Option(help="Same seed, same samples.")] = 0,
     cfg_scale: Annotated[float | None, typer.Option(help="Guidance; 1 is off.")] = None,
     num_steps: Annotated[int | None, typer.Option(help="Solver steps a latent.")] = None,
+    no_retry: Annotated[
+        bool, typer.Option("--no-retry", help="Keep a sentence even if it came out wrong.")
+    ] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
     stream: Annotated[
         bool, typer.Option("--stream", help="Write audio to stdout as made.")
@@ -45,7 +51,7 @@ def synth(
     if stream and as_json:
         raise ConfigError("--stream writes audio to stdout, so --json cannot; leave one out")
     if (prompt is None) == (voice is None):
-        raise ConfigError("give either --prompt RECORDING or --voice VOICE.safetensors")
+        raise ConfigError("give either --prompt RECORDING or --voice VOICE")
     spoken = _read_text(text, text_file)
     if out is not None and not out.parent.is_dir():
         raise InputError(f"the folder {out.parent} does not exist; create it or choose another")
@@ -53,18 +59,21 @@ def synth(
     from latentspeech.core.config import parse_config
     from latentspeech.core.lm.generate import SamplingConfig
     from latentspeech.tts.models import load
-    from latentspeech.tts.synthesizer import DEFAULT_SAMPLING
+    from latentspeech.tts.synthesizer import DEFAULT_RETRIES, DEFAULT_SAMPLING
 
     changes = {"cfg_scale": cfg_scale, "num_steps": num_steps}
     given = {name: value for name, value in changes.items() if value is not None}
     sampling = parse_config(SamplingConfig, DEFAULT_SAMPLING.model_dump() | given, "options")
     speaker = load(model, device)
+    if prompt is not None and prompt_text is None and speaker.model.layout == "sentence":
+        prompt_text = find_transcript(prompt, quiet or as_json)
     source = speaker.voice(voice) if voice else speaker.prompt(_existing(prompt), prompt_text)
     if stream:
         _stream(speaker, spoken, source, seed, sampling, stream_format)
         return
     assert out is not None
-    _write(speaker, spoken, source, seed, sampling, out, quiet=quiet, as_json=as_json)
+    retries = 0 if no_retry else DEFAULT_RETRIES
+    _write(speaker, spoken, source, seed, sampling, retries, out, quiet=quiet, as_json=as_json)
 
 
 def _write(
@@ -73,6 +82,7 @@ def _write(
     prompt: "Prompt",
     seed: int,
     sampling: "SamplingConfig",
+    retries: int,
     out: Path,
     *,
     quiet: bool,
@@ -86,7 +96,7 @@ def _write(
     start = time.perf_counter()
     parts = []
     with stream_progress("speaking", quiet or as_json) as advance:
-        for chunk in speaker.stream(text, prompt, seed, sampling, chunk_frames=8):
+        for chunk in speaker.stream(text, prompt, seed, sampling, 8, retries):
             parts.append(chunk)
             advance(len(chunk) / speaker.sample_rate)
     audio = Audio(torch.cat(parts), speaker.sample_rate)

@@ -1,18 +1,37 @@
-"""`latentspeech voice`: a recording turned into a portable voice file."""
+"""`latentspeech voice`: the voices that ship, and recordings turned into portable voice files."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from latentspeech.cli.options import CodecOption, JsonOption, QuietOption, report
+from latentspeech.cli.transcript import find_transcript
 
-app = typer.Typer(no_args_is_help=True, help="Make voice files.")
+app = typer.Typer(no_args_is_help=True, help="List voices and make voice files.")
 
 
 @app.callback()
 def _group() -> None:
-    """Make voice files."""
+    """List voices and make voice files."""
+
+
+@app.command("list")
+def list_voices(as_json: JsonOption = False) -> None:
+    """List the voices that ship; latentspeech/voices/README.md says whose they are."""
+    from latentspeech.tts.prompt import load_voice
+    from latentspeech.tts.voices import builtin_voices
+
+    rows = [
+        {"name": name, "path": str(path), "transcript": load_voice(path).transcript}
+        for name, path in builtin_voices().items()
+    ]
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(f"{row['name']}  {row['transcript'] or 'no transcript'}")
 
 
 @app.command("export")
@@ -30,6 +49,8 @@ def export(
 
     directory = find_codec(model)
     codec = load_codec(directory)
+    if prompt_text is None:
+        prompt_text = find_transcript(recording, quiet or as_json)
     prompt = encode_prompt(codec, codec_hash(directory), recording, prompt_text)
     save_voice(prompt, target)
     seconds = len(prompt.latents) / codec.config.frame_rate

@@ -1,26 +1,28 @@
-"""Which TTS model is meant, and a synthesizer of it.
-
-None ships yet: train one with `make demo` or egs/mini/run.sh.
-"""
+"""Which TTS model is meant, and a synthesizer of it."""
 
 from pathlib import Path
 
 from latentspeech.core.errors import CheckpointError
-from latentspeech.core.model_names import MODEL_VARIABLE, resolve_model
+from latentspeech.core.model_names import MODEL_VARIABLE, builtin_models, resolve_model
 from latentspeech.tts.synthesizer import Synthesizer
+
+DEFAULT_NAME = "tts"  # of the model that ships
 
 
 def find_tts(name_or_path: str | Path | None = None) -> Path:
-    """The model directory meant by a path, a name, or None for the one in LATENTSPEECH_MODEL."""
-    directory = resolve_model(name_or_path)
+    """The model directory meant by a path or a name.
+
+    None stands for the directory in LATENTSPEECH_MODEL or else for the model that ships.
+    """
+    directory = resolve_model(name_or_path) or builtin_models().get(DEFAULT_NAME)
     if directory is None:
         raise CheckpointError(
-            f"no model given; use --model DIR or set {MODEL_VARIABLE} to a TTS model directory "
-            "(`make demo` trains a small one)"
+            "no model given, and none is installed with this package; use --model DIR or set "
+            f"{MODEL_VARIABLE} to a TTS model directory (egs/mini/run.sh trains one)"
         )
     return directory
 
 
 def load(name_or_path: str | Path | None = None, device: str = "cpu") -> Synthesizer:
-    """Loads a model, ready to speak; without an argument that in LATENTSPEECH_MODEL."""
+    """Loads a model, ready to speak; without a name as `find_tts` says."""
     return Synthesizer.from_directory(find_tts(name_or_path), device)

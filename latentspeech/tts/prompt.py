@@ -71,7 +71,8 @@ def load_voice(path: Path) -> Prompt:
     """Reads a voice file; CheckpointError when it is none."""
     if not path.is_file():
         raise InputError(
-            f"voice file not found: {path}; `latentspeech voice export` makes one from a recording"
+            f"voice not found: {path}; `latentspeech voice list` names those that ship, "
+            "`latentspeech voice export` makes one from a recording"
         )
     try:
         with safe_open(path, "pt") as file:

@@ -29,6 +29,7 @@ from latentspeech.tts.latent_writer import (
 )
 from latentspeech.tts.model_directory import TTSModel, load_tts
 from latentspeech.tts.prompt import Prompt, encode_prompt, load_voice
+from latentspeech.tts.voices import builtin_voices, resolve_voice
 
 DEFAULT_SAMPLING = SamplingConfig(cfg_scale=2.0, num_steps=5)
 MAX_SENTENCE_CHARACTERS = 200
@@ -80,9 +81,10 @@ class Synthesizer:
         """A voice from a recording (0.5 to 30 s)."""
         return encode_prompt(self.model.codec, self.model.codec_hash, Path(recording), transcript)
 
-    def voice(self, path: Path | str) -> Prompt:
-        """A voice from a file made by `save_voice`."""
-        prompt = load_voice(Path(path))
+    def voice(self, name_or_path: Path | str) -> Prompt:
+        """A voice that ships, or one from a file made by `save_voice`."""
+        path = resolve_voice(name_or_path)
+        prompt = load_voice(path)
         if prompt.codec_hash != self.model.codec_hash:
             raise CheckpointError(
                 f"{path} was exported with codec {prompt.codec_hash}, this model has codec "
@@ -210,10 +212,10 @@ class Synthesizer:
             warn(sentence, cut=True, attempts=1)
 
     def _as_prompt(self, prompt: Prompt | Path | str) -> Prompt:
-        """A prompt as it is, a .safetensors path as a voice, any other path as a recording."""
+        """A prompt as it is, a .safetensors path or a name as a voice, another path as a recording."""
         if isinstance(prompt, Prompt):
             return prompt
-        is_voice = Path(prompt).suffix == ".safetensors"
+        is_voice = Path(prompt).suffix == ".safetensors" or str(prompt) in builtin_voices()
         return self.voice(prompt) if is_voice else self.prompt(prompt)
 
     def _sentences(self, text: str) -> list[str]:

@@ -11,7 +11,7 @@ from latentspeech.data.utterances import Utterance
 from latentspeech.eval.lists import EvalList, ListInfo, ListRow, read_list, write_list
 from recipes import score_test
 from recipes.check_codec import copy_utterance
-from recipes.synthesize_test import speak_item
+from recipes.synthesize_test import Speaking, speak_item
 from tests.tiny_models import make_model_directory, voice_like
 
 
@@ -93,7 +93,7 @@ def test_what_is_spoken_is_timed_and_kept(tmp_path: Path) -> None:
     synthesizer = Synthesizer.from_directory(model)
     out = tmp_path / "out"
     item = EvaluationItem(*utterances)
-    first = speak_item(synthesizer, item, out, 0, True, "female")
+    first = speak_item(synthesizer, item, out, Speaking(), "female")
     assert first.compute_s is not None
     assert first.compute_s > 0
     assert (first.prompt_text, first.sex, first.speaker) == ("Hello.", "female", "s")
@@ -101,7 +101,7 @@ def test_what_is_spoken_is_timed_and_kept(tmp_path: Path) -> None:
     for name in (first.hypothesis_path, first.reference_path, first.codec_prompt_path):
         assert (out / str(name)).is_file()
     before = (out / str(first.hypothesis_path)).stat().st_mtime_ns
-    assert speak_item(synthesizer, item, out, 0, True, "female") == first
+    assert speak_item(synthesizer, item, out, Speaking(), "female") == first
     assert (out / str(first.hypothesis_path)).stat().st_mtime_ns == before
     codec = load_codec(model / "codec")
     row = copy_utterance(codec, utterances[0], tmp_path / "check", "male")
