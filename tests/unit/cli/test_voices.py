@@ -16,7 +16,8 @@ def test_three_voices_ship_on_the_codec_that_ships() -> None:
     told = (VOICES_FOLDER / "README.md").read_text()
     for name, voice in voices.items():
         assert voice.codec_hash == shipped
-        assert voice.transcript is not None and voice.transcript in told
+        assert voice.transcript is not None
+        assert voice.transcript in told
         assert f"| {name} |" in told
         assert voice.latents.isfinite().all()
 
