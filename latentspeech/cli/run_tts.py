@@ -6,6 +6,7 @@ from pydantic import Field
 
 from latentspeech.codec.model_directory import codec_hash, load_codec
 from latentspeech.core.config import Config
+from latentspeech.core.errors import CheckpointError
 from latentspeech.core.train.engine import TrainConfig, TrainResult, train
 from latentspeech.core.train.optim import OptimizerConfig
 from latentspeech.core.train.seeding import seed_initialization
@@ -13,6 +14,7 @@ from latentspeech.data.latent_shards import LatentShards
 from latentspeech.text.tokenizers import load_tokenizer
 from latentspeech.tts.layout import ConditioningConfig
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
+from latentspeech.tts.model_directory import load_tts
 from latentspeech.tts.task import TTSTask
 from latentspeech.tts.training_data import TTSDataConfig, TTSTrainingData
 
@@ -32,6 +34,9 @@ class TTSRunConfig(Config):
     data: TTSDataConfig = Field(TTSDataConfig(), description="sizes of a batch")
     optimizer: OptimizerConfig = Field(
         OptimizerConfig(lr=7.5e-4, betas=(0.9, 0.98), weight_decay=0.01), description="Table 11"
+    )
+    start_from: Path | None = Field(
+        None, description="TTS model directory whose weights the run starts from; null: random"
     )
     train: TrainConfig = Field(description="how long and on what")
 
@@ -58,12 +63,25 @@ def run_tts(run: TTSRunConfig) -> TrainResult:
         )
         for shards in (train_shards, valid_shards)
     )
-    mean, std = train_shards.statistics()
+    task = TTSTask(config, run.optimizer, *train_shards.statistics())
+    if run.start_from is not None:
+        _start_from(task, run.start_from)
     return train(
-        TTSTask(config, run.optimizer, mean, std),
+        task,
         train_data,
         valid_data,
         run.train,
         run.exp_dir,
         run.model_dump(mode="json"),
     )
+
+
+def _start_from(task: TTSTask, directory: Path) -> None:
+    """Copies the weights of a model, and with them the statistics it counts latents by."""
+    try:
+        task.model.load_state_dict(load_tts(directory).lm.state_dict())
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{directory} does not fit this run's model: "
+            f"{' '.join(str(error).split())[:300]}; give both the same sizes and tokenizer"
+        ) from None
