@@ -72,6 +72,48 @@ def tts_table(name: str) -> list[str]:
     return [f"## TTS step: {values['model']}", "", hardware_line(values), *lines]
 
 
+def tts_speed_tables() -> list[str]:
+    """Text to speech beside pocket-tts, the cold start and the goals."""
+    values = load("tts_speed")
+    columns = {
+        "million parameters": "parameters_m",
+        "prompt, s": "prompt_s",
+        "audio, s": "audio_s",
+        "RTF": "rtf",
+        "x real time": "x_real_time",
+        "first audio, ms": "first_audio_ms",
+        "peak memory, MB": "peak_mb",
+    }
+    rows = [[row["what"], *(row[key] for key in columns.values())] for row in values["rows"]]
+    goals = [
+        [
+            goal["what"],
+            f"{goal['bound']} {goal['limit']:g}",
+            f"{goal['found']:g}",
+            "yes" if goal["met"] else "no",
+        ]
+        for goal in values["goals"]
+    ]
+    start = values["cold"]
+    how = (
+        f"Model: {values['model'] or 'the default'}. One sentence, frame by frame, medians of "
+        f"{values['repeats']} turns, every process kept to {values['hardware']['threads']} "
+        "core(s). pocket-tts has its English config, random weights and a given length; the goals "
+        "take the better of its rows. Memory is a process's peak, of which `import torch` alone "
+        f"takes {values['torch_alone_mb']} MB (benchmarks/tts_speed.py)."
+    )
+    cold = (
+        f"Cold start: `latentspeech synth` takes {start['cold_s']:g} s in a fresh process to the "
+        f"end of the file, where imports take {start['imports_s']:g} s, weights "
+        f"{start['weights_s']:g} s and the voice {start['voice_s']:g} s; warm, the sentence "
+        f"takes {start['warm_s']:g} s. Its limit is three times the warm time plus imports and "
+        "weights."
+    )
+    lines = ["## Text to speech", "", hardware_line(values), "", how, ""]
+    lines += [*_table(["what", *columns], rows), "", cold, ""]
+    return [*lines, *_table(["goal", "bound", "found", "met"], goals), ""]
+
+
 def main() -> None:
     """Writes RESULTS.md."""
     lines = [
@@ -81,6 +123,7 @@ def main() -> None:
         "more than times: all contestants of a table take turns in one run.",
         "",
         *codec_table(),
+        *tts_speed_tables(),
         *tts_table("tts_step_paper"),
         *tts_table("tts_step_mini"),
     ]
