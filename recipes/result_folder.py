@@ -1,4 +1,4 @@
-"""A folder of test audio, kept on a rerun only if the same model and settings made it."""
+"""A folder of test results, used again on a rerun only if the same model and settings made it."""
 
 import json
 import shutil
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from latentspeech.core.errors import DataError
 from latentspeech.core.files import write_json
 
 KEY_NAME = "made_with.json"
@@ -16,6 +17,21 @@ def open_result_folder(folder: Path, key: Mapping[str, Any]) -> None:
     path = folder / KEY_NAME
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != dict(key):
         shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, dict(key))
+
+
+def claim_result_folder(folder: Path, key: Mapping[str, Any]) -> None:
+    """Makes the folder; DataError if what is in it took long to make, with another key."""
+    path = folder / KEY_NAME
+    if path.is_file():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        other = [name for name in {**found, **key} if found.get(name) != key.get(name)]
+        if other:
+            raise DataError(
+                f"{folder} holds results of another {', '.join(other)}; give another --out or "
+                "remove it"
+            )
     folder.mkdir(parents=True, exist_ok=True)
     write_json(path, dict(key))
 

@@ -9,6 +9,8 @@ import itertools
 import os
 import platform
 import re
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +25,11 @@ def read_table(path: Path) -> str:
     """The table that a scores.md begins with."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return "\n".join(itertools.takewhile(lambda line: line.startswith("|"), lines)) + "\n"
+
+
+def this_command(module: str) -> str:
+    """How the program `module` was called, to be typed again."""
+    return shlex.join(["python", "-m", module, *sys.argv[1:]])
 
 
 def provenance_lines(command: str, runs: Sequence[str], commit: str | None = None) -> list[str]:

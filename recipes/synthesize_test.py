@@ -9,13 +9,17 @@ import argparse
 import json
 import logging
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 
 from latentspeech.audio.io import load_audio, write_audio
 from latentspeech.codec.model import Codec
 from latentspeech.core.files import write_json
+from latentspeech.core.lm.generate import SamplingConfig
 from latentspeech.core.model_directory import weights_hash
 from latentspeech.core.tensors import derive_seed
 from latentspeech.data.utterances import Utterance, load_utterance, read_utterances
@@ -26,9 +30,11 @@ from latentspeech.eval.protocols.cut_utterances import (
     read_cut_sexes,
 )
 from latentspeech.eval.provenance import hardware
-from latentspeech.tts.synthesizer import DEFAULT_SAMPLING, Synthesizer
+from latentspeech.tts.prompt import Prompt
+from latentspeech.tts.synthesizer import DEFAULT_RETRIES, DEFAULT_SAMPLING, Synthesizer
 from recipes.one_line_errors import run_recipe
 from recipes.result_folder import audio_path, open_result_folder
+from recipes.sampling_options import add_retries_option, add_sampling_options, sampling_of
 
 logger = logging.getLogger(__name__)
 
@@ -36,45 +42,129 @@ logger = logging.getLogger(__name__)
 FOLDER_VERSION = 2
 
 
-def speak_item(
-    synthesizer: Synthesizer,
-    item: EvaluationItem,
-    out: Path,
-    seed: int,
-    with_text: bool,
-    sex: str | None = None,
-) -> ListRow:
-    """Speaks one item unless it was; returns its line of items.jsonl."""
+@dataclass(frozen=True)
+class Speaking:
+    """How the test set is spoken."""
+
+    seed: int = 0
+    with_text: bool = True  # the prompt's transcript is given to the model
+    sampling: SamplingConfig = DEFAULT_SAMPLING
+    retries: int = DEFAULT_RETRIES
+
+    def key(self, model: Path) -> dict[str, Any]:
+        """What the spoken audio depends on, but for the texts."""
+        return {
+            "folder_version": FOLDER_VERSION,
+            "model_hash": weights_hash(model),
+            "sampling": self.sampling.model_dump(mode="json"),
+            "retries": self.retries,
+            "seed": self.seed,
+            "prompt_text": self.with_text,
+        }
+
+
+class Recordings(NamedTuple):
+    """The files that belong to an item, whatever is spoken."""
+
+    reference: Path
+    prompt: Path
+    codec_prompt: Path  # the codec's copy
+
+
+class Spoken(NamedTuple):
+    """The files that speaking an item makes."""
+
+    audio: Path
+    times: Path
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the item was spoken before."""
+        return self.audio.is_file() and self.times.is_file()
+
+
+def write_recordings(synthesizer: Synthesizer, item: EvaluationItem, out: Path) -> Recordings:
+    """Writes an item's recordings into `out` unless they are there."""
     rate = synthesizer.sample_rate
-    spoken = audio_path(out, "hyp", item.target.id)
+    reference = write_utterance(item.target, out, "ref", rate)
+    prompt = write_utterance(item.prompt, out, "prompt", rate)
+    copy = _write_copy(synthesizer.model.codec, prompt, out, item.prompt.id)
+    return Recordings(reference, prompt, copy)
+
+
+def spoken_paths(out: Path, item: EvaluationItem) -> Spoken:
+    """Where an item's synthesis is written in `out`."""
     times = audio_path(out, "times", item.target.id).with_suffix(".json")
-    recording = _write_utterance(item.target, out, "ref", rate)
-    prompt_path = _write_utterance(item.prompt, out, "prompt", rate)
-    copy_path = _write_copy(synthesizer.model.codec, prompt_path, out, item.prompt.id)
-    if not (spoken.is_file() and times.is_file()):
-        prompt = synthesizer.prompt(prompt_path, item.prompt.text if with_text else None)
-        # Each utterance has noise of its own, whichever others are in the list.
-        seed = derive_seed(seed, f"test/{item.target.id}") % 2**31
-        started = time.perf_counter()
-        audio = synthesizer.synthesize(item.target.text, prompt, seed)
-        write_json(times, {"compute_s": time.perf_counter() - started})
-        audio.save(spoken)
+    return Spoken(audio_path(out, "hyp", item.target.id), times)
+
+
+def make_prompt(
+    synthesizer: Synthesizer, item: EvaluationItem, recordings: Recordings, with_text: bool
+) -> Prompt:
+    """The voice that an item is spoken in."""
+    return synthesizer.prompt(recordings.prompt, item.prompt.text if with_text else None)
+
+
+def speak(
+    synthesizer: Synthesizer,
+    items: Sequence[EvaluationItem],
+    prompts: Sequence[Prompt],
+    out: Path,
+    speaking: Speaking,
+) -> None:
+    """Speaks items as one batch; the time of each is its share, by length, of the batch's."""
+    # Each utterance has noise of its own, whichever others are in the list.
+    seeds = [derive_seed(speaking.seed, f"test/{item.target.id}") % 2**31 for item in items]
+    texts = [item.target.text for item in items]
+    started = time.perf_counter()
+    audios = synthesizer.synthesize_batch(
+        texts, prompts, seeds, speaking.sampling, speaking.retries
+    )
+    compute_s = time.perf_counter() - started
+    total_s = sum(audio.duration_s for audio in audios)
+    for item, audio in zip(items, audios, strict=True):
+        spoken = spoken_paths(out, item)
+        write_json(spoken.times, {"compute_s": compute_s * audio.duration_s / total_s})
+        audio.save(spoken.audio)
+
+
+def list_row(
+    item: EvaluationItem, spoken: Spoken, recordings: Recordings, root: Path, sex: str | None
+) -> ListRow:
+    """A spoken item's line of items.jsonl; `root` is where its paths start."""
     return ListRow(
         id=item.target.id,
-        hypothesis_path=spoken.relative_to(out).as_posix(),
-        reference_path=recording.relative_to(out).as_posix(),
-        prompt_path=prompt_path.relative_to(out).as_posix(),
-        codec_prompt_path=copy_path.relative_to(out).as_posix(),
+        hypothesis_path=spoken.audio.relative_to(root).as_posix(),
+        reference_path=recordings.reference.relative_to(root).as_posix(),
+        prompt_path=recordings.prompt.relative_to(root).as_posix(),
+        codec_prompt_path=recordings.codec_prompt.relative_to(root).as_posix(),
         transcript=item.target.text,
         prompt_text=item.prompt.text,
         speaker=item.target.speaker or None,
         sex=sex,
         duration_s=round(item.target.duration_s, 6),
-        compute_s=json.loads(times.read_text(encoding="utf-8"))["compute_s"],
+        compute_s=json.loads(spoken.times.read_text(encoding="utf-8"))["compute_s"],
     )
 
 
-def _write_utterance(utterance: Utterance, out: Path, kind: str, sample_rate: int) -> Path:
+def speak_item(
+    synthesizer: Synthesizer,
+    item: EvaluationItem,
+    out: Path,
+    speaking: Speaking,
+    sex: str | None = None,
+) -> ListRow:
+    """Speaks one item unless it was; returns its line of items.jsonl."""
+    recordings = write_recordings(synthesizer, item, out)
+    spoken = spoken_paths(out, item)
+    if not spoken.is_done:
+        prompt = make_prompt(synthesizer, item, recordings, speaking.with_text)
+        speak(synthesizer, [item], [prompt], out, speaking)
+    return list_row(item, spoken, recordings, out, sex)
+
+
+def write_utterance(utterance: Utterance, out: Path, kind: str, sample_rate: int) -> Path:
+    """Writes a recording into the folder `kind` of `out` unless it is there; returns its path."""
     path = audio_path(out, kind, utterance.id)
     if not path.is_file():
         write_audio(path, load_utterance(utterance, sample_rate), sample_rate)
@@ -94,9 +184,8 @@ def _write_copy(codec: Codec, recording: Path, out: Path, utterance_id: str) -> 
     return path
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_test_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of what is spoken, and where to."""
     parser.add_argument("--model", type=Path, required=True, help="TTS model directory")
     parser.add_argument("--cuts", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -104,23 +193,26 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--no_prompt_text", action="store_true", help="prompt without transcript")
+    add_retries_option(parser, DEFAULT_RETRIES)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_test_options(parser)
+    add_sampling_options(parser)
     arguments = parser.parse_args()
     items = choose_evaluation_items(read_utterances(arguments.cuts), arguments.max_items)
-    with_text = not arguments.no_prompt_text
-    key = {
-        "folder_version": FOLDER_VERSION,
-        "model_hash": weights_hash(arguments.model),
-        "sampling": DEFAULT_SAMPLING.model_dump(mode="json"),
-        "seed": arguments.seed,
-        "prompt_text": with_text,
-    }
-    open_result_folder(arguments.out, key)
+    speaking = Speaking(
+        arguments.seed, not arguments.no_prompt_text, sampling_of(arguments), arguments.retries
+    )
+    open_result_folder(arguments.out, speaking.key(arguments.model))
     synthesizer = Synthesizer.from_directory(arguments.model, arguments.device)
     sexes = read_cut_sexes(arguments.cuts)
     rows: list[ListRow] = []
     for number, item in enumerate(items, start=1):
         sex = sexes.get(item.target.id)
-        rows.append(speak_item(synthesizer, item, arguments.out, arguments.seed, with_text, sex))
+        rows.append(speak_item(synthesizer, item, arguments.out, speaking, sex))
         if number % 10 == 0 or number == len(items):
             logger.info("spoken %d of %d", number, len(items))
     rule = "test cuts, each after the utterance before of the same speaker; one draw"

@@ -1,0 +1,45 @@
+"""The options of a program that speaks with a model: how latents are drawn, and how often anew."""
+
+import argparse
+from typing import get_args
+
+from latentspeech.core.config import parse_config
+from latentspeech.core.diffusion.solvers import SolverKind
+from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.tts.synthesizer import DEFAULT_SAMPLING
+
+SOLVERS: tuple[str, ...] = get_args(SolverKind)
+
+
+def add_sampling_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --cfg_scale, --num_steps and --solver, the synthesizer's own values by default."""
+    default = DEFAULT_SAMPLING
+    parser.add_argument(
+        "--cfg_scale", type=float, default=default.cfg_scale, help="guidance of latents; 1 is off"
+    )
+    parser.add_argument(
+        "--num_steps", type=int, default=default.num_steps, help="solver steps a latent"
+    )
+    parser.add_argument("--solver", choices=SOLVERS, default=default.solver)
+
+
+def add_retries_option(parser: argparse.ArgumentParser, default: int) -> None:
+    """Adds --retries."""
+    parser.add_argument(
+        "--retries",
+        type=int,
+        default=default,
+        help="how often a sentence that came out wrong is spoken again",
+    )
+
+
+def sampling_of(arguments: argparse.Namespace) -> SamplingConfig:
+    """The sampling that the options ask for; ConfigError for what cannot be."""
+    return make_sampling(arguments.cfg_scale, arguments.num_steps, arguments.solver)
+
+
+def make_sampling(cfg_scale: float, num_steps: int, solver: str) -> SamplingConfig:
+    """The synthesizer's sampling with these values; ConfigError for what cannot be."""
+    changes = {"cfg_scale": cfg_scale, "num_steps": num_steps, "solver": solver}
+    values = {**DEFAULT_SAMPLING.model_dump(), **changes}
+    return parse_config(SamplingConfig, values, origin="sampling options")
