@@ -1,4 +1,4 @@
-"""The options of a program that speaks with a model: how latents are drawn, and how often anew."""
+"""Options of a program that speaks with a model: how latents are drawn, how many rows at a time."""
 
 import argparse
 from typing import get_args
@@ -31,6 +31,20 @@ def add_retries_option(parser: argparse.ArgumentParser, default: int) -> None:
         default=default,
         help="how often a sentence that came out wrong is spoken again",
     )
+
+
+def add_batch_option(parser: argparse.ArgumentParser) -> None:
+    """Adds --batch_size."""
+    parser.add_argument(
+        "--batch_size", type=one_or_more, default=16, help="how many are spoken at a time"
+    )
+
+
+def one_or_more(text: str) -> int:
+    """The type of an option that counts things."""
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number of 1 or more")
+    return int(text)
 
 
 def sampling_of(arguments: argparse.Namespace) -> SamplingConfig:

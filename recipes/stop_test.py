@@ -32,7 +32,13 @@ from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, Synthesizer
 from recipes.expected_durations import fit_duration_rule
 from recipes.one_line_errors import run_recipe
 from recipes.results_file import provenance_lines, this_command
-from recipes.sampling_options import add_retries_option, add_sampling_options, sampling_of
+from recipes.sampling_options import (
+    add_batch_option,
+    add_retries_option,
+    add_sampling_options,
+    one_or_more,
+    sampling_of,
+)
 from recipes.stop_counts import Judge, Row, SpokenSentence, as_spoken, examples, table, to_json
 from recipes.synthesize_test import Speaking, write_utterance
 
@@ -198,10 +204,10 @@ def main() -> None:
     parser.add_argument("--cuts", type=Path, required=True, help="test cuts")
     parser.add_argument("--train_cuts", type=Path, help="their sentences are left out")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--num", type=int, default=500, help="sentences")
+    parser.add_argument("--num", type=one_or_more, default=500, help="sentences")
     parser.add_argument("--too_long", type=float, default=2.0, help="times the expected duration")
     parser.add_argument("--too_short", type=float, default=0.6, help="times the expected duration")
-    parser.add_argument("--batch_size", type=int, default=16, help="sentences spoken at a time")
+    add_batch_option(parser)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--no_prompt_text", action="store_true", help="prompt without transcript")

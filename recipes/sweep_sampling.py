@@ -37,7 +37,7 @@ from latentspeech.tts.synthesizer import DEFAULT_SAMPLING, Synthesizer
 from recipes.one_line_errors import run_recipe
 from recipes.result_folder import claim_result_folder
 from recipes.results_file import provenance_lines, this_command
-from recipes.sampling_options import SOLVERS
+from recipes.sampling_options import SOLVERS, add_batch_option
 from recipes.score_test import recordings_of
 from recipes.sweep_grid import Grid, make_grid, setting_name
 from recipes.sweep_report import RECORDINGS, differences_table, is_timing, plot, values_table
@@ -198,9 +198,9 @@ def _read_report(path: Path) -> EvalReport | None:
 
 
 def _is_complete(report: EvalReport, pairs: Sequence[EvalPair], scorers: Sequence[Scorer]) -> bool:
-    """Whether a report has these metrics of these files as they are, nothing missing."""
+    """Whether a report has these metrics, or more, of these files as they are, nothing missing."""
     return (
-        [metric.name for metric in report.metrics] == [scorer.name for scorer in scorers]
+        {scorer.name for scorer in scorers} <= {metric.name for metric in report.metrics}
         and [one.fingerprint for one in report.utterances] == [fingerprint(pair) for pair in pairs]
         and not report.holes
         and not report.failures
@@ -228,7 +228,7 @@ def main() -> None:
     parser.add_argument(
         "--at_steps", type=int, default=DEFAULT_SAMPLING.num_steps, help="of the sweep of scales"
     )
-    parser.add_argument("--batch_size", type=int, default=16, help="items spoken at a time")
+    add_batch_option(parser)
     parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
     arguments = parser.parse_args()
     grid = make_grid(

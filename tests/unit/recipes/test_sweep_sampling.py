@@ -17,7 +17,12 @@ from latentspeech.eval.report import EvalReport, MetricResult, UtteranceResult
 from latentspeech.eval.scorer import Score
 from latentspeech.tts.synthesizer import DEFAULT_SAMPLING, Synthesizer
 from recipes.result_folder import claim_result_folder
-from recipes.sampling_options import add_sampling_options, make_sampling, sampling_of
+from recipes.sampling_options import (
+    add_batch_option,
+    add_sampling_options,
+    make_sampling,
+    sampling_of,
+)
 from recipes.sweep_grid import make_grid, setting_name
 from recipes.sweep_report import RECORDINGS, differences_table, plot, values_table
 from recipes.sweep_sampling import Material, speak_setting, sweep_sampling, write_report
@@ -36,6 +41,16 @@ def test_the_options_are_the_synthesizers_unless_given() -> None:
     assert (found.cfg_scale, found.num_steps, found.solver) == (4.5, 3, "ddim")
     with pytest.raises(ConfigError, match="num_steps"):
         sampling_of(parser.parse_args(["--num_steps", "0"]))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two"])
+def test_a_batch_has_one_or_more(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_batch_option(parser)
+    assert parser.parse_args(["--batch_size", "3"]).batch_size == 3
+    with pytest.raises(SystemExit):
+        parser.parse_args([f"--batch_size={text}"])
+    assert "expected a whole number of 1 or more" in capsys.readouterr().err
 
 
 def test_the_audio_of_other_settings_has_another_key(tmp_path: Path) -> None:
@@ -125,6 +140,12 @@ def test_a_killed_sweep_goes_on_where_it_was(
     after = [path.stat().st_mtime_ns for path in (first, out / RECORDINGS / "scores.json")]
     assert before == after
     assert [len(found) for found in seen] == [2, 2, 3]
+    # Fewer metrics do not cost the scores of the others.
+    scorers = make_scorers(["rtf"])
+    run()
+    assert seen.pop()[f"cfg1_steps1_{SOLVER}"].metric("mel").num_scored == 3
+    assert [path.stat().st_mtime_ns for path in (first, out / RECORDINGS / "scores.json")] == after
+    seen.pop()
     report = EvalReport.read(out / f"cfg2_steps1_{SOLVER}/scores.json")
     assert {one.id: one.sex for one in report.utterances} == {
         "s/0": None,
