@@ -63,7 +63,7 @@ def _cut(utterance: CorpusUtterance, root: Path) -> MonoCut:
         text=utterance.text,
         speaker=utterance.speaker,
         custom={"source": utterance.source, "licence": utterance.licence},
-        alignment=_alignment(utterance.word_ends_s),
+        alignment=_alignment(utterance.symbol_ends_s),
     )
     return MonoCut(
         id=utterance.id,
@@ -75,10 +75,10 @@ def _cut(utterance: CorpusUtterance, root: Path) -> MonoCut:
     )
 
 
-def _alignment(word_ends_s: tuple[float, ...]) -> dict[str, list[AlignmentItem]] | None:
-    if not word_ends_s:
+def _alignment(symbol_ends_s: tuple[float, ...]) -> dict[str, list[AlignmentItem]] | None:
+    if not symbol_ends_s:
         return None
-    spans = pairwise((0.0, *word_ends_s))
+    spans = pairwise((0.0, *symbol_ends_s))
     return {
         "word": [
             AlignmentItem(str(number), start, end - start)

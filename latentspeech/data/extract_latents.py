@@ -166,7 +166,7 @@ def _item(utterance: Utterance, mu: Tensor) -> LatentItem:
         utterance.text,
         len(mu),
         utterance.duration_s,
-        utterance.word_ends_s,
+        utterance.symbol_ends_s,
     )
 
 

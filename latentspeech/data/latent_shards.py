@@ -68,7 +68,7 @@ class LatentItem(NamedTuple):
     text: str
     num_latents: int
     duration_s: float
-    word_ends_s: Sequence[float] = ()  # where known
+    symbol_ends_s: Sequence[float] = ()  # where known
 
 
 class LatentShardWriter:
@@ -232,7 +232,7 @@ def _read_items(directory: Path, shard: int, meta: LatentMeta) -> list[LatentIte
 
 def _item(row: dict[str, Any]) -> LatentItem:
     # Folders of an earlier version have no times.
-    return LatentItem(**row | {"word_ends_s": tuple(row.get("word_ends_s", ()))})
+    return LatentItem(**row | {"symbol_ends_s": tuple(row.get("symbol_ends_s", ()))})
 
 
 def _damaged(path: Path, reason: str, remake_command: str) -> DataError:

@@ -1,7 +1,7 @@
 """manifest.jsonl of a corpus folder: reading it, what is wrong with it, and splits by speaker.
 
 One JSON object a line, one line an utterance: id, audio (path relative to the folder), speaker,
-text, source, licence, duration_s; where it is known word_ends_s, the seconds at which its words
+text, source, licence, duration_s; where it is known symbol_ends_s, the seconds at which its words
 end. Further keys are allowed and ignored.
 """
 
@@ -34,11 +34,11 @@ class CorpusUtterance:
     source: str
     licence: str
     duration_s: float
-    word_ends_s: tuple[float, ...] = ()  # where known
+    symbol_ends_s: tuple[float, ...] = ()  # where known
 
 
 _REQUIRED = tuple(
-    item.name for item in dataclasses.fields(CorpusUtterance) if item.name != "word_ends_s"
+    item.name for item in dataclasses.fields(CorpusUtterance) if item.name != "symbol_ends_s"
 )
 
 
@@ -189,8 +189,8 @@ def _parse(line: str, where: str, default_licence: str | None) -> CorpusUtteranc
         if name not in row:
             raise DataError(f"{where} has no {name!r}; expected the keys {', '.join(_REQUIRED)}")
         values[name] = _checked(name, row[name], where)
-    ends = _checked_ends(row.get("word_ends_s", ()), values["duration_s"], where)
-    return CorpusUtterance(**values, word_ends_s=ends)
+    ends = _checked_ends(row.get("symbol_ends_s", ()), values["duration_s"], where)
+    return CorpusUtterance(**values, symbol_ends_s=ends)
 
 
 def _checked_ends(value: Any, duration_s: float, where: str) -> tuple[float, ...]:
@@ -198,7 +198,7 @@ def _checked_ends(value: Any, duration_s: float, where: str) -> tuple[float, ...
     if not all(isinstance(end, int | float) for end in ends) or not all(
         0 <= start <= end for start, end in pairwise((0.0, *ends))
     ):
-        raise DataError(f"{where}: word_ends_s is {value!r}; expected rising seconds")
+        raise DataError(f"{where}: symbol_ends_s is {value!r}; expected rising seconds")
     if ends and ends[-1] > duration_s + 0.1:
         raise DataError(
             f"{where}: a word ends at {ends[-1]} s, the audio at {duration_s} s; make it again"

@@ -31,7 +31,7 @@ class Utterance(NamedTuple):
     is_whole_file: bool
     speaker: str
     text: str
-    word_ends_s: tuple[float, ...] = ()  # from its start; empty where the cut has no times
+    symbol_ends_s: tuple[float, ...] = ()  # from its start; empty where the cut has no times
 
     def num_samples(self, sample_rate: int) -> int:
         """Length at a rate, as the cut states it."""
@@ -131,11 +131,11 @@ def _utterance(cut: Any, cuts_path: Path) -> Utterance:
         is_whole_file=cut.start == 0 and length_difference < _SAME_DURATION_S,
         speaker=(spoken.speaker or "") if spoken else "",
         text=(spoken.text or "") if spoken else "",
-        word_ends_s=_word_ends(spoken),
+        symbol_ends_s=_symbol_ends(spoken),
     )
 
 
-def _word_ends(spoken: Any) -> tuple[float, ...]:
+def _symbol_ends(spoken: Any) -> tuple[float, ...]:
     # In a cut an alignment counts from the start of the cut, as its supervision does.
     words = (spoken.alignment or {}).get("word", ()) if spoken else ()
     return tuple(round(word.end, 4) for word in words)

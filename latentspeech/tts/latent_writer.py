@@ -18,12 +18,12 @@ from latentspeech.core.tensors import make_generator
 from latentspeech.text.normalizer import normalize
 from latentspeech.tts.layout import (
     SpokenText,
+    aligned_prompt,
+    aligned_script,
     inference_prompt,
     unconditional_prompt,
-    word_continuations,
-    word_prompt,
 )
-from latentspeech.tts.length_guard import generation_limits, is_plausible, word_limits
+from latentspeech.tts.length_guard import aligned_limits, generation_limits, is_plausible
 from latentspeech.tts.model import SPEECH
 from latentspeech.tts.model_directory import TTSModel
 from latentspeech.tts.prompt import Prompt
@@ -78,28 +78,28 @@ def write_steps(
     lm, rate = model.lm, model.codec.config.frame_rate
     speech = lm.config.modalities[SPEECH]
     text_ids = model.tokenizer.encode_batch([sentence.text for sentence in sentences])
-    words = model.layout == "words"
-    parts = [model.tokenizer.words(ids) if words else [ids] for ids in text_ids]
-    prompts = [
-        _prefix(model, ids, row, sentence)
-        for ids, row, sentence in zip(text_ids, parts, sentences, strict=True)
-    ]
+    prompts = [_prefix(model, *row) for row in zip(text_ids, sentences, strict=True)]
     unconditional: list[MixedSequence] | None = None
     if sampling.cfg_scale != 1:
         unconditional = [unconditional_prompt(speech)] * len(prompts)
-    if words:
-        limits = [[word_limits(word, rate, speech.eod_id) for word in row] for row in parts]
+    scripts: list[list[int]] | None = None
+    if model.layout == "aligned":
+        scripts = [aligned_script(speech, ids) for ids in text_ids]
+        limits = [
+            aligned_limits(sentence.text, len(ids), rate)
+            for sentence, ids in zip(sentences, scripts, strict=True)
+        ]
     else:
-        limits = [[generation_limits(s.text, rate, speech.eod_id)] for s in sentences]
+        limits = [generation_limits(s.text, rate, speech.eod_id) for s in sentences]
     stream = f"synthesis/{attempt}" if attempt else "synthesis"
     steps = generate(
         lm,
         prompts,
         sampling,
-        [row[0] for row in limits],
+        limits,
         [make_generator(sentence.seed, stream) for sentence in sentences],
         unconditional,
-        [word_continuations(speech, *row) for row in zip(parts, limits, strict=True)],
+        scripts,
     )
     for step in steps:
         yield {i: element for i, element in enumerate(step) if element is not None}
@@ -137,13 +137,11 @@ def _is_good(model: TTSModel, sentence: Sentence, written: WrittenSentence) -> b
     return not written.cut and is_plausible(sentence.text, seconds)
 
 
-def _prefix(
-    model: TTSModel, text_ids: Sequence[int], parts: Sequence[Sequence[int]], sentence: Sentence
-) -> MixedSequence:
-    """What the model continues, up to the first BOD."""
+def _prefix(model: TTSModel, text_ids: Sequence[int], sentence: Sentence) -> MixedSequence:
+    """What the model continues, up to BOD."""
     speech = model.lm.config.modalities[SPEECH]
-    if model.layout == "words":
-        return word_prompt(speech, text_ids, parts[0], _reference(model, sentence))
+    if model.layout == "aligned":
+        return aligned_prompt(speech, text_ids, _reference(model, sentence))
     return inference_prompt(speech, text_ids, _spoken(model, sentence.voice))
 
 

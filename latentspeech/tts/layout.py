@@ -6,16 +6,17 @@ Text stands before its latents (paper Figure 2). The prompt stands first, so tha
 prefix for every sentence; without a transcript its text is left out. The unconditional sequence of
 classifier-free guidance is BOD latents EOD alone.
 
-In the layout `words` the text is followed by EOD and stands there twice: whole, and each word
-before the latents that speak it.
+In the layout `aligned` the text is followed by EOD and stands there twice: whole, and symbol by
+symbol where it is heard.
 
-    [prompt]  text EOD  word BOD latents EOD  word BOD latents EOD ...
+    [prompt]  text EOD BOD symbol latent symbol symbol latent latent symbol latent ... EOD
 
-Nothing can be skipped or said twice, and a word ends where the model says EOD. It takes the times
-of the words in training, and the prompt stays as it is. Without its condition the sequence is BOD
-latents EOD for each word.
+Nothing can be skipped or said twice: the symbols are known, and the model says when the next one
+comes. It takes their times in training, and the prompt stays as it is.
 """
 
+import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,6 @@ from pydantic import Field
 from torch import Tensor
 
 from latentspeech.core.config import Config
-from latentspeech.core.lm.generate import Continuation, GenerationLimits
 from latentspeech.core.lm.latent_lm import ModalityConfig
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
 from latentspeech.tts.model import SPEECH
@@ -39,12 +39,11 @@ class SpokenText:
 
 
 @dataclass(frozen=True)
-class SpokenWords:
-    """The token ids of a text and of its words, and the frame where each ends in latents (T, D)."""
+class SpokenSymbols:
+    """Token ids, the frame in which each begins, and the latents (T, D) that speak them."""
 
     text_ids: Sequence[int]
-    words: Sequence[Sequence[int]]
-    ends: Sequence[int]  # rising, the last is T
+    starts: Sequence[int]  # never falling, from 0 to less than T
     latents: Tensor
 
 
@@ -58,7 +57,7 @@ class ConditioningConfig(Config):
 
 def training_sequence(
     speech: ModalityConfig,
-    utterance: SpokenText | SpokenWords,
+    utterance: SpokenText | SpokenSymbols,
     prompt: SpokenText | None,
     conditioning: ConditioningConfig,
     generator: torch.Generator,
@@ -91,70 +90,46 @@ def unconditional_prompt(speech: ModalityConfig) -> MixedSequence:
     return [_tokens([speech.bod_id], False)]
 
 
-def word_prompt(
-    speech: ModalityConfig,
-    text_ids: Sequence[int],
-    first_word: Sequence[int],
-    prompt: SpokenText | None,
+def aligned_prompt(
+    speech: ModalityConfig, text_ids: Sequence[int], prompt: SpokenText | None
 ) -> MixedSequence:
-    """As `inference_prompt` in the layout `words`; ends with the BOD of the first word."""
-    spans = [] if prompt is None else _speech(speech, prompt, target=False)
-    ids = [*text_ids, speech.eod_id, *first_word, speech.bod_id]
-    return [*spans, _tokens(ids, False)]
+    """As `inference_prompt` in the layout `aligned`; `aligned_script` stands among what follows."""
+    return inference_prompt(speech, [*text_ids, speech.eod_id], prompt)
 
 
-def word_continuations(
-    speech: ModalityConfig, words: Sequence[Sequence[int]], limits: Sequence[GenerationLimits]
-) -> list[Continuation]:
-    """What is given after each word but the last; `limits` of all words."""
-    return [
-        Continuation(
-            given=[_tokens([*word, speech.bod_id], False)],
-            unconditional=unconditional_prompt(speech),
-            limits=limit,
-        )
-        for word, limit in zip(words[1:], limits[1:], strict=True)
-    ]
+def aligned_script(speech: ModalityConfig, text_ids: Sequence[int]) -> list[int]:
+    """The tokens that stand among the latents, the last of which ends them."""
+    return [*text_ids, speech.eod_id]
 
 
-def word_frames(ends_s: Sequence[float], frame_rate: float, num_frames: int) -> list[int]:
-    """Ends of words in seconds to frames, each word with one frame at least, the last to the end.
-
-    Raises:
-        ValueError: more words than frames.
-    """
-    if len(ends_s) > num_frames:
-        raise ValueError(f"{len(ends_s)} words in {num_frames} frames")
-    ends = [round(end * frame_rate) for end in ends_s]
-    ends[-1] = num_frames
-    for i in range(len(ends)):
-        ends[i] = max(ends[i], ends[i - 1] + 1 if i else 1)
-    for i in reversed(range(len(ends))):
-        ends[i] = min(ends[i], num_frames - (len(ends) - 1 - i))
-    return ends
+def symbol_frames(ends_s: Sequence[float], frame_rate: float, num_frames: int) -> list[int]:
+    """Ends of symbols in seconds to the frame in which each begins."""
+    starts_s = (0.0, *ends_s[:-1])
+    return [min(math.floor(start_s * frame_rate), num_frames - 1) for start_s in starts_s]
 
 
 def _target(
-    speech: ModalityConfig, spoken: SpokenText | SpokenWords, with_text: bool
+    speech: ModalityConfig, spoken: SpokenText | SpokenSymbols, with_text: bool
 ) -> list[TokenSpan | LatentSpan]:
     if isinstance(spoken, SpokenText):
         text_ids = spoken.text_ids if with_text else None
         return _speech(speech, SpokenText(text_ids, spoken.latents), target=True)
-    return _words(speech, spoken, with_text)
+    if not with_text:
+        return _speech(speech, SpokenText(None, spoken.latents), target=True)
+    return _aligned(speech, spoken)
 
 
-def _words(
-    speech: ModalityConfig, spoken: SpokenWords, with_text: bool
-) -> list[TokenSpan | LatentSpan]:
-    spans: list[TokenSpan | LatentSpan] = []
-    if with_text:
-        spans.append(_tokens([*spoken.text_ids, speech.eod_id], False))
-    start = 0
-    for word, end in zip(spoken.words, spoken.ends, strict=True):
-        part = SpokenText(word if with_text else None, spoken.latents[start:end])
-        spans += _speech(speech, part, target=True)
-        start = end
-    return spans
+def _aligned(speech: ModalityConfig, spoken: SpokenSymbols) -> list[TokenSpan | LatentSpan]:
+    spans: list[TokenSpan | LatentSpan] = [
+        _tokens([*spoken.text_ids, speech.eod_id, speech.bod_id], False)
+    ]
+    beginning = defaultdict(list)  # frame: the symbols that begin in it
+    for token_id, start in zip(spoken.text_ids, spoken.starts, strict=True):
+        beginning[start].append(token_id)
+    frames = [*beginning, len(spoken.latents)]
+    for (start, ids), end in zip(beginning.items(), frames[1:], strict=True):
+        spans += [_tokens(ids, True), LatentSpan(SPEECH, spoken.latents[start:end], True)]
+    return [*spans, _tokens([speech.eod_id], True)]
 
 
 def _speech(

@@ -6,7 +6,6 @@ for one and a half. A word takes 60 ms a phoneme or so, and what stands for paus
 """
 
 import math
-from collections.abc import Sequence
 
 from latentspeech.core.lm.generate import GenerationLimits
 
@@ -15,36 +14,30 @@ FASTEST_S_PER_CHARACTER = 0.025
 SLACK_S = 1.5
 PLAUSIBLE_S_PER_CHARACTER = (0.033, 0.125)
 
-SLOWEST_S_PER_TOKEN = 0.15
-FASTEST_S_PER_TOKEN = 0.02
-WORD_SLACK_S = 0.8  # a pause
+LONGEST_SYMBOL_S = 1.2  # the pause behind a mark
 
 
 def generation_limits(text: str, frame_rate: float, eod_id: int) -> GenerationLimits:
     """Limits for one sentence of normalised text; the row ends with EOD or at the upper bound."""
     longest_s = SLACK_S + SLOWEST_S_PER_CHARACTER * len(text)
     shortest_s = FASTEST_S_PER_CHARACTER * len(text)
-    return _limits(shortest_s, longest_s, frame_rate, eod_id)
+    return GenerationLimits(
+        max_elements=math.ceil(longest_s * frame_rate) + 1,
+        min_latents=max(1, math.floor(shortest_s * frame_rate)),
+        end_ids=frozenset({eod_id}),
+    )
 
 
-def word_limits(word_ids: Sequence[int], frame_rate: float, eod_id: int) -> GenerationLimits:
-    """Limits for one word, by its tokens: phonemes, stress and the marks behind it."""
-    longest_s = WORD_SLACK_S + SLOWEST_S_PER_TOKEN * len(word_ids)
-    shortest_s = FASTEST_S_PER_TOKEN * len(word_ids)
-    return _limits(shortest_s, longest_s, frame_rate, eod_id)
+def aligned_limits(text: str, num_symbols: int, frame_rate: float) -> GenerationLimits:
+    """Limits where symbols stand among the latents: none of them may last too long either."""
+    longest_s = SLACK_S + SLOWEST_S_PER_CHARACTER * len(text)
+    return GenerationLimits(
+        max_elements=math.ceil(longest_s * frame_rate) + num_symbols,
+        max_run=math.ceil(LONGEST_SYMBOL_S * frame_rate),
+    )
 
 
 def is_plausible(text: str, seconds: float) -> bool:
     """Whether a sentence of normalised text can have been spoken in full in that time."""
     fastest, slowest = (bound * len(text) for bound in PLAUSIBLE_S_PER_CHARACTER)
     return fastest <= seconds <= SLACK_S + slowest
-
-
-def _limits(
-    shortest_s: float, longest_s: float, frame_rate: float, eod_id: int
-) -> GenerationLimits:
-    return GenerationLimits(
-        max_elements=math.ceil(longest_s * frame_rate) + 1,
-        min_latents=max(1, math.floor(shortest_s * frame_rate)),
-        end_ids=frozenset({eod_id}),
-    )

@@ -15,13 +15,13 @@ from latentspeech.core.nn.transformer import TransformerConfig
 SPEECH = 0  # index of the only modality
 
 
-Layout = Literal["sentence", "words"]
+Layout = Literal["sentence", "aligned"]
 
 
 class SpeechLMConfig(LatentLMConfig):
     """A LatentLM and how text and speech take turns in it (tts/layout.py)."""
 
-    layout: Layout = Field("sentence", description="text then latents, or word by word")
+    layout: Layout = Field("sentence", description="text then latents, or symbols among them")
     max_prompt_s: float | None = Field(
         None, gt=0, description="longest prompt in training, seconds; None: not known"
     )
@@ -33,7 +33,9 @@ class SpeechLMConfig(LatentLMConfig):
 class TTSModelConfig(Config):
     """What a TTS run chooses; the tokenizer and the codec decide the rest."""
 
-    layout: Layout = Field("sentence", description="text then latents (the paper), or word by word")
+    layout: Layout = Field(
+        "sentence", description="text then latents (the paper), or symbols among them"
+    )
 
     backbone: TransformerConfig = Field(TransformerConfig(), description="the causal Transformer")
     head_layers: int = Field(3, ge=1, description="blocks of the diffusion head")

@@ -1,7 +1,7 @@
 """Text and a prompt in, speech out, whole or in chunks.
 
-Each sentence is written after the prompt, and the end of the sentence before if the model speaks
-word by word, with a seed of its own, derived from the caller's; its latents are decoded from a
+Each sentence is written after the prompt, in the layout `aligned` after the end of the sentence
+before as well, with a seed of its own, derived from the caller's; its latents are decoded from a
 fresh decoder state, and pauses stand between sentences. `stream` yields what `synthesize` returns,
 cut where the caller likes.
 """
@@ -212,7 +212,7 @@ class Synthesizer:
             warn(sentence, cut=True, attempts=1)
 
     def _as_prompt(self, prompt: Prompt | Path | str) -> Prompt:
-        """A prompt as it is, a .safetensors path or a name as a voice, another path as a recording."""
+        """A prompt as it is, a .safetensors path or a name as a voice, others as recordings."""
         if isinstance(prompt, Prompt):
             return prompt
         is_voice = Path(prompt).suffix == ".safetensors" or str(prompt) in builtin_voices()

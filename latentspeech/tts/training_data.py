@@ -22,10 +22,10 @@ from latentspeech.data.prompt_pairs import choose_prompt, prompt_candidates
 from latentspeech.text.tokenizers import Tokenizer
 from latentspeech.tts.layout import (
     ConditioningConfig,
+    SpokenSymbols,
     SpokenText,
-    SpokenWords,
+    symbol_frames,
     training_sequence,
-    word_frames,
 )
 from latentspeech.tts.model import Layout
 
@@ -55,7 +55,7 @@ class TTSTrainingData:
         seed: int,
         layout: Layout = "sentence",
     ) -> None:
-        """DataError if `layout` is words and there is no utterance with times of its words."""
+        """DataError if `layout` is aligned and there is no utterance with times of its symbols."""
         self.shards = shards
         self.tokenizer = tokenizer
         self.speech = speech
@@ -65,7 +65,7 @@ class TTSTrainingData:
         self.seed = seed
         self.layout = layout
         self._text_ids: dict[int, list[int]] = {}
-        self._targets = self._timed() if layout == "words" else range(len(shards.items))
+        self._targets = self._timed() if layout == "aligned" else range(len(shards.items))
         longest = config.max_prompt_s * shards.meta.frame_rate
         self._candidates = prompt_candidates(shards.items, longest)
 
@@ -108,29 +108,27 @@ class TTSTrainingData:
         z = sample_posterior(self.posterior, mu, generator)[0]
         return SpokenText(self._text_ids[index], z)
 
-    def _target(self, index: int, generator: torch.Generator) -> SpokenText | SpokenWords:
+    def _target(self, index: int, generator: torch.Generator) -> SpokenText | SpokenSymbols:
         spoken = self._spoken(index, generator)
         if self.layout == "sentence":
             return spoken
-        text_ids = self._text_ids[index]
-        ends_s = self.shards.items[index].word_ends_s
-        ends = word_frames(ends_s, self.shards.meta.frame_rate, len(spoken.latents))
-        return SpokenWords(text_ids, self.tokenizer.words(text_ids), ends, spoken.latents)
+        item = self.shards.items[index]
+        starts = symbol_frames(item.symbol_ends_s, self.shards.meta.frame_rate, len(spoken.latents))
+        return SpokenSymbols(self._text_ids[index], starts, spoken.latents)
 
     def _timed(self) -> list[int]:
-        """The utterances whose words have times, one for each word of the tokenizer's."""
+        """The utterances with times of their symbols, one for each of the tokenizer's."""
         items = self.shards.items
-        timed = {index for index, item in enumerate(items) if item.word_ends_s}
+        timed = {index for index, item in enumerate(items) if item.symbol_ends_s}
         self._tokenize(timed)
         fitting = [
             index
             for index in sorted(timed)
-            if len(self.tokenizer.words(self._text_ids[index])) == len(items[index].word_ends_s)
-            and len(items[index].word_ends_s) <= items[index].num_latents
+            if len(self._text_ids[index]) == len(items[index].symbol_ends_s)
         ]
         logger.info(
-            "layout words: %d of %d utterances are targets; %d have no times, %d others not the "
-            "tokenizer's words",
+            "layout aligned: %d of %d utterances are targets; %d have no times, %d others not the "
+            "tokenizer's symbols",
             len(fitting),
             len(items),
             len(items) - len(timed),
@@ -138,7 +136,7 @@ class TTSTrainingData:
         )
         if not fitting:
             raise DataError(
-                f"{self.shards.directory}: no utterance has the times of the tokenizer's words; "
+                f"{self.shards.directory}: no utterance has the times of the tokenizer's symbols; "
                 "make the corpus with a source that knows them (kokoro) and take the tokenizer "
                 "misaki, or set model.layout to sentence"
             )

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from latentspeech.core.lm.generate import (
-    Continuation,
+    GeneratedElement,
     GenerationLimits,
     SamplingConfig,
     generate,
@@ -182,68 +182,69 @@ def test_batch_of_many_equals_singles_with_guidance() -> None:
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
-def test_continuations_are_read_as_if_they_had_stood_there() -> None:
-    """What is written around given tokens is what the whole sequence, seen at once, predicts."""
+def test_scripts_are_read_as_if_they_had_stood_there() -> None:
+    """What stands around a script's tokens is what the whole sequence, seen at once, predicts."""
     model = randomize(make()).double()
     speech = model.config.modalities[0]
-    sampling = SamplingConfig(cfg_scale=1.7, num_steps=3)
-    words = [[[1, 2], [3]], [[4], [5, 6, 7], [8]]]  # of two rows
-    counts = [[3, 1], [2, 1, 4]]
-
-    def limits(count: int) -> GenerationLimits:
-        # The lower bound is out of reach of EOD, the upper one forces it.
-        return GenerationLimits(count + 1, min_latents=count, end_ids=frozenset({speech.eod_id}))
-
+    sampling = SamplingConfig(cfg_scale=1.7, num_steps=3, stop_bias=-4.0)
+    scripts = [[1, 2, 3, speech.eod_id], [4, 5, 6, 7, 8, speech.eod_id]]
     steps = generate(
         model,
-        [[token_span([9, *row[0], speech.bod_id])] for row in words],
+        [[token_span([9, speech.bod_id])], [token_span([9, 9, speech.bod_id])]],
         sampling,
-        [limits(row[0]) for row in counts],
+        [GenerationLimits(100, max_run=4)] * 2,
         [torch.Generator().manual_seed(i) for i in range(2)],
         [[token_span([speech.bod_id])]] * 2,
-        [
-            [
-                Continuation(
-                    [token_span([*word, speech.bod_id])],
-                    [token_span([speech.bod_id])],
-                    limits(count),
-                )
-                for word, count in zip(row[1:], numbers[1:], strict=True)
-            ]
-            for row, numbers in zip(words, counts, strict=True)
-        ],
+        scripts,
     )
-    written: list[list[torch.Tensor]] = [[], []]
+    rows: list[list[GeneratedElement]] = [[], []]
     for step in steps:
-        for row, element in enumerate(step):
-            if element is not None and element.latent is not None:
-                written[row].append(element.latent)
+        for row, element in zip(rows, step, strict=True):
+            row += [element] if element is not None else []
 
-    for row in range(2):
-        # The last part has no EOD before its end, so that it may hold one latent more.
-        numbers = [*counts[row][:-1], len(written[row]) - sum(counts[row][:-1])]
-        assert counts[row][-1] <= numbers[-1] <= counts[row][-1] + 1
-        latents = torch.stack(written[row])
-        conditional: MixedSequence = [token_span([9])]
-        without: MixedSequence = []
-        at = 0
-        for word, number in zip(words[row], numbers, strict=True):
-            part = LatentSpan(0, latents[at : at + number], True)
-            at += number
-            for sequence, ids in ((conditional, [*word, 10]), (without, [10])):
-                sequence += [token_span(ids), part, token_span([11])]
-        hidden = []
-        for sequence in (conditional, without):
-            batch = collate([sequence], DIMS)
-            places = (batch.kinds[0] == 1).nonzero()[:, 0] - 1
-            hidden.append(model(batch)[0, places])
-        generator = torch.Generator().manual_seed(row)
-        noise = torch.stack([torch.randn(DIMS[0], generator=generator) for _ in latents])
+    for number, (row, script) in enumerate(zip(rows, scripts, strict=True)):
+        assert [e.token_id for e in row if e.latent is None] == script
+        latents = [e.latent for e in row if e.latent is not None]
+        assert len(latents) > len(script)
+        prompt = [token_span([9] * (1 + number)), token_span([speech.bod_id])]
+        written: MixedSequence = [
+            token_span([e.token_id]) if e.latent is None else LatentSpan(0, e.latent[None], True)
+            for e in row
+        ]
+        whole = collate([[*prompt, *written]], DIMS)
+        without = collate([[prompt[1], LatentSpan(0, torch.stack(latents), True)]], DIMS)
+        hidden = model(whole)[0, 1 + number :]  # the states that decide on each element written
+        check_times(model, hidden, row, sampling.stop_bias)
+        conditions = [hidden[i] for i, e in enumerate(row) if e.latent is not None]
+        generator = torch.Generator().manual_seed(number)
         again = model.diffusion(0).sample(
-            hidden[0], noise, hidden[1], sampling.cfg_scale, sampling.num_steps
+            torch.stack(conditions),
+            torch.stack([torch.randn(DIMS[0], generator=generator) for _ in latents]),
+            model(without)[0, :-1],
+            sampling.cfg_scale,
+            sampling.num_steps,
         )
-        expected = model.denormalize(0, again)
-        torch.testing.assert_close(latents, expected.to(latents.dtype), rtol=1e-4, atol=1e-4)
+        expected = model.denormalize(0, again).to(latents[0].dtype)
+        torch.testing.assert_close(torch.stack(latents), expected, rtol=1e-4, atol=1e-4)
+
+
+def check_times(
+    model: LatentLM, hidden: torch.Tensor, row: list[GeneratedElement], stop_bias: float
+) -> None:
+    """A token stands where the chance that it has not come yet falls to a half, or at the limit."""
+    slot = model.config.modalities[0].slot_id
+    logits = model.token_logits(hidden)
+    logits[:, [i for i in range(logits.shape[1]) if i != slot]] += stop_bias
+    staying = 1.0
+    run = 0
+    for element, probability in zip(row, logits.softmax(1)[:, slot].tolist(), strict=False):
+        staying *= probability
+        assert (element.latent is None) == (staying <= 0.5 or run == 4)
+        assert element.truncated == (run == 4 and staying > 0.5)
+        if element.latent is None:
+            staying, run = 1.0, 0
+        else:
+            run += 1
 
 
 def test_guidance_needs_its_prompts() -> None:

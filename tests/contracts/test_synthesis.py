@@ -22,7 +22,7 @@ from tests.tiny_models import make_model_directory, voice_like
 TEXT = "One two three. Four, five! And six?"
 
 
-@pytest.fixture(scope="module", params=["sentence", "words"])
+@pytest.fixture(scope="module", params=["sentence", "aligned"])
 def speaker(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Synthesizer:
@@ -177,7 +177,7 @@ def test_retries_end_with_a_warning(
 def test_long_prompts_are_heard_in_part_and_the_sentence_before_behind_them(
     tmp_path: Path, recording: Path
 ) -> None:
-    speaker = latentspeech.load(make_model_directory(tmp_path, "words", max_prompt_s=1.0))
+    speaker = latentspeech.load(make_model_directory(tmp_path, "aligned", max_prompt_s=1.0))
     whole = speaker.prompt(recording)
     before = whole.latents[20:]
 

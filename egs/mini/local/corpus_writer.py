@@ -79,7 +79,7 @@ class CorpusWriter:
             audio: any level; silence at both ends is cut to 0.15 s, peaks are held below 1.
             sample_rate: of the audio, in Hz; it is stored at 24 kHz.
             row: id, speaker, text, source, licence, kind and more, without audio and duration_s;
-                word_ends_s, in `audio`, where known.
+                symbol_ends_s, in `audio`, where known.
         """
         audio, start_s = prepare(audio, sample_rate)
         duration_s = audio.numel() / SAMPLE_RATE
@@ -90,9 +90,9 @@ class CorpusWriter:
         write_audio(self.folder / name, audio, SAMPLE_RATE)
         full = {"id": row["id"], "audio": name, **row, "duration_s": round(duration_s, 4)}
         full["native_rate_hz"] = row.get("native_rate_hz", sample_rate)
-        if "word_ends_s" in row:
-            full["word_ends_s"] = [
-                round(min(max(end - start_s, 0.0), duration_s), 4) for end in row["word_ends_s"]
+        if "symbol_ends_s" in row:
+            full["symbol_ends_s"] = [
+                round(min(max(end - start_s, 0.0), duration_s), 4) for end in row["symbol_ends_s"]
             ]
         self._manifest.write(json.dumps(full, ensure_ascii=False) + "\n")
         self._manifest.flush()

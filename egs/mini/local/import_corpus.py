@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus_writer import CorpusWriter
-from word_times import word_ends
+from symbol_times import symbol_ends
 
 from latentspeech.audio.io import load_audio
 from latentspeech.core.errors import InputError
@@ -49,8 +49,8 @@ def import_corpus(folder: Path, writer: CorpusWriter, max_hours: float) -> int:
             "kind": theirs.get("kind", "speech"),
             "native_rate_hz": theirs.get("native_rate_hz", 24000),
         }
-        if ends := _word_ends(theirs):
-            row["word_ends_s"] = ends
+        if ends := _symbol_ends(theirs):
+            row["symbol_ends_s"] = ends
         added += writer.add(audio, 24000, row)
     logger.info(
         "imported %d utterances of %d (%d misread, %d unreadable left out)",
@@ -62,11 +62,11 @@ def import_corpus(folder: Path, writer: CorpusWriter, max_hours: float) -> int:
     return added
 
 
-def _word_ends(row: dict[str, Any]) -> tuple[float, ...]:
+def _symbol_ends(row: dict[str, Any]) -> tuple[float, ...]:
     """Where the line has them, or the phonemes and their durations; else empty."""
     if "phonemes" in row and "durations" in row:
-        return word_ends(row["phonemes"], row["durations"])
-    return tuple(row.get("word_ends_s", ()))
+        return symbol_ends(row["phonemes"], row["durations"])
+    return tuple(row.get("symbol_ends_s", ()))
 
 
 def _rows(manifest: Path) -> dict[str, dict[str, Any]]:

@@ -103,7 +103,7 @@ def add_recordings(
 
 def _add(writer: CorpusWriter, waveform: Waveform, row: dict[str, Any]) -> bool:
     """Stores a waveform and its line; False where it is unusable."""
-    timed = {"word_ends_s": waveform.word_ends_s} if waveform.word_ends_s else {}
+    timed = {"symbol_ends_s": waveform.symbol_ends_s} if waveform.symbol_ends_s else {}
     return writer.add(torch.from_numpy(waveform.samples), waveform.sample_rate, row | timed)
 
 

@@ -5,8 +5,9 @@ and EOD switch. Classifier-free guidance keeps a second cache for a prompt witho
 is the second half of the rows of one batched cache, so that both halves cost one pass over the
 weights. It is fed the same generated elements.
 
-A row may have continuations: elements that are given to it, not written, each time it ends a span
-of latents, so that text and latents take turns.
+A row may have a script: tokens that stand among its latents in a known order. Then the softmax
+head only says when the next one comes, which is where the chance that none has come falls to one
+half: the median of the time that the model gives the token before it.
 
 Every row draws from its own generator, so a batch of N gives what N single calls give.
 
@@ -50,20 +51,12 @@ class SamplingConfig(Config):
 
 @dataclass(frozen=True)
 class GenerationLimits:
-    """When a row ends, or moves on to its next continuation, whatever the model says."""
+    """When a row ends, or the next token of its script comes, whatever the model says."""
 
     max_elements: int  # new elements, tokens and latents together
     min_latents: int = 1  # EOD is not heard before this many latents of the modality
     end_ids: frozenset[int] = frozenset()  # tokens that end the row
-
-
-@dataclass(frozen=True)
-class Continuation:
-    """What is given to a row where it would have ended; both sequences end in the same mode."""
-
-    given: MixedSequence
-    unconditional: MixedSequence  # to the row without the condition
-    limits: GenerationLimits  # from here on
+    max_run: int | None = None  # latents between two tokens of a script
 
 
 @dataclass(frozen=True)
@@ -74,7 +67,7 @@ class GeneratedElement:
     token_id: int  # at latents, the modality's slot token
     latent: Tensor | None  # raw (D_k,)
     done: bool  # the row has ended with this element
-    truncated: bool  # the row or its part ended because max_elements was reached
+    truncated: bool  # a limit was reached
 
 
 @dataclass
@@ -86,8 +79,10 @@ class _Row:
     num_new: int = 0
     num_latents: int = 0  # since BOD
     done: bool = False
-    waiting: deque[Continuation] = field(default_factory=deque)
-    given: Continuation | None = None  # in this step, behind the element just written
+    is_scripted: bool = False
+    script: deque[int] = field(default_factory=deque)  # what is left of it
+    run: int = 0  # latents since the script's last token
+    staying: float = 1.0  # probability that the next one has not come by now
 
 
 @torch.inference_mode()
@@ -98,7 +93,7 @@ def generate(
     limits: Sequence[GenerationLimits],
     generators: Sequence[torch.Generator],
     unconditional: Sequence[MixedSequence] | None = None,
-    continuations: Sequence[Sequence[Continuation]] | None = None,
+    scripts: Sequence[Sequence[int]] | None = None,
 ) -> Iterator[list[GeneratedElement | None]]:
     """Continues each prompt; yields a list of B elements a step, None for rows that have ended.
 
@@ -111,32 +106,27 @@ def generate(
         generators: one a row, on the CPU; the only source of randomness.
         unconditional: B sequences for guidance, each ending as its prompt does; needed if and only
             if cfg_scale differs from 1.
-        continuations: for each row what it gets, in turn, where it would have ended.
+        scripts: for each row the tokens among its latents, the last of which ends it; the row
+            without the condition does not get them. Prompts end with BOD.
     """
     guided = sampling.cfg_scale != 1
     if guided != (unconditional is not None):
         raise ValueError("unconditional prompts are needed exactly when cfg_scale is not 1")
     sequences = [*prompts, *(unconditional or ())]
     rows = [_start_row(model, prompt, limit) for prompt, limit in zip(prompts, limits, strict=True)]
-    for row, parts in zip(rows, continuations or (), strict=continuations is not None):
-        row.waiting.extend(parts)
+    for row, script in zip(rows, scripts or (), strict=scripts is not None):
+        row.script.extend(script)
+        row.is_scripted = True
     longest = max(num_elements(sequence) for sequence in sequences)
-    cache = model.backbone.init_state(len(sequences), longest + max(map(_room, rows)))
+    room = max(limit.max_elements for limit in limits)
+    cache = model.backbone.init_state(len(sequences), longest + room)
     hidden = _prefill(model, sequences, cache)  # (R, d)
     while True:
         elements = _decide(model, hidden, rows, sampling, generators)
         yield elements
         if all(row.done for row in rows):
             return
-        hidden = _feed(model, rows, elements, cache, guided)
-
-
-def _room(row: _Row) -> int:
-    """Positions that a row may still fill."""
-    return row.limits.max_elements + sum(
-        part.limits.max_elements + max(num_elements(part.given), num_elements(part.unconditional))
-        for part in row.waiting
-    )
+        hidden = _feed(model, rows, elements, cache, hidden)
 
 
 def _feed(
@@ -144,51 +134,38 @@ def _feed(
     rows: Sequence[_Row],
     elements: Sequence[GeneratedElement | None],
     cache: KVCache,
-    guided: bool,
+    hidden: Tensor,
 ) -> Tensor:
-    """Gives the elements just written, and what follows them, back to the model; (R, d)."""
-    given = [row.given for row in rows]
-    if any(given):
-        written = [_written(row, one) for row, one in zip(rows, elements, strict=True)]
-        parts = list(zip(written, given, strict=True))
-        sequences = [[*one, *(part.given if part else ())] for one, part in parts]
-        if guided:
-            sequences += [[*one, *(part.unconditional if part else ())] for one, part in parts]
-        for row in rows:
-            row.given = None
-        return _prefill(model, sequences, cache)
+    """Gives the elements just written back to the model; hidden (R, d) before and after."""
     x = _embed(model, elements)  # (B, 1, d)
-    halves = 2 if guided else 1
-    valid = None
-    if any(row.done for row in rows):
-        alive = [int(not row.done) for row in rows]
-        valid = torch.tensor(alive * halves, device=x.device)
-    states, _ = model.backbone.step(x.repeat(halves, 1, 1), cache, valid)
-    return states[:, 0]
+    fed = [not row.done for row in rows]
+    if len(hidden) > len(rows):
+        x = x.repeat(2, 1, 1)
+        fed += [
+            now and not _is_scripted(row, e)
+            for now, row, e in zip(fed, rows, elements, strict=True)
+        ]
+    if all(fed):
+        return model.backbone.step(x, cache)[0][:, 0]
+    valid = torch.tensor(fed, device=x.device)
+    states, _ = model.backbone.step(x, cache, valid.long())
+    return torch.where(valid[:, None], states[:, 0], hidden)
 
 
-def _written(row: _Row, element: GeneratedElement | None) -> MixedSequence:
-    """The element just written as a sequence, empty for a row that has ended."""
-    if row.done or element is None:
-        return []
-    if element.latent is None:
-        return [token_span([element.token_id])]
-    return [LatentSpan(element.kind - 1, element.latent[None], False)]
+def _is_scripted(row: _Row, element: GeneratedElement | None) -> bool:
+    """Whether the element is a token of the row's script."""
+    return row.is_scripted and element is not None and element.latent is None
 
 
 def _start_row(model: LatentLM, prompt: MixedSequence, limits: GenerationLimits) -> _Row:
+    """The row in the mode in which its prompt leaves the model."""
     row = _Row(TOKEN, limits)
-    _enter(model, row, prompt)
-    return row
-
-
-def _enter(model: LatentLM, row: _Row, sequence: MixedSequence) -> None:
-    """Moves the row to the mode in which a sequence leaves the model."""
-    last = sequence[-1]
+    last = prompt[-1]
     if isinstance(last, LatentSpan):
         row.mode, row.num_latents = 1 + last.modality, len(last.latents)
     else:
         _switch(model, row, int(last.ids[-1]))
+    return row
 
 
 def _switch(model: LatentLM, row: _Row, token_id: int) -> None:
@@ -225,6 +202,12 @@ def _decide(
         if row.mode == TOKEN:
             token = sample_token(logits[i], sampling.temperature, sampling.top_p, generators[i])
             elements[i] = _write_token(model, row, token)
+        elif row.script:
+            probability = _probability_of_latent(model, row, logits[i], sampling)
+            if _token_comes(row, probability):
+                elements[i] = _write_scripted(row)
+            else:
+                wanting.setdefault(row.mode - 1, []).append(i)
         elif _stops(model, row, logits[i], sampling):
             eod = model.config.modalities[row.mode - 1].eod_id
             elements[i] = _write_token(model, row, eod)
@@ -242,28 +225,48 @@ def _stops(model: LatentLM, row: _Row, logits: Tensor, sampling: SamplingConfig)
     config = model.config.modalities[row.mode - 1]
     if not config.predict_end or row.num_latents < row.limits.min_latents:
         return False
-    if row.waiting and row.num_new >= row.limits.max_elements - 1:
-        return True  # there is no room left for more than EOD
     return bool(logits[config.eod_id] + sampling.stop_bias > logits[config.slot_id])
+
+
+def _probability_of_latent(
+    model: LatentLM, row: _Row, logits: Tensor, sampling: SamplingConfig
+) -> float:
+    """How likely another latent is, and no token, by logits (V,)."""
+    slot = model.config.modalities[row.mode - 1].slot_id
+    tokens = torch.cat((logits[:slot], logits[slot + 1 :])).logsumexp(0) + sampling.stop_bias
+    return float((logits[slot] - tokens).sigmoid())
+
+
+def _token_comes(row: _Row, probability: float) -> bool:
+    """Whether the script's next token is due, by the probability of a latent."""
+    row.staying *= probability
+    longest = row.limits.max_run
+    return row.staying <= 0.5 or (longest is not None and row.run >= longest)
+
+
+def _write_scripted(row: _Row) -> GeneratedElement:
+    at_limit = row.staying > 0.5
+    row.num_new += 1
+    row.run, row.staying = 0, 1.0
+    token_id = row.script.popleft()
+    row.done = not row.script or row.num_new >= row.limits.max_elements
+    return GeneratedElement(
+        TOKEN, token_id, None, row.done, at_limit or bool(row.script and row.done)
+    )
 
 
 def _write_token(model: LatentLM, row: _Row, token_id: int) -> GeneratedElement:
     row.num_new += 1
     ended = token_id in row.limits.end_ids
-    at_limit = row.num_new >= row.limits.max_elements
-    if ended and row.waiting:
-        row.given = row.waiting.popleft()
-        row.limits, row.num_new = row.given.limits, 0
-        _enter(model, row, row.given.given)
-        return GeneratedElement(TOKEN, token_id, None, False, at_limit)
-    row.done = ended or at_limit
+    row.done = ended or row.num_new >= row.limits.max_elements
     _switch(model, row, token_id)
-    return GeneratedElement(TOKEN, token_id, None, row.done, at_limit and not ended)
+    return GeneratedElement(TOKEN, token_id, None, row.done, row.done and not ended)
 
 
 def _write_latent(model: LatentLM, row: _Row, latent: Tensor) -> GeneratedElement:
     row.num_new += 1
     row.num_latents += 1
+    row.run += 1
     row.done = row.num_new >= row.limits.max_elements
     slot = model.config.modalities[row.mode - 1].slot_id
     return GeneratedElement(row.mode, slot, latent, row.done, row.done)

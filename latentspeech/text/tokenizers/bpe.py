@@ -26,8 +26,6 @@ MODEL_NAME = "tokenizer.model"
 REQUIRED_CHARACTERS = string.ascii_letters + KEPT_PUNCTUATION
 _MAX_LINE_BYTES = 65536
 
-_WORD_START = "\u2581"  # sentencepiece's mark for a space before the piece
-
 
 class BPETokenizerConfig(Config):
     """Settings of BPETokenizer."""
@@ -112,16 +110,6 @@ class BPETokenizer:
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text."""
         return [self.encode(text) for text in texts]
-
-    def words(self, ids: Sequence[int]) -> list[list[int]]:
-        """The ids of each word, from a piece that starts one to the next."""
-        found: list[list[int]] = []
-        for i in ids:
-            starts = self._processor.IdToPiece(i).startswith(_WORD_START)
-            if not found or (starts and any(c.isalnum() for c in self.decode(found[-1]))):
-                found.append([])
-            found[-1].append(i)
-        return found
 
     def decode(self, ids: Sequence[int]) -> str:
         """The normalised text of `ids`."""

@@ -59,10 +59,6 @@ class CharacterTokenizer:
         """The ids of each text."""
         return [self.encode(text) for text in texts]
 
-    def words(self, ids: Sequence[int]) -> list[list[int]]:
-        """The ids of each word."""
-        return self.table.words(ids)
-
     def decode(self, ids: Sequence[int]) -> str:
         """The normalised text of `ids`."""
         return self.table.decode(ids)

@@ -74,10 +74,6 @@ class PhonemeTokenizer:
         """The ids of each text, by at most one espeak-ng process."""
         return [self.table.encode(phonemes) for phonemes in self.phonemes(texts)]
 
-    def words(self, ids: Sequence[int]) -> list[list[int]]:
-        """The ids of each word."""
-        return self.table.words(ids)
-
     def decode(self, ids: Sequence[int]) -> str:
         """The IPA string of `ids`."""
         return self.table.decode(ids)

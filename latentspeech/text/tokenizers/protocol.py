@@ -33,10 +33,6 @@ class Tokenizer(Protocol):
         """The ids of each text; for phonemes much faster than one by one."""
         ...
 
-    def words(self, ids: Sequence[int]) -> list[list[int]]:
-        """The ids of each word, marks with the word before them, spaces left out."""
-        ...
-
     def decode(self, ids: Sequence[int]) -> str:
         """What the ids stand for."""
         ...

@@ -3,7 +3,6 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
 from latentspeech.text.tokenizers.protocol import PAD, PAD_ID, UNK, UNK_ID
 
@@ -36,21 +35,6 @@ class SymbolTable:
                     logger.warning("symbol %r is not in the inventory; it becomes <unk>", symbol)
                 self.unknown[symbol] += 1
         return ids
-
-    def words(self, ids: Sequence[int]) -> list[list[int]]:
-        """The ids between spaces; marks that stand alone go to the word before them."""
-        names = [self._names[i] for i in ids]
-        found: list[list[int]] = []
-        for is_space, run in groupby(range(len(ids)), lambda at: names[at] == " "):
-            places = list(run)
-            if is_space:
-                continue
-            word = [ids[at] for at in places]
-            if found and not any(names[at].isalnum() for at in places):
-                found[-1] += word
-            else:
-                found.append(word)
-        return found
 
     def decode(self, ids: Sequence[int]) -> str:
         """The characters of `ids`, <pad> left out."""

@@ -132,10 +132,10 @@ def test_times_of_words_move_with_the_cut(local, tmp_path):
     row = {"id": "a", "speaker": "s", "text": "one two", "source": "x", "licence": "CC0-1.0"}
     with local("corpus_writer").CorpusWriter(tmp_path) as writer:
         writer.add(
-            torch.cat([silence, tone, silence]), 16000, row | {"word_ends_s": (0.1, 1.0, 2.0)}
+            torch.cat([silence, tone, silence]), 16000, row | {"symbol_ends_s": (0.1, 1.0, 2.0)}
         )
     (utterance,) = read_manifest(tmp_path)
-    assert utterance.word_ends_s == pytest.approx((0.0, 0.65, 1.3), abs=0.001)
+    assert utterance.symbol_ends_s == pytest.approx((0.0, 0.65, 1.3), abs=0.001)
 
 
 def foreign_corpus(folder: Path) -> Path:
@@ -331,10 +331,12 @@ def test_checksums_of_what_was_downloaded_are_in_the_summary(local, tmp_path):
     assert summary["package_sha256"] == {"sky_1.deb": "ab12"}
 
 
-def test_words_end_with_their_last_phoneme_and_the_pause_behind_it(local):
-    word_ends = local("word_times").word_ends
+def test_symbols_end_where_they_were_spoken_to_their_end(local):
+    symbol_ends = local("symbol_times").symbol_ends
     # start mark, "ab", space, "c," and end mark, in frames of 25 ms
-    assert word_ends("ab c,", [10, 2, 3, 1, 4, 6, 8]) == (0.4, 0.85)
-    assert word_ends("ab - c", [0, 1, 1, 1, 1, 1, 1, 0]) == (0.125, 0.15)  # a lone mark is no word
+    ends = symbol_ends("ab c,", [10, 2, 3, 1, 4, 6, 8])
+    assert ends == (0.3, 0.375, 0.4, 0.5, 0.85)
+    # A mark that stands alone goes to the word before it, the space before it with it.
+    assert symbol_ends("a - c", [0, 1, 1, 1, 1, 1, 0]) == (0.025, 0.075, 0.1, 0.125)
     with pytest.raises(ValueError, match="3 durations for 2 phonemes"):
-        word_ends("ab", [1, 2, 3])
+        symbol_ends("ab", [1, 2, 3])

@@ -1,20 +1,18 @@
 """What a training example shows, and what it hides."""
 
-import pytest
 import torch
 
-from latentspeech.core.lm.generate import GenerationLimits
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan, collate
 from latentspeech.tts.layout import (
     ConditioningConfig,
+    SpokenSymbols,
     SpokenText,
-    SpokenWords,
+    aligned_prompt,
+    aligned_script,
     inference_prompt,
+    symbol_frames,
     training_sequence,
     unconditional_prompt,
-    word_continuations,
-    word_frames,
-    word_prompt,
 )
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
 
@@ -40,7 +38,7 @@ def described(sequence: MixedSequence) -> list[str]:
 def make(
     conditioning: ConditioningConfig,
     prompt: SpokenText | None = PROMPT,
-    utterance: SpokenText | SpokenWords = UTTERANCE,
+    utterance: SpokenText | SpokenSymbols = UTTERANCE,
 ) -> list[str]:
     generator = torch.Generator().manual_seed(0)
     return described(training_sequence(SPEECH_CONFIG, utterance, prompt, conditioning, generator))
@@ -92,40 +90,31 @@ def test_latents_arrive_in_order() -> None:
     assert [span.modality for span in spans] == [SPEECH, SPEECH]
 
 
-SPACE = 4
-WORDS = SpokenWords([5, 6, SPACE, 7], [[5, 6], [7]], [2, 3], torch.arange(12.0).view(3, 4))
+SYMBOLS = SpokenSymbols([5, 6, 4, 7], [0, 1, 1, 3], torch.arange(20.0).view(5, 4))
 
 
-def test_words_take_turns_with_their_latents() -> None:
-    text = ["5", "6", "4", "7", "21"]
-    first, second = ["5", "6", "20", "z!", "z!", "21!"], ["7", "20", "z!", "21!"]
-    assert make(NEVER, None, WORDS) == [*text, *first, *second]
+def test_symbols_stand_among_their_latents() -> None:
+    text = ["5", "6", "4", "7", "21", "20"]
+    spoken = ["5!", "z!", "6!", "4!", "z!", "z!", "7!", "z!", "z!", "21!"]
+    assert make(NEVER, None, SYMBOLS) == [*text, *spoken]
     prompt = ["8", "9", "20", "z!", "z!", "21!"]
-    assert make(NEVER, PROMPT, WORDS) == [*prompt, *text, *first, *second]
+    assert make(NEVER, PROMPT, SYMBOLS) == [*prompt, *text, *spoken]
     nothing = NEVER.model_copy(update={"drop_condition": 1})
-    assert make(nothing, PROMPT, WORDS) == ["20", "z!", "z!", "21!", "20", "z!", "21!"]
-    generator = torch.Generator().manual_seed(0)
-    spans = training_sequence(SPEECH_CONFIG, WORDS, None, NEVER, generator)
+    assert make(nothing, PROMPT, SYMBOLS) == ["20", *["z!"] * 5, "21!"]
+    spans = training_sequence(SPEECH_CONFIG, SYMBOLS, None, NEVER, torch.Generator())
     latents = [span.latents for span in spans if isinstance(span, LatentSpan)]
-    assert torch.equal(torch.cat(latents), WORDS.latents)
+    assert torch.equal(torch.cat(latents), SYMBOLS.latents)
 
 
-def test_speaking_words_starts_and_goes_on_as_training_did() -> None:
-    trained = make(NEVER, None, WORDS)
-    start = word_prompt(SPEECH_CONFIG, WORDS.text_ids, WORDS.words[0], None)
-    limits = [GenerationLimits(9), GenerationLimits(5)]
-    (part,) = word_continuations(SPEECH_CONFIG, WORDS.words, limits)
-    written = ["z!", "z!", "21!"]
-    assert trained[: len(trained) - 2] == [*described(start), *written, *described(part.given)]
-    assert part.limits is limits[1]
-    empty = make(NEVER.model_copy(update={"drop_condition": 1}), None, WORDS)
-    unconditional = described(unconditional_prompt(SPEECH_CONFIG))
-    assert empty[:5] == [*unconditional, *written, *described(part.unconditional)]
+def test_speaking_symbols_starts_and_goes_on_as_training_did() -> None:
+    trained = make(NEVER, PROMPT, SYMBOLS)
+    start = described(aligned_prompt(SPEECH_CONFIG, SYMBOLS.text_ids, PROMPT))
+    assert [element.rstrip("!") for element in trained[: len(start)]] == start
+    tokens = [element for element in trained[len(start) :] if element != "z!"]
+    script = aligned_script(SPEECH_CONFIG, SYMBOLS.text_ids)
+    assert tokens == [f"{token}!" for token in script]
 
 
-def test_every_word_has_a_frame_and_the_last_ends_with_the_latents() -> None:
-    assert word_frames([0.5, 1.0], 10.0, 12) == [5, 12]
-    assert word_frames([0.01, 0.02, 1.0], 10.0, 10) == [1, 2, 10]
-    assert word_frames([0.9, 0.95, 0.99], 10.0, 10) == [8, 9, 10]
-    with pytest.raises(ValueError, match="3 words in 2 frames"):
-        word_frames([0.1, 0.2, 0.3], 10.0, 2)
+def test_a_symbol_begins_in_the_frame_where_the_one_before_ends() -> None:
+    assert symbol_frames([0.05, 0.32, 0.39, 0.7, 1.2], 10.0, 12) == [0, 0, 3, 3, 7]
+    assert symbol_frames([0.5, 1.25, 1.3], 10.0, 12) == [0, 5, 11]

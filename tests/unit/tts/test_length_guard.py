@@ -1,6 +1,8 @@
 """Bounds on how long a text may last."""
 
-from latentspeech.tts.length_guard import generation_limits
+import pytest
+
+from latentspeech.tts.length_guard import aligned_limits, generation_limits, is_plausible
 
 
 def test_ordinary_speech_lies_within_the_bounds() -> None:
@@ -10,6 +12,19 @@ def test_ordinary_speech_lies_within_the_bounds() -> None:
         frames = len(text) / characters_per_second * 15
         assert limits.min_latents <= frames <= limits.max_elements
     assert limits.end_ids == {3}
+
+
+def test_no_symbol_lasts_long_and_symbols_count_beside_latents() -> None:
+    text = "One, two, three."
+    limits = aligned_limits(text, num_symbols=16, frame_rate=15.0)
+    whole = generation_limits(text, frame_rate=15.0, eod_id=3)
+    assert whole.max_elements <= limits.max_elements - 15
+    assert limits.max_run == 18
+
+
+@pytest.mark.parametrize(("seconds", "plausible"), [(1.0, False), (2.5, True), (20.0, False)])
+def test_how_long_a_sentence_can_take(seconds: float, plausible: bool) -> None:
+    assert is_plausible("a" * 40, seconds) == plausible
 
 
 def test_a_runaway_is_stopped_and_a_word_may_be_short() -> None:

@@ -1,7 +1,6 @@
 """TTS batches: every utterance once, prompts of the same speaker, fresh but repeatable noise."""
 
 import pickle
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -112,26 +111,23 @@ def test_it_travels_to_loader_processes(data: TTSTrainingData) -> None:
     assert torch.equal(before.latents[SPEECH], after.latents[SPEECH])
 
 
-def test_words_need_times_that_fit_the_tokenizer(tmp_path: Path) -> None:
-    ends = {0: (0.1, 0.3), 1: (), 2: (0.1, 0.2, 0.3), 3: (0.2, 0.3)}
+def test_symbols_need_times_that_fit_the_tokenizer(tmp_path: Path) -> None:
+    fitting = (0.05, 0.1, 0.15, 0.2, 0.3)
+    ends = {0: fitting, 1: (), 2: (0.1, 0.2, 0.3), 3: fitting}
     items = [
-        LatentItem(f"u{i}", "anna", f"text {i}", 4 + i, 0.3, times) for i, times in ends.items()
+        LatentItem(f"u{i}", "anna", "to go", 4 + i, 0.3, times) for i, times in ends.items()
     ]
-    shards = write_shards(tmp_path / "some", items)
-    data = make_data(shards, layout="words")
+    data = make_data(write_shards(tmp_path / "some", items), layout="aligned")
     assert sorted(index for batch in data.plan(0) for index in batch) == [0, 3]
     batch = data.load([3], 0)
-    speech = data.speech
-    text = [int(i) for i in batch.token_ids[0][batch.kinds[0] == TOKEN]]
-    first, second = data.tokenizer.words(data.tokenizer.encode("text 3"))
-    frame = [speech.bod_id, speech.eod_id]
-    spoken = data.tokenizer.encode("text 3")
-    assert text[-len([*spoken, *first, *second]) - 5 :] == [
-        *spoken, speech.eod_id, *first, *frame, *second, *frame
-    ]  # fmt: skip
-    # The first of two words ends at 0.2 s, which is the third frame of seven.
-    places = (batch.kinds[0] == 1 + SPEECH).nonzero()[:, 0].tolist()
-    own = places[-7:]
-    assert [b - a for a, b in pairwise(own)] == [1, 1, 3 + len(second), 1, 1, 1]
+    spoken = data.tokenizer.encode("to go")
+    end = [data.speech.eod_id]
+    tokens = batch.token_ids[0][batch.kinds[0] == TOKEN].tolist()
+    expected = [*spoken, *end, data.speech.bod_id, *spoken, *end]
+    assert tokens[-len(expected) :] == expected
+    # At 15 frames a second the last, which begins at 0.2 s, stands before the fourth latent.
+    own = batch.kinds[0].tolist()[-(len(spoken) + 7 + 1) :]
+    written = "".join("z" if kind == 1 + SPEECH else "." for kind in own)
+    assert written == "..z.z.z.zzzz."
     with pytest.raises(DataError, match="no utterance has the times"):
-        make_data(write_shards(tmp_path / "none", [items[1], items[2]]), layout="words")
+        make_data(write_shards(tmp_path / "none", [items[1], items[2]]), layout="aligned")

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from word_times import word_ends
+from symbol_times import symbol_ends
 
 from latentspeech.core.errors import DataError
 from latentspeech.core.tensors import derive_seed
@@ -89,14 +89,14 @@ class Kokoro:
         return Waveform(
             np.asarray(samples, dtype=np.float32).ravel(),
             _SAMPLE_RATE,
-            self.word_ends(phonemes, np.asarray(durations).ravel()),
+            self.symbol_ends(phonemes, np.asarray(durations).ravel()),
         )
 
-    def word_ends(self, phonemes: str, frames: NDArray[np.float32]) -> tuple[float, ...]:
-        """As in word_times, from the durations of those symbols that are tokens."""
+    def symbol_ends(self, phonemes: str, frames: NDArray[np.float32]) -> tuple[float, ...]:
+        """As in symbol_times, from the durations of those symbols that are tokens."""
         of_token = iter(frames[1:-1])
         lasting = [next(of_token) if symbol in self._token_of else 0.0 for symbol in phonemes]
-        return word_ends(phonemes, [frames[0], *lasting, frames[-1]])
+        return symbol_ends(phonemes, [frames[0], *lasting, frames[-1]])
 
     def _style(self, voice: str, row: int) -> NDArray[np.float32]:
         if voice in self._tables:

@@ -14,7 +14,7 @@ class Waveform(NamedTuple):
 
     samples: NDArray[np.float32]
     sample_rate: int
-    word_ends_s: tuple[float, ...] = ()
+    symbol_ends_s: tuple[float, ...] = ()
 
 
 @runtime_checkable

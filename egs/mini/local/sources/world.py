@@ -82,7 +82,7 @@ class World:
         except (soundfile.SoundFileError, OSError) as error:
             raise DataError(f"source world: {path} cannot be read ({error})") from None
         shifted = shift_voice(samples, rate, shift_of(recording.speaker))
-        return Waveform(shifted, rate, tuple(row.get("word_ends_s", ())))
+        return Waveform(shifted, rate, tuple(row.get("symbol_ends_s", ())))
 
 
 def shift_of(speaker: str) -> Shift:
