@@ -114,9 +114,7 @@ def test_it_travels_to_loader_processes(data: TTSTrainingData) -> None:
 def test_symbols_need_times_that_fit_the_tokenizer(tmp_path: Path) -> None:
     fitting = (0.05, 0.1, 0.15, 0.2, 0.3)
     ends = {0: fitting, 1: (), 2: (0.1, 0.2, 0.3), 3: fitting}
-    items = [
-        LatentItem(f"u{i}", "anna", "to go", 4 + i, 0.3, times) for i, times in ends.items()
-    ]
+    items = [LatentItem(f"u{i}", "anna", "to go", 4 + i, 0.3, times) for i, times in ends.items()]
     data = make_data(write_shards(tmp_path / "some", items), layout="aligned")
     assert sorted(index for batch in data.plan(0) for index in batch) == [0, 3]
     batch = data.load([3], 0)
