@@ -8,6 +8,7 @@ N latents, D latent dimension, d head width.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from pydantic import Field
@@ -20,6 +21,9 @@ from latentspeech.core.nn.norm import NORM_EPS, AdaLNZero, modulate
 
 MAX_PERIOD = 10_000.0
 TIME_SCALE = 1000.0  # the sinusoids see the step number of a 1000-step DDPM
+
+
+Modulation = tuple[Tensor, ...]  # shift, scale and, but for the output, gate
 
 
 class DiffusionHeadConfig(Config):
@@ -67,9 +71,9 @@ class HeadBlock(nn.Module):
         self.modulation = AdaLNZero(config.model_dim, config.model_dim, 3)
         self.ffn = SwiGLU(config.model_dim, config.ffn_dim)
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """x, condition (N, d) -> (N, d)."""
-        shift, scale, gate = self.modulation(condition)
+    def forward(self, x: Tensor, modulation: Modulation) -> Tensor:
+        """X (N, d) and what `self.modulation` makes of the condition -> (N, d)."""
+        shift, scale, gate = modulation
         out: Tensor = x + gate * self.ffn(modulate(self.norm(x), shift, scale))
         return out
 
@@ -95,16 +99,26 @@ class DiffusionHead(nn.Module):
         prepared: Tensor = self.condition(hidden)
         return prepared
 
-    def denoise(self, x_t: Tensor, t: Tensor, prepared: Tensor) -> Tensor:
-        """The prediction at x_t (N, D), times t (N,) or (1,), `prepare_condition`'s (N, d)."""
-        condition = prepared + self.time(t)  # (N, d)
+    def modulations(self, prepared: Tensor, t: Tensor) -> list[Modulation]:
+        """What shifts, scales and gates each block and the output.
+
+        Args:
+            prepared: (..., d) of `prepare_condition`.
+            t: (...) times of a shape that broadcasts to it.
+        """
+        condition = prepared + self.time(t.flatten()).unflatten(0, t.shape)  # (..., d)
+        layers = [*(block.get_submodule("modulation") for block in self.blocks), self.modulation]
+        return [layer(condition) for layer in layers]
+
+    def denoise(self, x_t: Tensor, modulations: Sequence[Modulation]) -> Tensor:
+        """The prediction at x_t (N, D), with modulations of shape (N, d)."""
         x = self.input(x_t.to(self.input.weight.dtype))
-        for block in self.blocks:
-            x = block(x, condition)
-        shift, scale = self.modulation(condition)
+        for block, modulation in zip(self.blocks, modulations, strict=False):
+            x = block(x, modulation)
+        shift, scale = modulations[-1]
         prediction: Tensor = self.output(modulate(self.norm(x), shift, scale))
         return prediction
 
     def forward(self, x_t: Tensor, t: Tensor, hidden: Tensor) -> Tensor:
         """x_t (N, D), t (N,), hidden (N, cond_dim) -> prediction (N, D)."""
-        return self.denoise(x_t, t, self.prepare_condition(hidden))
+        return self.denoise(x_t, self.modulations(self.prepare_condition(hidden), t))

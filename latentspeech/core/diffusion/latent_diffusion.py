@@ -3,7 +3,9 @@
 N latents, D latent dimension, d width of the hidden state.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from pydantic import Field
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 
 from latentspeech.core.config import Config
 from latentspeech.core.diffusion.guidance import guide
-from latentspeech.core.diffusion.head import DiffusionHead, DiffusionHeadConfig
+from latentspeech.core.diffusion.head import DiffusionHead, DiffusionHeadConfig, Modulation
 from latentspeech.core.diffusion.loss import DiffusionLossConfig, diffusion_loss
 from latentspeech.core.diffusion.prediction import PredictionType, to_x0
 from latentspeech.core.diffusion.schedules import (
@@ -35,6 +37,14 @@ class DiffusionConfig(Config):
     schedule: ScheduleConfig = Field(CosineDDPMConfig(), description="how noise grows with time")
     prediction_type: PredictionType = Field("v_prediction", description="what the head predicts")
     loss: DiffusionLossConfig = Field(DiffusionLossConfig(), description="how times are drawn")
+
+
+class HeadStep(NamedTuple):
+    """What the head needs at one time."""
+
+    alpha: Tensor  # ()
+    sigma: Tensor  # ()
+    modulations: Sequence[Modulation]  # of (N, d), or of (2 N, d), the unconditional half last
 
 
 class LatentDiffusion(nn.Module):
@@ -85,14 +95,27 @@ class LatentDiffusion(nn.Module):
             )
         hidden = cond if uncond is None else torch.cat((cond, uncond))
         start = EPSILON_START if self.config.prediction_type == "epsilon" else 1.0
+        grid = time_grid(num_steps) * start
         denoiser = HeadDenoiser(
             head=self.head,
             schedule=self.schedule,
             prediction_type=self.config.prediction_type,
-            prepared=self.head.prepare_condition(hidden),
+            steps=self._steps(hidden, grid),
             cfg_scale=None if uncond is None else cfg_scale,
         )
-        return solve(solver, denoiser, noise, (time_grid(num_steps) * start).to(noise.device))
+        return solve(solver, denoiser, noise, grid)
+
+    def _steps(self, hidden: Tensor, grid: Tensor) -> dict[float, HeadStep]:
+        """All that does not depend on x_t, for a grid (S + 1,), in one pass over the weights."""
+        prepared = self.head.prepare_condition(hidden)  # (N, d)
+        layers = self.head.modulations(prepared, grid[:-1, None].to(hidden.device))
+        alphas, sigmas = self.schedule.alpha_sigma(grid)
+        return {
+            time: HeadStep(
+                alphas[i], sigmas[i], [tuple(part[i] for part in layer) for layer in layers]
+            )
+            for i, time in enumerate(grid[:-1].tolist())
+        }
 
 
 @dataclass(frozen=True)
@@ -102,15 +125,15 @@ class HeadDenoiser:
     head: DiffusionHead
     schedule: NoiseSchedule
     prediction_type: PredictionType
-    prepared: Tensor  # (N, d), or (2 N, d) with the unconditional half last
+    steps: Mapping[float, HeadStep]  # by time
     cfg_scale: float | None  # None: no guidance
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
         """x_t (N, D) at time t () -> x_0 (N, D)."""
         x_in = x_t if self.cfg_scale is None else torch.cat((x_t, x_t))
-        prediction = self.head.denoise(x_in, t[None], self.prepared).to(x_t.dtype)
+        step = self.steps[float(t)]
+        prediction = self.head.denoise(x_in, step.modulations).to(x_t.dtype)
         if self.cfg_scale is not None:
             conditional, unconditional = prediction.chunk(2)
             prediction = guide(conditional, unconditional, self.cfg_scale)
-        alpha, sigma = self.schedule.alpha_sigma(t)
-        return to_x0(self.prediction_type, prediction, x_t, alpha, sigma)
+        return to_x0(self.prediction_type, prediction, x_t, step.alpha, step.sigma)

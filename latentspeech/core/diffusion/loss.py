@@ -72,5 +72,5 @@ def diffusion_loss(
     alpha, sigma = (value[:, None] for value in schedule.alpha_sigma(t))
     x_t = alpha * x0 + sigma * noise
     target = training_target(prediction_type, x0, noise, alpha, sigma)
-    error = (head.denoise(x_t, t, prepared).float() - target).square()
+    error = (head.denoise(x_t, head.modulations(prepared, t)).float() - target).square()
     return error.mean(dim=1).view(-1, draws).mean(dim=1)

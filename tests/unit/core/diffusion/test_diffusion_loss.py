@@ -1,8 +1,10 @@
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from latentspeech.core.diffusion.head import DiffusionHead, DiffusionHeadConfig
+from latentspeech.core.diffusion.head import DiffusionHead, DiffusionHeadConfig, Modulation
 from latentspeech.core.diffusion.loss import DiffusionLossConfig, diffusion_loss, sample_times
 from latentspeech.core.diffusion.prediction import PredictionType
 from latentspeech.core.diffusion.schedules import (
@@ -95,17 +97,18 @@ def test_logit_normal_times_have_the_asked_logits() -> None:
 def test_a_narrow_model_is_noised_at_float32_times_and_levels(dtype: torch.dtype) -> None:
     """What the head is given shows whether alpha, sigma and t were rounded on the way."""
     head = DiffusionHead(HEAD).to(dtype)
-    seen: list[tuple[Tensor, Tensor]] = []
+    seen: list[Tensor] = []
+    head.time.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     denoise = head.denoise
 
-    def spy(x_t: Tensor, t: Tensor, prepared: Tensor) -> Tensor:
-        seen.append((x_t, t))
-        return denoise(x_t, t, prepared)
+    def spy(x_t: Tensor, modulations: Sequence[Modulation]) -> Tensor:
+        seen.append(x_t)
+        return denoise(x_t, modulations)
 
     head.denoise = spy  # type: ignore[method-assign]
     x0, cond = torch.randn(2000, 4, dtype=dtype), torch.randn(2000, 12, dtype=dtype)
     value = loss(head, x0, cond)
-    (x_t, t), *_ = seen
+    t, x_t, *_ = seen
     assert (x_t.dtype, t.dtype, value.dtype) == (torch.float32,) * 3
     assert len(t.unique()) > 950  # 8000 draws of 1000 steps
     torch.testing.assert_close(t, (t * 1000).round() / 1000)  # and no times between the steps

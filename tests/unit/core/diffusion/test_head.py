@@ -58,7 +58,8 @@ def test_one_prepared_condition_serves_every_time() -> None:
     prepared = head.prepare_condition(cond)
     for t in (0.1, 0.9):
         expected = head(x, torch.full((4,), t), cond)
-        torch.testing.assert_close(head.denoise(x, torch.tensor([t]), prepared), expected)
+        modulations = head.modulations(prepared, torch.tensor([t]))
+        torch.testing.assert_close(head.denoise(x, modulations), expected)
 
 
 def test_output_depends_on_latent_time_and_condition() -> None:

@@ -127,10 +127,11 @@ def test_an_epsilon_head_of_small_error_samples_at_the_scale_of_its_data(kind: s
     """Data N(0, 1): the exact noise is sigma x / (alpha^2 + sigma^2), here with 2% error."""
     model = trained(schedule={"kind": kind}, prediction_type="epsilon")
 
-    def denoise(x_t: Tensor, t: Tensor, prepared: Tensor) -> Tensor:
-        alpha, sigma = model.schedule.alpha_sigma(t[:1])
+    def denoise(x_t: Tensor, modulations: list[tuple[Tensor, ...]]) -> Tensor:
+        alpha, sigma = model.schedule.alpha_sigma(modulations[0][0])
         return sigma * x_t / (alpha**2 + sigma**2) + 0.02 * torch.randn_like(x_t)
 
-    model.head.denoise = denoise  # type: ignore[method-assign]
+    model.head.modulations = lambda prepared, t: [(t,)]  # type: ignore[method-assign]
+    model.head.denoise = denoise  # type: ignore[method-assign, assignment]
     samples = model.sample(torch.zeros(4000, 8), torch.randn(4000, 3), None, 1.0, 5)
     assert 0.7 < samples.std() < 1.3
