@@ -32,6 +32,9 @@ def synth(
     seed: Annotated[int, typer.Option(help="Same seed, same samples.")] = 0,
     cfg_scale: Annotated[float | None, typer.Option(help="Guidance; 1 is off.")] = None,
     num_steps: Annotated[int | None, typer.Option(help="Solver steps a latent.")] = None,
+    noise_scale: Annotated[
+        float | None, typer.Option(help="Of the noise latents start from; below 1 is calmer.")
+    ] = None,
     no_retry: Annotated[
         bool, typer.Option("--no-retry", help="Keep a sentence even if it came out wrong.")
     ] = False,
@@ -61,7 +64,7 @@ def synth(
     from latentspeech.tts.models import load
     from latentspeech.tts.synthesizer import DEFAULT_RETRIES, DEFAULT_SAMPLING
 
-    changes = {"cfg_scale": cfg_scale, "num_steps": num_steps}
+    changes = {"cfg_scale": cfg_scale, "num_steps": num_steps, "noise_scale": noise_scale}
     given = {name: value for name, value in changes.items() if value is not None}
     sampling = parse_config(SamplingConfig, DEFAULT_SAMPLING.model_dump() | given, "options")
     speaker = load(model, device)

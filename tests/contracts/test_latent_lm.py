@@ -247,6 +247,23 @@ def check_times(
             run += 1
 
 
+def test_latents_without_noise_are_the_same_for_every_seed() -> None:
+    model = randomize(make())
+
+    def latents(seed: int, noise_scale: float) -> list[torch.Tensor]:
+        sampling = SamplingConfig(noise_scale=noise_scale, stop_bias=-1e9)
+        limits = [GenerationLimits(4)]
+        generator = torch.Generator().manual_seed(seed)
+        steps = generate(model, [[token_span([1, 10])]], sampling, limits, [generator])
+        return [e.latent for (e,) in steps if e is not None and e.latent is not None]
+
+    silent, again = (torch.stack(latents(seed, 0.0)) for seed in (1, 2))
+    assert torch.equal(silent, again)
+    full, half = (torch.stack(latents(1, scale)) for scale in (1.0, 0.5))
+    for one, other in ((full, half), (half, silent), (silent, full)):
+        assert not torch.allclose(one[0], other[0], rtol=1e-2)
+
+
 def test_guidance_needs_its_prompts() -> None:
     with pytest.raises(ValueError, match="unconditional prompts"):
         next(

@@ -43,6 +43,9 @@ class SamplingConfig(Config):
 
     temperature: float = Field(0.0, ge=0, description="of tokens; 0 is greedy")
     top_p: float = Field(1.0, gt=0, le=1, description="probability mass of tokens kept")
+    noise_scale: float = Field(
+        1.0, ge=0, description="of the noise that latents start from; below 1 nearer to the mean"
+    )
     cfg_scale: float = Field(1.0, ge=0, description="guidance of latents; 1 is off")
     num_steps: int = Field(5, ge=1, description="solver steps a latent; 5 in the paper for speech")
     solver: SolverKind = Field("dpm_solver_pp_2m", description="integrator of the reverse process")
@@ -287,7 +290,7 @@ def _sample_latents(
     guided = hidden.shape[0] > num_rows
     normalized = model.diffusion(modality).sample(
         cond=hidden[indices],
-        noise=noise,
+        noise=sampling.noise_scale * noise,
         uncond=hidden[[num_rows + i for i in indices]] if guided else None,
         cfg_scale=sampling.cfg_scale,
         num_steps=sampling.num_steps,
