@@ -86,7 +86,7 @@ def write_steps(
     if model.layout == "aligned":
         scripts = [aligned_script(speech, ids) for ids in text_ids]
         limits = [
-            aligned_limits(sentence.text, len(ids), rate)
+            aligned_limits(sentence.text, len(ids), rate, speech.eod_id)
             for sentence, ids in zip(sentences, scripts, strict=True)
         ]
     else:

@@ -5,6 +5,7 @@ at a third of the slower rate and at twice the faster one; those of plausibility
 for one and a half. A word takes 60 ms a phoneme or so, and what stands for pauses.
 """
 
+import dataclasses
 import math
 
 from latentspeech.core.lm.generate import GenerationLimits
@@ -28,11 +29,12 @@ def generation_limits(text: str, frame_rate: float, eod_id: int) -> GenerationLi
     )
 
 
-def aligned_limits(text: str, num_symbols: int, frame_rate: float) -> GenerationLimits:
+def aligned_limits(text: str, num_symbols: int, frame_rate: float, eod_id: int) -> GenerationLimits:
     """Limits where symbols stand among the latents: none of them may last too long either."""
-    longest_s = SLACK_S + SLOWEST_S_PER_CHARACTER * len(text)
-    return GenerationLimits(
-        max_elements=math.ceil(longest_s * frame_rate) + num_symbols,
+    whole = generation_limits(text, frame_rate, eod_id)
+    return dataclasses.replace(
+        whole,
+        max_elements=whole.max_elements + num_symbols,
         max_run=math.ceil(LONGEST_SYMBOL_S * frame_rate),
     )
 

@@ -247,6 +247,16 @@ def check_times(
             run += 1
 
 
+def test_a_script_does_not_end_before_enough_latents() -> None:
+    model = randomize(make())
+    at_once = SamplingConfig(stop_bias=1e9)
+    limits, generators = [GenerationLimits(20, min_latents=3)], [torch.Generator()]
+    prompt = [token_span([1, 10])]
+    steps = generate(model, [prompt], at_once, limits, generators, scripts=[[5, 6, 11]])
+    kinds = [element.kind for (element,) in steps if element is not None]
+    assert kinds == [0, 0, 1, 1, 1, 0]
+
+
 def test_latents_without_noise_are_the_same_for_every_seed() -> None:
     model = randomize(make())
 

@@ -57,7 +57,7 @@ class GenerationLimits:
     """When a row ends, or the next token of its script comes, whatever the model says."""
 
     max_elements: int  # new elements, tokens and latents together
-    min_latents: int = 1  # EOD is not heard before this many latents of the modality
+    min_latents: int = 1  # EOD does not come before this many latents of the modality
     end_ids: frozenset[int] = frozenset()  # tokens that end the row
     max_run: int | None = None  # latents between two tokens of a script
 
@@ -243,6 +243,8 @@ def _probability_of_latent(
 def _token_comes(row: _Row, probability: float) -> bool:
     """Whether the script's next token is due, by the probability of a latent."""
     row.staying *= probability
+    if len(row.script) == 1 and row.num_latents < row.limits.min_latents:
+        return False  # it would end the row
     longest = row.limits.max_run
     return row.staying <= 0.5 or (longest is not None and row.run >= longest)
 

@@ -107,7 +107,7 @@ def test_what_is_wrong_with_a_sentence() -> None:
 
 def test_counts_and_their_table(tmp_path: Path) -> None:
     spoken = [sentence("good", 1.9), sentence("early", 0.5), sentence("cut", 9.0, cut=True)]
-    row = Row("small", "words", [*spoken, sentence("also", 2.0)])
+    row = Row("small", "aligned", [*spoken, sentence("also", 2.0)])
     assert counts(JUDGE, row.sentences) == {
         "stop failure": 1,
         "runaway": 1,
@@ -117,7 +117,7 @@ def test_counts_and_their_table(tmp_path: Path) -> None:
     recordings = Row("recordings", None, as_spoken([recording(1, 1.0, text="One, two.")] * 3))
     lines = table(JUDGE, [row, recordings]).splitlines()
     assert lines[2].startswith("| model | layout | sentences | stop failures | runaways | early")
-    assert lines[4].startswith("| small | words | 4 | 1: 25.0% (4.6 to 69.9) | 1: 25.0%")
+    assert lines[4].startswith("| small | aligned | 4 | 1: 25.0% (4.6 to 69.9) | 1: 25.0%")
     assert lines[5].startswith("| recordings | - | 3 | - | 0: 0.0% (0.0 to 56.1) |")
     # The worst first; the good ones are not named.
     named = examples(JUDGE, row).splitlines()
@@ -192,7 +192,7 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
         run(third, Speaking(seed=1, retries=5))
 
 
-@pytest.mark.parametrize("layout", ["sentence", "words"])
+@pytest.mark.parametrize("layout", ["sentence", "aligned"])
 def test_lengths_do_not_depend_on_the_batch(tmp_path: Path, layout: Any) -> None:
     model = make_model_directory(tmp_path, layout)
     sentences = held_out(tmp_path, ["Hello there.", "Yes.", "This is a longer one."])

@@ -16,9 +16,10 @@ def test_ordinary_speech_lies_within_the_bounds() -> None:
 
 def test_no_symbol_lasts_long_and_symbols_count_beside_latents() -> None:
     text = "One, two, three."
-    limits = aligned_limits(text, num_symbols=16, frame_rate=15.0)
+    limits = aligned_limits(text, num_symbols=16, frame_rate=15.0, eod_id=3)
     whole = generation_limits(text, frame_rate=15.0, eod_id=3)
-    assert whole.max_elements <= limits.max_elements - 15
+    assert limits.max_elements == whole.max_elements + 16
+    assert limits.min_latents == whole.min_latents
     assert limits.max_run == 18
 
 
