@@ -99,7 +99,10 @@ def test_scores_cover_codec_and_synthesis(folder: Path) -> None:
     names = {metric["name"] for metric in codec["metrics"]}
     of_waveforms = {"Mel-DAC-class", "PESQ-WB", "STOI", "ViSQOL-speech", "Mel", "SI-SDR"}
     assert names == of_waveforms | {"DNSMOS", "SIM-GE2E", "WER-W"}
-    assert all(metric["num_scored"] == 4 for metric in codec["metrics"])
+    assert all(metric["num_scored"] + metric["num_failed"] == 4 for metric in codec["metrics"])
+    # After 60 steps the speaker encoder may find no voice in a copy, and then says so by name.
+    failed = {metric["name"] for metric in codec["metrics"] if metric["num_failed"]}
+    assert failed <= {"SIM-GE2E"}
     scores = json.loads((folder / "exp/scores/scores.json").read_text())
     assert set(scores) == {"synthesis", "recordings", "codec copies"}
     recordings = {metric["name"]: metric["value"] for metric in scores["recordings"]["metrics"]}
