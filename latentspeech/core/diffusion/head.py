@@ -113,9 +113,9 @@ class DiffusionHead(nn.Module):
     def denoise(self, x_t: Tensor, modulations: Sequence[Modulation]) -> Tensor:
         """The prediction at x_t (N, D), with modulations of shape (N, d)."""
         x = self.input(x_t.to(self.input.weight.dtype))
-        for block, modulation in zip(self.blocks, modulations, strict=False):
+        *of_blocks, (shift, scale) = modulations
+        for block, modulation in zip(self.blocks, of_blocks, strict=True):
             x = block(x, modulation)
-        shift, scale = modulations[-1]
         prediction: Tensor = self.output(modulate(self.norm(x), shift, scale))
         return prediction
 
