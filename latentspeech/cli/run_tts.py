@@ -60,6 +60,7 @@ def run_tts(run: TTSRunConfig) -> TrainResult:
             run.data,
             run.train.seed,
             run.model.layout,
+            run.model.neighbours,
         )
         for shards in (train_shards, valid_shards)
     )

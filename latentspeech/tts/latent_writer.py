@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from latentspeech.core.lm.generate import GeneratedElement, SamplingConfig, generate
-from latentspeech.core.lm.mixed_sequence import MixedSequence
+from latentspeech.core.lm.mixed_sequence import MixedSequence, TokenSpan
 from latentspeech.core.tensors import make_generator
 from latentspeech.text.normalizer import normalize
 from latentspeech.tts.layout import (
@@ -82,12 +82,12 @@ def write_steps(
     unconditional: list[MixedSequence] | None = None
     if sampling.cfg_scale != 1:
         unconditional = [unconditional_prompt(speech)] * len(prompts)
-    scripts: list[list[int]] | None = None
+    scripts: list[TokenSpan] | None = None
     if model.layout == "aligned":
-        scripts = [aligned_script(speech, ids) for ids in text_ids]
+        scripts = [aligned_script(speech, ids, model.neighbours) for ids in text_ids]
         limits = [
-            aligned_limits(sentence.text, len(ids), rate, speech.eod_id)
-            for sentence, ids in zip(sentences, scripts, strict=True)
+            aligned_limits(sentence.text, len(script.ids), rate, speech.eod_id)
+            for sentence, script in zip(sentences, scripts, strict=True)
         ]
     else:
         limits = [generation_limits(s.text, rate, speech.eod_id) for s in sentences]

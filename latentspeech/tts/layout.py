@@ -12,7 +12,9 @@ symbol where it is heard.
     [prompt]  text EOD BOD symbol latent symbol symbol latent latent symbol latent ... EOD
 
 Nothing can be skipped or said twice: the symbols are known, and the model says when the next one
-comes. It takes their times in training, and the prompt stays as it is.
+comes. It takes their times in training, and the prompt stays as it is. A symbol among the latents
+brings its neighbours along, for sounds depend on what comes next, and to find that in the text
+above is hard to learn.
 """
 
 import math
@@ -26,7 +28,12 @@ from torch import Tensor
 
 from latentspeech.core.config import Config
 from latentspeech.core.lm.latent_lm import ModalityConfig
-from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
+from latentspeech.core.lm.mixed_sequence import (
+    NO_NEIGHBOUR,
+    LatentSpan,
+    MixedSequence,
+    TokenSpan,
+)
 from latentspeech.tts.model import SPEECH
 
 
@@ -45,6 +52,7 @@ class SpokenSymbols:
     text_ids: Sequence[int]
     starts: Sequence[int]  # never falling, from 0 to less than T
     latents: Tensor
+    neighbours: tuple[int, int] = (0, 0)  # before and after, that a symbol brings along
 
 
 class ConditioningConfig(Config):
@@ -97,9 +105,13 @@ def aligned_prompt(
     return inference_prompt(speech, [*text_ids, speech.eod_id], prompt)
 
 
-def aligned_script(speech: ModalityConfig, text_ids: Sequence[int]) -> list[int]:
+def aligned_script(
+    speech: ModalityConfig, text_ids: Sequence[int], neighbours: tuple[int, int] = (0, 0)
+) -> TokenSpan:
     """The tokens that stand among the latents, the last of which ends them."""
-    return [*text_ids, speech.eod_id]
+    beside = _beside(text_ids, neighbours)
+    none = torch.full((1, beside.shape[1]), NO_NEIGHBOUR)
+    return _tokens([*text_ids, speech.eod_id], True, torch.cat((beside, none)))
 
 
 def symbol_frames(ends_s: Sequence[float], frame_rate: float, num_frames: int) -> list[int]:
@@ -123,13 +135,26 @@ def _aligned(speech: ModalityConfig, spoken: SpokenSymbols) -> list[TokenSpan | 
     spans: list[TokenSpan | LatentSpan] = [
         _tokens([*spoken.text_ids, speech.eod_id, speech.bod_id], False)
     ]
-    beginning = defaultdict(list)  # frame: the symbols that begin in it
-    for token_id, start in zip(spoken.text_ids, spoken.starts, strict=True):
-        beginning[start].append(token_id)
+    script = aligned_script(speech, spoken.text_ids, spoken.neighbours)
+    assert script.neighbours is not None
+    beginning = defaultdict(list)  # frame: indices of the symbols that begin in it
+    for index, start in enumerate(spoken.starts):
+        beginning[start].append(index)
     frames = [*beginning, len(spoken.latents)]
-    for (start, ids), end in zip(beginning.items(), frames[1:], strict=True):
-        spans += [_tokens(ids, True), LatentSpan(SPEECH, spoken.latents[start:end], True)]
-    return [*spans, _tokens([speech.eod_id], True)]
+    for (start, at), end in zip(beginning.items(), frames[1:], strict=True):
+        spans += [
+            TokenSpan(script.ids[at], True, script.neighbours[at]),
+            LatentSpan(SPEECH, spoken.latents[start:end], True),
+        ]
+    return [*spans, TokenSpan(script.ids[-1:], True, script.neighbours[-1:])]
+
+
+def _beside(ids: Sequence[int], neighbours: tuple[int, int]) -> Tensor:
+    """The ids before and after each of n ids, nearest first, (n, sum(neighbours))."""
+    before, after = neighbours
+    padded = torch.tensor([*[NO_NEIGHBOUR] * before, *ids, *[NO_NEIGHBOUR] * after])
+    windows = padded.unfold(0, before + 1 + after, 1)  # (n, before + 1 + after)
+    return torch.cat((windows[:, :before].flip(1), windows[:, before + 1 :]), dim=1)
 
 
 def _speech(
@@ -142,5 +167,5 @@ def _speech(
     ]
 
 
-def _tokens(ids: Sequence[int], target: bool) -> TokenSpan:
-    return TokenSpan(torch.tensor(ids, dtype=torch.long), target)
+def _tokens(ids: Sequence[int], target: bool, neighbours: Tensor | None = None) -> TokenSpan:
+    return TokenSpan(torch.tensor(ids, dtype=torch.long), target, neighbours)

@@ -5,7 +5,7 @@ The tokenizer's ids come first; BOD, EOD and the slot token stand behind them.
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from latentspeech.core.config import Config
 from latentspeech.core.diffusion.latent_diffusion import DiffusionConfig
@@ -22,6 +22,9 @@ class SpeechLMConfig(LatentLMConfig):
     """A LatentLM and how text and speech take turns in it (tts/layout.py)."""
 
     layout: Layout = Field("sentence", description="text then latents, or symbols among them")
+    neighbours: tuple[NonNegativeInt, NonNegativeInt] = Field(
+        (0, 0), description="symbols before and after that one among the latents brings along"
+    )
     max_prompt_s: float | None = Field(
         None, gt=0, description="longest prompt in training, seconds; None: not known"
     )
@@ -36,7 +39,9 @@ class TTSModelConfig(Config):
     layout: Layout = Field(
         "sentence", description="text then latents (the paper), or symbols among them"
     )
-
+    neighbours: tuple[NonNegativeInt, NonNegativeInt] = Field(
+        (0, 0), description="aligned: neighbours before and after that a symbol brings along"
+    )
     backbone: TransformerConfig = Field(TransformerConfig(), description="the causal Transformer")
     head_layers: int = Field(3, ge=1, description="blocks of the diffusion head")
     head_ffn_dim: int = Field(4096, ge=1, description="inner width of its SwiGLU")
@@ -63,6 +68,8 @@ def latent_lm_config(
     )
     return SpeechLMConfig(
         layout=model.layout,
+        neighbours=model.neighbours,
+        num_neighbours=sum(model.neighbours),
         max_prompt_s=max_prompt_s,
         backbone=model.backbone,
         vocab_size=text_vocab_size + 3,

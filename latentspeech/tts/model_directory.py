@@ -31,6 +31,7 @@ class TTSModel:
     codec_hash: str
     tokenizer: Tokenizer
     layout: Layout
+    neighbours: tuple[int, int]  # of a symbol among the latents
     max_prompt_s: float | None = None
 
     @property
@@ -83,4 +84,6 @@ def load_tts(directory: Path) -> TTSModel:
         )
     lm = LatentLM(config)
     load_weights(directory, lm)
-    return TTSModel(lm, codec, hash_, tokenizer, config.layout, config.max_prompt_s)
+    return TTSModel(
+        lm, codec, hash_, tokenizer, config.layout, config.neighbours, config.max_prompt_s
+    )

@@ -54,6 +54,7 @@ class TTSTrainingData:
         config: TTSDataConfig,
         seed: int,
         layout: Layout = "sentence",
+        neighbours: tuple[int, int] = (0, 0),
     ) -> None:
         """DataError if `layout` is aligned and there is no utterance with times of its symbols."""
         self.shards = shards
@@ -64,6 +65,7 @@ class TTSTrainingData:
         self.config = config
         self.seed = seed
         self.layout = layout
+        self.neighbours = neighbours
         self._text_ids: dict[int, list[int]] = {}
         self._targets = self._timed() if layout == "aligned" else range(len(shards.items))
         longest = config.max_prompt_s * shards.meta.frame_rate
@@ -114,7 +116,7 @@ class TTSTrainingData:
             return spoken
         item = self.shards.items[index]
         starts = symbol_frames(item.symbol_ends_s, self.shards.meta.frame_rate, len(spoken.latents))
-        return SpokenSymbols(self._text_ids[index], starts, spoken.latents)
+        return SpokenSymbols(self._text_ids[index], starts, spoken.latents, self.neighbours)
 
     def _timed(self) -> list[int]:
         """The utterances with times of their symbols, one for each of the tokenizer's."""

@@ -27,7 +27,7 @@ SPEECH = {"bod_id": 10, "eod_id": 11, "slot_id": 12}
 IMAGE = {"bod_id": 13, "eod_id": 14, "slot_id": 15}
 
 
-def make(width: int = 16, layers: int = 2) -> LatentLM:
+def make(width: int = 16, layers: int = 2, num_neighbours: int = 0) -> LatentLM:
     torch.manual_seed(5)
     backbone = TransformerConfig(
         model_dim=width,
@@ -43,14 +43,18 @@ def make(width: int = 16, layers: int = 2) -> LatentLM:
         ModalityConfig(name="speech", latent_dim=DIMS[0], **SPEECH, **head),
         ModalityConfig(name="image", latent_dim=DIMS[1], **IMAGE, **head),
     )
-    model = LatentLM(LatentLMConfig(backbone=backbone, vocab_size=16, modalities=modalities))
-    return model.eval()
+    config = LatentLMConfig(
+        backbone=backbone, vocab_size=16, modalities=modalities, num_neighbours=num_neighbours
+    )
+    return LatentLM(config).eval()
 
 
 def randomize(model: LatentLM) -> LatentLM:
     """AdaLN-Zero starts blind to its condition; tests need one that sees."""
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
+    for embedding in model.neighbour_embeddings:
+        torch.nn.init.zeros_(embedding.weight[0])  # no neighbour adds nothing
     return model.double()
 
 
@@ -182,12 +186,22 @@ def test_batch_of_many_equals_singles_with_guidance() -> None:
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
-def test_scripts_are_read_as_if_they_had_stood_there() -> None:
+@pytest.mark.parametrize("num_neighbours", [0, 2])
+def test_scripts_are_read_as_if_they_had_stood_there(num_neighbours: int) -> None:
     """What stands around a script's tokens is what the whole sequence, seen at once, predicts."""
-    model = randomize(make()).double()
+    model = randomize(make(num_neighbours=num_neighbours)).double()
     speech = model.config.modalities[0]
     sampling = SamplingConfig(cfg_scale=1.7, num_steps=3, stop_bias=-4.0)
-    scripts = [[1, 2, 3, speech.eod_id], [4, 5, 6, 7, 8, speech.eod_id]]
+    scripts = [
+        TokenSpan(
+            torch.tensor([*ids, speech.eod_id]),
+            True,
+            torch.arange(-1, 2 * len(ids) + 1).view(-1, 2),
+        )
+        for ids in ([1, 2, 3], [4, 5, 6, 7, 8])
+    ]
+    if not num_neighbours:
+        scripts = [TokenSpan(script.ids, True) for script in scripts]
     steps = generate(
         model,
         [[token_span([9, speech.bod_id])], [token_span([9, 9, speech.bod_id])]],
@@ -203,12 +217,16 @@ def test_scripts_are_read_as_if_they_had_stood_there() -> None:
             row += [element] if element is not None else []
 
     for number, (row, script) in enumerate(zip(rows, scripts, strict=True)):
-        assert [e.token_id for e in row if e.latent is None] == script
+        assert [e.token_id for e in row if e.latent is None] == script.ids.tolist()
         latents = [e.latent for e in row if e.latent is not None]
-        assert len(latents) > len(script)
+        assert len(latents) > len(script.ids)
         prompt = [token_span([9] * (1 + number)), token_span([speech.bod_id])]
         written: MixedSequence = [
-            token_span([e.token_id]) if e.latent is None else LatentSpan(0, e.latent[None], True)
+            LatentSpan(0, e.latent[None], True)
+            if e.latent is not None
+            else TokenSpan(
+                torch.tensor([e.token_id]), True, e.neighbours[None] if num_neighbours else None
+            )
             for e in row
         ]
         whole = collate([[*prompt, *written]], DIMS)
@@ -252,7 +270,7 @@ def test_a_script_does_not_end_before_enough_latents() -> None:
     at_once = SamplingConfig(stop_bias=1e9)
     limits, generators = [GenerationLimits(20, min_latents=3)], [torch.Generator()]
     prompt = [token_span([1, 10])]
-    steps = generate(model, [prompt], at_once, limits, generators, scripts=[[5, 6, 11]])
+    steps = generate(model, [prompt], at_once, limits, generators, scripts=[token_span([5, 6, 11])])
     kinds = [element.kind for (element,) in steps if element is not None]
     assert kinds == [0, 0, 1, 1, 1, 0]
 

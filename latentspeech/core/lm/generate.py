@@ -26,6 +26,7 @@ from latentspeech.core.config import Config
 from latentspeech.core.diffusion.solvers import SolverKind
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.mixed_sequence import (
+    NO_NEIGHBOUR,
     TOKEN,
     LatentSpan,
     MixedSequence,
@@ -68,6 +69,7 @@ class GeneratedElement:
 
     kind: int  # TOKEN or 1 + modality index
     token_id: int  # at latents, the modality's slot token
+    neighbours: Tensor | None  # (C,) of a script's token
     latent: Tensor | None  # raw (D_k,)
     done: bool  # the row has ended with this element
     truncated: bool  # a limit was reached
@@ -83,7 +85,7 @@ class _Row:
     num_latents: int = 0  # since BOD
     done: bool = False
     is_scripted: bool = False
-    script: deque[int] = field(default_factory=deque)  # what is left of it
+    script: deque[tuple[int, Tensor | None]] = field(default_factory=deque)  # what is left of it
     run: int = 0  # latents since the script's last token
     staying: float = 1.0  # probability that the next one has not come by now
 
@@ -96,7 +98,7 @@ def generate(
     limits: Sequence[GenerationLimits],
     generators: Sequence[torch.Generator],
     unconditional: Sequence[MixedSequence] | None = None,
-    scripts: Sequence[Sequence[int]] | None = None,
+    scripts: Sequence[TokenSpan] | None = None,
 ) -> Iterator[list[GeneratedElement | None]]:
     """Continues each prompt; yields a list of B elements a step, None for rows that have ended.
 
@@ -118,7 +120,8 @@ def generate(
     sequences = [*prompts, *(unconditional or ())]
     rows = [_start_row(model, prompt, limit) for prompt, limit in zip(prompts, limits, strict=True)]
     for row, script in zip(rows, scripts or (), strict=scripts is not None):
-        row.script.extend(script)
+        beside = [None] * len(script.ids) if script.neighbours is None else script.neighbours
+        row.script.extend(zip(script.ids.tolist(), beside, strict=True))
         row.is_scripted = True
     longest = max(num_elements(sequence) for sequence in sequences)
     room = max(limit.max_elements for limit in limits)
@@ -253,11 +256,10 @@ def _write_scripted(row: _Row) -> GeneratedElement:
     at_limit = row.staying > 0.5
     row.num_new += 1
     row.run, row.staying = 0, 1.0
-    token_id = row.script.popleft()
+    token_id, neighbours = row.script.popleft()
     row.done = not row.script or row.num_new >= row.limits.max_elements
-    return GeneratedElement(
-        TOKEN, token_id, None, row.done, at_limit or bool(row.script and row.done)
-    )
+    truncated = at_limit or bool(row.script and row.done)
+    return GeneratedElement(TOKEN, token_id, neighbours, None, row.done, truncated)
 
 
 def _write_token(model: LatentLM, row: _Row, token_id: int) -> GeneratedElement:
@@ -265,7 +267,7 @@ def _write_token(model: LatentLM, row: _Row, token_id: int) -> GeneratedElement:
     ended = token_id in row.limits.end_ids
     row.done = ended or row.num_new >= row.limits.max_elements
     _switch(model, row, token_id)
-    return GeneratedElement(TOKEN, token_id, None, row.done, row.done and not ended)
+    return GeneratedElement(TOKEN, token_id, None, None, row.done, row.done and not ended)
 
 
 def _write_latent(model: LatentLM, row: _Row, latent: Tensor) -> GeneratedElement:
@@ -274,7 +276,7 @@ def _write_latent(model: LatentLM, row: _Row, latent: Tensor) -> GeneratedElemen
     row.run += 1
     row.done = row.num_new >= row.limits.max_elements
     slot = model.config.modalities[row.mode - 1].slot_id
-    return GeneratedElement(row.mode, slot, latent, row.done, row.done)
+    return GeneratedElement(row.mode, slot, None, latent, row.done, row.done)
 
 
 def _sample_latents(
@@ -304,7 +306,12 @@ def _sample_latents(
 def _embed(model: LatentLM, elements: Sequence[GeneratedElement | None]) -> Tensor:
     """The inputs that the elements just written make, (B, 1, d); ended rows get anything."""
     ids = [0 if element is None else element.token_id for element in elements]
-    x = model.token_embedding(torch.tensor(ids, device=model.device))[:, None]  # (B, 1, d)
+    neighbours = torch.full((len(ids), model.config.num_neighbours), NO_NEIGHBOUR)
+    for i, element in enumerate(elements):
+        if element is not None and element.neighbours is not None:
+            neighbours[i] = element.neighbours
+    token_ids = torch.tensor(ids, device=model.device)
+    x = model.embed_tokens(token_ids, neighbours.to(model.device))[:, None]  # (B, 1, d)
     for i, element in enumerate(elements):
         if element is not None and element.latent is not None:
             modality = element.kind - 1

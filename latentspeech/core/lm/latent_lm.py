@@ -21,7 +21,7 @@ from latentspeech.core.config import Config
 from latentspeech.core.diffusion.head import DiffusionHeadConfig
 from latentspeech.core.diffusion.latent_diffusion import DiffusionConfig, LatentDiffusion
 from latentspeech.core.latents.normalizer import LatentNormalizer
-from latentspeech.core.lm.mixed_sequence import TOKEN, MixedBatch
+from latentspeech.core.lm.mixed_sequence import NO_NEIGHBOUR, TOKEN, MixedBatch
 from latentspeech.core.nn.transformer import Transformer, TransformerConfig
 
 
@@ -46,6 +46,7 @@ class LatentLMConfig(Config):
 
     backbone: TransformerConfig = Field(TransformerConfig(), description="the causal Transformer")
     vocab_size: int = Field(ge=1, description="tokens, those of the modalities included")
+    num_neighbours: int = Field(0, ge=0, description="neighbours that a token may bring along")
     modalities: tuple[ModalityConfig, ...] = Field(min_length=1, description="kinds of latents")
     token_head: Literal["tied", "separate"] = Field("tied", description="W_v shared with the input")
     diffusion_weight: float = Field(1.0, ge=0, description="alpha in L_LM + alpha L_diff")
@@ -75,6 +76,13 @@ class LatentLM(nn.Module):
         width = config.backbone.model_dim
         self.token_embedding = nn.Embedding(config.vocab_size, width)
         nn.init.normal_(self.token_embedding.weight, std=0.02)
+        self.neighbour_embeddings = nn.ModuleList(
+            nn.Embedding(1 + config.vocab_size, width, padding_idx=0)
+            for _ in range(config.num_neighbours)
+        )
+        for embedding in self.neighbour_embeddings:
+            assert isinstance(embedding, nn.Embedding)
+            nn.init.normal_(embedding.weight[1:], std=0.02)
         self.input_projections = nn.ModuleList()
         self.normalizers = nn.ModuleList()
         self.diffusions = nn.ModuleList()
@@ -129,12 +137,24 @@ class LatentLM(nn.Module):
 
     def embed(self, batch: MixedBatch) -> Tensor:
         """X^0: the inputs of the backbone, (B, T, d)."""
-        x = self.token_embedding(batch.token_ids)  # (B, T, d)
+        x = self.embed_tokens(batch.token_ids, batch.neighbour_ids)  # (B, T, d)
         x = x * (batch.kinds == TOKEN)[..., None]
         for modality, latents in enumerate(batch.latents):
             if len(latents):
                 inputs = self.embed_latents(modality, self.normalize(modality, latents))
                 x = x.masked_scatter((batch.kinds == 1 + modality)[..., None], inputs.to(x.dtype))
+        return x
+
+    def embed_tokens(self, ids: Tensor, neighbours: Tensor) -> Tensor:
+        """Ids (...) and those of their neighbours (..., C or 0) -> inputs of the backbone (..., d).
+
+        Each place around a token has its own embedding; NO_NEIGHBOUR adds nothing.
+        """
+        x: Tensor = self.token_embedding(ids)
+        if neighbours.shape[-1]:
+            places = neighbours.unbind(-1)
+            for embedding, beside in zip(self.neighbour_embeddings, places, strict=True):
+                x = x + embedding(beside - NO_NEIGHBOUR)
         return x
 
     def embed_latents(self, modality: int, normalized: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ A sequence is a list of spans. A batch lays them out flat: what kind of element 
 token ids, and for each modality the latents of all rows one after the other.
 
 B rows, T elements of the longest row, K modalities, N_k latents of modality k in the batch, D_k its
-size.
+size, C neighbours of a token.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,21 @@ from torch import Tensor
 from latentspeech.core.tensors import map_tensors
 
 PADDING = -1
+NO_NEIGHBOUR = -1
 TOKEN = 0  # kinds above it are modalities: 1 + index
 
 
 @dataclass(frozen=True)
 class TokenSpan:
-    """Token ids (n,); `target` says whether the model is to learn to predict them."""
+    """Token ids (n,); `target` says whether the model is to learn to predict them.
+
+    A token may bring along what stands around it in a text that is known as a whole: `neighbours`
+    (n, C) are ids too, NO_NEIGHBOUR where there is none.
+    """
 
     ids: Tensor
     target: bool
+    neighbours: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class MixedBatch:
 
     kinds: Tensor  # (B, T) PADDING, TOKEN or 1 + modality index
     token_ids: Tensor  # (B, T), 0 where no token stands
+    neighbour_ids: Tensor  # (B, T, C), NO_NEIGHBOUR where there is none
     latents: tuple[Tensor, ...]  # K tensors (N_k, D_k), rows in order
     targets: Tensor  # (B, T) True where the element is to be predicted
     segment_ids: Tensor | None  # (B, T), -1 at padding; None: one sequence a row
@@ -97,6 +104,7 @@ def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]
     width = max(sum(num_elements(sequence) for sequence in row) for row in rows)
     kinds = torch.full((len(rows), width), PADDING)
     token_ids = torch.zeros(len(rows), width, dtype=torch.long)
+    neighbour_ids = torch.full((len(rows), width, _num_neighbours(rows)), NO_NEIGHBOUR)
     targets = torch.zeros(len(rows), width, dtype=torch.bool)
     segment_ids = torch.full((len(rows), width), -1)
     latents: list[list[Tensor]] = [[torch.zeros(0, dim)] for dim in latent_dims]
@@ -109,6 +117,8 @@ def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]
                     end = at + len(span.ids)
                     kinds[i, at:end] = TOKEN
                     token_ids[i, at:end] = span.ids
+                    if span.neighbours is not None:
+                        neighbour_ids[i, at:end] = span.neighbours
                 else:
                     end = at + len(span.latents)
                     kinds[i, at:end] = 1 + span.modality
@@ -119,4 +129,18 @@ def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]
             targets[i, start : start + 1] = False  # nothing before it could predict it
     packed = any(len(row) > 1 for row in rows)
     flat = tuple(torch.cat(parts) for parts in latents)
-    return MixedBatch(kinds, token_ids, flat, targets, segment_ids if packed else None)
+    return MixedBatch(
+        kinds, token_ids, neighbour_ids, flat, targets, segment_ids if packed else None
+    )
+
+
+def _num_neighbours(rows: Sequence[Sequence[MixedSequence]]) -> int:
+    spans = (span for row in rows for sequence in row for span in sequence)
+    return max(
+        (
+            span.neighbours.shape[1]
+            for span in spans
+            if isinstance(span, TokenSpan) and span.neighbours is not None
+        ),
+        default=0,
+    )

@@ -1,4 +1,4 @@
-"""AdamW with parameter groups, clipping, and learning rates that are functions of the step.
+"""AdamW, or Muon for matrices, with clipping and learning rates that are functions of the step.
 
 Vectors (biases, norm gains, anything with at most one size above 1) and embedding tables are not
 decayed.
@@ -18,11 +18,15 @@ from latentspeech.core.errors import CheckpointError
 
 
 class OptimizerConfig(Config):
-    """AdamW and its schedule. Steps are steps of the run, whichever turns they take."""
+    """The optimizer and its schedule. Steps are steps of the run, whichever turns they take."""
 
+    kind: Literal["adamw", "muon"] = Field(
+        default="adamw",
+        description="muon: matrices by Muon at the step size of AdamW, all else by AdamW",
+    )
     lr: float = Field(default=3e-4, gt=0, description="peak learning rate")
     betas: tuple[float, float] = Field(
-        default=(0.9, 0.95), description="AdamW moment decays, in [0, 1)"
+        default=(0.9, 0.95), description="moment decays of AdamW, in [0, 1)"
     )
     weight_decay: float = Field(default=0.0, ge=0, description="decay of matrices")
     warmup_steps: int = Field(default=0, ge=0, description="steps of linear growth from 0 to lr")
@@ -76,7 +80,7 @@ def learning_rate(config: OptimizerConfig, step: int) -> float:
 
 
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Two groups: matrices with decay, vectors and embeddings without."""
+    """Two groups, maybe empty: matrices with decay, vectors and embeddings without."""
     embeddings = {id(layer.weight) for layer in module.modules() if isinstance(layer, nn.Embedding)}
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
@@ -85,11 +89,10 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
             vector = sum(size > 1 for size in parameter.shape) <= 1
             small = parameter.dim() < 2 or vector or id(parameter) in embeddings
             (plain if small else decayed).append(parameter)
-    groups = [
+    return [
         {"params": decayed, "weight_decay": weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]
-    return [group for group in groups if group["params"]]
 
 
 class TurnOptimizer:
@@ -99,17 +102,13 @@ class TurnOptimizer:
         """Args: `root` is the task, whose parameter names are used."""
         self.turn = turn
         self.config = spec.config
-        groups = parameter_groups(spec.module, spec.config.weight_decay)
-        if not groups:
+        self._optimizers = _optimizers(spec)
+        if not self._optimizers:
             raise ValueError(f"optimizer {turn!r} owns no parameter that requires a gradient")
-        self.parameters: list[nn.Parameter] = [p for group in groups for p in group["params"]]
-        names = {id(parameter): name for name, parameter in root.named_parameters()}
-        self._names = [names[id(parameter)] for parameter in self.parameters]
+        self.parameters = [p for optimizer in self._optimizers for p in _parameters(optimizer)]
+        self._names = {id(parameter): name for name, parameter in root.named_parameters()}
         owned = {id(parameter) for parameter in self.parameters}
         self._others = [p for p in root.parameters() if p.requires_grad and id(p) not in owned]
-        self._optimizer = torch.optim.AdamW(
-            groups, lr=spec.config.lr, betas=spec.config.betas, fused=True
-        )
 
     @contextlib.contextmanager
     def others_frozen(self) -> Iterator[None]:
@@ -124,7 +123,8 @@ class TurnOptimizer:
 
     def zero_grad(self) -> None:
         """Drops the gradients."""
-        self._optimizer.zero_grad(set_to_none=True)
+        for optimizer in self._optimizers:
+            optimizer.zero_grad(set_to_none=True)
 
     def clip(self) -> Tensor:
         """Scales the gradients down to `clip_norm`; returns their norm before."""
@@ -134,36 +134,65 @@ class TurnOptimizer:
     def step(self, step: int) -> float:
         """Updates the parameters at the rate of `step`; returns that rate."""
         rate = learning_rate(self.config, step)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.step()
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
         return rate
 
     def tensors(self) -> dict[str, Tensor]:
         """The state, named "turn/parameter/quantity"."""
         return {
-            f"{self.turn}/{name}/{key}": value
-            for name, parameter in zip(self._names, self.parameters, strict=True)
-            for key, value in self._optimizer.state.get(parameter, {}).items()
+            f"{self.turn}/{self._names[id(parameter)]}/{key}": value
+            for optimizer in self._optimizers
+            for parameter, state in optimizer.state.items()
+            for key, value in state.items()
         }
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes back what `tensors` gave, from the tensors of all turns."""
-        index_of = {f"{self.turn}/{name}": index for index, name in enumerate(self._names)}
-        state: dict[int, dict[str, Tensor]] = {}
+        states: dict[str, dict[str, Tensor]] = {}
         for full_name, value in tensors.items():
             name, _, key = full_name.rpartition("/")
-            if not name.startswith(f"{self.turn}/"):
-                continue
-            if name not in index_of:
-                raise CheckpointError(
-                    f"the checkpoint holds optimizer state for {name}, which this model lacks; "
-                    "resume with the code and configuration that wrote it"
+            if name.startswith(f"{self.turn}/"):
+                states.setdefault(name, {})[key] = value
+        for optimizer in self._optimizers:
+            names = [f"{self.turn}/{self._names[id(p)]}" for p in _parameters(optimizer)]
+            state = {i: states.pop(name) for i, name in enumerate(names) if name in states}
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": state, "param_groups": groups})
+        if states:
+            raise CheckpointError(
+                f"the checkpoint holds optimizer state for {min(states)}, which this model lacks; "
+                "resume with the code and configuration that wrote it"
+            )
+
+
+def _optimizers(spec: OptimizerSpec) -> list[torch.optim.Optimizer]:
+    """Those that share the module's trainable parameters; none where there are none."""
+    config = spec.config
+    decayed, plain = parameter_groups(spec.module, config.weight_decay)
+    optimizers: list[torch.optim.Optimizer] = []
+    if config.kind == "muon":
+        matrices = [p for p in decayed["params"] if p.dim() == 2]
+        decayed["params"] = [p for p in decayed["params"] if p.dim() != 2]
+        if matrices:
+            optimizers.append(
+                torch.optim.Muon(
+                    matrices,
+                    lr=config.lr,
+                    weight_decay=config.weight_decay,
+                    adjust_lr_fn="match_rms_adamw",
                 )
-            state.setdefault(index_of[name], {})[key] = value
-        self._optimizer.load_state_dict(
-            {"state": state, "param_groups": self._optimizer.state_dict()["param_groups"]}
-        )
+            )
+    groups = [group for group in (decayed, plain) if group["params"]]
+    if groups:
+        optimizers.append(torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, fused=True))
+    return optimizers
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
 def build_optimizers(

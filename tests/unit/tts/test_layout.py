@@ -1,5 +1,7 @@
 """What a training example shows, and what it hides."""
 
+import dataclasses
+
 import torch
 
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan, collate
@@ -112,7 +114,21 @@ def test_speaking_symbols_starts_and_goes_on_as_training_did() -> None:
     assert [element.rstrip("!") for element in trained[: len(start)]] == start
     tokens = [element for element in trained[len(start) :] if element != "z!"]
     script = aligned_script(SPEECH_CONFIG, SYMBOLS.text_ids)
-    assert tokens == [f"{token}!" for token in script]
+    assert tokens == [f"{token}!" for token in script.ids.tolist()]
+
+
+def test_symbols_bring_their_neighbours_along() -> None:
+    script = aligned_script(SPEECH_CONFIG, SYMBOLS.text_ids, (1, 2))
+    beside = [[-1, 6, 4], [5, 4, 7], [6, 7, -1], [4, -1, -1], [-1, -1, -1]]
+    assert script.neighbours is not None
+    assert script.neighbours.tolist() == beside
+    symbols = dataclasses.replace(SYMBOLS, neighbours=(1, 2))
+    batch = collate(
+        [training_sequence(SPEECH_CONFIG, symbols, None, NEVER, torch.Generator())], (4,)
+    )
+    among = (batch.kinds[0] == 0) & (torch.arange(batch.kinds.shape[1]) > 5)
+    assert batch.neighbour_ids[0, among].tolist() == beside
+    assert (batch.neighbour_ids[0, ~among] == -1).all()
 
 
 def test_a_symbol_begins_in_the_frame_where_the_one_before_ends() -> None:

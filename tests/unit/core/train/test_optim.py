@@ -5,6 +5,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from latentspeech.core.errors import CheckpointError
 from latentspeech.core.train.optim import (
     OptimizerConfig,
     OptimizerSpec,
@@ -93,6 +94,56 @@ def test_step_decays_by_rate_and_clips():
         "only/m.weight/exp_avg",
         "only/m.weight/exp_avg_sq",
     }
+
+
+def test_muon_takes_matrices_and_adamw_the_rest():
+    module = Mixed()
+    module.convolution = nn.Conv1d(2, 2, 3)
+    root = nn.ModuleDict({"m": module})
+    spec = OptimizerSpec(module, OptimizerConfig(kind="muon", lr=0.1, weight_decay=0.0))
+    optimizer = build_optimizers({"only": spec}, root)["only"]
+    before = module.linear.weight.detach().clone()
+    for parameter in module.parameters():
+        parameter.grad = torch.randn(parameter.shape) if parameter.requires_grad else None
+    optimizer.step(0)
+    # Muon's update is near orthogonal, scaled to the root mean square that AdamW's has.
+    change = torch.linalg.svdvals(module.linear.weight - before) / (0.1 * 0.2 * math.sqrt(4))
+    assert ((change > 0.6) & (change < 1.3)).all()
+    state = optimizer.tensors()
+    by_muon = {name for name in state if name.endswith("momentum_buffer")}
+    assert by_muon == {"only/m.linear.weight/momentum_buffer"}
+    assert {name.split("/")[1] for name in state} == {
+        f"m.{name}" for name, p in module.named_parameters() if p.requires_grad
+    }
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_taken_up_again_it_goes_on_the_same(kind):
+    def steps(module, optimizer, first, last):
+        for step in range(first, last):
+            generator = torch.Generator().manual_seed(step)
+            for parameter in optimizer.parameters:
+                parameter.grad = torch.randn(parameter.shape, generator=generator)
+            optimizer.step(step)
+
+    def build(seed):
+        torch.manual_seed(seed)
+        module = Mixed()
+        spec = OptimizerSpec(module, OptimizerConfig(kind=kind, lr=0.1))
+        return module, build_optimizers({"only": spec}, module)["only"]
+
+    module, optimizer = build(0)
+    steps(module, optimizer, 0, 3)
+    again, continued = build(1)
+    again.load_state_dict(module.state_dict())
+    continued.load_tensors({name: value.clone() for name, value in optimizer.tensors().items()})
+    steps(module, optimizer, 3, 5)
+    steps(again, continued, 3, 5)
+    for one, other in zip(module.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+    stranger = {"only/nothing.weight/step": torch.ones(())}
+    with pytest.raises(CheckpointError, match=r"nothing\.weight"):
+        continued.load_tensors(stranger)
 
 
 def test_every_trainable_parameter_has_one_owner():
