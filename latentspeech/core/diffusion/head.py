@@ -23,7 +23,7 @@ MAX_PERIOD = 10_000.0
 TIME_SCALE = 1000.0  # the sinusoids see the step number of a 1000-step DDPM
 
 
-Modulation = tuple[Tensor, ...]  # shift, scale and, but for the output, gate
+Modulation = tuple[Tensor, ...]  # shift, 1 + scale and, but for the output, gate
 
 
 class DiffusionHeadConfig(Config):
@@ -74,8 +74,7 @@ class HeadBlock(nn.Module):
     def forward(self, x: Tensor, modulation: Modulation) -> Tensor:
         """X (N, d) and what `self.modulation` makes of the condition -> (N, d)."""
         shift, scale, gate = modulation
-        out: Tensor = x + gate * self.ffn(modulate(self.norm(x), shift, scale))
-        return out
+        return torch.addcmul(x, gate, self.ffn(modulate(self.norm(x), shift, scale)))
 
 
 class DiffusionHead(nn.Module):
@@ -108,7 +107,8 @@ class DiffusionHead(nn.Module):
         """
         condition = prepared + self.time(t.flatten()).unflatten(0, t.shape)  # (..., d)
         layers = [*(block.get_submodule("modulation") for block in self.blocks), self.modulation]
-        return [layer(condition) for layer in layers]
+        chunks = (layer(condition) for layer in layers)
+        return [(shift, 1 + scale, *gate) for shift, scale, *gate in chunks]
 
     def denoise(self, x_t: Tensor, modulations: Sequence[Modulation]) -> Tensor:
         """The prediction at x_t (N, D), with modulations of shape (N, d)."""

@@ -15,7 +15,7 @@ from latentspeech.core.config import Config
 from latentspeech.core.diffusion.guidance import guide
 from latentspeech.core.diffusion.head import DiffusionHead, DiffusionHeadConfig, Modulation
 from latentspeech.core.diffusion.loss import DiffusionLossConfig, diffusion_loss
-from latentspeech.core.diffusion.prediction import PredictionType, to_x0
+from latentspeech.core.diffusion.prediction import PredictionType, x0_coefficients
 from latentspeech.core.diffusion.schedules import (
     CosineDDPMConfig,
     NoiseSchedule,
@@ -42,8 +42,8 @@ class DiffusionConfig(Config):
 class HeadStep(NamedTuple):
     """What the head needs at one time."""
 
-    alpha: Tensor  # ()
-    sigma: Tensor  # ()
+    of_state: float  # a and b of x_0 = a x_t + b prediction
+    of_prediction: float
     modulations: Sequence[Modulation]  # of (N, d), or of (2 N, d), the unconditional half last
 
 
@@ -99,7 +99,6 @@ class LatentDiffusion(nn.Module):
         denoiser = HeadDenoiser(
             head=self.head,
             schedule=self.schedule,
-            prediction_type=self.config.prediction_type,
             steps=self._steps(hidden, grid),
             cfg_scale=None if uncond is None else cfg_scale,
         )
@@ -109,13 +108,12 @@ class LatentDiffusion(nn.Module):
         """All that does not depend on x_t, for a grid (S + 1,), in one pass over the weights."""
         prepared = self.head.prepare_condition(hidden)  # (N, d)
         layers = self.head.modulations(prepared, grid[:-1, None].to(hidden.device))
-        alphas, sigmas = self.schedule.alpha_sigma(grid)
-        return {
-            time: HeadStep(
-                alphas[i], sigmas[i], [tuple(part[i] for part in layer) for layer in layers]
-            )
-            for i, time in enumerate(grid[:-1].tolist())
-        }
+        at_steps = [zip(*(part.unbind() for part in layer), strict=True) for layer in layers]
+        levels = self.schedule.alpha_sigma(grid[:-1])
+        coefficients = x0_coefficients(self.config.prediction_type, *levels)
+        numbers = (column.tolist() for column in (grid[:-1], *coefficients))
+        rows = zip(*numbers, zip(*at_steps, strict=True), strict=True)
+        return {time: HeadStep(a, b, modulations) for time, a, b, modulations in rows}
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,6 @@ class HeadDenoiser:
 
     head: DiffusionHead
     schedule: NoiseSchedule
-    prediction_type: PredictionType
     steps: Mapping[float, HeadStep]  # by time
     cfg_scale: float | None  # None: no guidance
 
@@ -136,4 +133,4 @@ class HeadDenoiser:
         if self.cfg_scale is not None:
             conditional, unconditional = prediction.chunk(2)
             prediction = guide(conditional, unconditional, self.cfg_scale)
-        return to_x0(self.prediction_type, prediction, x_t, step.alpha, step.sigma)
+        return torch.add(step.of_state * x_t, prediction, alpha=step.of_prediction)

@@ -9,6 +9,7 @@ N latents, D latent dimension; alpha and sigma broadcast against (N, D).
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 PredictionType = Literal["epsilon", "x0", "v_prediction", "flow"]
@@ -33,19 +34,22 @@ def to_x0(
     kind: PredictionType, prediction: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor
 ) -> Tensor:
     """The data that a prediction at x_t implies, (N, D)."""
+    of_state, of_prediction = x0_coefficients(kind, alpha, sigma)
+    return of_state * x_t + of_prediction * prediction
+
+
+def x0_coefficients(kind: PredictionType, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+    """(a, b) of x_0 = a x_t + b prediction, each of alpha's shape."""
     match kind:
         case "epsilon":
             # alpha is 5e-5 at the noisy end of the cosine schedule; the floor keeps 1 / alpha
             # finite.
-            return (x_t - sigma * prediction) / alpha.clamp(min=1e-4)
+            signal = alpha.clamp(min=1e-4)
+            return 1 / signal, -sigma / signal
         case "x0":
-            return prediction
+            return torch.zeros_like(alpha), torch.ones_like(alpha)
         case "v_prediction":
-            return (alpha * x_t - sigma * prediction) / (alpha.square() + sigma.square())
+            power = alpha.square() + sigma.square()
+            return alpha / power, -sigma / power
         case "flow":
-            return (x_t - sigma * prediction) / (alpha + sigma)
-
-
-def to_noise(x0: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
-    """The noise left in x_t once its data are known, (N, D); 0 where there is no noise."""
-    return (x_t - alpha * x0) / sigma.clamp(min=1e-8)
+            return 1 / (alpha + sigma), -sigma / (alpha + sigma)

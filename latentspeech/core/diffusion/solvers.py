@@ -9,22 +9,24 @@ data.
   lambda = log(alpha / sigma) from the last two steps; second order. First step and last step are
   DDIM's.
 
-The state is float32 (float64 if the start is). Times and amplitudes stay where the grid is, on the
-host, where they cost no wait.
+The state is float32 (float64 if the start is). Times and amplitudes are numbers of the host, where
+they cost no wait and no operation.
 
 N latents, D latent dimension, S steps.
 """
 
+import math
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from latentspeech.core.diffusion.prediction import to_noise
 from latentspeech.core.diffusion.schedules import NoiseSchedule
 from latentspeech.core.errors import ConfigError
 
 SolverKind = Literal["euler", "ddim", "dpm_solver_pp_2m"]
+
+TINY = 1e-8  # of noise, to divide by
 
 
 class Denoiser(Protocol):
@@ -59,11 +61,11 @@ def solve(kind: SolverKind, denoiser: Denoiser, start: Tensor, grid: Tensor) -> 
 def euler(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
     """x_next = x + (t_next - t) dx/dt."""
     x = _state(start)
-    alphas, sigmas = denoiser.schedule.alpha_sigma(grid)
-    d_alphas, d_sigmas = denoiser.schedule.derivatives(grid)
-    for i, h in enumerate(grid.diff()):
+    alphas, sigmas = _numbers(denoiser.schedule.alpha_sigma(grid))
+    d_alphas, d_sigmas = _numbers(denoiser.schedule.derivatives(grid))
+    for i, h in enumerate(grid.diff().tolist()):
         x0 = denoiser(x, grid[i])
-        noise = to_noise(x0, x, alphas[i], sigmas[i])
+        noise = (x - alphas[i] * x0) / max(sigmas[i], TINY)
         x = x + h * (d_alphas[i] * x0 + d_sigmas[i] * noise)
     return x
 
@@ -71,7 +73,7 @@ def euler(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
 def ddim(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
     """x_next = alpha_next x_0 + sigma_next eps."""
     x = _state(start)
-    alphas, sigmas = denoiser.schedule.alpha_sigma(grid)
+    alphas, sigmas = _numbers(denoiser.schedule.alpha_sigma(grid))
     for i in range(len(grid) - 1):
         x = _ddim_step(denoiser(x, grid[i]), x, alphas[i : i + 2], sigmas[i : i + 2])
     return x
@@ -81,23 +83,28 @@ def dpm_solver_pp_2m(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
     """DDIM with x_0 + (x_0 - x_0_previous) h / (2 h_previous), h steps in lambda."""
     x = _state(start)
     previous: Tensor | None = None
-    alphas, sigmas = denoiser.schedule.alpha_sigma(grid)
-    lambdas = alphas.log() - sigmas.log()  # -inf at pure noise, +inf at data
+    levels = denoiser.schedule.alpha_sigma(grid)
+    lambdas = (levels[0].log() - levels[1].log()).tolist()  # -inf at pure noise, +inf at data
+    alphas, sigmas = _numbers(levels)
     for i in range(len(grid) - 1):
         x0 = denoiser(x, grid[i])
         estimate = x0
-        if previous is not None and torch.isfinite(lambdas[i + 1]):
+        if previous is not None and math.isfinite(lambdas[i + 1]):
             h, h_previous = lambdas[i + 1] - lambdas[i], lambdas[i] - lambdas[i - 1]
-            estimate = x0 + h / (2 * h_previous) * (x0 - previous)
+            estimate = torch.lerp(previous, x0, 1 + h / (2 * h_previous))
         x = _ddim_step(estimate, x, alphas[i : i + 2], sigmas[i : i + 2])
         previous = x0
     return x
 
 
-def _ddim_step(x0: Tensor, x: Tensor, alphas: Tensor, sigmas: Tensor) -> Tensor:
-    """From the first to the second of two neighbouring times."""
-    noise = to_noise(x0, x, alphas[0], sigmas[0])
-    return alphas[1] * x0 + sigmas[1] * noise
+def _ddim_step(x0: Tensor, x: Tensor, alphas: list[float], sigmas: list[float]) -> Tensor:
+    """From the first to the second of two times: the noise in x, as far as it is kept, and x_0."""
+    kept = sigmas[1] / max(sigmas[0], TINY)
+    return torch.add(kept * x, x0, alpha=alphas[1] - kept * alphas[0])
+
+
+def _numbers(levels: tuple[Tensor, Tensor]) -> tuple[list[float], list[float]]:
+    return levels[0].tolist(), levels[1].tolist()
 
 
 def _state(start: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ B batch, T new positions, S all positions, H query heads, G key/value heads, Dh 
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,8 +20,9 @@ from latentspeech.core.nn.rope import apply_rotary
 class AttentionContext:
     """What all layers of one call share."""
 
-    cos: Tensor  # (B, 1, T, Dh / 2)
-    sin: Tensor  # (B, 1, T, Dh / 2)
+    positions: Tensor  # (B, T)
+    cos: Tensor  # (B, 1, T, Dh)
+    sin: Tensor  # (B, 1, T, Dh)
     mask: Tensor | None  # (B, 1, T, S), True where a query may look; None: causal order alone
     cache: KVCache | None
 
@@ -43,11 +45,11 @@ class Attention(nn.Module):
         """x (B, T, model_dim) -> (B, T, model_dim)."""
         batch, length, _ = x.shape
         heads = self.qkv(x).view(batch, length, -1, self.head_dim).transpose(1, 2)
-        q, k, v = heads.split((self.num_heads, self.num_kv_heads, self.num_kv_heads), dim=1)
-        q = apply_rotary(q, context.cos, context.sin)  # (B, H, T, Dh)
-        k = apply_rotary(k, context.cos, context.sin)  # (B, G, T, Dh)
+        q_k, v = heads.split((self.num_heads + self.num_kv_heads, self.num_kv_heads), dim=1)
+        q_k = apply_rotary(q_k, context.cos, context.sin)
+        q, k = torch.split(q_k, [self.num_heads, self.num_kv_heads], dim=1)  # (B, H or G, T, Dh)
         if context.cache is not None:
-            k, v = context.cache.write(self.layer, k, v)  # (B, G, S, Dh)
+            k, v = context.cache.write(self.layer, k, v, context.positions)  # (B, G, S, Dh)
         y = functional.scaled_dot_product_attention(
             q,
             k.to(q.dtype),

@@ -46,8 +46,10 @@ class KVCache:
         columns = torch.arange(self.end + num_new, device=self.lengths.device)
         return columns <= self.positions(num_new)[:, None, :, None]
 
-    def write(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Stores keys, values (B, H, T, Dh) at each row's length; returns all of them."""
+    def write(
+        self, layer: int, keys: Tensor, values: Tensor, positions: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Stores keys, values (B, H, T, Dh) at their positions (B, T); returns all of them."""
         num_new = keys.shape[2]
         end = self.end + num_new
         layer_keys, layer_values = self.keys[layer], self.values[layer]
@@ -56,9 +58,8 @@ class KVCache:
             layer_values[:, :, self.end : end] = values
         else:
             rows = torch.arange(keys.shape[0], device=keys.device)[:, None]
-            at = self.positions(num_new)
-            layer_keys[rows, :, at] = keys.transpose(1, 2).to(layer_keys.dtype)
-            layer_values[rows, :, at] = values.transpose(1, 2).to(layer_values.dtype)
+            layer_keys[rows, :, positions] = keys.transpose(1, 2).to(layer_keys.dtype)
+            layer_values[rows, :, positions] = values.transpose(1, 2).to(layer_values.dtype)
         return layer_keys[:, :, :end], layer_values[:, :, :end]
 
     def advance(self, num_new: int, num_valid: Tensor | None) -> None:

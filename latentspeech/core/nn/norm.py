@@ -7,6 +7,7 @@ block is the identity.
 N rows, d model width.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,8 +15,8 @@ NORM_EPS = 1e-5
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """x (1 + scale) + shift, all of one broadcastable shape."""
-    return x * (1 + scale) + shift
+    """x scale + shift, all of one broadcastable shape."""
+    return torch.addcmul(shift, x, scale)
 
 
 class AdaLNZero(nn.Module):

@@ -1,5 +1,8 @@
 """Rotary position embedding (Su et al. 2021, arXiv 2104.09864), angles in float32.
 
+The two halves of the last axis are the coordinates of Dh / 2 planes. With both halves swapped, and
+the sine's sign turned for the first of them, a rotation is x cos + swapped(x) sin.
+
 B batch, H heads, T positions, Dh head dimension.
 """
 
@@ -8,15 +11,14 @@ from torch import Tensor
 
 
 def rotary_angles(positions: Tensor, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and sines for positions (B, T) -> float32 (B, 1, T, Dh / 2) each."""
+    """Cosines and signed sines for positions (B, T) -> float32 (B, 1, T, Dh) each."""
     half = torch.arange(0, head_dim, 2, device=positions.device, dtype=torch.float32)
     frequencies = theta ** (-half / head_dim)  # (Dh / 2,)
-    angles = positions[:, None, :, None].float() * frequencies
+    angles = positions[:, None, :, None].float() * torch.cat((-frequencies, frequencies))
     return angles.cos(), angles.sin()
 
 
 def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotates the two halves of the last axis of x (B, H, T, Dh) against each other."""
-    first, second = x.chunk(2, dim=-1)
-    cos, sin = cos.to(x.dtype), sin.to(x.dtype)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+    swapped = x.roll(x.shape[-1] // 2, dims=-1)
+    return torch.addcmul(x * cos.to(x.dtype), swapped, sin.to(x.dtype))

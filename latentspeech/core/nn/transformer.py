@@ -132,7 +132,7 @@ class Transformer(nn.Module):
         self, x: Tensor, positions: Tensor, mask: Tensor | None, cache: KVCache | None
     ) -> Tensor:
         cos, sin = rotary_angles(positions, self.config.head_dim, self.config.rope_theta)
-        context = AttentionContext(cos, sin, mask, cache)
+        context = AttentionContext(positions, cos, sin, mask, cache)
         for layer in self.layers:
             x = layer(x, context)
         return self.norm(x)
