@@ -4,8 +4,12 @@
 setup:
 	@bash tools/setup.sh
 
+# make demo TEXT="Any sentence." PROMPT=ref.wav
+demo: export TEXT ?= The tide comes in at six, and by noon the boats are gone.
+demo: export PROMPT ?=
 demo: setup
-	@bash egs/mini/run.sh --debug
+	@if [ -n "$$PROMPT" ]; then set -- --prompt "$$PROMPT"; else set -- --voice heart; fi; \
+	.venv/bin/latentspeech synth "$$@" --text "$$TEXT" --out demo.wav
 
 test: setup
 	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 -m "not slow and not gpu"

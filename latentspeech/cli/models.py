@@ -29,7 +29,7 @@ def models(
         print(json.dumps(rows))
         return
     if not rows:
-        print("no model is installed; `make demo` trains a small one; give its path to describe it")
+        print("no model is installed; egs/mini/run.sh trains one; give its path to describe it")
     for row in rows:
         print(_line(row))
 

@@ -55,7 +55,7 @@ def find_codec(name_or_path: str | Path | None = None) -> Path:
     if directory is None:
         raise CheckpointError(
             "no model given, and no codec is installed with this package; use --model DIR or set "
-            f"{MODEL_VARIABLE} to a model directory (`make demo` trains a small one)"
+            f"{MODEL_VARIABLE} to a model directory (egs/mini/run.sh trains one)"
         )
     if (directory / "codec").is_dir():
         return directory / "codec"

@@ -87,7 +87,7 @@ def test_without_any_codec_the_error_says_what_to_do(
     monkeypatch.setattr(model_names, "MODELS_FOLDER", tmp_path / "empty")
     result = latentspeech("codec", "reconstruct", recording, tmp_path / "out.wav")
     assert_refused(result, "no codec is installed", "--model DIR")
-    assert b"make demo" in latentspeech("models").stdout
+    assert b"egs/mini/run.sh" in latentspeech("models").stdout
 
 
 def test_pipes_decode_with_the_named_decoder(

@@ -71,6 +71,14 @@ def test_pad_is_left_out_and_unknown_ids_are_refused(kind: str) -> None:
             tokenizer.decode([bad])
 
 
+def test_misaki_knows_the_flap_and_leaves_out_what_is_not_heard() -> None:
+    tokenizer = make("misaki")
+    assert tokenizer.decode(tokenizer.encode("Water.")) == "w\u02c8\u0254T\u0259\u0279."
+    plain = tokenizer.encode("He said no, really.")
+    assert tokenizer.encode('He said "no", (really).') == plain
+    assert tokenizer.encode("He said \u201cno\u201d, (really).") == plain
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("text", ["", "  \n", "...", "\U0001f600"])
 def test_empty_text_is_an_input_error(kind: str, text: str) -> None:
