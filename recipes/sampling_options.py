@@ -12,13 +12,16 @@ SOLVERS: tuple[str, ...] = get_args(SolverKind)
 
 
 def add_sampling_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --cfg_scale, --num_steps and --solver, the synthesizer's own values by default."""
+    """Adds --cfg_scale, --num_steps, --noise_scale and --solver, by default the synthesizer's."""
     default = DEFAULT_SAMPLING
     parser.add_argument(
         "--cfg_scale", type=float, default=default.cfg_scale, help="guidance of latents; 1 is off"
     )
     parser.add_argument(
         "--num_steps", type=int, default=default.num_steps, help="solver steps a latent"
+    )
+    parser.add_argument(
+        "--noise_scale", type=float, default=default.noise_scale, help="of what latents start from"
     )
     parser.add_argument("--solver", choices=SOLVERS, default=default.solver)
 
@@ -49,11 +52,15 @@ def one_or_more(text: str) -> int:
 
 def sampling_of(arguments: argparse.Namespace) -> SamplingConfig:
     """The sampling that the options ask for; ConfigError for what cannot be."""
-    return make_sampling(arguments.cfg_scale, arguments.num_steps, arguments.solver)
+    return make_sampling(
+        cfg_scale=arguments.cfg_scale,
+        num_steps=arguments.num_steps,
+        noise_scale=arguments.noise_scale,
+        solver=arguments.solver,
+    )
 
 
-def make_sampling(cfg_scale: float, num_steps: int, solver: str) -> SamplingConfig:
-    """The synthesizer's sampling with these values; ConfigError for what cannot be."""
-    changes = {"cfg_scale": cfg_scale, "num_steps": num_steps, "solver": solver}
+def make_sampling(**changes: float | str) -> SamplingConfig:
+    """The synthesizer's sampling with other values; ConfigError for what cannot be."""
     values = {**DEFAULT_SAMPLING.model_dump(), **changes}
     return parse_config(SamplingConfig, values, origin="sampling options")

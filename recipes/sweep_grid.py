@@ -1,6 +1,6 @@
-"""Which sampling settings a sweep has: CFG scales at some steps, numbers of steps at some scale."""
+"""Which sampling settings a sweep has: values of one setting, the others as in the base."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,21 +8,27 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.generate import SamplingConfig
 from recipes.sampling_options import make_sampling
 
+Field = Literal["cfg_scale", "num_steps", "noise_scale"]
+HEADINGS: dict[Field, str] = {
+    "cfg_scale": "CFG scale",
+    "num_steps": "steps",
+    "noise_scale": "noise",
+}
+
 
 @dataclass(frozen=True)
 class Sweep:
     """Settings that differ in one value, and in their solvers."""
 
-    field: Literal["cfg_scale", "num_steps"]
+    field: Field
     settings: tuple[SamplingConfig, ...]
 
     @property
     def axis(self) -> str:
         """What is on the x axis, and what the other value is."""
-        one = self.settings[0]
-        if self.field == "cfg_scale":
-            return f"CFG scale, at {one.num_steps} steps"
-        return f"sampling steps, at CFG scale {one.cfg_scale:g}"
+        others = (field for field in HEADINGS if field != self.field)
+        fixed = (f"{HEADINGS[field]} {getattr(self.settings[0], field):g}" for field in others)
+        return f"{HEADINGS[self.field]}, at {' and '.join(fixed)}"
 
     def values(self) -> list[float]:
         """The different x values, rising."""
@@ -31,7 +37,10 @@ class Sweep:
 
 def setting_name(sampling: SamplingConfig) -> str:
     """The name of a setting's folder and report."""
-    return f"cfg{sampling.cfg_scale:g}_steps{sampling.num_steps}_{sampling.solver}"
+    return (
+        f"cfg{sampling.cfg_scale:g}_steps{sampling.num_steps}_noise{sampling.noise_scale:g}"
+        f"_{sampling.solver}"
+    )
 
 
 @dataclass(frozen=True)
@@ -48,17 +57,22 @@ class Grid:
 
 
 def make_grid(
-    cfg_scales: Sequence[float],
-    num_steps: Sequence[int],
-    solvers: Sequence[str],
-    at_cfg: float,
-    at_steps: int,
+    base: SamplingConfig, solvers: Sequence[str], values: Mapping[Field, Sequence[float]]
 ) -> Grid:
-    """A sweep of each value that is given; ConfigError for none."""
-    by_scale = [make_sampling(one, at_steps, solver) for solver in solvers for one in cfg_scales]
-    by_steps = [make_sampling(at_cfg, one, solver) for solver in solvers for one in num_steps]
-    sweeps = [Sweep("cfg_scale", tuple(by_scale)), Sweep("num_steps", tuple(by_steps))]
-    found = [sweep for sweep in sweeps if sweep.settings]
-    if not found:
-        raise ConfigError("nothing to sweep; give --cfg_scales, --num_steps or both")
-    return Grid(make_sampling(at_cfg, at_steps, solvers[0]), found)
+    """A sweep of each field that has values; ConfigError for none."""
+    kept: dict[str, float] = {field: getattr(base, field) for field in HEADINGS}
+    sweeps = [
+        Sweep(
+            field,
+            tuple(
+                make_sampling(**{**kept, field: one}, solver=solver)
+                for solver in solvers
+                for one in found
+            ),
+        )
+        for field, found in values.items()
+        if found
+    ]
+    if not sweeps:
+        raise ConfigError("nothing to sweep; give --cfg_scales, --num_steps or --noise_scales")
+    return Grid(make_sampling(**kept, solver=solvers[0]), sweeps)

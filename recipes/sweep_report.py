@@ -16,10 +16,10 @@ from latentspeech.eval.metrics import METRICS
 from latentspeech.eval.paper_tables.beside import cell_of, own_heading
 from latentspeech.eval.report import EvalReport
 from latentspeech.eval.text_table import TextTable
-from recipes.sweep_grid import Sweep, setting_name
+from recipes.sweep_grid import HEADINGS, Sweep, setting_name
 
 RECORDINGS = "recordings"  # the name of their report
-_SETTINGS = ["solver", "CFG scale", "steps"]
+_SETTINGS = ["solver", *HEADINGS.values()]
 
 
 def values_table(settings: Sequence[SamplingConfig], reports: Mapping[str, EvalReport]) -> str:
@@ -31,7 +31,7 @@ def values_table(settings: Sequence[SamplingConfig], reports: Mapping[str, EvalR
         if setting_name(one) in reports
     ]
     if RECORDINGS in reports:
-        rows.append([RECORDINGS, "-", "-", *_values(reports[RECORDINGS], columns)])
+        rows.append([RECORDINGS, *["-"] * len(HEADINGS), *_values(reports[RECORDINGS], columns)])
     caption = "Values; in brackets the 95% interval, over utterances or speakers, the wider one."
     return TextTable(caption, [*_SETTINGS, *columns.values(), "utterances"], rows).to_markdown()
 
@@ -54,7 +54,7 @@ def differences_table(
         for one in others
     ]
     caption = (
-        f"Differences from {base.solver}, CFG scale {base.cfg_scale:g}, {base.num_steps} steps, on "
+        f"Differences from {', '.join(_setting_cells(base))} (solver and settings as above), on "
         "the utterances that both have; in brackets the 95% interval (paired bootstrap, over "
         "utterances or speakers, the wider one)."
     )
@@ -143,11 +143,13 @@ def _columns(reports: Mapping[str, EvalReport]) -> dict[str, str]:
 
 
 def _in_order(settings: Sequence[SamplingConfig]) -> list[SamplingConfig]:
-    return sorted(settings, key=lambda one: (one.solver, one.cfg_scale, one.num_steps))
+    return sorted(
+        settings, key=lambda one: (one.solver, *(getattr(one, field) for field in HEADINGS))
+    )
 
 
 def _setting_cells(sampling: SamplingConfig) -> list[str]:
-    return [sampling.solver, f"{sampling.cfg_scale:g}", str(sampling.num_steps)]
+    return [sampling.solver, *(f"{getattr(sampling, field):g}" for field in HEADINGS)]
 
 
 def _values(report: EvalReport, columns: Mapping[str, str]) -> list[str]:

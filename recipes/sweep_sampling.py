@@ -1,9 +1,10 @@
 """Speaks the test set with one sampling setting after another, and scores each.
 
 Two sweeps, as in the paper's Figure 15: CFG scales at a fixed number of steps, and numbers of steps
-at a fixed CFG scale. All settings speak the same items with the same noise. `--out` gets the
-recordings, and for each setting a folder with hyp/, items.jsonl and scores.json; sweep.md and
-sweep.png are made anew after each setting. A killed run goes on where it was, within a setting too.
+at a fixed CFG scale; and one of scales of the noise that latents start from. All settings speak the
+same items with the same noise. `--out` gets the recordings, and for each setting a folder with
+hyp/, items.jsonl and scores.json; sweep.md and sweep.png are made anew after each setting. A killed
+run goes on where it was, within a setting too.
 
 Items are spoken in batches; up to rounding, how many at a time changes nothing but the time taken.
 """
@@ -37,7 +38,7 @@ from latentspeech.tts.synthesizer import DEFAULT_SAMPLING, Synthesizer
 from recipes.one_line_errors import run_recipe
 from recipes.result_folder import claim_result_folder
 from recipes.results_file import provenance_lines, this_command
-from recipes.sampling_options import SOLVERS, add_batch_option
+from recipes.sampling_options import SOLVERS, add_batch_option, make_sampling
 from recipes.score_test import recordings_of
 from recipes.sweep_grid import Grid, make_grid, setting_name
 from recipes.sweep_report import RECORDINGS, differences_table, is_timing, plot, values_table
@@ -57,6 +58,7 @@ logger = logging.getLogger(__name__)
 METRICS = ("wer-w", "sim-ge2e-o", "dnsmos", "rtf")
 CFG_SCALES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 NUM_STEPS = (1, 2, 3, 5, 8, 12, 20)
+NOISE_SCALES = (0.0, 0.3, 0.6, 1.0)
 RULE = "test cuts, each after the utterance before of the same speaker; one draw"
 
 
@@ -221,22 +223,28 @@ def main() -> None:
     add_test_options(parser)
     parser.add_argument("--cfg_scales", type=float, nargs="*", default=CFG_SCALES)
     parser.add_argument("--num_steps", type=int, nargs="*", default=NUM_STEPS)
+    parser.add_argument("--noise_scales", type=float, nargs="*", default=NOISE_SCALES)
     parser.add_argument("--solvers", nargs="+", choices=SOLVERS, default=[DEFAULT_SAMPLING.solver])
-    parser.add_argument(
-        "--at_cfg", type=float, default=DEFAULT_SAMPLING.cfg_scale, help="of the sweep of steps"
-    )
-    parser.add_argument(
-        "--at_steps", type=int, default=DEFAULT_SAMPLING.num_steps, help="of the sweep of scales"
-    )
+    for name, setting in (("cfg", "cfg_scale"), ("steps", "num_steps"), ("noise", "noise_scale")):
+        value = getattr(DEFAULT_SAMPLING, setting)
+        parser.add_argument(
+            f"--at_{name}", type=type(value), default=value, help="of the other sweeps"
+        )
     add_batch_option(parser)
     parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
     arguments = parser.parse_args()
     grid = make_grid(
-        arguments.cfg_scales,
-        arguments.num_steps,
+        make_sampling(
+            cfg_scale=arguments.at_cfg,
+            num_steps=arguments.at_steps,
+            noise_scale=arguments.at_noise,
+        ),
         arguments.solvers,
-        arguments.at_cfg,
-        arguments.at_steps,
+        {
+            "cfg_scale": arguments.cfg_scales,
+            "num_steps": arguments.num_steps,
+            "noise_scale": arguments.noise_scales,
+        },
     )
     # A wrong name is told before the work.
     scorers = make_scorers(arguments.metrics.split(","))

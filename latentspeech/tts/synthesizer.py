@@ -138,11 +138,13 @@ class Synthesizer:
         prompt: Prompt | Path | str,
         seed: int = 0,
         sampling: SamplingConfig = DEFAULT_SAMPLING,
-        chunk_frames: int = 1,
+        chunk_frames: int = 4,
         retries: int = 0,
     ) -> Iterator[Tensor]:
-        """Yields samples (n,) as soon as `chunk_frames` latents are written.
+        """Yields samples (n,) as latents are written: the first alone, then more at a time.
 
+        Chunks double up to `chunk_frames`, for several latents are decoded in little more time than
+        one, and what is heard of one chunk gives the time for the next.
         What has been heard cannot be spoken again, so with `retries` a sentence is held back until
         it is whole. The samples are those of `synthesize` with as many.
         """
@@ -186,13 +188,15 @@ class Synthesizer:
         codec = self.model.codec
         state = codec.init_decode_state(1)
         waiting: list[Tensor] = []
+        size = 1
         for latent in self._latents(sentence, sampling, retries):
             heard.append(latent)
             waiting.append(latent)
-            if len(waiting) == chunk_frames:
+            if len(waiting) == size:
                 audio, state = codec.decode_step(torch.stack(waiting)[None], state)
                 yield _finish(audio)
                 waiting = []
+                size = min(2 * size, chunk_frames)
         if waiting:
             audio, state = codec.decode_step(torch.stack(waiting)[None], state)
             yield _finish(audio)

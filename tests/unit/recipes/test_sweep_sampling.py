@@ -23,7 +23,7 @@ from recipes.sampling_options import (
     make_sampling,
     sampling_of,
 )
-from recipes.sweep_grid import make_grid, setting_name
+from recipes.sweep_grid import Field, make_grid, setting_name
 from recipes.sweep_report import RECORDINGS, differences_table, plot, values_table
 from recipes.sweep_sampling import Material, speak_setting, sweep_sampling, write_report
 from recipes.synthesize_test import Speaking
@@ -57,7 +57,7 @@ def test_the_audio_of_other_settings_has_another_key(tmp_path: Path) -> None:
     model = make_model_directory(tmp_path)
     keys = [
         Speaking().key(model),
-        Speaking(sampling=make_sampling(4.0, 5, SOLVER)).key(model),
+        Speaking(sampling=make_sampling(cfg_scale=4.0)).key(model),
         Speaking(retries=0).key(model),
     ]
     assert all(one != other for i, one in enumerate(keys) for other in keys[:i])
@@ -68,18 +68,22 @@ def test_the_audio_of_other_settings_has_another_key(tmp_path: Path) -> None:
 
 
 def test_a_grid_has_each_setting_once_and_its_base_first() -> None:
-    grid = make_grid([1.0, 2.0, 4.0], [1, 5], ["ddim", "euler"], at_cfg=4.0, at_steps=5)
+    base = make_sampling(cfg_scale=4.0, num_steps=5, noise_scale=0.5)
+    values: dict[Field, list[float]] = {"cfg_scale": [1.0, 2.0, 4.0], "num_steps": [1, 5]}
+    grid = make_grid(base, ["ddim", "euler"], values)
     names = [setting_name(one) for one in grid.settings()]
-    assert names[0] == "cfg4_steps5_ddim" == setting_name(grid.base)
+    assert names[0] == "cfg4_steps5_noise0.5_ddim" == setting_name(grid.base)
     assert len(names) == len(set(names)) == 8
     assert [sweep.axis for sweep in grid.sweeps] == [
-        "CFG scale, at 5 steps",
-        "sampling steps, at CFG scale 4",
+        "CFG scale, at steps 5 and noise 0.5",
+        "steps, at CFG scale 4 and noise 0.5",
     ]
     assert grid.sweeps[0].values() == [1, 2, 4]
-    assert [one.field for one in make_grid([], [1], ["ddim"], 1.0, 1).sweeps] == ["num_steps"]
+    by_noise = make_grid(base, ["ddim"], {"num_steps": [], "noise_scale": [0.0, 1.0]})
+    assert [one.field for one in by_noise.sweeps] == ["noise_scale"]
+    assert [one.noise_scale for one in by_noise.settings()] == [0.0, 1.0]
     with pytest.raises(ConfigError, match="nothing to sweep"):
-        make_grid([], [], ["ddim"], 1.0, 1)
+        make_grid(base, ["ddim"], {"cfg_scale": []})
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +113,8 @@ class KilledError(Exception):
 def test_a_killed_sweep_goes_on_where_it_was(
     synthesizer: Synthesizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grid = make_grid([1.0, 2.0], [1], [SOLVER], at_cfg=1.0, at_steps=1)
+    base = make_sampling(cfg_scale=1.0, num_steps=1, noise_scale=1.0)
+    grid = make_grid(base, [SOLVER], {"cfg_scale": [1.0, 2.0]})
     scorers = make_scorers(["mel", "rtf"])
     spoken: list[tuple[float, int]] = []
     seen: list[dict[str, EvalReport]] = []
@@ -132,7 +137,7 @@ def test_a_killed_sweep_goes_on_where_it_was(
         run()
     assert spoken == [(1.0, 2), (1.0, 1), (2.0, 2)]
     out = tmp_path / "out"
-    first = out / f"cfg1_steps1_{SOLVER}/scores.json"
+    first = out / f"{setting_name(base)}/scores.json"
     before = [path.stat().st_mtime_ns for path in (first, out / RECORDINGS / "scores.json")]
     spoken.clear()
     run()
@@ -143,10 +148,10 @@ def test_a_killed_sweep_goes_on_where_it_was(
     # Fewer metrics do not cost the scores of the others.
     scorers = make_scorers(["rtf"])
     run()
-    assert seen.pop()[f"cfg1_steps1_{SOLVER}"].metric("mel").num_scored == 3
+    assert seen.pop()[setting_name(base)].metric("mel").num_scored == 3
     assert [path.stat().st_mtime_ns for path in (first, out / RECORDINGS / "scores.json")] == after
     seen.pop()
-    report = EvalReport.read(out / f"cfg2_steps1_{SOLVER}/scores.json")
+    report = EvalReport.read(out / f"cfg2_steps1_noise1_{SOLVER}/scores.json")
     assert {one.id: one.sex for one in report.utterances} == {
         "s/0": None,
         "s/1": "female",
@@ -155,17 +160,17 @@ def test_a_killed_sweep_goes_on_where_it_was(
     assert [metric.num_scored for metric in report.metrics] == [3, 3]
     assert [metric.key for metric in seen[-1][RECORDINGS].metrics] == ["mel"]
     write_report(out, grid, seen[0], ["a note"])
-    assert f"not scored yet: cfg2_steps1_{SOLVER}" in (out / "sweep.md").read_text()
+    assert f"not scored yet: cfg2_steps1_noise1_{SOLVER}" in (out / "sweep.md").read_text()
     write_report(out, grid, seen[-1], ["a note"])
     text = (out / "sweep.md").read_text()
     assert "not scored yet" not in text
-    for part in ("- a note", "| recordings | - | - |", f"Differences from {SOLVER}, CFG scale 1"):
+    for part in ("- a note", "| recordings | - | - | - |", f"Differences from {SOLVER}, 1, 1, 1"):
         assert part in text
     assert (out / "sweep.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_setting_does_not_depend_on_the_batch(synthesizer: Synthesizer, tmp_path: Path) -> None:
-    sampling = make_sampling(2.0, 2, SOLVER)
+    sampling = make_sampling(cfg_scale=2.0, num_steps=2)
     spoken = []
     for batch_size in (1, 3):
         one = material(synthesizer, tmp_path, batch_size)
@@ -202,23 +207,26 @@ def report(values: Mapping[str, float], rtf: float) -> EvalReport:
 
 
 def test_values_differences_and_curves(tmp_path: Path) -> None:
-    grid = make_grid([1.0, 4.0], [1], [SOLVER], at_cfg=1.0, at_steps=5)
+    base = make_sampling(cfg_scale=1.0, num_steps=5, noise_scale=1.0)
+    grid = make_grid(base, [SOLVER], {"cfg_scale": [1.0, 4.0], "num_steps": [1]})
     hard, easy = {"a": 1.0, "b": 9.0}, {"a": 2.0, "b": 10.0}
     recordings = report(hard, 0.0)
     reports = {
-        f"cfg1_steps5_{SOLVER}": report(hard, 0.5),
-        f"cfg4_steps5_{SOLVER}": report(easy, 0.7),
+        f"cfg1_steps5_noise1_{SOLVER}": report(hard, 0.5),
+        f"cfg4_steps5_noise1_{SOLVER}": report(easy, 0.7),
         RECORDINGS: replace(recordings, metrics=recordings.metrics[:1]),
     }
     lines = values_table(grid.settings(), reports).splitlines()
-    assert lines[2] == "| solver | CFG scale | steps | STOI \u2191 | RTF \u2193 | utterances |"
+    assert (
+        lines[2] == "| solver | CFG scale | steps | noise | STOI \u2191 | RTF \u2193 | utterances |"
+    )
     # The wider interval; none of times, which a batch shares.
-    assert lines[4] == f"| {SOLVER} | 1 | 5 | 5.000 (3.000 to 7.000) | 0.500 | 2 |"
-    assert lines[5] == f"| {SOLVER} | 4 | 5 | 6.000 (4.000 to 8.000) | 0.700 | 2 |"
-    assert lines[6] == "| recordings | - | - | 5.000 (3.000 to 7.000) | none | 2 |"
+    assert lines[4] == f"| {SOLVER} | 1 | 5 | 1 | 5.000 (3.000 to 7.000) | 0.500 | 2 |"
+    assert lines[5] == f"| {SOLVER} | 4 | 5 | 1 | 6.000 (4.000 to 8.000) | 0.700 | 2 |"
+    assert lines[6] == "| recordings | - | - | - | 5.000 (3.000 to 7.000) | none | 2 |"
     text = differences_table(grid.settings(), reports, grid.base)
     # Each is better by one: the difference is known better than the values.
-    assert f"| {SOLVER} | 4 | 5 | +1.000 (+1.000 to +1.000) |" in text
+    assert f"| {SOLVER} | 4 | 5 | 1 | +1.000 (+1.000 to +1.000) |" in text
     assert differences_table(grid.settings(), {RECORDINGS: recordings}, grid.base) == ""
     plot(grid.sweeps, reports, tmp_path / "sweep.png")
     assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
