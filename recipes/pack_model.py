@@ -4,6 +4,7 @@ With scores it is the final one: they go into the model card and, with `--result
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from latentspeech.cli.run_tts import TTSRunConfig
@@ -13,7 +14,7 @@ from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.text.tokenizers import load_tokenizer
 from latentspeech.tts.model import latent_lm_config
 from latentspeech.tts.model_directory import save_tts
-from recipes.averaged_weights import Provenance, load_averaged
+from recipes.averaged_weights import Provenance, load_averaged, training_state
 from recipes.one_line_errors import run_recipe
 from recipes.published_rows import published_rows
 from recipes.results_file import read_table, write_results
@@ -31,9 +32,17 @@ in which a misread word does harm.
 
 
 def pack_model(
-    exp_dir: Path, out: Path, data: str, scores: str, copy_codec: bool = True
+    exp_dir: Path,
+    out: Path,
+    data: str,
+    scores: str,
+    copy_codec: bool = True,
+    before: Sequence[Path] = (),
 ) -> Provenance:
-    """The newest checkpoint of the TTS run in `exp_dir` to the model directory `out`."""
+    """The newest checkpoint of the TTS run in `exp_dir` to the model directory `out`.
+
+    `before` are the runs that it went on from, the first one first.
+    """
     run = load_config(TTSRunConfig, exp_dir / "config.yaml")
     codec = load_codec(run.codec_dir)
     tokenizer = load_tokenizer(run.tokenizer_dir)
@@ -41,22 +50,32 @@ def pack_model(
     lm = LatentLM(latent_lm_config(run.model, tokenizer.vocab_size, latent_dim, longest))
     provenance = Provenance("TTS run", load_averaged(exp_dir, lm))
     out.parent.mkdir(parents=True, exist_ok=True)
-    card = tts_card(lm, provenance, data, scores, copy_codec)
+    runs = [
+        Provenance(f"TTS run {number}", training_state(path))
+        for number, path in enumerate(before, start=1)
+    ]
+    card = tts_card(lm, [*runs, provenance], data, scores, copy_codec)
     save_tts(lm, run.tokenizer_dir, run.codec_dir, out, card, copy_codec)
     return provenance
 
 
-def tts_card(lm: LatentLM, provenance: Provenance, data: str, scores: str, copy_codec: bool) -> str:
+def tts_card(
+    lm: LatentLM, runs: Sequence[Provenance], data: str, scores: str, copy_codec: bool
+) -> str:
     """The model card."""
     backbone = lm.config.backbone
     codec = "the codec is in codec/" if copy_codec else "the codec is the one that ships"
     millions = sum(parameter.numel() for parameter in lm.parameters()) / 1e6
+    training = "\n".join(f"- {run.line()}" for run in runs)
     return (
         f"# LatentLM text-to-speech\n\n"
         f"{millions:.1f} million parameters, "
         f"{backbone.num_layers} layers "
         f"of width {backbone.model_dim}; {codec}, the tokenizer in tokenizer/.\n\n"
-        f"{provenance.line()}\n\n## Data and licence\n\n{data}\n\n## Measured\n\n"
+        f"## Use\n\n```bash\nlatentspeech synth --model DIR --prompt ref.wav "
+        f'--text "The tide comes in." --out out.wav\n```\n\n'
+        f"## Training\n\nAveraged weights of the last step:\n\n{training}\n\n"
+        f"## Data and licence\n\n{data}\n\n## Measured\n\n"
         f"{scores or 'not yet'}\n\n{LIMITS}"
     )
 
@@ -67,6 +86,9 @@ def main() -> None:
     parser.add_argument("--exp_dir", type=Path, required=True, help="folder of the TTS run")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", default="see the recipe that trained it", help="for the card")
+    parser.add_argument(
+        "--before", type=Path, nargs="*", default=[], help="folders of the runs it went on from"
+    )
     parser.add_argument("--codec_check", type=Path, help="folder of check_codec")
     parser.add_argument(
         "--no_codec",
@@ -83,7 +105,12 @@ def main() -> None:
     folders = [arguments.codec_check, arguments.scores]
     scores = "\n".join(read_table(folder / "scores.md") for folder in folders if folder is not None)
     provenance = pack_model(
-        arguments.exp_dir, arguments.out, arguments.data, scores, not arguments.no_codec
+        arguments.exp_dir,
+        arguments.out,
+        arguments.data,
+        scores,
+        not arguments.no_codec,
+        arguments.before,
     )
     if arguments.results is not None:
         beside = published_rows(arguments.out / "codec", arguments.codec_check, arguments.scores)
