@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs all benchmarks on this machine, writes benchmarks/results/*.json and benchmarks/RESULTS.md.
 #   bash benchmarks/run.sh [threads]     needs: pip install encodec transformers 'pocket-tts==2.1.*'
-# LATENTSPEECH_MODEL is a TTS model directory, LATENTSPEECH_VOICE a voice file or name that fits it.
+# LATENTSPEECH_MODEL (default: the model that ships) and LATENTSPEECH_VOICE, a voice that fits it.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 threads=${1:-1}
 export OMP_NUM_THREADS=$threads
-model=${LATENTSPEECH_MODEL:?a model directory, say egs/mini/exp/full/model}
+model=${LATENTSPEECH_MODEL:-latentspeech/models/tts}
 voice=${LATENTSPEECH_VOICE:-heart}
 results=benchmarks/results
 mkdir --parents "$results"

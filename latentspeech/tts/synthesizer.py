@@ -18,6 +18,7 @@ from latentspeech import __version__
 from latentspeech.audio.io import write_audio
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.nn.linear_layout import transpose_linear_weights
 from latentspeech.text.normalizer import normalize
 from latentspeech.text.sentences import split_sentences
 from latentspeech.tts.latent_writer import (
@@ -31,7 +32,8 @@ from latentspeech.tts.model_directory import TTSModel, load_tts
 from latentspeech.tts.prompt import Prompt, encode_prompt, load_voice
 from latentspeech.tts.voices import builtin_voices, resolve_voice
 
-DEFAULT_SAMPLING = SamplingConfig(cfg_scale=2.0, num_steps=5)
+# What the sweep chose for the voice that ships (egs/mini/RESULTS.md).
+DEFAULT_SAMPLING = SamplingConfig(cfg_scale=2.0, num_steps=3, noise_scale=0.3)
 MAX_SENTENCE_CHARACTERS = 200
 PAUSE_S = 0.25
 DEFAULT_RETRIES = 2
@@ -70,6 +72,8 @@ class Synthesizer:
         model = load_tts(directory)
         model.lm.to(device)
         model.codec.to(device)
+        if device == "cpu":
+            transpose_linear_weights(model.lm)
         return cls(model)
 
     @property
