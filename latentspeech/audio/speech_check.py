@@ -7,7 +7,9 @@ seldom has is the rhythm of syllables in its loudness (`syllable_db`), which noi
 makes smaller.
 
 Of 80 recordings of speech all have 4 dB or more there, and 2.5 dB or more with white or pink noise
-10 dB below; of 120 pieces of game and waiting music 75 % have less.
+10 dB below; of 120 pieces of game and waiting music 75 % have less. Too few syllables say little: of
+63 recordings of speech under 1.5 s five have less than 2.5 dB, of 399 longer ones none, so shorter
+ones are not asked for it.
 """
 
 from typing import NamedTuple
@@ -27,6 +29,7 @@ _MIN_VOICED_SHARE = 0.2
 _MIN_SPREAD = 0.05  # of the pitch, in octaves: a tone has none
 _SYLLABLES_HZ = (2.0, 10.0)
 _MIN_SYLLABLE_DB = 2.5
+_MIN_RHYTHM_S = 1.5
 
 
 class Voicing(NamedTuple):
@@ -56,7 +59,7 @@ def check_speech(samples: NDArray[np.float32], sample_rate: int, name: str) -> N
             f"{voicing.voiced_s:.2f} s of it are voiced with a pitch that moves "
             f"{voicing.pitch_spread:.2f} octaves"
         )
-    elif rhythm < _MIN_SYLLABLE_DB:
+    elif len(samples) >= _MIN_RHYTHM_S * sample_rate and rhythm < _MIN_SYLLABLE_DB:
         found = f"its loudness moves by {rhythm:.1f} dB in the rhythm of syllables"
     else:
         return
