@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--scores", type=Path, required=True, help="folder of score_test")
     parser.add_argument("--sweep", type=Path, required=True, help="folder of sweep_sampling")
     parser.add_argument("--stops", type=Path, required=True, help="folder of stop_test")
+    parser.add_argument("--long_text", type=Path, required=True, help="folder of long_text_test")
     parser.add_argument("--note", default="", help="what a reader should know first")
     parser.add_argument("--results", type=Path, required=True, help="RESULTS.md to write into")
     arguments = parser.parse_args()
@@ -41,6 +42,7 @@ def main() -> None:
         part(arguments.scores / "scores.md", "Scores"),
         with_picture(sweep, arguments.sweep / "sweep.png", arguments.results),
         part(arguments.stops / "stops.md", "Stops"),
+        part(arguments.long_text / "long_text.md", "Long text"),
     ]
     write_section(arguments.results, "default voice", "\n".join(parts))
     print(f"{arguments.results}: section written")

@@ -7,9 +7,9 @@ seldom has is the rhythm of syllables in its loudness (`syllable_db`), which noi
 makes smaller.
 
 Of 80 recordings of speech all have 4 dB or more there, and 2.5 dB or more with white or pink noise
-10 dB below; of 120 pieces of game and waiting music 75 % have less. Too few syllables say little: of
-63 recordings of speech under 1.5 s five have less than 2.5 dB, of 399 longer ones none, so shorter
-ones are not asked for it.
+10 dB below; of 120 pieces of game and waiting music 75 % have less. Too few syllables say little:
+of 63 recordings of speech under 1.5 s five have less than 2.5 dB, of 399 longer ones none, so
+shorter ones are not asked for it.
 """
 
 from typing import NamedTuple
