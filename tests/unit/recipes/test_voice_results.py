@@ -13,6 +13,7 @@ def test_the_section_joins_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "scores/scores.md": "| metric |\n|---|\n| 1 |\n",
         "sweep/sweep.md": "# Sampling settings\n\n- command: `x`\n\n![sweep](sweep.png)\n",
         "stops/stops.md": "# Stops\n\n| model |\n",
+        "long_text/long_text.md": "# Long text\n\n| pieces |\n",
     }
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir()
@@ -23,7 +24,7 @@ def test_the_section_joins_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     results.write_text("# Results\n\nof something else\n")
     folders = [
         part
-        for name in ("scores", "sweep", "stops")
+        for name in ("scores", "sweep", "stops", "long_text")
         for part in (f"--{name}", str(tmp_path / name))
     ]
     arguments = [*folders, "--note", "Read this.", "--results", str(results)]
@@ -38,6 +39,7 @@ def test_the_section_joins_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "### Scores\n\n| metric |",
         "- command: `x`",
         "### Stops\n\n| model",
+        "### Long text\n\n| pieces",
     ):
         assert piece in text
     assert "![sweep](results/voice_sweep.png)" in text
