@@ -18,7 +18,6 @@ from latentspeech import __version__
 from latentspeech.audio.io import write_audio
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.lm.generate import SamplingConfig
-from latentspeech.core.nn.linear_layout import transpose_linear_weights
 from latentspeech.text.normalizer import normalize
 from latentspeech.text.sentences import split_sentences
 from latentspeech.tts.latent_writer import (
@@ -72,8 +71,6 @@ class Synthesizer:
         model = load_tts(directory)
         model.lm.to(device)
         model.codec.to(device)
-        if device == "cpu":
-            transpose_linear_weights(model.lm)
         return cls(model)
 
     @property
