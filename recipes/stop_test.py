@@ -234,6 +234,7 @@ def main() -> None:
     how = "left out" if train_cuts else "not looked for"
     notes = [
         f"CFG scale {speaking.sampling.cfg_scale:g}, {speaking.sampling.num_steps} steps, "
+        f"noise {speaking.sampling.noise_scale:g}, "
         f"{speaking.sampling.solver}, at most {speaking.retries} retries",
         f"sentences that are in the training cuts: {how}",
     ]
