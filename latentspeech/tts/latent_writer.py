@@ -93,7 +93,7 @@ def write_steps(
         limits = [generation_limits(s.text, rate, speech.eod_id) for s in sentences]
     stream = f"synthesis/{attempt}" if attempt else "synthesis"
     steps = generate(
-        lm,
+        model.runtime,
         prompts,
         sampling,
         limits,

@@ -8,6 +8,9 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+import torch
 
 from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import codec_hash, find_codec, load_codec
@@ -15,24 +18,35 @@ from latentspeech.core.config import parse_config
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.files import atomic_directory
 from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.core.lm.onnx_runtime import OnnxRuntime
+from latentspeech.core.lm.runtime import Runtime, TorchRuntime
 from latentspeech.core.model_directory import load_weights, read_model_config, write_model
 from latentspeech.text.tokenizers import Tokenizer, load_tokenizer
 from latentspeech.tts.model import SPEECH, Layout, SpeechLMConfig
 
 KIND = "tts"
 
+RuntimeKind = Literal["torch", "onnx"]
+# Above it a step on a CPU waits for the weights to arrive from memory, whoever asks for them.
+_MOST_FOR_ONNX = 100_000_000
+
 
 @dataclass(frozen=True)
 class TTSModel:
     """Everything that synthesis needs."""
 
-    lm: LatentLM
+    runtime: Runtime
     codec: Codec
     codec_hash: str
     tokenizer: Tokenizer
     layout: Layout
     neighbours: tuple[int, int]  # of a symbol among the latents
     max_prompt_s: float | None = None
+
+    @property
+    def lm(self) -> LatentLM:
+        """The language model."""
+        return self.runtime.model
 
     @property
     def max_prompt_latents(self) -> int | None:
@@ -59,8 +73,20 @@ def save_tts(
         write_model(temporary, KIND, config, lm, card)
 
 
-def load_tts(directory: Path) -> TTSModel:
-    """Reads a model directory; CheckpointError says what is wrong with it."""
+def load_tts(
+    directory: Path, device: torch.device | str = "cpu", runtime: RuntimeKind | None = None
+) -> TTSModel:
+    """Reads a model directory.
+
+    Args:
+        directory: the model.
+        device: where it is to speak.
+        runtime: torch, or onnx on a CPU only; None takes onnx for small models on a CPU.
+
+    Raises:
+        CheckpointError: says what is wrong with the directory.
+        ConfigError: onnx on another device than a CPU.
+    """
     values = read_model_config(directory, KIND)
     config = parse_config(SpeechLMConfig, values, origin=str(directory / "config.yaml"))
     codec_dir = find_codec(directory)
@@ -85,5 +111,18 @@ def load_tts(directory: Path) -> TTSModel:
     lm = LatentLM(config)
     load_weights(directory, lm)
     return TTSModel(
-        lm, codec, hash_, tokenizer, config.layout, config.neighbours, config.max_prompt_s
+        _runtime(lm.to(device).eval(), torch.device(device), runtime),
+        codec.to(device),
+        hash_,
+        tokenizer,
+        config.layout,
+        config.neighbours,
+        config.max_prompt_s,
     )
+
+
+def _runtime(lm: LatentLM, device: torch.device, kind: RuntimeKind | None) -> Runtime:
+    if kind is None:
+        small = sum(parameter.numel() for parameter in lm.parameters()) <= _MOST_FOR_ONNX
+        kind = "onnx" if device.type == "cpu" and small else "torch"
+    return OnnxRuntime(lm) if kind == "onnx" else TorchRuntime(lm)

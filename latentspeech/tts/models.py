@@ -4,6 +4,7 @@ from pathlib import Path
 
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.model_names import MODEL_VARIABLE, builtin_models, resolve_model
+from latentspeech.tts.model_directory import RuntimeKind
 from latentspeech.tts.synthesizer import Synthesizer
 
 DEFAULT_NAME = "tts"  # of the model that ships
@@ -23,6 +24,11 @@ def find_tts(name_or_path: str | Path | None = None) -> Path:
     return directory
 
 
-def load(name_or_path: str | Path | None = None, device: str = "cpu") -> Synthesizer:
-    """Loads a model, ready to speak; without a name as `find_tts` says."""
-    return Synthesizer.from_directory(find_tts(name_or_path), device)
+def load(
+    name_or_path: str | Path | None = None, device: str = "cpu", runtime: RuntimeKind | None = None
+) -> Synthesizer:
+    """Loads a model, ready to speak; without a name as `find_tts` says.
+
+    `runtime` is torch or onnx; None takes onnx for small models on a CPU, where it is faster.
+    """
+    return Synthesizer.from_directory(find_tts(name_or_path), device, runtime)

@@ -7,15 +7,19 @@ cut where the caller likes.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from latentspeech import __version__
 from latentspeech.audio.io import write_audio
+from latentspeech.codec.model import Codec
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.lm.generate import SamplingConfig
 from latentspeech.text.normalizer import normalize
@@ -27,7 +31,7 @@ from latentspeech.tts.latent_writer import (
     write,
     write_steps,
 )
-from latentspeech.tts.model_directory import TTSModel, load_tts
+from latentspeech.tts.model_directory import RuntimeKind, TTSModel, load_tts
 from latentspeech.tts.prompt import Prompt, encode_prompt, load_voice
 from latentspeech.tts.voices import builtin_voices, resolve_voice
 
@@ -66,12 +70,11 @@ class Synthesizer:
         self.model = model
 
     @classmethod
-    def from_directory(cls, directory: Path, device: str = "cpu") -> "Synthesizer":
-        """Loads a model directory."""
-        model = load_tts(directory)
-        model.lm.to(device)
-        model.codec.to(device)
-        return cls(model)
+    def from_directory(
+        cls, directory: Path, device: str = "cpu", runtime: RuntimeKind | None = None
+    ) -> "Synthesizer":
+        """Loads a model directory; `runtime` as in `load_tts`."""
+        return cls(load_tts(directory, device, runtime))
 
     @property
     def sample_rate(self) -> int:
@@ -186,21 +189,21 @@ class Synthesizer:
         heard: list[Tensor],
     ) -> Iterator[Tensor]:
         """Decodes a sentence as it is written; its latents are added to `heard`."""
-        codec = self.model.codec
-        state = codec.init_decode_state(1)
-        waiting: list[Tensor] = []
         size = 1
-        for latent in self._latents(sentence, sampling, retries):
-            heard.append(latent)
-            waiting.append(latent)
-            if len(waiting) == size:
-                audio, state = codec.decode_step(torch.stack(waiting)[None], state)
-                yield _finish(audio)
-                waiting = []
-                size = min(2 * size, chunk_frames)
-        if waiting:
-            audio, state = codec.decode_step(torch.stack(waiting)[None], state)
-            yield _finish(audio)
+        waiting: list[Tensor] = []
+        with _Decoder(self.model.codec) as decoder:
+            for latent in self._latents(sentence, sampling, retries):
+                heard.append(latent)
+                waiting.append(latent)
+                if len(waiting) == size:
+                    decoder.put(torch.stack(waiting))
+                    # The first is awaited; the others are decoded while the next are written.
+                    yield from decoder.finished(wait=len(heard) == 1)
+                    waiting = []
+                    size = min(2 * size, chunk_frames)
+            if waiting:
+                decoder.put(torch.stack(waiting))
+            yield from decoder.finished(wait=True)
 
     def _latents(
         self, sentence: Sentence, sampling: SamplingConfig, retries: int
@@ -237,6 +240,36 @@ class Synthesizer:
 
     def _pause(self) -> Tensor:
         return torch.zeros(math.floor(PAUSE_S * self.sample_rate))
+
+
+class _Decoder:
+    """Decodes chunks in order, in a thread of its own: one core writes while another decodes."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._state = codec.init_decode_state(1)
+        self._thread = ThreadPoolExecutor(1)
+        self._chunks: deque[Future[Tensor]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def put(self, latents: Tensor) -> None:
+        """The next latents (n, D)."""
+        self._chunks.append(self._thread.submit(self._decode, latents))
+
+    def finished(self, wait: bool) -> Iterator[Tensor]:
+        """Samples (n,) of the chunks that are decoded, or of all."""
+        while self._chunks and (wait or self._chunks[0].done()):
+            yield self._chunks.popleft().result()
+
+    @torch.inference_mode()
+    def _decode(self, latents: Tensor) -> Tensor:
+        audio, self._state = self._codec.decode_step(latents[None], self._state)
+        return _finish(audio)
 
 
 def sentence_seed(seed: int, sentence: int) -> int:

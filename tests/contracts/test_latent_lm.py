@@ -20,9 +20,12 @@ from latentspeech.core.lm.mixed_sequence import (
     collate,
     pack,
 )
+from latentspeech.core.lm.onnx_runtime import OnnxRuntime
+from latentspeech.core.lm.runtime import Runtime, TorchRuntime
 from latentspeech.core.nn.transformer import TransformerConfig
 
 DIMS = (3, 5)
+RUNTIMES = (TorchRuntime, OnnxRuntime)
 SPEECH = {"bod_id": 10, "eod_id": 11, "slot_id": 12}
 IMAGE = {"bod_id": 13, "eod_id": 14, "slot_id": 15}
 
@@ -49,13 +52,13 @@ def make(width: int = 16, layers: int = 2, num_neighbours: int = 0) -> LatentLM:
     return LatentLM(config).eval()
 
 
-def randomize(model: LatentLM) -> LatentLM:
+def randomize(model: LatentLM, kind: type[Runtime] = TorchRuntime) -> LatentLM:
     """AdaLN-Zero starts blind to its condition; tests need one that sees."""
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     for embedding in model.neighbour_embeddings:
         torch.nn.init.zeros_(embedding.weight[0])  # no neighbour adds nothing
-    return model.double()
+    return model.double() if kind is TorchRuntime else model
 
 
 def sequence() -> MixedSequence:
@@ -148,13 +151,16 @@ def test_pack_refuses_what_does_not_fit() -> None:
         pack([sequence()], DIMS, max_length=10)
 
 
-def test_batch_of_many_equals_singles_with_guidance() -> None:
-    model = randomize(make()).double()
+@pytest.mark.parametrize("kind", RUNTIMES)
+def test_batch_of_many_equals_singles_with_guidance(kind: type[Runtime]) -> None:
+    model = randomize(make(), kind)
+    runtime = kind(model)
     torch.manual_seed(1)
+    before = torch.randn(2, DIMS[0]).to(model.token_embedding.weight)
     prompts = [
         [token_span([1, 2, 3, 10])],
         [token_span([4, 10])],
-        [token_span([5, 6, 10]), LatentSpan(0, torch.randn(2, DIMS[0]).double(), False)],
+        [token_span([5, 6, 10]), LatentSpan(0, before, False)],
         [token_span([7, 13])],
     ]
     empty = [[token_span([10])]] * 3 + [[token_span([13])]]
@@ -165,7 +171,7 @@ def test_batch_of_many_equals_singles_with_guidance() -> None:
     def run(rows: list[int]) -> list[list[torch.Tensor]]:
         made: list[list[torch.Tensor]] = [[] for _ in rows]
         steps = generate(
-            model,
+            runtime,
             [prompts[i] for i in rows],
             sampling,
             [limits[i] for i in rows],
@@ -186,10 +192,13 @@ def test_batch_of_many_equals_singles_with_guidance() -> None:
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", RUNTIMES)
 @pytest.mark.parametrize("num_neighbours", [0, 2])
-def test_scripts_are_read_as_if_they_had_stood_there(num_neighbours: int) -> None:
+def test_scripts_are_read_as_if_they_had_stood_there(
+    num_neighbours: int, kind: type[Runtime]
+) -> None:
     """What stands around a script's tokens is what the whole sequence, seen at once, predicts."""
-    model = randomize(make(num_neighbours=num_neighbours)).double()
+    model = randomize(make(num_neighbours=num_neighbours), kind)
     speech = model.config.modalities[0]
     sampling = SamplingConfig(cfg_scale=1.7, num_steps=3, stop_bias=-4.0)
     scripts = [
@@ -203,7 +212,7 @@ def test_scripts_are_read_as_if_they_had_stood_there(num_neighbours: int) -> Non
     if not num_neighbours:
         scripts = [TokenSpan(script.ids, True) for script in scripts]
     steps = generate(
-        model,
+        kind(model),
         [[token_span([9, speech.bod_id])], [token_span([9, 9, speech.bod_id])]],
         sampling,
         [GenerationLimits(100, max_run=4)] * 2,
@@ -270,7 +279,9 @@ def test_a_script_does_not_end_before_enough_latents() -> None:
     at_once = SamplingConfig(stop_bias=1e9)
     limits, generators = [GenerationLimits(20, min_latents=3)], [torch.Generator()]
     prompt = [token_span([1, 10])]
-    steps = generate(model, [prompt], at_once, limits, generators, scripts=[token_span([5, 6, 11])])
+    steps = generate(
+        TorchRuntime(model), [prompt], at_once, limits, generators, scripts=[token_span([5, 6, 11])]
+    )
     kinds = [element.kind for (element,) in steps if element is not None]
     assert kinds == [0, 0, 1, 1, 1, 0]
 
@@ -282,7 +293,9 @@ def test_latents_without_noise_are_the_same_for_every_seed() -> None:
         sampling = SamplingConfig(noise_scale=noise_scale, stop_bias=-1e9)
         limits = [GenerationLimits(4)]
         generator = torch.Generator().manual_seed(seed)
-        steps = generate(model, [[token_span([1, 10])]], sampling, limits, [generator])
+        steps = generate(
+            TorchRuntime(model), [[token_span([1, 10])]], sampling, limits, [generator]
+        )
         return [e.latent for (e,) in steps if e is not None and e.latent is not None]
 
     silent, again = (torch.stack(latents(seed, 0.0)) for seed in (1, 2))
@@ -296,7 +309,7 @@ def test_guidance_needs_its_prompts() -> None:
     with pytest.raises(ValueError, match="unconditional prompts"):
         next(
             generate(
-                make(),
+                TorchRuntime(make()),
                 [[token_span([1, 10])]],
                 SamplingConfig(cfg_scale=2.0),
                 [GenerationLimits(3)],
@@ -333,7 +346,7 @@ def test_overfits_a_tiny_mixed_sequence() -> None:
     model.eval()
     limits = GenerationLimits(max_elements=40, end_ids=frozenset({9}))
     steps = generate(
-        model,
+        TorchRuntime(model),
         [[token_span([0])]],
         SamplingConfig(num_steps=20),
         [limits],

@@ -13,6 +13,7 @@ from latentspeech.core.lm.generate import GenerationLimits, SamplingConfig, gene
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.lm.mixed_sequence import collate
+from latentspeech.core.lm.runtime import TorchRuntime
 from latentspeech.core.nn.transformer import TransformerConfig
 from latentspeech.tts.layout import (
     ConditioningConfig,
@@ -88,7 +89,7 @@ def test_unseen_text_is_read_in_the_voice_of_the_prompt() -> None:
         prompts.append(inference_prompt(speech, text.tolist(), voice))
     written: list[list[Tensor]] = [[] for _ in texts]
     steps = generate(
-        model,
+        TorchRuntime(model),
         prompts,
         SamplingConfig(cfg_scale=1.5, num_steps=8),
         [GenerationLimits(max_elements=30, end_ids=frozenset({speech.eod_id}))] * 24,

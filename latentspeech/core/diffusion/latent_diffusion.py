@@ -94,8 +94,7 @@ class LatentDiffusion(nn.Module):
                 "given; give uncond or set cfg_scale to 1"
             )
         hidden = cond if uncond is None else torch.cat((cond, uncond))
-        start = EPSILON_START if self.config.prediction_type == "epsilon" else 1.0
-        grid = time_grid(num_steps) * start
+        grid = self.grid(num_steps)
         denoiser = HeadDenoiser(
             head=self.head,
             schedule=self.schedule,
@@ -103,6 +102,11 @@ class LatentDiffusion(nn.Module):
             cfg_scale=None if uncond is None else cfg_scale,
         )
         return solve(solver, denoiser, noise, grid)
+
+    def grid(self, num_steps: int) -> Tensor:
+        """The solver's times from noise to data, float32 (S + 1,)."""
+        start = EPSILON_START if self.config.prediction_type == "epsilon" else 1.0
+        return time_grid(num_steps) * start
 
     def _steps(self, hidden: Tensor, grid: Tensor) -> dict[float, HeadStep]:
         """All that does not depend on x_t, for a grid (S + 1,), in one pass over the weights."""

@@ -7,7 +7,8 @@ weights. It is fed the same generated elements.
 
 A row may have a script: tokens that stand among its latents in a known order. Then the softmax
 head only says when the next one comes, which is where the chance that none has come falls to one
-half: the median of the time that the model gives the token before it.
+half: the median of the time that the model gives the token before it. The next one is fed on trial
+behind each latent, so that it costs no pass of its own when it comes.
 
 Every row draws from its own generator, so a batch of N gives what N single calls give.
 
@@ -17,6 +18,7 @@ B rows, R = B or 2 B cache rows, d model width, D_k latent size, V vocabulary.
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from pydantic import Field
@@ -34,8 +36,8 @@ from latentspeech.core.lm.mixed_sequence import (
     collate,
     num_elements,
 )
+from latentspeech.core.lm.runtime import Runtime, RuntimeCache
 from latentspeech.core.lm.token_sampling import sample_token
-from latentspeech.core.nn.kv_cache import KVCache
 from latentspeech.core.tensors import randn
 
 
@@ -88,11 +90,12 @@ class _Row:
     script: deque[tuple[int, Tensor | None]] = field(default_factory=deque)  # what is left of it
     run: int = 0  # latents since the script's last token
     staying: float = 1.0  # probability that the next one has not come by now
+    on_trial: bool = False  # the next one has been fed already
 
 
 @torch.inference_mode()
 def generate(
-    model: LatentLM,
+    runtime: Runtime,
     prompts: Sequence[MixedSequence],
     sampling: SamplingConfig,
     limits: Sequence[GenerationLimits],
@@ -103,7 +106,7 @@ def generate(
     """Continues each prompt; yields a list of B elements a step, None for rows that have ended.
 
     Args:
-        model: in evaluation mode.
+        runtime: of a model in evaluation mode.
         prompts: B sequences, none empty. A prompt that ends with BOD or a latent goes on in its
             modality.
         sampling: shared by the rows.
@@ -117,6 +120,7 @@ def generate(
     guided = sampling.cfg_scale != 1
     if guided != (unconditional is not None):
         raise ValueError("unconditional prompts are needed exactly when cfg_scale is not 1")
+    model = runtime.model
     sequences = [*prompts, *(unconditional or ())]
     rows = [_start_row(model, prompt, limit) for prompt, limit in zip(prompts, limits, strict=True)]
     for row, script in zip(rows, scripts or (), strict=scripts is not None):
@@ -125,37 +129,58 @@ def generate(
         row.is_scripted = True
     longest = max(num_elements(sequence) for sequence in sequences)
     room = max(limit.max_elements for limit in limits)
-    cache = model.backbone.init_state(len(sequences), longest + room)
-    hidden = _prefill(model, sequences, cache)  # (R, d)
+    cache = runtime.open(len(sequences), longest + room + 1)
+    state = _prefill(model, sequences, cache)
     while True:
-        elements = _decide(model, hidden, rows, sampling, generators)
+        elements = _decide(runtime, state.hidden, rows, sampling, generators)
         yield elements
         if all(row.done for row in rows):
             return
-        hidden = _feed(model, rows, elements, cache, hidden)
+        state = _feed(model, rows, elements, cache, state)
+
+
+class _State(NamedTuple):
+    """What the model knows after the elements fed last."""
+
+    hidden: Tensor  # (R, d) after each row's last element
+    ahead: Tensor  # (R, d) after the token on trial, where there is one
+    num_fed: list[int]  # positions of each row that stay, but for the token on trial
 
 
 def _feed(
     model: LatentLM,
     rows: Sequence[_Row],
     elements: Sequence[GeneratedElement | None],
-    cache: KVCache,
-    hidden: Tensor,
-) -> Tensor:
-    """Gives the elements just written back to the model; hidden (R, d) before and after."""
+    cache: RuntimeCache,
+    state: _State,
+) -> _State:
+    """Gives the elements just written to the model, and the next tokens of scripts on trial."""
+    scripted = [_is_scripted(row, e) for row, e in zip(rows, elements, strict=True)]
+    without = [False] * (len(state.hidden) - len(rows))  # rows without the condition
+    came = [row.on_trial and now for row, now in zip(rows, scripted, strict=True)] + without
+    cache.keep([count + now for count, now in zip(state.num_fed, came, strict=True)])
+    hidden = _where(came, state.ahead, state.hidden)
+    fed = [not row.done and not now for row, now in zip(rows, came, strict=False)]
+    for row, now in zip(rows, fed, strict=True):
+        row.on_trial = now and bool(row.script)
+    if without:
+        fed += [now and not token for now, token in zip(fed, scripted, strict=True)]
+    if not any(fed):
+        return _State(hidden, hidden, [0] * len(fed))
     x = _embed(model, elements)  # (B, 1, d)
-    fed = [not row.done for row in rows]
-    if len(hidden) > len(rows):
-        x = x.repeat(2, 1, 1)
-        fed += [
-            now and not _is_scripted(row, e)
-            for now, row, e in zip(fed, rows, elements, strict=True)
-        ]
-    if all(fed):
-        return model.backbone.step(x, cache)[0][:, 0]
-    valid = torch.tensor(fed, device=x.device)
-    states, _ = model.backbone.step(x, cache, valid.long())
-    return torch.where(valid[:, None], states[:, 0], hidden)
+    if any(row.on_trial for row in rows):
+        x = torch.cat((x, _embed_ahead(model, rows)), dim=1)  # (B, 2, d)
+    new = cache.feed(x.repeat(2, 1, 1) if without else x)  # (R, T, d)
+    return _State(_where(fed, new[:, 0], hidden), new[:, -1], [int(now) for now in fed])
+
+
+def _where(rows: Sequence[bool], one: Tensor, other: Tensor) -> Tensor:
+    """The rows (R, d) of `one` where `rows` says so, those of `other` elsewhere."""
+    if all(rows):
+        return one
+    if not any(rows):
+        return other
+    return torch.where(torch.tensor(rows, device=one.device)[:, None], one, other)
 
 
 def _is_scripted(row: _Row, element: GeneratedElement | None) -> bool:
@@ -182,23 +207,24 @@ def _switch(model: LatentLM, row: _Row, token_id: int) -> None:
             row.mode, row.num_latents = 1 + modality, 0
 
 
-def _prefill(model: LatentLM, sequences: Sequence[MixedSequence], cache: KVCache) -> Tensor:
-    """Runs all prompts at once; the hidden state after the last element of each, (R, d)."""
+def _prefill(model: LatentLM, sequences: Sequence[MixedSequence], cache: RuntimeCache) -> _State:
+    """Runs all prompts at once."""
     batch = collate(sequences, model.config.latent_dims).to(model.device)
     lengths = batch.lengths
-    ragged = bool((lengths != lengths[0]).any())
-    hidden, _ = model.backbone.step(model.embed(batch), cache, lengths if ragged else None)
-    return hidden[torch.arange(len(sequences), device=hidden.device), lengths - 1]
+    hidden = cache.feed(model.embed(batch))
+    last = hidden[torch.arange(len(sequences), device=hidden.device), lengths - 1]
+    return _State(last, last, lengths.tolist())
 
 
 def _decide(
-    model: LatentLM,
+    runtime: Runtime,
     hidden: Tensor,
     rows: list[_Row],
     sampling: SamplingConfig,
     generators: Sequence[torch.Generator],
 ) -> list[GeneratedElement | None]:
     """The next element of every row that has not ended, from hidden (R, d)."""
+    model = runtime.model
     logits = model.token_logits(hidden[: len(rows)]).float()  # (B, V)
     elements: list[GeneratedElement | None] = [None] * len(rows)
     wanting: dict[int, list[int]] = {}  # modality: rows that write a latent
@@ -220,7 +246,9 @@ def _decide(
         else:
             wanting.setdefault(row.mode - 1, []).append(i)
     for modality, indices in wanting.items():
-        latents = _sample_latents(model, modality, hidden, indices, len(rows), sampling, generators)
+        latents = _sample_latents(
+            runtime, modality, hidden, indices, len(rows), sampling, generators
+        )
         for i, latent in zip(indices, latents, strict=True):
             elements[i] = _write_latent(model, rows[i], latent)
     return elements
@@ -280,7 +308,7 @@ def _write_latent(model: LatentLM, row: _Row, latent: Tensor) -> GeneratedElemen
 
 
 def _sample_latents(
-    model: LatentLM,
+    runtime: Runtime,
     modality: int,
     hidden: Tensor,
     indices: list[int],
@@ -289,10 +317,11 @@ def _sample_latents(
     generators: Sequence[torch.Generator],
 ) -> Tensor:
     """One raw latent for each of the rows `indices`, (n, D_k)."""
-    size = model.config.modalities[modality].latent_dim
+    size = runtime.model.config.modalities[modality].latent_dim
     noise = torch.stack([randn((size,), generators[i], like=hidden) for i in indices])
     guided = hidden.shape[0] > num_rows
-    normalized = model.diffusion(modality).sample(
+    normalized = runtime.sample(
+        modality,
         cond=hidden[indices],
         noise=sampling.noise_scale * noise,
         uncond=hidden[[num_rows + i for i in indices]] if guided else None,
@@ -300,7 +329,7 @@ def _sample_latents(
         num_steps=sampling.num_steps,
         solver=sampling.solver,
     )
-    return model.denormalize(modality, normalized)
+    return runtime.model.denormalize(modality, normalized)
 
 
 def _embed(model: LatentLM, elements: Sequence[GeneratedElement | None]) -> Tensor:
@@ -318,6 +347,18 @@ def _embed(model: LatentLM, elements: Sequence[GeneratedElement | None]) -> Tens
             normalized = model.normalize(modality, element.latent)
             x[i, 0] = model.embed_latents(modality, normalized)
     return x
+
+
+def _embed_ahead(model: LatentLM, rows: Sequence[_Row]) -> Tensor:
+    """The inputs of the scripts' next tokens, (B, 1, d); rows without one get anything."""
+    nothing = (0, None)
+    upcoming = [row.script[0] if row.on_trial else nothing for row in rows]
+    neighbours = torch.full((len(rows), model.config.num_neighbours), NO_NEIGHBOUR)
+    for i, (_, beside) in enumerate(upcoming):
+        if beside is not None:
+            neighbours[i] = beside
+    token_ids = torch.tensor([token_id for token_id, _ in upcoming], device=model.device)
+    return model.embed_tokens(token_ids, neighbours.to(model.device))[:, None]
 
 
 def token_span(ids: Sequence[int], target: bool = False) -> TokenSpan:

@@ -73,6 +73,11 @@ class KVCache:
         shortest, longest = (int(n) for n in torch.aminmax(self.lengths))
         self.end, self.uniform = longest, shortest == longest
 
+    def take_back(self, counts: Tensor) -> None:
+        """Forgets the last `counts` (B,) positions of each row."""
+        self.lengths = self.lengths - counts
+        self._measure()
+
     def reset_rows(self, rows: Tensor) -> None:
         """Empties the rows where `rows` (B,) is True."""
         self.lengths = self.lengths.masked_fill(rows, 0)

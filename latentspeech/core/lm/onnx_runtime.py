@@ -1,0 +1,58 @@
+"""A LatentLM run by ONNX Runtime, for few rows of a small model on a CPU.
+
+R rows, T positions, N latents, D_k latent size, d model width.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from latentspeech.core.diffusion.onnx_head import OnnxDiffusion
+from latentspeech.core.diffusion.solvers import SolverKind
+from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.core.nn.onnx_transformer import OnnxCache, OnnxTransformer
+
+
+class OnnxRuntime:
+    """Graphs made of the weights as they are now; in float32."""
+
+    def __init__(self, model: LatentLM, num_threads: int = 1) -> None:
+        self.model = model
+        self._transformer = OnnxTransformer(model.backbone, num_threads)
+        self._diffusions = [
+            OnnxDiffusion(model.diffusion(modality), num_threads)
+            for modality in range(len(model.config.modalities))
+        ]
+
+    def open(self, num_rows: int, capacity: int) -> "OnnxRows":
+        """A cache that grows as it must."""
+        return OnnxRows(self._transformer, num_rows)
+
+    def sample(
+        self,
+        modality: int,
+        cond: Tensor,
+        noise: Tensor,
+        uncond: Tensor | None,
+        cfg_scale: float,
+        num_steps: int,
+        solver: SolverKind,
+    ) -> Tensor:
+        """As `Runtime` says."""
+        return self._diffusions[modality].sample(cond, noise, uncond, cfg_scale, num_steps, solver)
+
+
+class OnnxRows:
+    """A cache of the ONNX Transformer."""
+
+    def __init__(self, transformer: OnnxTransformer, num_rows: int) -> None:
+        self._transformer = transformer
+        self._cache: OnnxCache = transformer.init_state(num_rows)
+
+    def feed(self, x: Tensor) -> Tensor:
+        """As `RuntimeCache` says."""
+        return self._transformer.step(x, self._cache)
+
+    def keep(self, counts: Sequence[int]) -> None:
+        """As `RuntimeCache` says."""
+        self._cache.keep(counts)

@@ -1,0 +1,100 @@
+"""What runs a LatentLM while it writes: torch anywhere, or ONNX Runtime on a CPU.
+
+Elements may be fed on trial: what was fed is in the cache only after `keep` says how much of it
+stands. So the next token of a script goes through the model together with the latent before it,
+and is kept if it comes.
+
+R rows, T positions, N latents, D_k latent size, d model width.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.diffusion.solvers import SolverKind
+from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.core.nn.kv_cache import KVCache
+from latentspeech.core.nn.transformer import Transformer
+
+
+class RuntimeCache(Protocol):
+    """The sequences so far."""
+
+    def feed(self, x: Tensor) -> Tensor:
+        """Inputs (R, T, d) behind each row's end -> hidden states (R, T, d); nothing is kept."""
+
+    def keep(self, counts: Sequence[int]) -> None:
+        """The first `counts[r]` of the positions just fed stay in row r."""
+
+
+class Runtime(Protocol):
+    """A model and the means to run it."""
+
+    @property
+    def model(self) -> LatentLM:
+        """Embeddings, normalisers and the softmax head are asked of the model itself."""
+
+    def open(self, num_rows: int, capacity: int) -> RuntimeCache:
+        """A cache for rows of at most `capacity` positions, those on trial included."""
+
+    def sample(
+        self,
+        modality: int,
+        cond: Tensor,
+        noise: Tensor,
+        uncond: Tensor | None,
+        cfg_scale: float,
+        num_steps: int,
+        solver: SolverKind,
+    ) -> Tensor:
+        """Normalised latents (N, D_k), as `LatentDiffusion.sample`."""
+
+
+class TorchRuntime:
+    """The modules themselves, on whatever device and in whatever precision they are."""
+
+    def __init__(self, model: LatentLM) -> None:
+        self.model = model
+
+    def open(self, num_rows: int, capacity: int) -> "TorchCache":
+        """A preallocated KV cache."""
+        return TorchCache(self.model.backbone, num_rows, capacity)
+
+    def sample(
+        self,
+        modality: int,
+        cond: Tensor,
+        noise: Tensor,
+        uncond: Tensor | None,
+        cfg_scale: float,
+        num_steps: int,
+        solver: SolverKind,
+    ) -> Tensor:
+        """As `Runtime` says."""
+        return self.model.diffusion(modality).sample(
+            cond, noise, uncond, cfg_scale, num_steps, solver
+        )
+
+
+class TorchCache:
+    """A KV cache that takes back what is not kept."""
+
+    def __init__(self, backbone: Transformer, num_rows: int, capacity: int) -> None:
+        self._backbone = backbone
+        self._cache: KVCache = backbone.init_state(num_rows, capacity)
+        self._num_new = 0
+
+    def feed(self, x: Tensor) -> Tensor:
+        """As `RuntimeCache` says."""
+        self._num_new = x.shape[1]
+        hidden, _ = self._backbone.step(x, self._cache)
+        return hidden
+
+    def keep(self, counts: Sequence[int]) -> None:
+        """As `RuntimeCache` says."""
+        surplus = [self._num_new - count for count in counts]
+        if any(surplus):
+            self._cache.take_back(torch.tensor(surplus, device=self._cache.lengths.device))
+        self._num_new = 0

@@ -1,0 +1,194 @@
+"""The Transformer's step as an ONNX graph, for few rows on a CPU.
+
+The graph gives back the keys and values of the new positions and attends to them beside those of
+the past. So the cache is only read while it runs, and a position that was fed on trial leaves no
+trace unless it is kept.
+
+L layers, R rows, T new positions, C capacity of the cache, H heads, G key/value heads, Dh head
+dimension, d model width.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from onnx import TensorProto
+from torch import Tensor
+
+from latentspeech.core.nn.attention import Attention
+from latentspeech.core.nn.feed_forward import SwiGLU
+from latentspeech.core.nn.rope import rotary_angles
+from latentspeech.core.nn.transformer import Transformer, TransformerBlock
+from latentspeech.core.onnx_graph import Array, OnnxGraph, Shape, array
+
+_BLOCK = 64  # positions by which a cache grows
+_HIDDEN_FROM_ALL = -1e9
+
+
+class OnnxCache:
+    """Keys and values of all layers; what stands behind a row's length is hidden by the mask."""
+
+    def __init__(self, transformer: Transformer, num_rows: int) -> None:
+        config = transformer.config
+        shape = (num_rows, config.num_kv_heads, _BLOCK, config.head_dim)
+        self.lengths = np.zeros(num_rows, dtype=np.int64)
+        self.keys = [np.zeros(shape, dtype=np.float32) for _ in range(config.num_layers)]
+        self.values = [np.zeros(shape, dtype=np.float32) for _ in range(config.num_layers)]
+        self.mask = np.full((num_rows, 1, 1, _BLOCK), _HIDDEN_FROM_ALL, dtype=np.float32)
+        self.new_keys: list[Array] = []
+        self.new_values: list[Array] = []
+
+    @property
+    def capacity(self) -> int:
+        """Positions that fit before it grows."""
+        return self.mask.shape[-1]
+
+    def keep(self, counts: Sequence[int]) -> None:
+        """The first `counts[r]` of the positions just fed stay in row r; the others never were."""
+        longest = int((self.lengths + counts).max())
+        if longest > self.capacity:
+            self._grow(-(-longest // _BLOCK) * _BLOCK)
+        for row, count in enumerate(counts):
+            if count:
+                start = self.lengths[row]
+                end = start + count
+                for layer, (keys, values) in enumerate(
+                    zip(self.new_keys, self.new_values, strict=True)
+                ):
+                    self.keys[layer][row, :, start:end] = keys[row, :, :count]
+                    self.values[layer][row, :, start:end] = values[row, :, :count]
+                self.mask[row, ..., start:end] = 0
+                self.lengths[row] = end
+
+    def _grow(self, capacity: int) -> None:
+        def grown(old: Array, fill: float, axis: int) -> Array:
+            shape = list(old.shape)
+            shape[axis] = capacity - old.shape[axis]
+            return np.concatenate((old, np.full(shape, fill, dtype=np.float32)), axis=axis)
+
+        self.keys = [grown(keys, 0, 2) for keys in self.keys]
+        self.values = [grown(values, 0, 2) for values in self.values]
+        self.mask = grown(self.mask, _HIDDEN_FROM_ALL, 3)
+
+
+class OnnxTransformer:
+    """`Transformer.step` without torch; weights are copied when it is made."""
+
+    def __init__(self, transformer: Transformer, num_threads: int) -> None:
+        self._transformer = transformer
+        self._config = transformer.config
+        self._run = step_graph(transformer).compile(num_threads)
+
+    def init_state(self, num_rows: int) -> OnnxCache:
+        """An empty cache."""
+        return OnnxCache(self._transformer, num_rows)
+
+    def step(self, x: Tensor, state: OnnxCache) -> Tensor:
+        """The next T positions of every row, x (R, T, d) -> hidden (R, T, d); nothing is kept."""
+        num_new = x.shape[1]
+        positions = torch.from_numpy(state.lengths)[:, None] + torch.arange(num_new)
+        cos, sin = rotary_angles(positions, self._config.head_dim, self._config.rope_theta)
+        causal = np.triu(np.full((num_new, num_new), _HIDDEN_FROM_ALL, dtype=np.float32), 1)
+        past = np.broadcast_to(state.mask, (len(x), 1, num_new, state.capacity))
+        new = np.broadcast_to(causal, (len(x), 1, num_new, num_new))
+        inputs = {
+            "x": array(x),
+            "cos": array(cos),
+            "sin": array(sin),
+            "mask": np.concatenate((past, new), axis=3),
+            "sizes": np.array([state.capacity, num_new], dtype=np.int64),
+        }
+        for layer in range(self._config.num_layers):
+            inputs[f"keys_{layer}"] = state.keys[layer]
+            inputs[f"values_{layer}"] = state.values[layer]
+        hidden, *new_entries = self._run(inputs)
+        state.new_keys, state.new_values = new_entries[::2], new_entries[1::2]
+        return torch.from_numpy(hidden)
+
+
+def step_graph(transformer: Transformer) -> OnnxGraph:
+    """Inputs x, cos, sin, mask, sizes and each layer's cache; hidden states and new entries out."""
+    config = transformer.config
+    graph = OnnxGraph("transformer_step")
+    x = graph.input("x", ["R", "T", config.model_dim])
+    graph.input("cos", ["R", 1, "T", config.head_dim])
+    graph.input("sin", ["R", 1, "T", config.head_dim])
+    graph.input("mask", ["R", 1, "T", "C+T"])
+    graph.input("sizes", [2], TensorProto.INT64)
+    cached: Shape = ["R", config.num_kv_heads, "C", config.head_dim]
+    new_entries = []
+    for number, layer in enumerate(transformer.layers):
+        assert isinstance(layer, TransformerBlock)
+        keys, values = (graph.input(f"{name}_{number}", cached) for name in ("keys", "values"))
+        y = graph.rms_norm(x, layer.attention_norm)
+        y, new_keys, new_values = _attention(graph, y, layer.attention, keys, values)
+        x = graph.op("Add", x, y)
+        x = graph.op("Add", x, feed_forward(graph, graph.rms_norm(x, layer.ffn_norm), layer.ffn))
+        new_entries += [(f"new_keys_{number}", new_keys), (f"new_values_{number}", new_values)]
+    graph.output("hidden", graph.rms_norm(x, transformer.norm))
+    for name, value in new_entries:
+        graph.output(name, value)
+    return graph
+
+
+def feed_forward(graph: OnnxGraph, x: str, layer: torch.nn.Module) -> str:
+    """Either network of `core/nn/feed_forward.py`."""
+    if isinstance(layer, SwiGLU):
+        gate, up = graph.halves(graph.linear(x, layer.gate_up), axis=-1)
+        return graph.linear(graph.op("Mul", graph.silu(gate), up), layer.down)
+    up = graph.linear(x, layer.get_submodule("up"))
+    half = graph.constant(np.array(0.5, dtype=np.float32))
+    one = graph.constant(np.array(1, dtype=np.float32))
+    root_half = graph.constant(np.array(0.5**0.5, dtype=np.float32))
+    erf = graph.op("Erf", graph.op("Mul", up, root_half))
+    gelu = graph.op("Mul", graph.op("Mul", up, half), graph.op("Add", erf, one))
+    return graph.linear(gelu, layer.get_submodule("down"))
+
+
+def _attention(
+    graph: OnnxGraph, x: str, layer: Attention, keys: str, values: str
+) -> tuple[str, str, str]:
+    """Of x (R, T, d): (R, T, d), and the new keys and values (R, G, T, Dh)."""
+    num_heads, num_kv_heads, size = layer.num_heads, layer.num_kv_heads, layer.head_dim
+    heads = graph.linear(x, layer.qkv)
+    heads = graph.op("Reshape", heads, graph.integers(0, 0, -1, size))
+    heads = graph.op("Transpose", heads, perm=[0, 2, 1, 3])
+    parts = graph.integers(num_heads + num_kv_heads, num_kv_heads)
+    q_k, new_values = graph.ops(2, "Split", heads, parts, axis=1)
+    first, second = graph.halves(q_k, axis=3)
+    swapped = graph.op("Concat", second, first, axis=3)
+    q_k = graph.op("Add", graph.op("Mul", q_k, "cos"), graph.op("Mul", swapped, "sin"))
+    parts = graph.integers(num_heads, num_kv_heads)
+    q, new_keys = graph.ops(2, "Split", q_k, parts, axis=1)
+
+    # The queries of a group become further rows of one product with its keys.
+    grouped = num_heads != num_kv_heads
+    if grouped:
+        q = graph.op("Reshape", q, graph.integers(0, num_kv_heads, -1, size))  # (R, G, H/G T, Dh)
+
+    def scores(entries: str) -> str:
+        product = graph.op(
+            "FusedMatMul", q, entries, domain="com.microsoft", transB=1, alpha=size**-0.5
+        )
+        return _with_heads(graph, product, num_heads, entries) if grouped else product
+
+    def mixed(part: str, entries: str) -> str:
+        part = _with_heads(graph, part, num_kv_heads, entries) if grouped else part
+        return graph.op("MatMul", part, entries)
+
+    both = graph.op("Concat", scores(keys), scores(new_keys), axis=3)
+    weights = graph.op("Softmax", graph.op("Add", both, "mask"), axis=-1)  # (R, H, T, C + T)
+    of_past, of_new = graph.ops(2, "Split", weights, "sizes", axis=3)
+    y = graph.op("Add", mixed(of_past, values), mixed(of_new, new_values))
+    if grouped:
+        y = graph.op("Reshape", y, graph.integers(0, num_heads, -1, size))
+    y = graph.op("Transpose", y, perm=[0, 2, 1, 3])
+    y = graph.op("Reshape", y, graph.integers(0, 0, num_heads * size))
+    return graph.linear(y, layer.out), new_keys, new_values
+
+
+def _with_heads(graph: OnnxGraph, scores: str, num_heads: int, entries: str) -> str:
+    """Scores (R, ..., ..., S) of S entries (R, G, S, Dh), with another number of heads."""
+    num_entries = graph.op("Shape", entries, start=2, end=3)
+    shape = graph.op("Concat", graph.integers(0, num_heads, -1), num_entries, axis=0)
+    return graph.op("Reshape", scores, shape)

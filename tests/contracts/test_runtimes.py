@@ -1,0 +1,96 @@
+"""Whatever runs a LatentLM: what is kept is what the sequence holds, and the numbers agree."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from latentspeech.core.errors import ConfigError
+from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig, ModalityConfig
+from latentspeech.core.lm.onnx_runtime import OnnxRuntime
+from latentspeech.core.lm.runtime import Runtime, TorchRuntime
+from latentspeech.core.nn.transformer import TransformerConfig
+
+RUNTIMES = (TorchRuntime, OnnxRuntime)
+WIDTH, LATENT_DIM = 32, 6
+
+
+def make(**backbone: Any) -> LatentLM:
+    torch.manual_seed(3)
+    sizes: dict[str, Any] = {
+        "model_dim": WIDTH,
+        "num_layers": 2,
+        "num_heads": 4,
+        "num_kv_heads": 4,
+        "head_dim": 8,
+        "ffn_dim": 48,
+        "ffn_kind": "swiglu",
+    }
+    speech = ModalityConfig(
+        name="speech",
+        latent_dim=LATENT_DIM,
+        bod_id=1,
+        eod_id=2,
+        slot_id=3,
+        head_layers=2,
+        head_ffn_dim=40,
+    )
+    config = LatentLMConfig(
+        backbone=TransformerConfig(**sizes | backbone), vocab_size=8, modalities=(speech,)
+    )
+    model = LatentLM(config).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+@pytest.mark.parametrize("kind", RUNTIMES)
+@pytest.mark.parametrize(
+    "backbone", [{}, {"num_kv_heads": 2}, {"ffn_kind": "gelu"}, {"num_kv_heads": 1, "head_dim": 4}]
+)
+@torch.inference_mode()
+def test_what_is_kept_of_each_row_is_its_sequence(
+    kind: type[Runtime], backbone: dict[str, Any]
+) -> None:
+    """Rows keep different numbers of what they are fed, more than a block of the cache in all."""
+    model = make(**backbone)
+    cache = kind(model).open(num_rows=3, capacity=160)
+    kept: list[list[Tensor]] = [[], [], []]
+    for num_new, counts in (
+        (70, (70, 3, 41)),
+        (1, (1, 0, 1)),
+        (2, (1, 2, 0)),
+        (2, (2, 1, 1)),
+        (60, (60, 5, 0)),
+        (1, (1, 1, 1)),
+    ):
+        x = torch.randn(3, num_new, WIDTH)
+        hidden = cache.feed(x)
+        for row, past in enumerate(kept):
+            whole = torch.cat([*past, x[row]])[None]
+            expected = model.backbone(whole)[0, -num_new:]
+            torch.testing.assert_close(hidden[row], expected, rtol=1e-4, atol=1e-4)
+            past.append(x[row, : counts[row]])
+        cache.keep(counts)
+
+
+@pytest.mark.parametrize("solver", ["dpm_solver_pp_2m", "ddim", "euler"])
+@pytest.mark.parametrize("prediction_type", ["v_prediction", "epsilon", "x0", "flow"])
+@pytest.mark.parametrize("cfg_scale", [1.0, 2.5])
+@torch.inference_mode()
+def test_both_sample_the_same_latents(solver: Any, prediction_type: Any, cfg_scale: float) -> None:
+    model = make()
+    config = model.diffusion(0).config
+    model.diffusion(0).config = config.model_copy(update={"prediction_type": prediction_type})
+    cond, uncond, noise = torch.randn(4, WIDTH), torch.randn(4, WIDTH), torch.randn(4, LATENT_DIM)
+    one, other = (
+        kind(model).sample(0, cond, noise, None if cfg_scale == 1 else uncond, cfg_scale, 4, solver)
+        for kind in RUNTIMES
+    )
+    torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+
+
+def test_onnx_is_for_the_cpu() -> None:
+    with pytest.raises(ConfigError, match="use the torch runtime"):
+        OnnxRuntime(make().to("meta"))
