@@ -21,14 +21,18 @@ from latentspeech.core.errors import ConfigError
 Shape = Sequence[int | str]
 Array = NDArray[Any]
 
+_BLOCK = 64  # weights that share a scale
+_ZERO = 128  # what stands for 0 in unsigned bytes
+
 _OPSETS = {"": 18, "com.microsoft": 1}
 
 
 class OnnxGraph:
     """Operations appended one by one; values are known by name."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, int8: bool = False) -> None:
         self._name = name
+        self._int8 = int8
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
@@ -76,9 +80,32 @@ class OnnxGraph:
     def linear(self, value: str, layer: nn.Module | Tensor) -> str:
         """X W^T + b of a linear layer, or x W^T of a matrix."""
         weight = layer if isinstance(layer, Tensor) else layer.get_parameter("weight")
-        product = self.op("MatMul", value, self.constant(array(weight.t())))
+        product = self._product(value, array(weight))
         bias = None if isinstance(layer, Tensor) else getattr(layer, "bias", None)
         return product if bias is None else self.op("Add", product, self.constant(array(bias)))
+
+    def _product(self, value: str, weight: Array) -> str:
+        """X W^T of a matrix (N, K)."""
+        if not self._int8:
+            return self.op("MatMul", value, self.constant(weight.T))
+        size, width = weight.shape
+        blocks = -(-width // _BLOCK)
+        padded = np.pad(weight, ((0, 0), (0, blocks * _BLOCK - width)))
+        parts = padded.reshape(size, blocks, _BLOCK)
+        scales = np.maximum(np.abs(parts).max(axis=2), np.finfo(np.float32).tiny) / (_ZERO - 1)
+        levels = np.round(parts / scales[..., None]) + _ZERO
+        return self.op(
+            "MatMulNBits",
+            value,
+            self.constant(levels.astype(np.uint8)),
+            self.constant(scales.astype(np.float32)),
+            domain="com.microsoft",
+            K=width,
+            N=size,
+            bits=8,
+            block_size=_BLOCK,
+            accuracy_level=4,  # the inputs become int8 as well
+        )
 
     def rms_norm(self, value: str, layer: nn.RMSNorm) -> str:
         """RMSNorm over the last axis."""

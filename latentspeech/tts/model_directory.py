@@ -26,7 +26,7 @@ from latentspeech.tts.model import SPEECH, Layout, SpeechLMConfig
 
 KIND = "tts"
 
-RuntimeKind = Literal["torch", "onnx"]
+RuntimeKind = Literal["torch", "onnx", "onnx-int8"]
 # Above it a step on a CPU waits for the weights to arrive from memory, whoever asks for them.
 _MOST_FOR_ONNX = 100_000_000
 
@@ -125,4 +125,4 @@ def _runtime(lm: LatentLM, device: torch.device, kind: RuntimeKind | None) -> Ru
     if kind is None:
         small = sum(parameter.numel() for parameter in lm.parameters()) <= _MOST_FOR_ONNX
         kind = "onnx" if device.type == "cpu" and small else "torch"
-    return OnnxRuntime(lm) if kind == "onnx" else TorchRuntime(lm)
+    return TorchRuntime(lm) if kind == "torch" else OnnxRuntime(lm, int8=kind == "onnx-int8")

@@ -57,8 +57,13 @@ def test_what_is_kept_of_each_row_is_its_sequence(
     model = make(**backbone)
     cache = kind(model).open(num_rows=3, capacity=160)
     kept: list[list[Tensor]] = [[], [], []]
+    prompts, lengths = torch.randn(3, 70, WIDTH), [70, 3, 41]
+    last = cache.prefill(prompts, lengths)
+    for row, length in enumerate(lengths):
+        kept[row].append(prompts[row, :length])
+        expected = model.backbone(kept[row][0][None])[0, -1]
+        torch.testing.assert_close(last[row], expected, rtol=1e-4, atol=1e-4)
     for num_new, counts in (
-        (70, (70, 3, 41)),
         (1, (1, 0, 1)),
         (2, (1, 2, 0)),
         (2, (2, 1, 1)),
@@ -89,6 +94,20 @@ def test_both_sample_the_same_latents(solver: Any, prediction_type: Any, cfg_sca
         for kind in RUNTIMES
     )
     torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+
+
+@torch.inference_mode()
+def test_bytes_as_weights_are_near_the_weights() -> None:
+    """Widths that are no multiple of a block included; rows do not depend on each other."""
+    model = make(ffn_dim=72)
+    x = torch.randn(2, 9, WIDTH)
+    exact, near = (
+        OnnxRuntime(model, int8=int8).open(num_rows=2, capacity=16).feed(x)
+        for int8 in (False, True)
+    )
+    assert 1e-4 < float((near - exact).norm() / exact.norm()) < 0.05
+    alone = OnnxRuntime(model, int8=True).open(num_rows=1, capacity=16).feed(x[1:])
+    torch.testing.assert_close(alone[0], near[1])
 
 
 def test_onnx_is_for_the_cpu() -> None:

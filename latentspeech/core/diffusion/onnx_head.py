@@ -36,11 +36,11 @@ class _Course(NamedTuple):
 class OnnxDiffusion:
     """`LatentDiffusion.sample` without torch; weights are copied when it is made."""
 
-    def __init__(self, diffusion: LatentDiffusion, num_threads: int) -> None:
+    def __init__(self, diffusion: LatentDiffusion, num_threads: int, int8: bool = False) -> None:
         self._diffusion = diffusion
-        self._modulate = modulation_graph(diffusion.head).compile(num_threads)
+        self._modulate = modulation_graph(diffusion.head, int8).compile(num_threads)
         self._denoise = {
-            guided: denoiser_graph(diffusion.head, guided).compile(num_threads)
+            guided: denoiser_graph(diffusion.head, guided, int8).compile(num_threads)
             for guided in (False, True)
         }
         self._course = functools.lru_cache(maxsize=8)(self._make_course)
@@ -103,9 +103,9 @@ class _OnnxDenoiser(NamedTuple):
         return torch.from_numpy(self.run(inputs | self.guidance)[0])
 
 
-def modulation_graph(head: DiffusionHead) -> OnnxGraph:
+def modulation_graph(head: DiffusionHead, int8: bool) -> OnnxGraph:
     """hidden (M, cond), times (S, 1, d) -> modulations (S, M, m d), scales with their 1 added."""
-    graph = OnnxGraph("modulations")
+    graph = OnnxGraph("modulations", int8)
     hidden = graph.input("hidden", ["M", head.config.cond_dim])
     times = graph.input("times", ["S", 1, head.config.model_dim])
     condition = graph.silu(graph.op("Add", graph.linear(hidden, head.condition), times))
@@ -119,11 +119,11 @@ def modulation_graph(head: DiffusionHead) -> OnnxGraph:
     return graph
 
 
-def denoiser_graph(head: DiffusionHead, guided: bool) -> OnnxGraph:
+def denoiser_graph(head: DiffusionHead, guided: bool, int8: bool) -> OnnxGraph:
     """x_t (N, D) and the modulations (M, m d) of one time -> x_0 (N, D)."""
     config = head.config
     num_modulations = 3 * config.num_layers + 2
-    graph = OnnxGraph("denoiser")
+    graph = OnnxGraph("denoiser", int8)
     x_t = graph.input("x_t", ["N", config.latent_dim])
     modulations = graph.input("modulations", ["M", num_modulations * config.model_dim])
     of_state = graph.input("of_state", [1])

@@ -210,10 +210,8 @@ def _switch(model: LatentLM, row: _Row, token_id: int) -> None:
 def _prefill(model: LatentLM, sequences: Sequence[MixedSequence], cache: RuntimeCache) -> _State:
     """Runs all prompts at once."""
     batch = collate(sequences, model.config.latent_dims).to(model.device)
-    lengths = batch.lengths
-    hidden = cache.feed(model.embed(batch))
-    last = hidden[torch.arange(len(sequences), device=hidden.device), lengths - 1]
-    return _State(last, last, lengths.tolist())
+    hidden = cache.prefill(model.embed(batch), batch.lengths.tolist())
+    return _State(hidden, hidden, [0] * len(sequences))
 
 
 def _decide(

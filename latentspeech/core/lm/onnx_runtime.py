@@ -5,6 +5,7 @@ R rows, T positions, N latents, D_k latent size, d model width.
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from latentspeech.core.diffusion.onnx_head import OnnxDiffusion
@@ -16,11 +17,11 @@ from latentspeech.core.nn.onnx_transformer import OnnxCache, OnnxTransformer
 class OnnxRuntime:
     """Graphs made of the weights as they are now; in float32."""
 
-    def __init__(self, model: LatentLM, num_threads: int = 1) -> None:
+    def __init__(self, model: LatentLM, num_threads: int = 1, int8: bool = False) -> None:
         self.model = model
-        self._transformer = OnnxTransformer(model.backbone, num_threads)
+        self._transformer = OnnxTransformer(model.backbone, num_threads, int8)
         self._diffusions = [
-            OnnxDiffusion(model.diffusion(modality), num_threads)
+            OnnxDiffusion(model.diffusion(modality), num_threads, int8)
             for modality in range(len(model.config.modalities))
         ]
 
@@ -48,6 +49,16 @@ class OnnxRows:
     def __init__(self, transformer: OnnxTransformer, num_rows: int) -> None:
         self._transformer = transformer
         self._cache: OnnxCache = transformer.init_state(num_rows)
+
+    def prefill(self, x: Tensor, lengths: Sequence[int]) -> Tensor:
+        """As `RuntimeCache` says; row by row, since padding would cost as much as positions do."""
+        states = []
+        for row, length in enumerate(lengths):
+            states.append(
+                self._transformer.step(x[row : row + 1, :length], self._cache, row)[:, -1]
+            )
+            self._cache.keep([length], row)
+        return torch.cat(states)
 
     def feed(self, x: Tensor) -> Tensor:
         """As `RuntimeCache` says."""

@@ -22,6 +22,9 @@ from latentspeech.core.nn.transformer import Transformer
 class RuntimeCache(Protocol):
     """The sequences so far."""
 
+    def prefill(self, x: Tensor, lengths: Sequence[int]) -> Tensor:
+        """Starts each row with `lengths[r]` of x (R, T, d) -> hidden states behind them (R, d)."""
+
     def feed(self, x: Tensor) -> Tensor:
         """Inputs (R, T, d) behind each row's end -> hidden states (R, T, d); nothing is kept."""
 
@@ -85,6 +88,13 @@ class TorchCache:
         self._backbone = backbone
         self._cache: KVCache = backbone.init_state(num_rows, capacity)
         self._num_new = 0
+
+    def prefill(self, x: Tensor, lengths: Sequence[int]) -> Tensor:
+        """As `RuntimeCache` says."""
+        hidden = self.feed(x)
+        self.keep(lengths)
+        rows = torch.arange(len(x), device=x.device)
+        return hidden[rows, torch.tensor(lengths, device=x.device) - 1]
 
     def feed(self, x: Tensor) -> Tensor:
         """As `RuntimeCache` says."""

@@ -4,8 +4,8 @@ The graph gives back the keys and values of the new positions and attends to the
 the past. So the cache is only read while it runs, and a position that was fed on trial leaves no
 trace unless it is kept.
 
-L layers, R rows, T new positions, C capacity of the cache, H heads, G key/value heads, Dh head
-dimension, d model width.
+L layers, R rows, N rows that are fed, T new positions, C capacity of the cache, H heads, G
+key/value heads, Dh head dimension, d model width.
 """
 
 from collections.abc import Sequence
@@ -43,22 +43,23 @@ class OnnxCache:
         """Positions that fit before it grows."""
         return self.mask.shape[-1]
 
-    def keep(self, counts: Sequence[int]) -> None:
-        """The first `counts[r]` of the positions just fed stay in row r; the others never were."""
-        longest = int((self.lengths + counts).max())
+    def keep(self, counts: Sequence[int], first_row: int = 0) -> None:
+        """The first `counts[i]` of the positions just fed to the i-th of the rows fed stay."""
+        fed = slice(first_row, first_row + len(counts))
+        longest = int((self.lengths[fed] + counts).max())
         if longest > self.capacity:
             self._grow(-(-longest // _BLOCK) * _BLOCK)
-        for row, count in enumerate(counts):
-            if count:
-                start = self.lengths[row]
-                end = start + count
-                for layer, (keys, values) in enumerate(
-                    zip(self.new_keys, self.new_values, strict=True)
-                ):
-                    self.keys[layer][row, :, start:end] = keys[row, :, :count]
-                    self.values[layer][row, :, start:end] = values[row, :, :count]
-                self.mask[row, ..., start:end] = 0
-                self.lengths[row] = end
+        for place, count in enumerate(counts):
+            if not count:
+                continue
+            row = first_row + place
+            start = self.lengths[row]
+            end = start + count
+            for old, new in ((self.keys, self.new_keys), (self.values, self.new_values)):
+                for layer, entries in zip(old, new, strict=False):
+                    layer[row, :, start:end] = entries[place, :, :count]
+            self.mask[row, ..., start:end] = 0
+            self.lengths[row] = end
 
     def _grow(self, capacity: int) -> None:
         def grown(old: Array, fill: float, axis: int) -> Array:
@@ -74,23 +75,24 @@ class OnnxCache:
 class OnnxTransformer:
     """`Transformer.step` without torch; weights are copied when it is made."""
 
-    def __init__(self, transformer: Transformer, num_threads: int) -> None:
+    def __init__(self, transformer: Transformer, num_threads: int, int8: bool = False) -> None:
         self._transformer = transformer
         self._config = transformer.config
-        self._run = step_graph(transformer).compile(num_threads)
+        self._run = step_graph(transformer, int8).compile(num_threads)
 
     def init_state(self, num_rows: int) -> OnnxCache:
         """An empty cache."""
         return OnnxCache(self._transformer, num_rows)
 
-    def step(self, x: Tensor, state: OnnxCache) -> Tensor:
-        """The next T positions of every row, x (R, T, d) -> hidden (R, T, d); nothing is kept."""
-        num_new = x.shape[1]
-        positions = torch.from_numpy(state.lengths)[:, None] + torch.arange(num_new)
+    def step(self, x: Tensor, state: OnnxCache, first_row: int = 0) -> Tensor:
+        """The next T positions of N rows from `first_row`: x (N, T, d) -> hidden (N, T, d)."""
+        num_rows, num_new, _ = x.shape
+        fed = slice(first_row, first_row + num_rows)
+        positions = torch.from_numpy(state.lengths[fed])[:, None] + torch.arange(num_new)
         cos, sin = rotary_angles(positions, self._config.head_dim, self._config.rope_theta)
         causal = np.triu(np.full((num_new, num_new), _HIDDEN_FROM_ALL, dtype=np.float32), 1)
-        past = np.broadcast_to(state.mask, (len(x), 1, num_new, state.capacity))
-        new = np.broadcast_to(causal, (len(x), 1, num_new, num_new))
+        past = np.broadcast_to(state.mask[fed], (num_rows, 1, num_new, state.capacity))
+        new = np.broadcast_to(causal, (num_rows, 1, num_new, num_new))
         inputs = {
             "x": array(x),
             "cos": array(cos),
@@ -99,17 +101,17 @@ class OnnxTransformer:
             "sizes": np.array([state.capacity, num_new], dtype=np.int64),
         }
         for layer in range(self._config.num_layers):
-            inputs[f"keys_{layer}"] = state.keys[layer]
-            inputs[f"values_{layer}"] = state.values[layer]
+            inputs[f"keys_{layer}"] = state.keys[layer][fed]
+            inputs[f"values_{layer}"] = state.values[layer][fed]
         hidden, *new_entries = self._run(inputs)
         state.new_keys, state.new_values = new_entries[::2], new_entries[1::2]
         return torch.from_numpy(hidden)
 
 
-def step_graph(transformer: Transformer) -> OnnxGraph:
+def step_graph(transformer: Transformer, int8: bool) -> OnnxGraph:
     """Inputs x, cos, sin, mask, sizes and each layer's cache; hidden states and new entries out."""
     config = transformer.config
-    graph = OnnxGraph("transformer_step")
+    graph = OnnxGraph("transformer_step", int8)
     x = graph.input("x", ["R", "T", config.model_dim])
     graph.input("cos", ["R", 1, "T", config.head_dim])
     graph.input("sin", ["R", 1, "T", config.head_dim])
