@@ -4,9 +4,9 @@
 
 Each system has a process of its own (benchmarks/tts_systems.py), kept to as many cores as
 `--threads`, and speaks a sentence of about 5 s in turn with the others; pocket-tts makes the same
-length of audio after a prompt of the same length. It has two threads of its own, for the language
-model and the decoder, and gives each one torch thread; it is timed so and with `--threads` of them
-each, and we are compared with the better in every figure.
+length of audio after a prompt of the same length. Both have two threads of their own, for the
+language model and the decoder, and give each one torch thread; pocket-tts is timed so and with
+`--threads` of them each, and we are compared with the better in every figure.
 
 The cold start is `latentspeech synth` as it is, retries and all, in a fresh process to the end of
 the file. Beside it stand its parts: imports and weights, which are the model loading, then the

@@ -74,12 +74,12 @@ def peak_mb() -> float:
 
 
 def load_ours(settings: Ours) -> System:
-    """As `latentspeech synth` does."""
+    """As `latentspeech synth` does: one thread writes, one decodes, each alone."""
     import torch
 
     from latentspeech.tts.models import load
 
-    torch.set_num_threads(settings.threads)
+    torch.set_num_threads(1)
     say("imported")
     speaker = load(settings.model)
     say("loaded")

@@ -39,6 +39,13 @@ def synth(
         bool, typer.Option("--no-retry", help="Keep a sentence even if it came out wrong.")
     ] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    runtime: Annotated[
+        Literal["torch", "onnx", "onnx-int8"] | None,
+        typer.Option(help="What runs the model. Default: onnx-int8 for a small one on a CPU."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Of torch. Default: 1 beside onnx, else all cores.")
+    ] = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Write audio to stdout as made.")
     ] = False,
@@ -67,7 +74,8 @@ def synth(
     changes = {"cfg_scale": cfg_scale, "num_steps": num_steps, "noise_scale": noise_scale}
     given = {name: value for name, value in changes.items() if value is not None}
     sampling = parse_config(SamplingConfig, DEFAULT_SAMPLING.model_dump() | given, "options")
-    speaker = load(model, device)
+    speaker = load(model, device, runtime)
+    _set_threads(speaker, threads)
     if prompt is not None and prompt_text is None and speaker.model.layout == "sentence":
         prompt_text = find_transcript(prompt, quiet or as_json)
     source = speaker.voice(voice) if voice else speaker.prompt(_existing(prompt), prompt_text)
@@ -77,6 +85,16 @@ def synth(
     assert out is not None
     retries = 0 if no_retry else DEFAULT_RETRIES
     _write(speaker, spoken, source, seed, sampling, retries, out, quiet=quiet, as_json=as_json)
+
+
+def _set_threads(speaker: "Synthesizer", threads: int | None) -> None:
+    """Beside ONNX Runtime torch only decodes, in a thread of its own; more would be in the way."""
+    import torch
+
+    from latentspeech.core.lm.runtime import TorchRuntime
+
+    if threads is not None or not isinstance(speaker.model.runtime, TorchRuntime):
+        torch.set_num_threads(threads or 1)
 
 
 def _write(
@@ -99,7 +117,7 @@ def _write(
     start = time.perf_counter()
     parts = []
     with stream_progress("speaking", quiet or as_json) as advance:
-        for chunk in speaker.stream(text, prompt, seed, sampling, 8, retries):
+        for chunk in speaker.stream(text, prompt, seed, sampling, retries=retries):
             parts.append(chunk)
             advance(len(chunk) / speaker.sample_rate)
     audio = Audio(torch.cat(parts), speaker.sample_rate)

@@ -29,6 +29,6 @@ def load(
 ) -> Synthesizer:
     """Loads a model, ready to speak; without a name as `find_tts` says.
 
-    `runtime` is torch or onnx; None takes onnx for small models on a CPU, where it is faster.
+    `runtime` as in `load_tts`.
     """
     return Synthesizer.from_directory(find_tts(name_or_path), device, runtime)

@@ -22,11 +22,17 @@ from tests.tiny_models import make_model_directory, voice_like
 TEXT = "One two three. Four, five! And six?"
 
 
-@pytest.fixture(scope="module", params=["sentence", "aligned"])
+@pytest.fixture(
+    scope="module",
+    params=[("sentence", None), ("aligned", None), ("aligned", "torch")],
+    ids=["sentence", "aligned", "aligned-torch"],
+)
 def speaker(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Synthesizer:
-    return latentspeech.load(make_model_directory(tmp_path_factory.mktemp("tiny"), request.param))
+    layout, runtime = request.param
+    directory = make_model_directory(tmp_path_factory.mktemp("tiny"), layout)
+    return latentspeech.load(directory, runtime=runtime)
 
 
 @pytest.fixture(scope="module")

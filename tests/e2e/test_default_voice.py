@@ -107,3 +107,13 @@ def test_it_is_small_enough_to_ship() -> None:
     card = (directory / "README.md").read_text(encoding="utf-8")
     for part in ("Apache-2.0", "WER-W", "## Limits", "## Not for"):
         assert part in card
+
+
+def test_the_runtimes_say_the_same() -> None:
+    """ONNX Runtime in float32 speaks the samples of torch, up to rounding."""
+    torch_audio, onnx_audio = (
+        load("tts", runtime=runtime).synthesize(TEXTS[0], "heart", seed=1).samples
+        for runtime in ("torch", "onnx")
+    )
+    assert torch_audio.shape == onnx_audio.shape
+    assert (torch_audio - onnx_audio).norm() / torch_audio.norm() < 0.05
