@@ -8,6 +8,7 @@ cuts_codec_{train,dev,test}.jsonl.gz: all speech, with text or without; train al
     --codec_shares keeps of a source only that share of its training cuts, those with the smallest
     hash: what is long and narrow-band should not be most of what a codec hears.
 cuts_{train,dev,test}.jsonl.gz: of that speech, what has a text and is recorded at 16 kHz or more.
+    What a test voice says is in neither of the others, whoever says it there.
 
 Test are the sources that may not be trained on if the weights are to be shipped
 (sources/terms.py; --all_licences trains on them too), and the speakers of test_speakers.txt, so
@@ -20,6 +21,7 @@ import argparse
 import hashlib
 import json
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -73,8 +75,15 @@ def main() -> None:
             f"{options.min_s:g} to {options.max_s:g} s; change --min_s and --max_s"
         )
     parts = split(kept, options)
-    for name in _SPLITS:
-        spoken = [item for item in parts[f"codec_{name}"] if fits_tts(item, options.min_rate_hz)]
+    tested: set[str] = set()
+    for name in reversed(_SPLITS):
+        spoken = [
+            item
+            for item in parts[f"codec_{name}"]
+            if fits_tts(item, options.min_rate_hz) and letters(item) not in tested
+        ]
+        if name == "test":
+            tested = {letters(item) for item in spoken}
         if spoken:
             parts[name] = spoken
         else:
@@ -178,6 +187,11 @@ def fits_tts(item: Item, min_rate_hz: int) -> bool:
         and bool(item.utterance.text.strip())
         and item.native_rate_hz >= min_rate_hz
     )
+
+
+def letters(item: Item) -> str:
+    """The text, whatever its case and punctuation."""
+    return re.sub(r"[^a-z0-9]", "", item.utterance.text.lower())
 
 
 def choose_test_speakers(

@@ -36,7 +36,7 @@ def corpus_of(local, folder: Path, lines: list[dict]) -> Path:
         for number, line in enumerate(lines):
             seconds = line.pop("seconds", 2.0)
             tone = 0.3 * torch.sin(0.2 * torch.arange(round(24000 * seconds)))
-            row = {"id": f"u{number:02d}", "licence": "any", "text": "So it is.", **line}
+            row = {"id": f"u{number:02d}", "licence": "any", "text": f"So it is, {number}.", **line}
             assert writer.add(tone, 24000, row)
     return folder
 
@@ -156,3 +156,18 @@ def test_a_bad_share_is_answered_in_one_line(local, prepare, tmp_path, shares):
     corpus = corpus_of(local, tmp_path / "corpus", [{"speaker": "a", "source": "queen"}] * 2)
     with pytest.raises(ConfigError, match="--codec_shares"):
         prepare(corpus, tmp_path / "data", "--codec_shares", shares)
+
+
+def test_what_a_test_voice_says_nobody_says_in_training(local, prepare, tmp_path):
+    lines = [
+        {"speaker": f"voice_{number % 4}", "source": "flite", "text": f"Line {number // 4}."}
+        for number in range(24)
+    ]
+    lines[2]["text"] = "A line of its own."
+    lines[6]["text"] = "line 2"  # what it says elsewhere, written otherwise
+    corpus = corpus_of(local, tmp_path / "corpus", lines)
+    prepare(corpus, tmp_path / "data", "--test_speakers", "voice_2", "--dev_fraction", "0.5")
+    found = cuts_in(tmp_path / "data")
+    texts = {name: {cut.supervisions[0].text for cut in found[name]} for name in found}
+    assert texts["train"] | texts["dev"] == {"Line 0.", "Line 1."}
+    assert len(texts["codec_train"]) > 2
