@@ -56,7 +56,7 @@ class OnnxCache:
             start = self.lengths[row]
             end = start + count
             for old, new in ((self.keys, self.new_keys), (self.values, self.new_values)):
-                for layer, entries in zip(old, new, strict=False):
+                for layer, entries in zip(old, new, strict=True):
                     layer[row, :, start:end] = entries[place, :, :count]
             self.mask[row, ..., start:end] = 0
             self.lengths[row] = end
