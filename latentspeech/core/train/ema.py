@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from latentspeech.core.errors import CheckpointError
+from latentspeech.core.train.sharded_tensor import slice_like
 
 
 def ema_decay(decay: float, num_updates: int) -> float:
@@ -63,7 +64,7 @@ class Ema:
                 "resume with the code and configuration that wrote it"
             )
         for name, value in tensors.items():
-            self._average[name].copy_(value)
+            self._average[name].copy_(slice_like(value, self._average[name]))
 
     @torch.no_grad()
     def _fill(self, values: Mapping[str, Tensor]) -> None:
