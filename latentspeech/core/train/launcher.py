@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 
 from latentspeech.core.errors import ConfigError
+from latentspeech.core.train.stop import die_with_parent
 from latentspeech.core.train.task import Task
 from latentspeech.core.train.units import shard
 
@@ -37,6 +38,9 @@ class Launcher:
         """Args: `devices` GPUs per node, 0 for the CPU (then torchrun alone sets the processes)."""
         local = _check_processes(devices, num_nodes)
         self.world_size = int(os.environ.get("WORLD_SIZE", "1")) if _under_torchrun() else 1
+        if _under_torchrun():
+            # Without torchrun nobody would end it, and a second start would write beside it.
+            die_with_parent()
         self._bf16 = precision == "bf16"
         if devices and self._bf16:
             # What autocast leaves in float32 may use TF32, which is still more exact than bf16.

@@ -14,6 +14,11 @@ def is_sharded(tensor: Tensor) -> bool:
     return isinstance(tensor, DTensor)
 
 
+def own_part(tensor: Tensor) -> Tensor:
+    """What this process holds, sharing its storage."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
 def whole(tensor: Tensor) -> Tensor:
     """The tensor in one piece; all processes must ask."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
