@@ -6,6 +6,7 @@ python process_run.py toy|tts|codec EXP_DIR MAX_STEPS CHECKPOINT_EVERY [key=JSON
 import json
 import logging
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -76,9 +77,10 @@ def make_task(kind: str, extra: dict) -> Task:
     optimizer = OptimizerConfig(lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01, clip_norm=0.5)
     match kind:
         case "tts":
-            kind = extra.pop("optimizer", "adamw")
-            settings = optimizer.model_copy(update={"kind": kind})
-            return TTSTask(LM, settings, torch.zeros(4), torch.ones(4))
+            settings = optimizer.model_copy(update={"kind": extra.pop("optimizer", "adamw")})
+            dropout = {"dropout": extra.pop("dropout", 0.1)}
+            lm = LM.model_copy(update={"backbone": BACKBONE.model_copy(update=dropout)})
+            return TTSTask(lm, settings, torch.zeros(4), torch.ones(4))
         case "codec":
             codec = CodecConfig(latent_dim=8, encoder=SIDE, decoder=SIDE)
             loss = CodecLossConfig(discriminator_start_step=1)
@@ -101,6 +103,9 @@ if __name__ == "__main__":
     kind, folder, steps, every = sys.argv[1:5]
     Path(f"{folder}.pid.{os.environ.get('RANK', '0')}").write_text(str(os.getpid()))
     extra = {key: json.loads(value) for key, value in (a.split("=", 1) for a in sys.argv[5:])}
+    limit = extra.pop("file_limit_bytes", None)
+    if limit is not None and os.environ.get("RANK", "0") == "0":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     try:
         result = run(
             Path(folder),

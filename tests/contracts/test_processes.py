@@ -149,6 +149,22 @@ def test_the_error_of_one_process_reaches_all(tmp_path: Path):
     assert newest_checkpoint(folder).state.step == 2
 
 
+def test_a_full_disk_reaches_all_and_keeps_the_last_checkpoint(tmp_path: Path):
+    """The largest file that the system allows stands for the end of the disk: same errors."""
+    folder = tmp_path / "run"
+    train("tts", folder, 2)
+    sizes = [item.stat().st_size for item in (folder / "checkpoints/step_00000002").iterdir()]
+    process = start("tts", folder, 2000, 2, 2, file_limit_bytes=max(sizes) - 100)
+    err = finish(process, code=1)
+    assert "rank 0, InputError: no space left on the disk for" in err
+    assert "rank 1, PeerError: process of rank 0 stopped: InputError: no space left" in err
+    assert [item.name for item in (folder / "checkpoints").iterdir()] == ["step_00000002"]
+    train("tts", folder, 4)
+    train("tts", tmp_path / "whole", 4)
+    first, second = (tensors(f, 4, "model") for f in (folder, tmp_path / "whole"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
 def test_a_process_that_hangs_is_named(tmp_path: Path):
     """The other waits in an exchange that never ends; the watch ends it."""
     folder = tmp_path / "run"

@@ -126,8 +126,13 @@ def train(
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     launcher = Launcher(config.devices, config.num_nodes, config.precision, config.strategy)
-    with PeerWatch(launcher.rank, launcher.world_size, config.peer_timeout_s):
-        return _train(launcher, task, train_data, valid_data, config, exp_dir, run_config, resume)
+    # Outermost, since torchrun sends SIGTERM while the watch finds out which process is lost.
+    with (
+        StopRequest() as stop,
+        PeerWatch(launcher.rank, launcher.world_size, config.peer_timeout_s),
+    ):
+        state, path = _open_run(launcher, exp_dir, run_config, resume)
+        return _train(launcher, task, train_data, valid_data, config, exp_dir, state, path, stop)
 
 
 def _train(
@@ -137,11 +142,11 @@ def _train(
     valid_data: TrainData | None,
     config: TrainConfig,
     exp_dir: Path,
-    run_config: Mapping[str, Any],
-    resume: bool,
+    state: TrainState,
+    path: Path | None,
+    stop: StopRequest,
 ) -> TrainResult:
-    """The loop, once this process has its place."""
-    state, path = _open_run(launcher, exp_dir, run_config, resume)
+    """The loop, from `state`, whose tensors are in the checkpoint `path` if there is one."""
     prepare_units(task, config.activation_checkpointing, config.compile)
     model = launcher.wrap(task)
     ema = Ema(task.averaged_module(), config.ema_decay)
@@ -159,7 +164,6 @@ def _train(
     with (
         MetricLog(exp_dir, state.step, launcher.is_main) as log,
         TrainProgress(state.step, config.max_steps, launcher.is_main) as bar,
-        StopRequest() as stop,
     ):
         task.train()
         while not ending:

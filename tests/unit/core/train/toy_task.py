@@ -38,7 +38,7 @@ class ToyData:
     def load(self, indices, seed):
         self.loaded.append((tuple(indices), seed))
         if self.items_log is not None:
-            with open(f"{self.items_log}.{os.environ.get('RANK', '0')}", "a") as log:
+            with Path(f"{self.items_log}.{os.environ.get('RANK', '0')}").open("a") as log:
                 log.write(f"{indices}\n")
         time.sleep(self.sleep_s)
         rows = [
