@@ -131,10 +131,10 @@ def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]
     neighbour_ids = torch.full((len(rows) * width, count), NO_NEIGHBOUR)
     if count:
         neighbour_ids[is_token] = torch.cat([_neighbours(span, count) for span in tokens])
-    latents = [
-        [torch.zeros(0, dim), *(s.latents for s in spans if _is_latent(s, modality))]
-        for modality, dim in enumerate(latent_dims)
-    ]
+    latents: list[list[Tensor]] = [[torch.zeros(0, dim)] for dim in latent_dims]
+    for span in spans:
+        if isinstance(span, LatentSpan):
+            latents[span.modality].append(span.latents)
     shape = (len(rows), width)
     return MixedBatch(
         kinds.view(shape),
@@ -151,7 +151,3 @@ def _neighbours(span: TokenSpan, count: int) -> Tensor:
     if span.neighbours is None:
         return torch.full((len(span.ids), count), NO_NEIGHBOUR)
     return span.neighbours
-
-
-def _is_latent(span: TokenSpan | LatentSpan, modality: int) -> bool:
-    return isinstance(span, LatentSpan) and span.modality == modality

@@ -71,15 +71,15 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: BlockMask) -> Tensor:
     # Within a compiled block it is compiled already; eager on a CPU it is for tests.
     plain = torch.compiler.is_compiling() or q.device.type == "cpu"
     attention = flex_attention if plain else _compiled()
-    y: Tensor = attention(q, k, v, block_mask=mask, enable_gqa=q.shape[1] != k.shape[1])
+    y = attention(q, k, v, block_mask=mask, enable_gqa=q.shape[1] != k.shape[1])
+    assert isinstance(y, Tensor)  # not asked for the log-sum-exp
     return y
 
 
 @functools.cache
-def _compiled() -> Callable[..., Tensor]:
+def _compiled() -> Callable[..., object]:
     # Not at import: it loads the compiler, and most runs have no use for it.
-    compiled: Callable[..., Tensor] = torch.compile(flex_attention)
-    return compiled
+    return torch.compile(flex_attention)
 
 
 def _listed(wanted: Tensor) -> tuple[Tensor, Tensor]:
