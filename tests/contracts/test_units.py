@@ -70,7 +70,7 @@ def test_units_hold_most_of_the_model_and_none_twice(kind: str) -> None:
 
 @pytest.mark.slow
 def test_a_compiled_block_takes_the_block_mask(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a GPU runs, as far as a CPU can: forward, packed rows, blocks compiled."""
+    """One graph for all blocks, the mask passed through; the kernels are a GPU's affair."""
     torch.compiler.reset()
     torch.manual_seed(0)
     config = transformer.TransformerConfig(
@@ -83,5 +83,5 @@ def test_a_compiled_block_takes_the_block_mask(monkeypatch: pytest.MonkeyPatch) 
         expected = model(x, ids)
         monkeypatch.setattr(transformer, "packed_mask", block_mask)
         for layer in model.layers:
-            layer.forward = torch.compile(layer.forward)
+            layer.forward = torch.compile(layer.forward, backend="eager", fullgraph=True)
         torch.testing.assert_close(model(x, ids), expected, rtol=1e-4, atol=1e-5)

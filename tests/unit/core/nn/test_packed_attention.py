@@ -8,6 +8,7 @@ from torch.nn.attention import flex_attention as flex
 from latentspeech.core.nn import transformer
 from latentspeech.core.nn.packed_attention import (
     BLOCK,
+    _compiled,
     attend,
     block_mask,
     dense_mask,
@@ -120,6 +121,19 @@ def test_no_gradient_crosses_in_a_whole_transformer(monkeypatch: pytest.MonkeyPa
         theirs = torch.autograd.grad(alone.square().sum(), x, retain_graph=True)
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
         at += length
+
+
+@pytest.mark.slow
+def test_compiled_on_a_cpu_forward_equals_the_dense_mask():
+    torch.compiler.reset()
+    positions = positions_of([[(40, 200, 7), 9], [(129, 100), 27]])
+    q, k, v = (torch.randn(2, heads, 256, 16) for heads in (4, 2, 2))
+    with torch.no_grad():
+        y = _compiled()(q, k, v, block_mask=block_mask(positions), enable_gqa=True)
+    reference = functional.scaled_dot_product_attention(
+        q, k, v, attn_mask=dense_mask(positions), enable_gqa=True
+    )
+    torch.testing.assert_close(y, reference, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.gpu
