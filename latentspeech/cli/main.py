@@ -20,7 +20,7 @@ from latentspeech.cli import (
     train,
     voice,
 )
-from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError
+from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError, PeerError
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -49,7 +49,7 @@ def run() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
-    except (ConfigError, InputError, DataError, CheckpointError) as error:
+    except (ConfigError, InputError, DataError, CheckpointError, PeerError) as error:
         _fail(str(error))
     except BrokenPipeError:
         # The reader has gone, which is how `| head` ends a stream; nothing is left to flush to.

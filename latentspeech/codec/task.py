@@ -20,6 +20,7 @@ from latentspeech.codec.adversarial_loss import (
     feature_matching_loss,
     generator_loss,
 )
+from latentspeech.codec.convnext import ConvNeXtBlock
 from latentspeech.codec.discriminators.combined import Discriminators, DiscriminatorsConfig
 from latentspeech.codec.harmonic_decoder import HarmonicDecoder
 from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
@@ -27,7 +28,7 @@ from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.core.config import Config
 from latentspeech.core.latents.sigma_vae import log_sigma_ratio, mean_regularizer, sample_posterior
 from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
-from latentspeech.core.train.task import Losses, Task
+from latentspeech.core.train.task import Losses, Task, Unit
 
 
 class CodecLossConfig(Config):
@@ -90,6 +91,12 @@ class CodecTask(Task):
         if self.discriminators is not None:
             specs = {"discriminator": OptimizerSpec(self.discriminators, discriminator)} | specs
         return specs
+
+    def units(self) -> list[Unit]:
+        """The codec's ConvNeXt blocks and the discriminators."""
+        blocks = (m for m in self.codec.modules() if isinstance(m, ConvNeXtBlock))
+        judges = self.discriminators.discriminators if self.discriminators is not None else ()
+        return [*(Unit(block, "step") for block in blocks), *map(Unit, judges)]
 
     def turns(self, step: int) -> tuple[str, ...]:
         """Only the generator before `discriminator_start_step`."""

@@ -1,4 +1,4 @@
-"""The four errors a user can cause.
+"""The errors a user can cause, or has to act upon.
 
 Each message says what was found, what was expected and what to do. They are `ValueError`s, so that
 library users may catch them without importing this file; the CLI turns them into one line and exit
@@ -20,3 +20,7 @@ class DataError(ValueError):
 
 class CheckpointError(ValueError):
     """A model directory, checkpoint or voice is missing, truncated or of another model."""
+
+
+class PeerError(ValueError):
+    """Another process of the run has gone; what was saved is left to go on from."""

@@ -7,7 +7,7 @@ from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig
 from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.lm.mixed_sequence import MixedBatch
 from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
-from latentspeech.core.train.task import Losses, Task
+from latentspeech.core.train.task import Losses, Task, Unit
 from latentspeech.tts.model import SPEECH
 
 
@@ -26,6 +26,10 @@ class TTSTask(Task):
     def optimizer_specs(self) -> dict[str, OptimizerSpec]:
         """All parameters together."""
         return {"model": OptimizerSpec(self.model, self._optimizer)}
+
+    def units(self) -> list[Unit]:
+        """The blocks of the backbone and the diffusion head."""
+        return [*map(Unit, self.model.backbone.layers), Unit(self.model.diffusion(SPEECH).head)]
 
     def training_step(
         self, batch: MixedBatch, turn: str, step: int, generator: torch.Generator

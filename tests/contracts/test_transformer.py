@@ -5,7 +5,8 @@ import torch
 
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.nn.kv_cache import KVCache
-from latentspeech.core.nn.transformer import Transformer, TransformerConfig, segment_positions
+from latentspeech.core.nn.packed_attention import segment_positions
+from latentspeech.core.nn.transformer import Transformer, TransformerConfig
 from latentspeech.core.tensors import copy_state
 
 

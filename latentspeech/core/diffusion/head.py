@@ -119,6 +119,7 @@ class DiffusionHead(nn.Module):
         prediction: Tensor = self.output(modulate(self.norm(x), shift, scale))
         return prediction
 
-    def forward(self, x_t: Tensor, t: Tensor, hidden: Tensor) -> Tensor:
-        """x_t (N, D), t (N,), hidden (N, cond_dim) -> prediction (N, D)."""
-        return self.denoise(x_t, self.modulations(self.prepare_condition(hidden), t))
+    def forward(self, x_t: Tensor, t: Tensor, hidden: Tensor, repeats: int = 1) -> Tensor:
+        """x_t (N R, D), t (N R,), hidden (N, cond_dim) for R `repeats` -> prediction (N R, D)."""
+        prepared = self.prepare_condition(hidden).repeat_interleave(repeats, dim=0)  # (N R, d)
+        return self.denoise(x_t, self.modulations(prepared, t))

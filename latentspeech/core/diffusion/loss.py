@@ -66,11 +66,10 @@ def diffusion_loss(
     """
     draws = config.num_noise_draws
     x0 = x0.float().repeat_interleave(draws, dim=0)  # (N R, D)
-    prepared = head.prepare_condition(hidden).repeat_interleave(draws, dim=0)  # (N R, d)
     t = schedule.quantize(sample_times(config, len(x0), generator)).to(x0.device)  # (N R,)
     noise = randn(tuple(x0.shape), generator, like=x0)
     alpha, sigma = (value[:, None] for value in schedule.alpha_sigma(t))
     x_t = alpha * x0 + sigma * noise
     target = training_target(prediction_type, x0, noise, alpha, sigma)
-    error = (head.denoise(x_t, head.modulations(prepared, t)).float() - target).square()
+    error = (head(x_t, t, hidden, draws).float() - target).square()
     return error.mean(dim=1).view(-1, draws).mean(dim=1)

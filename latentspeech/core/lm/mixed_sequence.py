@@ -86,8 +86,8 @@ def pack(
     """
     rows: list[list[MixedSequence]] = []
     room: list[int] = []
-    for sequence in sorted(sequences, key=num_elements, reverse=True):
-        length = num_elements(sequence)
+    sized = [(num_elements(sequence), sequence) for sequence in sequences]
+    for length, sequence in sorted(sized, key=lambda pair: pair[0], reverse=True):
         if length > max_length:
             raise ValueError(f"a sequence of {length} elements does not fit rows of {max_length}")
         row = next((i for i, free in enumerate(room) if free >= length), None)
@@ -101,46 +101,53 @@ def pack(
 
 
 def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]) -> MixedBatch:
-    width = max(sum(num_elements(sequence) for sequence in row) for row in rows)
-    kinds = torch.full((len(rows), width), PADDING)
-    token_ids = torch.zeros(len(rows), width, dtype=torch.long)
-    neighbour_ids = torch.full((len(rows), width, _num_neighbours(rows)), NO_NEIGHBOUR)
-    targets = torch.zeros(len(rows), width, dtype=torch.bool)
-    segment_ids = torch.full((len(rows), width), -1)
+    """All elements one after the other, span by span, then each row to its place at once."""
+    sequences = [sequence for row in rows for sequence in row]
+    spans = [span for sequence in sequences for span in sequence]
+    tokens = [span for span in spans if isinstance(span, TokenSpan)]
+    lengths = torch.tensor([num_elements(sequence) for sequence in sequences])
+    row_lengths = torch.tensor([sum(map(num_elements, row)) for row in rows])
+    width = int(row_lengths.max())
+    row_starts = torch.arange(len(rows)) * width - (row_lengths.cumsum(0) - row_lengths)
+    place = torch.arange(int(lengths.sum())) + row_starts.repeat_interleave(row_lengths)
+
+    def spread(values: Sequence[int], counts: Tensor, empty: int) -> Tensor:
+        flat = torch.full((len(rows) * width,), empty)
+        flat[place] = torch.tensor(values, dtype=torch.long).repeat_interleave(counts)
+        return flat
+
+    span_lengths = torch.tensor([num_elements([span]) for span in spans])
+    kind = [TOKEN if isinstance(span, TokenSpan) else 1 + span.modality for span in spans]
+    kinds = spread(kind, span_lengths, PADDING)
+    targets = spread([int(span.target) for span in spans], span_lengths, 0).bool()
+    # Nothing before the first element of a sequence could predict it.
+    targets[place[(lengths.cumsum(0) - lengths)[lengths > 0]]] = False
+    segment_ids = spread([i for row in rows for i in range(len(row))], lengths, -1)
+
+    is_token = kinds == TOKEN
+    token_ids = torch.zeros(len(rows) * width, dtype=torch.long)
+    token_ids[is_token] = torch.cat([torch.zeros(0, dtype=torch.long), *(t.ids for t in tokens)])
+    count = max((t.neighbours.shape[1] for t in tokens if t.neighbours is not None), default=0)
+    neighbour_ids = torch.full((len(rows) * width, count), NO_NEIGHBOUR)
+    if count:
+        neighbour_ids[is_token] = torch.cat([_neighbours(span, count) for span in tokens])
     latents: list[list[Tensor]] = [[torch.zeros(0, dim)] for dim in latent_dims]
-    for i, row in enumerate(rows):
-        at = 0
-        for segment, sequence in enumerate(row):
-            start = at
-            for span in sequence:
-                if isinstance(span, TokenSpan):
-                    end = at + len(span.ids)
-                    kinds[i, at:end] = TOKEN
-                    token_ids[i, at:end] = span.ids
-                    if span.neighbours is not None:
-                        neighbour_ids[i, at:end] = span.neighbours
-                else:
-                    end = at + len(span.latents)
-                    kinds[i, at:end] = 1 + span.modality
-                    latents[span.modality].append(span.latents)
-                targets[i, at:end] = span.target
-                at = end
-            segment_ids[i, start:at] = segment
-            targets[i, start : start + 1] = False  # nothing before it could predict it
-    packed = any(len(row) > 1 for row in rows)
-    flat = tuple(torch.cat(parts) for parts in latents)
+    for span in spans:
+        if isinstance(span, LatentSpan):
+            latents[span.modality].append(span.latents)
+    shape = (len(rows), width)
     return MixedBatch(
-        kinds, token_ids, neighbour_ids, flat, targets, segment_ids if packed else None
+        kinds.view(shape),
+        token_ids.view(shape),
+        neighbour_ids.view(*shape, count),
+        tuple(torch.cat(parts) for parts in latents),
+        targets.view(shape),
+        segment_ids.view(shape) if any(len(row) > 1 for row in rows) else None,
     )
 
 
-def _num_neighbours(rows: Sequence[Sequence[MixedSequence]]) -> int:
-    spans = (span for row in rows for sequence in row for span in sequence)
-    return max(
-        (
-            span.neighbours.shape[1]
-            for span in spans
-            if isinstance(span, TokenSpan) and span.neighbours is not None
-        ),
-        default=0,
-    )
+def _neighbours(span: TokenSpan, count: int) -> Tensor:
+    """Those of a span (n, count), none where it brings none."""
+    if span.neighbours is None:
+        return torch.full((len(span.ids), count), NO_NEIGHBOUR)
+    return span.neighbours

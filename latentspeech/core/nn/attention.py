@@ -1,7 +1,7 @@
 """Causal grouped-query attention: training, prefill and step are one code path.
 
 Grouped queries (Ainslie et al. 2023, arXiv 2305.13245); no biases; rotary positions; the arithmetic
-is torch's scaled_dot_product_attention.
+is torch's scaled_dot_product_attention, for packed rows on a GPU FlexAttention.
 
 B batch, T new positions, S all positions, H query heads, G key/value heads, Dh head dimension.
 """
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention.flex_attention import BlockMask
 
 from latentspeech.core.nn.kv_cache import KVCache
+from latentspeech.core.nn.packed_attention import PackedMask, attend
 from latentspeech.core.nn.rope import apply_rotary
 
 
@@ -23,7 +25,7 @@ class AttentionContext:
     positions: Tensor  # (B, T)
     cos: Tensor  # (B, 1, T, Dh)
     sin: Tensor  # (B, 1, T, Dh)
-    mask: Tensor | None  # (B, 1, T, S), True where a query may look; None: causal order alone
+    mask: PackedMask | None  # (B, 1, T, S), True where a query may look; None: causal order alone
     cache: KVCache | None
 
 
@@ -50,12 +52,16 @@ class Attention(nn.Module):
         q, k = torch.split(q_k, [self.num_heads, self.num_kv_heads], dim=1)  # (B, H or G, T, Dh)
         if context.cache is not None:
             k, v = context.cache.write(self.layer, k, v, context.positions)  # (B, G, S, Dh)
-        y = functional.scaled_dot_product_attention(
-            q,
-            k.to(q.dtype),
-            v.to(q.dtype),
-            attn_mask=context.mask,
-            is_causal=context.mask is None and length > 1,
-            enable_gqa=self.num_heads != self.num_kv_heads,
-        )  # (B, H, T, Dh)
+        k, v = k.to(q.dtype), v.to(q.dtype)
+        if isinstance(context.mask, BlockMask):
+            y = attend(q, k, v, context.mask)  # (B, H, T, Dh)
+        else:
+            y = functional.scaled_dot_product_attention(
+                q,
+                k,
+                v,
+                attn_mask=context.mask,
+                is_causal=context.mask is None and length > 1,
+                enable_gqa=self.num_heads != self.num_kv_heads,
+            )  # (B, H, T, Dh)
         return self.out(y.transpose(1, 2).reshape(batch, length, -1))

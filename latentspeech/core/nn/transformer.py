@@ -15,6 +15,7 @@ from latentspeech.core.nn.attention import Attention, AttentionContext
 from latentspeech.core.nn.feed_forward import FeedForwardKind, build_feed_forward
 from latentspeech.core.nn.kv_cache import KVCache
 from latentspeech.core.nn.norm import NORM_EPS
+from latentspeech.core.nn.packed_attention import PackedMask, packed_mask, segment_positions
 from latentspeech.core.nn.rope import rotary_angles
 
 
@@ -94,9 +95,8 @@ class Transformer(nn.Module):
         if segment_ids is None:
             positions = torch.arange(length, device=x.device).expand(batch, length)
             return self._run(x, positions, None, None)
-        mask = segment_ids[:, None, :, None] == segment_ids[:, None, None, :]  # (B, 1, T, T)
-        causal = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
-        return self._run(x, segment_positions(segment_ids), mask & causal, None)
+        positions = segment_positions(segment_ids)
+        return self._run(x, positions, packed_mask(positions), None)
 
     def init_state(self, batch_size: int, max_length: int) -> KVCache:
         """An empty cache for `batch_size` sequences of at most `max_length` positions."""
@@ -129,18 +129,10 @@ class Transformer(nn.Module):
         return hidden, state
 
     def _run(
-        self, x: Tensor, positions: Tensor, mask: Tensor | None, cache: KVCache | None
+        self, x: Tensor, positions: Tensor, mask: PackedMask | None, cache: KVCache | None
     ) -> Tensor:
         cos, sin = rotary_angles(positions, self.config.head_dim, self.config.rope_theta)
         context = AttentionContext(positions, cos, sin, mask, cache)
         for layer in self.layers:
             x = layer(x, context)
         return self.norm(x)
-
-
-def segment_positions(segment_ids: Tensor) -> Tensor:
-    """Each element's index within its contiguous segment. segment_ids (B, T) -> (B, T)."""
-    index = torch.arange(segment_ids.shape[1], device=segment_ids.device).expand_as(segment_ids)
-    starts = torch.ones_like(segment_ids, dtype=torch.bool)
-    starts[:, 1:] = segment_ids[:, 1:] != segment_ids[:, :-1]
-    return index - (index * starts).cummax(dim=1).values

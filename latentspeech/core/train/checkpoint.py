@@ -1,4 +1,4 @@
-"""Checkpoints: a folder a step, written whole or not at all, checked by hash, never pickled.
+"""Checkpoints: a folder a step, written whole or not at all, read back, checked by hash, no pickle.
 
 `step_00001000/` holds model.safetensors (the whole task), ema.safetensors (the averaged module, by
 its own names), optimizer.safetensors (turn/parameter/quantity) and state.json.
@@ -151,8 +151,16 @@ def _write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> None:
     own = {name: _own_copy(value) for name, value in tensors.items()}
     save_file(own, file)
     with safe_open(file, framework="pt") as written:
-        if set(written.keys()) != set(own):
-            raise CheckpointError(f"{file} was not written completely; check the disk")
+        good = set(written.keys()) == set(own)
+        if not good or not all(_same(written.get_tensor(name), own[name]) for name in own):
+            raise CheckpointError(f"{file} does not read as it was written; check the disk")
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Bit for bit: NaN equals itself."""
+    if (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    return torch.equal(one.reshape(-1).view(torch.uint8), other.reshape(-1).view(torch.uint8))
 
 
 def _own_copy(value: Tensor) -> Tensor:

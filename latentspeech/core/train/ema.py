@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from latentspeech.core.errors import CheckpointError
+from latentspeech.core.train.sharded_tensor import own_part, slice_like
 
 
 def ema_decay(decay: float, num_updates: int) -> float:
@@ -34,8 +35,9 @@ class Ema:
     def update(self, num_updates: int) -> None:
         """Moves the averages towards the weights; `num_updates` were made before."""
         weight = 1 - ema_decay(self.decay, num_updates)
-        average = [self._average[name] for name in self._smooth]
-        live = [self._live[name] for name in self._smooth]
+        # Each process averages its own slices of a cut model.
+        average = [own_part(self._average[name]) for name in self._smooth]
+        live = [own_part(self._live[name]) for name in self._smooth]
         torch._foreach_lerp_(average, live, weight)
         for name in self._copied:
             self._average[name].copy_(self._live[name])
@@ -63,7 +65,7 @@ class Ema:
                 "resume with the code and configuration that wrote it"
             )
         for name, value in tensors.items():
-            self._average[name].copy_(value)
+            self._average[name].copy_(slice_like(value, self._average[name]))
 
     @torch.no_grad()
     def _fill(self, values: Mapping[str, Tensor]) -> None:

@@ -13,24 +13,22 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import nn
 
 from latentspeech.core.config import Config
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.tensors import make_generator
 from latentspeech.core.train.batches import Plan, PlannedBatch, load_batches
 from latentspeech.core.train.checkpoint import (
-    Part,
     TrainState,
     clean_checkpoints,
-    load_part,
     newest_checkpoint,
-    save_checkpoint,
 )
 from latentspeech.core.train.ema import Ema
-from latentspeech.core.train.launcher import Launcher, Precision
+from latentspeech.core.train.launcher import Launcher, Precision, Strategy
 from latentspeech.core.train.metric_log import MetricLog, MetricMean, merge_means
-from latentspeech.core.train.optim import TurnOptimizer, build_optimizers
+from latentspeech.core.train.optim import build_optimizers
+from latentspeech.core.train.peers import PeerWatch
 from latentspeech.core.train.progress import TrainProgress
 from latentspeech.core.train.run_config import (
     check_same_config,
@@ -41,7 +39,9 @@ from latentspeech.core.train.run_config import (
 )
 from latentspeech.core.train.stop import StopRequest
 from latentspeech.core.train.task import Task, TrainData
-from latentspeech.core.train.turn import StepBatches, run_turn
+from latentspeech.core.train.trained import Trained
+from latentspeech.core.train.turn import NonFiniteError, StepBatches, run_turn
+from latentspeech.core.train.units import prepare_units
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,22 @@ class TrainConfig(Config):
     accumulation: int = Field(default=1, ge=1, description="batches of each process in a step")
     precision: Precision = Field(
         default="32", description="bf16 is autocast; the weights stay float32"
+    )
+    strategy: Strategy = Field(
+        default="ddp",
+        description="several processes: ddp, each holds all; fsdp (FSDP2), each holds a slice",
+    )
+    activation_checkpointing: bool = Field(
+        default=False, description="compute blocks again in backward instead of keeping activations"
+    )
+    compile: bool = Field(default=False, description="torch.compile for each block")
+    skip_non_finite: int = Field(
+        default=0,
+        ge=0,
+        description="steps in a row that may be dropped because a loss or gradient is not finite",
+    )
+    peer_timeout_s: float = Field(
+        default=120.0, ge=5, description="silence after which another process counts as lost"
     )
     num_workers: int = Field(
         default=0, ge=0, description="processes that load batches ahead; 0 for none"
@@ -109,36 +125,62 @@ def train(
     """
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
-    launcher = Launcher(config.devices, config.num_nodes, config.precision)
-    state, path = _open_run(launcher, exp_dir, run_config, resume)
+    launcher = Launcher(config.devices, config.num_nodes, config.precision, config.strategy)
+    # Outermost, since torchrun sends SIGTERM while the watch finds out which process is lost.
+    with (
+        StopRequest() as stop,
+        PeerWatch(launcher.rank, launcher.world_size, config.peer_timeout_s),
+    ):
+        state, path = _open_run(launcher, exp_dir, run_config, resume)
+        return _train(launcher, task, train_data, valid_data, config, exp_dir, state, path, stop)
+
+
+def _train(
+    launcher: Launcher,
+    task: Task,
+    train_data: TrainData,
+    valid_data: TrainData | None,
+    config: TrainConfig,
+    exp_dir: Path,
+    state: TrainState,
+    path: Path | None,
+    stop: StopRequest,
+) -> TrainResult:
+    """The loop, from `state`, whose tensors are in the checkpoint `path` if there is one."""
+    prepare_units(task, config.activation_checkpointing, config.compile)
     model = launcher.wrap(task)
-    optimizers = build_optimizers(task.optimizer_specs(), task)
     ema = Ema(task.averaged_module(), config.ema_decay)
+    trained = Trained(task, ema, build_optimizers(task.optimizer_specs(), task))
     if path is not None:
-        _load_tensors(path, task, ema, optimizers)
+        trained.load(path)
     plan = Plan(train_data, config.seed, launcher.rank, launcher.world_size)
     plan.start_at(state.epoch, state.index)
     batches = load_batches(train_data, plan, config.num_workers, launcher.device)
     means = MetricMean()
     started = time.monotonic() - state.seconds
+    skipped = 0
     ending = _ending(state, config, signal="")
 
     with (
         MetricLog(exp_dir, state.step, launcher.is_main) as log,
         TrainProgress(state.step, config.max_steps, launcher.is_main) as bar,
-        StopRequest() as stop,
     ):
         task.train()
         while not ending:
             began = time.monotonic()
             current = _take(batches, state, config.accumulation)
             means.add({"time/data_s": time.monotonic() - began})
-            for turn in task.turns(state.step):
-                for metrics in run_turn(
-                    model, optimizers[turn], current, launcher, config.seed, exp_dir
-                ):
-                    means.add(metrics)
-            ema.update(state.step)
+            try:
+                _step(model, trained, current, launcher, config.seed, exp_dir, means)
+                skipped = 0
+            except NonFiniteError as error:
+                skipped += 1
+                if skipped > config.skip_non_finite:
+                    trained.save(launcher, exp_dir, state, config.keep_checkpoints)
+                    raise
+                if launcher.is_main:
+                    allowed = config.skip_non_finite
+                    logger.warning("%s; dropped, %d of %d in a row", error, skipped, allowed)
             means.add({"time/step_s": time.monotonic() - began})
             state = _advance(state, current.planned[-1], time.monotonic() - started)
             bar.advance(state.step)
@@ -154,8 +196,25 @@ def train(
                 bar.report(state.step, scores)
             ending = launcher.maximum(_ending(state, config, stop.name))
             if ending or state.step % config.checkpoint_every == 0:
-                _save(launcher, exp_dir, state, task, ema, optimizers, config.keep_checkpoints)
+                trained.save(launcher, exp_dir, state, config.keep_checkpoints)
     return _farewell(state, config, ending, stop.name)
+
+
+def _step(
+    model: nn.Module,
+    trained: Trained,
+    batches: StepBatches,
+    launcher: Launcher,
+    seed: int,
+    exp_dir: Path,
+    means: MetricMean,
+) -> None:
+    """All turns over the batches, then the averages."""
+    for turn in trained.task.turns(batches.step):
+        optimizer = trained.optimizers[turn]
+        for metrics in run_turn(model, optimizer, batches, launcher, seed, exp_dir):
+            means.add(metrics)
+    trained.ema.update(batches.step)
 
 
 def _ending(state: TrainState, config: TrainConfig, signal: str) -> int:
@@ -244,43 +303,9 @@ def _validate(
     task.eval()
     with ema.applied():
         for planned, batch in load_batches(data, share, config.num_workers, launcher.device):
-            generator = make_generator(config.seed, f"valid/rank{launcher.rank}", planned.position)
+            place = planned.position * launcher.world_size + launcher.rank
+            generator = make_generator(config.seed, "valid", place)
             with launcher.autocast():
                 means.add(task.validation_step(batch, generator))
     task.train()
     return merge_means(launcher.gather(means.take()))
-
-
-def _save(
-    launcher: Launcher,
-    exp_dir: Path,
-    state: TrainState,
-    task: Task,
-    ema: Ema,
-    optimizers: Mapping[str, TurnOptimizer],
-    keep: int,
-) -> None:
-    if launcher.is_main:
-        moments = [optimizer.tensors() for optimizer in optimizers.values()]
-        tensors = {name: value for part in moments for name, value in part.items()}
-        parts: dict[Part, Mapping[str, Tensor]] = {
-            "model": task.state_dict(),
-            "ema": ema.tensors(),
-            "optimizer": tensors,
-        }
-        save_checkpoint(exp_dir / "checkpoints", state, parts, keep)
-    launcher.barrier()
-
-
-def _load_tensors(
-    path: Path, task: Task, ema: Ema, optimizers: Mapping[str, TurnOptimizer]
-) -> None:
-    try:
-        task.load_state_dict(load_part(path, "model"))
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"{path} does not fit this model: {reason}") from None
-    ema.load_tensors(load_part(path, "ema"))
-    tensors = load_part(path, "optimizer")
-    for optimizer in optimizers.values():
-        optimizer.load_tensors(tensors)

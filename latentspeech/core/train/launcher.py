@@ -10,46 +10,78 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
 
 from latentspeech.core.errors import ConfigError
+from latentspeech.core.train.stop import die_with_parent
+from latentspeech.core.train.task import Task
+from latentspeech.core.train.units import shard
 
 try:
     from lightning_fabric import Fabric
-    from lightning_fabric.strategies import DDPStrategy
+    from lightning_fabric.strategies import DDPStrategy, ModelParallelStrategy
 except ModuleNotFoundError:
     raise ConfigError(
         "training needs lightning-fabric, which is not installed; pip install 'latentspeech[train]'"
     ) from None
 
 Precision = Literal["32", "bf16"]
+Strategy = Literal["ddp", "fsdp"]
 
 
 class Launcher:
     """This process's place in the run."""
 
-    def __init__(self, devices: int, num_nodes: int, precision: Precision) -> None:
+    def __init__(
+        self, devices: int, num_nodes: int, precision: Precision, strategy: Strategy = "ddp"
+    ) -> None:
         """Args: `devices` GPUs per node, 0 for the CPU (then torchrun alone sets the processes)."""
         local = _check_processes(devices, num_nodes)
         self.world_size = int(os.environ.get("WORLD_SIZE", "1")) if _under_torchrun() else 1
-        # A turn trains a part of the task only, so each step leaves some parameters unused.
-        several = DDPStrategy(
-            find_unused_parameters=True,
-            process_group_backend="nccl" if devices else "gloo",
-        )
+        if _under_torchrun():
+            # Without torchrun nobody would end it, and a second start would write beside it.
+            die_with_parent()
+        self._bf16 = precision == "bf16"
+        if devices and self._bf16:
+            # What autocast leaves in float32 may use TF32, which is still more exact than bf16.
+            torch.set_float32_matmul_precision("high")
+        backend = "nccl" if devices else "gloo"
         self._fabric = Fabric(
             accelerator="cuda" if devices else "cpu",
             devices=local,
             num_nodes=num_nodes,
-            strategy=several if self.world_size > 1 else "auto",
-            precision="bf16-mixed" if precision == "bf16" else "32-true",
+            strategy=self._several(strategy, backend) if self.world_size > 1 else "auto",
+            precision="bf16-mixed" if self._bf16 else "32-true",
         )
         self._fabric.launch()
         self.rank: int = self._fabric.global_rank
         self.is_main = self.rank == 0
         self.device: torch.device = self._fabric.device
 
-    def wrap(self, task: nn.Module) -> nn.Module:
-        """Moves `task` to the device and wraps it; backward through the wrapper syncs gradients."""
+    def _several(self, strategy: Strategy, backend: str) -> DDPStrategy | ModelParallelStrategy:
+        """How several processes share the work; one alone needs neither."""
+        if strategy == "ddp":
+            # A turn trains a part of the task only, so each step leaves some parameters unused.
+            return DDPStrategy(
+                find_unused_parameters=True,
+                gradient_as_bucket_view=True,
+                process_group_backend=backend,
+            )
+        return ModelParallelStrategy(
+            self._shard,
+            data_parallel_size=self.world_size,
+            tensor_parallel_size=1,
+            process_group_backend=backend,
+        )
+
+    def _shard(self, task: Task, mesh: DeviceMesh) -> Task:
+        return shard(task, mesh["data_parallel"], self._bf16)
+
+    def wrap(self, task: Task) -> nn.Module:
+        """Moves `task` to the device and wraps it; backward through the wrapper syncs gradients.
+
+        Under fsdp the parameters become slices, in place: build optimizers and averages after it.
+        """
         wrapped: nn.Module = self._fabric.setup_module(task)
         return wrapped
 

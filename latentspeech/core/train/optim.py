@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from latentspeech.core.config import Config
-from latentspeech.core.errors import CheckpointError
+from latentspeech.core.errors import CheckpointError, ConfigError
+from latentspeech.core.train.sharded_tensor import is_sharded, slice_like, whole
 
 
 class OptimizerConfig(Config):
@@ -102,6 +103,12 @@ class TurnOptimizer:
         """Args: `root` is the task, whose parameter names are used."""
         self.turn = turn
         self.config = spec.config
+        self._sharded = any(is_sharded(parameter) for parameter in spec.module.parameters())
+        if self._sharded and spec.config.kind == "muon":
+            raise ConfigError(
+                "optimizer.kind: muon works on whole matrices, and train.strategy: fsdp cuts them "
+                "up; set train.strategy: ddp or optimizer.kind: adamw"
+            )
         self._optimizers = _optimizers(spec)
         if not self._optimizers:
             raise ValueError(f"optimizer {turn!r} owns no parameter that requires a gradient")
@@ -112,14 +119,19 @@ class TurnOptimizer:
 
     @contextlib.contextmanager
     def others_frozen(self) -> Iterator[None]:
-        """Within the block only this turn's parameters collect gradients."""
+        """Within the block only this turn's parameters collect gradients.
+
+        Those of a cut model cannot be frozen: FSDP2 settles once whether a parameter learns. Theirs
+        are computed and dropped.
+        """
         for parameter in self._others:
-            parameter.requires_grad_(False)
+            parameter.requires_grad_(self._sharded)
         try:
             yield
         finally:
             for parameter in self._others:
                 parameter.requires_grad_(True)
+                parameter.grad = None
 
     def zero_grad(self) -> None:
         """Drops the gradients."""
@@ -129,7 +141,7 @@ class TurnOptimizer:
     def clip(self) -> Tensor:
         """Scales the gradients down to `clip_norm`; returns their norm before."""
         limit = self.config.clip_norm or math.inf
-        return nn.utils.clip_grad_norm_(self.parameters, limit)
+        return whole(nn.utils.clip_grad_norm_(self.parameters, limit))
 
     def step(self, step: int) -> float:
         """Updates the parameters at the rate of `step`; returns that rate."""
@@ -141,7 +153,7 @@ class TurnOptimizer:
         return rate
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state, named "turn/parameter/quantity"."""
+        """The state, named "turn/parameter/quantity"; sharded as the parameters are."""
         return {
             f"{self.turn}/{self._names[id(parameter)]}/{key}": value
             for optimizer in self._optimizers
@@ -157,8 +169,11 @@ class TurnOptimizer:
             if name.startswith(f"{self.turn}/"):
                 states.setdefault(name, {})[key] = value
         for optimizer in self._optimizers:
-            names = [f"{self.turn}/{self._names[id(p)]}" for p in _parameters(optimizer)]
-            state = {i: states.pop(name) for i, name in enumerate(names) if name in states}
+            state = {}
+            for i, parameter in enumerate(_parameters(optimizer)):
+                values = states.pop(f"{self.turn}/{self._names[id(parameter)]}", None)
+                if values is not None:
+                    state[i] = {k: slice_like(v, parameter) for k, v in values.items()}
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": state, "param_groups": groups})
         if states:

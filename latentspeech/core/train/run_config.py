@@ -14,7 +14,8 @@ from latentspeech.core.files import atomic_path
 
 SCHEMA_VERSION = 1
 
-# These change when and how much is done, never what a step computes. The last part of the key.
+# These change when, how much and where it is done, never what a step computes (but for rounding).
+# The last part of the key.
 FREE_KEYS = frozenset(
     {
         "max_steps",
@@ -25,6 +26,13 @@ FREE_KEYS = frozenset(
         "keep_checkpoints",
         "num_workers",
         "num_threads",
+        "skip_non_finite",
+        "peer_timeout_s",
+        "strategy",
+        "activation_checkpointing",
+        "compile",
+        "devices",
+        "num_nodes",
         "exp_dir",
     }
 )

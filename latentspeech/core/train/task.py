@@ -23,6 +23,14 @@ class Losses(NamedTuple):
     """Detached scalars for the log, named like "train/mel_l1"."""
 
 
+class Unit(NamedTuple):
+    """A block that repeats: sharded, recomputed and compiled by itself, each where asked for."""
+
+    module: nn.Module
+    method: str = "forward"
+    """What the model calls it by; its parameters are not to be used in any other way."""
+
+
 class StepCall:
     """The arguments of one training step.
 
@@ -46,6 +54,13 @@ class Task(nn.Module, ABC):
 
         Every parameter that requires a gradient belongs to exactly one turn.
         """
+
+    def units(self) -> Sequence[Unit]:
+        """The blocks that make up most of the model, in order of use. Default: none.
+
+        Without them there is no `strategy: fsdp`, no activation checkpointing and no compilation.
+        """
+        return ()
 
     def turns(self, step: int) -> tuple[str, ...]:
         """Which turns are taken at this step, in order. Default: all."""

@@ -47,7 +47,10 @@ def run_turn(
     optimizer.zero_grad()
     with optimizer.others_frozen():
         for place, batch in enumerate(batches.loaded):
-            stream = f"train/{turn}/{place}/rank{launcher.rank}"
+            # Noise belongs to the batch's place in the whole step, so that two processes draw what
+            # one draws in two rounds of accumulation.
+            whole_place = place * launcher.world_size + launcher.rank
+            stream = f"train/{turn}/{whole_place}"
             # Dropout draws from torch's global generators, everything else from the one passed on.
             torch.manual_seed(derive_seed(seed, f"{stream}/dropout", step))
             call = StepCall(batch, turn, step, make_generator(seed, stream, step))
@@ -59,6 +62,7 @@ def run_turn(
     norm = optimizer.clip()
     finite = torch.isfinite(norm) & torch.isfinite(torch.stack(losses)).all()
     if launcher.maximum(int(not finite)):
+        optimizer.zero_grad()
         _stop(turn, batches, losses, norm, launcher, exp_dir)
     rate = optimizer.step(step)
     optimizer.zero_grad()

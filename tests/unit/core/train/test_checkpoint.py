@@ -104,6 +104,20 @@ def test_full_disk_leaves_the_previous_checkpoint(tmp_path, monkeypatch):
     assert newest_checkpoint(tmp_path).state.step == 1
 
 
+def test_what_reads_otherwise_than_it_was_written_is_not_kept(tmp_path, monkeypatch):
+    save(tmp_path, 1, keep=1)
+    write = checkpoint.save_file
+
+    def flawed(tensors, file):
+        name = next(name for name, value in tensors.items() if value.is_floating_point())
+        write({**tensors, name: tensors[name] + 1}, file)
+
+    monkeypatch.setattr(checkpoint, "save_file", flawed)
+    with pytest.raises(CheckpointError, match="does not read as it was written"):
+        save(tmp_path, 2, keep=1)
+    assert [item.name for item in (tmp_path / "checkpoints").iterdir()] == ["step_00000001"]
+
+
 def test_missing_part_is_named(tmp_path):
     path = save(tmp_path, 1)
     shutil.rmtree(path)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from latentspeech.core.errors import CheckpointError, InputError
+from latentspeech.core.errors import CheckpointError, ConfigError, InputError
 from latentspeech.core.train import checkpoint
 from latentspeech.core.train.turn import NonFiniteError
 from tests.unit.core.train.toy_task import ToyData, ToyTask, lines, run, untimed
@@ -93,6 +93,75 @@ def test_non_finite_loss_stops_before_the_update(tmp_path, accumulation):
     # Mended data: the run goes on from the checkpoint.
     data.bad_item = None
     assert run(tmp_path, 4, data=data, accumulation=accumulation).step == 4
+
+
+def test_a_non_finite_loss_costs_its_own_step_only(tmp_path):
+    """The steps since the last periodic checkpoint are saved before the run stops."""
+    data = ToyData(shuffle=False, bad_item=18)  # in the fifth step
+    with pytest.raises(NonFiniteError, match="step 4"):
+        run(tmp_path / "a", 6, data=data, checkpoint_every=1000)
+    assert checkpoint.newest_checkpoint(tmp_path / "a").state.step == 4
+    data.bad_item = None
+    run(tmp_path / "a", 6, data=data, checkpoint_every=1000)
+    run(tmp_path / "b", 6, data=ToyData(shuffle=False), checkpoint_every=1000)
+    name = "checkpoints/step_00000006/model.safetensors"
+    assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_non_finite_steps_may_be_dropped(tmp_path, caplog):
+    data = ToyData(shuffle=False, bad_item=10)  # in the third step of each epoch of six
+    task = ToyTask()
+    with caplog.at_level(logging.WARNING):
+        assert run(tmp_path / "a", 14, task=task, data=data, skip_non_finite=1).step == 14
+    assert [r.getMessage().count("dropped, 1 of 1 in a row") for r in caplog.records] == [1, 1]
+    assert "items" in caplog.text
+    assert "10" in caplog.text
+    assert all(value.isfinite().all() for value in task.state_dict().values())
+    # The dropped step changed nothing: weights and averages are those of the step before.
+    run(tmp_path / "b", 3, data=ToyData(shuffle=False, bad_item=10), skip_non_finite=1,
+        checkpoint_every=1)  # fmt: skip
+    for part in ("model", "ema", "optimizer"):
+        before, after = (
+            load_file(tmp_path / "b" / f"checkpoints/step_0000000{step}/{part}.safetensors")
+            for step in (2, 3)
+        )
+        assert all(torch.equal(before[name], after[name]) for name in before if "count" not in name)
+
+
+def test_too_many_non_finite_steps_in_a_row_stop(tmp_path):
+    class Broken(ToyData):
+        def load(self, indices, seed):
+            batch = super().load(indices, seed)
+            return {**batch, "x": batch["x"] * float("nan")} if len(self.loaded) > 3 else batch
+
+    with pytest.raises(NonFiniteError, match="step 5"):
+        run(tmp_path, 9, data=Broken(), skip_non_finite=2)
+    assert run(tmp_path, 7, skip_non_finite=2).step == 7
+
+
+def test_recomputation_changes_nothing(tmp_path):
+    """Dropout included: the second pass draws what the first did."""
+    run(tmp_path / "a", 4)
+    run(tmp_path / "b", 4, activation_checkpointing=True)
+    assert untimed(tmp_path / "a") == untimed(tmp_path / "b")
+
+
+@pytest.mark.slow
+def test_compiled_it_computes_the_same(tmp_path):
+    for name, settings in {"a": {}, "b": {"compile": True}}.items():
+        run(tmp_path / name, 4, task=ToyTask(dropout=0.0), **settings)
+    for one, other in zip(untimed(tmp_path / "a"), untimed(tmp_path / "b"), strict=True):
+        assert other == pytest.approx(one, rel=1e-5)
+
+
+@pytest.mark.parametrize("setting", ["activation_checkpointing", "compile"])
+def test_a_task_without_blocks_refuses_what_needs_them(tmp_path, setting):
+    class Blockless(ToyTask):
+        def units(self):
+            return ()
+
+    with pytest.raises(ConfigError, match=f"train.{setting}: true works block by block"):
+        run(tmp_path, 2, task=Blockless(), **{setting: True})
 
 
 def test_non_finite_gradient_of_a_finite_loss_stops_too(tmp_path):

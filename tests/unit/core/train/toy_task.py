@@ -4,6 +4,7 @@ python toy_task.py EXP_DIR MAX_STEPS CHECKPOINT_EVERY SECONDS_PER_BATCH [key=val
 """
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import nn
 
 from latentspeech.core.train.engine import TrainConfig, TrainResult, train
 from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
-from latentspeech.core.train.task import Losses, Task
+from latentspeech.core.train.task import Losses, Task, Unit
 
 DIM = 6
 
@@ -24,6 +25,7 @@ class ToyData:
     ):
         self.num_items, self.batch_size, self.seed = num_items, batch_size, seed
         self.sleep_s, self.bad_item, self.shuffle = sleep_s, bad_item, shuffle
+        self.items_log = None  # file name; the rank is added
         self.loaded = []
 
     def plan(self, epoch):
@@ -35,6 +37,9 @@ class ToyData:
 
     def load(self, indices, seed):
         self.loaded.append((tuple(indices), seed))
+        if self.items_log is not None:
+            with Path(f"{self.items_log}.{os.environ.get('RANK', '0')}").open("a") as log:
+                log.write(f"{indices}\n")
         time.sleep(self.sleep_s)
         rows = [
             torch.randn(DIM, generator=torch.Generator().manual_seed(index)) for index in indices
@@ -73,6 +78,9 @@ class ToyTask(Task):
             "critic": OptimizerSpec(self.critic, critic),
         }
 
+    def units(self):
+        return [Unit(self.model)]
+
     def turns(self, step):
         return ("critic", "model") if step >= self.critic_from else ("model",)
 
@@ -97,13 +105,15 @@ class ToyTask(Task):
         return self.model
 
 
-def run(exp_dir, max_steps, task=None, data=None, resume=True, **settings) -> TrainResult:
+def run(
+    exp_dir, max_steps, task=None, data=None, resume=True, validate_data=None, **settings
+) -> TrainResult:
     values = {"log_every": 1, "validate_every": 4, "checkpoint_every": 2, "ema_decay": 0.9}
     config = TrainConfig(**{**values, "seed": 7, "max_steps": max_steps, **settings})
     return train(
         task or ToyTask(),
         data or ToyData(),
-        ToyData(num_items=8, seed=5),
+        validate_data or ToyData(num_items=8, seed=5),
         config,
         exp_dir,
         {"train": config.model_dump(mode="json"), "toy": {"dim": DIM}},

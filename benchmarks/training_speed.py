@@ -1,0 +1,231 @@
+"""How fast the paper's configs train: tokens a second, MFU, peak memory, eager against compiled.
+
+    python -m benchmarks.training_speed tts egs/libriheavy/conf/tts_1600x.yaml --gpu h200
+    python -m benchmarks.training_speed codec egs/libriheavy/conf/codec_1600x.yaml --device meta
+
+Steps of the real engine (forward, backward, clipping, optimizer, averages) on synthetic batches of
+one process. Prints one JSON object. `--device meta` computes nothing: parameters, bytes and FLOPs.
+
+MFU = model FLOPs of a step / (seconds x peak). What activation checkpointing computes again does
+not count. benchmarks/training_flops.py says how FLOPs are counted.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from benchmarks.hardware import describe
+from benchmarks.synthetic_batches import audio_batch, speech_batch
+from benchmarks.training_flops import SpeechSizes, codec_flops, tts_flops
+from latentspeech.cli.run_codec import CodecRunConfig
+from latentspeech.cli.run_tts import TTSRunConfig
+from latentspeech.codec.task import CodecTask
+from latentspeech.core.config import load_config
+from latentspeech.core.tensors import map_tensors
+from latentspeech.core.train.batches import PlannedBatch
+from latentspeech.core.train.ema import Ema
+from latentspeech.core.train.engine import TrainConfig
+from latentspeech.core.train.launcher import Launcher
+from latentspeech.core.train.optim import build_optimizers
+from latentspeech.core.train.task import Task
+from latentspeech.core.train.turn import StepBatches, run_turn
+from latentspeech.core.train.units import prepare_units
+from latentspeech.tts.model import SPEECH, latent_lm_config
+from latentspeech.tts.task import TTSTask
+
+# Dense bf16 tensor-core peaks of the makers' data sheets (SXM), TFLOP/s.
+PEAK_TFLOPS = {"a100": 312.0, "h100": 989.4, "h200": 989.4}
+# float32 weights, gradients, two moments and averages.
+BYTES_A_PARAMETER = 4 + 4 + 8 + 4
+WARM_UP = 5
+STEP = 1_000_000  # past every start step of a turn
+
+
+class Workload(NamedTuple):
+    """One micro-batch of a config, and what it amounts to."""
+
+    make_task: Callable[[], Task]
+    make_batch: Callable[[], Any]
+    train: TrainConfig
+    flops: Callable[[Task], float]  # of one step
+    tokens: int  # latents
+    unit: dict[str, float]  # what else a step takes in, by name
+
+
+def tts_workload(path: Path, changes: list[str], args: argparse.Namespace) -> Workload:
+    """As many utterances as max_total_latents hold, packed into rows."""
+    run = load_config(TTSRunConfig, path, changes)
+    config = latent_lm_config(run.model, args.vocab_size, args.latent_dim)
+    count = max(1, run.data.max_total_latents // args.latents)
+    sizes = [(args.text_tokens, args.latents)] * count
+    speech = config.modalities[SPEECH]
+    mean, std = torch.zeros(args.latent_dim), torch.ones(args.latent_dim)
+    elements = args.text_tokens + args.latents + 2  # BOD and EOD
+    counted = SpeechSizes(count, elements, args.latents, decisions=args.latents)
+    row = max(args.row_length, elements)
+    return Workload(
+        lambda: TTSTask(config, run.optimizer, mean, std),
+        lambda: speech_batch(speech, args.vocab_size, sizes, row),
+        run.train,
+        lambda task: tts_flops(config, counted),
+        count * args.latents,
+        {"elements": count * elements, "utterances": count},
+    )
+
+
+def codec_workload(path: Path, changes: list[str], args: argparse.Namespace) -> Workload:
+    """A batch of segments, discriminators at work."""
+    run = load_config(CodecRunConfig, path, changes)
+    samples = round(run.data.segment_s * run.codec.sample_rate)
+    size = run.data.batch_size
+    return Workload(
+        lambda: CodecTask(
+            run.codec, run.loss, run.discriminators, run.optimizer, run.discriminator_optimizer
+        ),
+        lambda: audio_batch(size, samples),
+        run.train,
+        lambda task: size * codec_flops(task, samples, STEP),
+        size * samples // run.codec.hop_length,
+        {"audio_s": size * samples / run.codec.sample_rate},
+    )
+
+
+def budget(work: Workload, peak: float | None) -> dict[str, Any]:
+    """What a config needs, without running it."""
+    task = work.make_task()
+    parts = {name: sum(p.numel() for p in part.parameters()) for name, part in _parts(task)}
+    total = sum(p.numel() for p in task.parameters())
+    flops = work.flops(task)
+    values: dict[str, Any] = {
+        "parameters_m": {name: round(n / 1e6, 3) for name, n in parts.items() if n},
+        "total_parameters_m": round(total / 1e6, 3),
+        "weights_and_state_gb": round(total * BYTES_A_PARAMETER / 1e9, 4),
+        "tflops_a_step": round(flops / 1e12, 6),
+        "tokens_a_step": work.tokens,
+        "gflops_a_token": round(flops / work.tokens / 1e9, 4),
+        **work.unit,
+    }
+    if peak is not None:
+        values["tokens_a_second_at_45_percent_mfu"] = round(0.45 * peak * work.tokens / flops)
+    return values
+
+
+def _parts(task: Task) -> list[tuple[str, torch.nn.Module]]:
+    """Named parts of a model; `discriminators` are empty where there are none."""
+    if isinstance(task, TTSTask):
+        return [("backbone", task.model.backbone), ("head", task.model.diffusion(SPEECH))]
+    assert isinstance(task, CodecTask)
+    judges = task.discriminators or torch.nn.Module()
+    parts = {"encoder": task.codec.encoder, "decoder": task.codec.decoder}
+    return [*parts.items(), ("discriminators", judges)]
+
+
+def measure(work: Workload, launcher: Launcher, compiled: bool, steps: int) -> dict[str, Any]:
+    """Median seconds of a step after WARM_UP others, which compile, and the peak of memory."""
+    torch.manual_seed(0)
+    task, batch = work.make_task(), work.make_batch()
+    prepare_units(task, work.train.activation_checkpointing, compiled)
+    model = launcher.wrap(task)
+    optimizers = build_optimizers(task.optimizer_specs(), task)
+    ema = Ema(task.averaged_module(), work.train.ema_decay)
+    batch = map_tensors(lambda tensor: tensor.to(launcher.device), batch)
+    planned = PlannedBatch(epoch=0, position=0, items=[], seed=0)
+    cuda = launcher.device.type == "cuda"
+    seconds: list[float] = []
+    losses: list[float] = []
+    task.train()
+    with tempfile.TemporaryDirectory() as folder:
+        for index in range(WARM_UP + steps):
+            if cuda:
+                torch.cuda.synchronize()
+                if index == WARM_UP:
+                    torch.cuda.reset_peak_memory_stats()
+            start = time.perf_counter()
+            current = StepBatches(STEP + index, [planned], [batch])
+            for turn in task.turns(STEP):
+                found = run_turn(model, optimizers[turn], current, launcher, 0, Path(folder))
+            ema.update(STEP)
+            if cuda:
+                torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - start)
+            losses.append(float(next(iter(found[0].values()))))
+    if cuda:
+        peak_bytes = torch.cuda.max_memory_allocated()
+    else:  # of the process so far: Linux tells kilobytes
+        peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {
+        "mode": "compiled" if compiled else "eager",
+        "step_s": statistics.median(seconds[WARM_UP:]),
+        "peak_memory_gb": round(peak_bytes / 1e9, 3),
+        "first_loss": round(losses[0], 5),
+        "last_loss": round(losses[-1], 5),
+    }
+
+
+def compare(work: Workload, args: argparse.Namespace, peak: float | None) -> dict[str, Any]:
+    """Eager and compiled, unless told otherwise."""
+    devices = 1 if args.device == "cuda" else 0
+    launcher = Launcher(devices, 1, work.train.precision)
+    flops = work.flops(work.make_task())
+    rows = []
+    for compiled in [mode == "compiled" for mode in args.modes]:
+        torch.compiler.reset()
+        row = measure(work, launcher, compiled, args.steps)
+        step_s = row["step_s"]
+        rates = {f"{name}_a_second": round(n / step_s, 2) for name, n in work.unit.items()}
+        row |= {"tokens_a_second": round(work.tokens / step_s, 1), **rates}
+        row["mfu"] = None if peak is None else round(flops / (step_s * peak), 4)
+        row["step_s"] = round(step_s, 5)
+        rows.append(row)
+    times = {row["mode"]: row["step_s"] for row in rows}
+    ratio = round(times["eager"] / times["compiled"], 3) if len(times) == 2 else None
+    return {"rows": rows, "compiled_over_eager_speed": ratio, "steps": args.steps}
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=("tts", "codec"))
+    parser.add_argument("config", type=Path, help="YAML file of a run")
+    parser.add_argument("--set", action="append", default=[], help="a.b=c, changes the config")
+    parser.add_argument("--device", choices=("cuda", "cpu", "meta"), default="cuda")
+    parser.add_argument("--modes", nargs="+", choices=("eager", "compiled"),
+                        default=["eager", "compiled"])  # fmt: skip
+    parser.add_argument("--steps", type=int, default=50)
+    peak = parser.add_mutually_exclusive_group()
+    peak.add_argument("--gpu", choices=sorted(PEAK_TFLOPS), help="whose peak MFU is a part of")
+    peak.add_argument("--peak-tflops", type=float, help="the peak of another device")
+    parser.add_argument("--latents", type=int, default=225, help="of an utterance: 15 s at 15 Hz")
+    parser.add_argument("--text-tokens", type=int, default=60, help="of an utterance")
+    parser.add_argument("--row-length", type=int, default=4096, help="elements of a packed row")
+    parser.add_argument("--vocab-size", type=int, default=2048, help="of the text tokenizer")
+    parser.add_argument("--latent-dim", type=int, default=32, help="of the codec")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> dict[str, Any]:
+    """All that is printed."""
+    args = parse(arguments)
+    tflops = PEAK_TFLOPS[args.gpu] if args.gpu else args.peak_tflops
+    peak = None if tflops is None else 1e12 * tflops
+    make = tts_workload if args.kind == "tts" else codec_workload
+    work = make(args.config, args.set, args)
+    values = {"kind": args.kind, "config": str(args.config), "set": args.set, "peak_tflops": tflops}
+    values["precision"] = work.train.precision
+    values["budget"] = budget(work, peak)
+    if args.device == "meta":
+        return values
+    return {"hardware": describe(), **values, **compare(work, args, peak)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1:]), indent=2))

@@ -1,0 +1,122 @@
+"""A small training of any kind, to be started as one process or several.
+
+python process_run.py toy|tts|codec EXP_DIR MAX_STEPS CHECKPOINT_EVERY [key=JSON ...]
+"""
+
+import json
+import logging
+import os
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+from benchmarks.synthetic_batches import speech_batch
+from latentspeech.codec.convnext import ConvNeXtConfig
+from latentspeech.codec.discriminators.combined import DiscriminatorsConfig
+from latentspeech.codec.discriminators.complex_stft import ComplexStftConfig
+from latentspeech.codec.discriminators.multi_period import MultiPeriodConfig
+from latentspeech.codec.model import CodecConfig
+from latentspeech.codec.task import CodecLossConfig, CodecTask
+from latentspeech.core.errors import DataError
+from latentspeech.core.nn.transformer import TransformerConfig
+from latentspeech.core.train.optim import OptimizerConfig
+from latentspeech.core.train.task import Task
+from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
+from latentspeech.tts.task import TTSTask
+from tests.tiny_models import voice_like
+from tests.unit.core.train.toy_task import ToyData, ToyTask, run
+
+BACKBONE = TransformerConfig(
+    model_dim=32, num_layers=2, num_heads=4, num_kv_heads=2, head_dim=8, ffn_dim=64, dropout=0.1
+)
+LM = latent_lm_config(
+    TTSModelConfig(backbone=BACKBONE, head_layers=1, head_ffn_dim=32),
+    text_vocab_size=20,
+    latent_dim=4,
+)
+SIDE = ConvNeXtConfig(strides=(4, 5, 5), base_channels=4, depths=(0, 1, 1, 1), layer_scale=0.1)
+DISCRIMINATORS = DiscriminatorsConfig(
+    multi_period=MultiPeriodConfig(periods=(2, 3), channels=(4, 8)),
+    complex_stft=ComplexStftConfig(window_lengths=(512,), channels=4),
+)
+
+
+class Speech(ToyData):
+    """Packed sequences; an item is a seed."""
+
+    def load(self, indices, seed):
+        super().load(indices, seed)
+        return speech_batch(
+            LM.modalities[SPEECH], 20, [(5 + i % 4, 6 + i % 5) for i in indices], 24
+        )
+
+
+class Sounds(ToyData):
+    """Audio (B, T); an item is a seed."""
+
+    def load(self, indices, seed):
+        super().load(indices, seed)
+        return torch.stack([voice_like(0.1, seed=index) for index in indices])
+
+
+class Broken(ToyData):
+    """Cannot read one item."""
+
+    broken_item = -1
+
+    def load(self, indices, seed):
+        if self.broken_item in indices:
+            raise DataError(f"item {self.broken_item} is corrupt; restore it")
+        return super().load(indices, seed)
+
+
+def make_task(kind: str, extra: dict) -> Task:
+    torch.manual_seed(0)
+    optimizer = OptimizerConfig(lr=2e-3, betas=(0.9, 0.98), weight_decay=0.01, clip_norm=0.5)
+    match kind:
+        case "tts":
+            settings = optimizer.model_copy(update={"kind": extra.pop("optimizer", "adamw")})
+            dropout = {"dropout": extra.pop("dropout", 0.1)}
+            lm = LM.model_copy(update={"backbone": BACKBONE.model_copy(update=dropout)})
+            return TTSTask(lm, settings, torch.zeros(4), torch.ones(4))
+        case "codec":
+            codec = CodecConfig(latent_dim=8, encoder=SIDE, decoder=SIDE)
+            loss = CodecLossConfig(discriminator_start_step=1)
+            return CodecTask(codec, loss, DISCRIMINATORS, optimizer, optimizer)
+    return ToyTask(**{k: extra.pop(k) for k in ("dropout", "noise") if k in extra})
+
+
+def make_data(kind: str, extra: dict) -> ToyData:
+    data = {"toy": Broken, "tts": Speech, "codec": Sounds}[kind](
+        **{k: extra.pop(k) for k in ("batch_size", "sleep_s", "bad_item", "shuffle") if k in extra}
+    )
+    data.items_log = extra.pop("items_log", None)
+    data.broken_item = extra.pop("broken_item", -1)
+    return data
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    torch.set_num_threads(1)
+    kind, folder, steps, every = sys.argv[1:5]
+    Path(f"{folder}.pid.{os.environ.get('RANK', '0')}").write_text(str(os.getpid()))
+    extra = {key: json.loads(value) for key, value in (a.split("=", 1) for a in sys.argv[5:])}
+    limit = extra.pop("file_limit_bytes", None)
+    if limit is not None and os.environ.get("RANK", "0") == "0":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        result = run(
+            Path(folder),
+            int(steps),
+            task=make_task(kind, extra),
+            data=make_data(kind, extra),
+            checkpoint_every=int(every),
+            validate_data=make_data(kind, {}) if kind != "toy" else None,
+            **extra,
+        )
+    except ValueError as error:  # as the command line does it
+        sys.stderr.write(f"rank {os.environ.get('RANK', '0')}, {type(error).__name__}: {error}\n")
+        sys.exit(2)
+    sys.stdout.write(result.reason + "\n")

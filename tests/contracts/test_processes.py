@@ -1,0 +1,189 @@
+"""Several processes compute what one does, under either strategy, and none is lost in silence."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from latentspeech.core.train.checkpoint import newest_checkpoint
+from tests.contracts.test_resume import PARTS, assert_same_run, num_lines, wait_for
+from tests.unit.core.train.toy_task import untimed
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = str(ROOT / "tests" / "contracts" / "process_run.py")
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+
+pytestmark = pytest.mark.slow
+
+
+def start(kind: str, folder: Path, steps: int, every: int, processes: int, **settings: object):
+    command = [sys.executable] if processes == 1 else TORCHRUN
+    values = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
+    return subprocess.Popen(
+        [*command, SCRIPT, kind, str(folder), str(steps), str(every), *values],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen, code: int = 0) -> str:
+    _, err = process.communicate(timeout=150)
+    assert process.returncode == code, err[-4000:]
+    return err
+
+
+def train(kind: str, folder: Path, steps: int, processes: int = 2, **settings: object) -> str:
+    return finish(start(kind, folder, steps, 2, processes, **settings))
+
+
+def assert_same_curve(left: Path, right: Path, rel: float = 1e-4) -> None:
+    first, second = untimed(left), untimed(right)
+    assert len(first) == len(second) > 0
+    for a, b in zip(first, second, strict=True):
+        assert b == pytest.approx(a, rel=rel, abs=1e-7)
+
+
+def tensors(folder: Path, step: int, part: str) -> dict[str, torch.Tensor]:
+    return load_file(folder / f"checkpoints/step_{step:08d}/{part}.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["toy", "tts", "codec"])
+def test_two_processes_draw_the_curve_of_one(tmp_path: Path, kind: str):
+    """One that accumulates twice, two under DDP and two under FSDP2: dropout and noise included."""
+    steps = 4 if kind == "codec" else 8
+    train(kind, tmp_path / "one", steps, processes=1, accumulation=2)
+    for strategy in ("ddp", "fsdp"):
+        folder = tmp_path / strategy
+        train(kind, folder, steps, strategy=strategy)
+        assert_same_curve(tmp_path / "one", folder)
+        for part in PARTS:
+            first, second = tensors(tmp_path / "one", steps, part), tensors(folder, steps, part)
+            assert first.keys() == second.keys()
+            for name in first.keys() - {"model.count", "count"}:
+                assert first[name].dtype == second[name].dtype
+                torch.testing.assert_close(first[name], second[name], rtol=2e-3, atol=2e-5)
+
+
+def test_strategies_and_savings_go_together(tmp_path: Path):
+    """A checkpoint of one strategy goes on under the other; recomputation changes nothing."""
+    train("tts", tmp_path / "whole", 4)
+    train("tts", tmp_path / "mixed", 2, accumulation=1)
+    train("tts", tmp_path / "mixed", 4, strategy="fsdp", activation_checkpointing=True)
+    train("tts", tmp_path / "mixed", 6, strategy="ddp", activation_checkpointing=True)
+    train("tts", tmp_path / "whole", 6)
+    ours, theirs = ([line for line in untimed(tmp_path / name) if "train/loss" in line]
+                    for name in ("mixed", "whole"))  # fmt: skip
+    assert [line["step"] for line in ours] == [1, 2, 3, 4, 5, 6]
+    for a, b in zip(ours, theirs, strict=True):
+        assert a == pytest.approx(b, rel=1e-4)
+
+
+def test_bf16_slices_agree_with_whole_ones(tmp_path: Path):
+    for strategy in ("ddp", "fsdp"):
+        train("tts", tmp_path / strategy, 4, strategy=strategy, precision="bf16", accumulation=2)
+    assert_same_curve(tmp_path / "ddp", tmp_path / "fsdp", rel=2e-2)
+    assert {v.dtype for v in tensors(tmp_path / "fsdp", 4, "ema").values()} == {torch.float32}
+
+
+def test_muon_is_refused_where_matrices_are_cut(tmp_path: Path):
+    process = start("tts", tmp_path / "run", 2, 2, 2, strategy="fsdp", optimizer="muon")
+    err = finish(process, code=1)
+    assert "ConfigError: optimizer.kind: muon works on whole matrices" in err
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_killed_on_two_it_goes_on_with_the_same_samples(tmp_path: Path, strategy: str):
+    settings = {"strategy": strategy, "sleep_s": 0.03}
+    steps = 14
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train("toy", whole, steps, items_log=f"{tmp_path}/whole_items", **settings)
+    process = start("toy", killed, steps, 1, 2, items_log=f"{tmp_path}/first_items", **settings)
+    wait_for(lambda: num_lines(killed) >= 5, process)
+    process.kill()  # torchrun; its processes go with it
+    process.communicate(timeout=30)
+    reached = newest_checkpoint(killed).state.step
+    assert 0 < reached < steps
+    train("toy", killed, steps, items_log=f"{tmp_path}/later_items", **settings)
+    for rank in (0, 1):
+        name = f"_items.{rank}"
+        everything = (tmp_path / f"whole{name}").read_text().splitlines()
+        later = (tmp_path / f"later{name}").read_text().splitlines()
+        assert later == everything[reached:]
+    assert_same_run(whole, killed, steps)
+
+
+def killed_rank(folder: Path, rank: int, number: signal.Signals) -> None:
+    os.kill(int(Path(f"{folder}.pid.{rank}").read_text()), number)
+
+
+def test_a_killed_process_is_named_and_the_checkpoint_survives(tmp_path: Path):
+    folder = tmp_path / "run"
+    process = start("toy", folder, 2000, 2, 2, sleep_s=0.02)
+    wait_for(lambda: num_lines(folder) >= 6, process)
+    killed_rank(folder, 1, signal.SIGKILL)
+    began = time.monotonic()
+    err = finish(process, code=1)
+    assert time.monotonic() - began < 60  # far below any timeout of the exchange
+    assert "rank 0, PeerError: process of rank 1 stopped: (host" in err
+    assert "start the same command again" in err
+    found = newest_checkpoint(folder)
+    assert found.state.step >= 4
+    train("toy", folder, found.state.step + 3, sleep_s=0.0)
+
+
+def test_the_error_of_one_process_reaches_all(tmp_path: Path):
+    folder = tmp_path / "run"
+    settings = {"shuffle": False, "broken_item": 22}  # in the third batch of rank 1
+    err = finish(start("toy", folder, 2000, 1, 2, **settings), code=1)
+    assert "rank 1, DataError: item 22 is corrupt" in err
+    assert "rank 0, PeerError: process of rank 1 stopped: DataError: item 22 is corrupt" in err
+    assert newest_checkpoint(folder).state.step == 2
+
+
+def test_a_full_disk_reaches_all_and_keeps_the_last_checkpoint(tmp_path: Path):
+    """The largest file that the system allows stands for the end of the disk: same errors."""
+    folder = tmp_path / "run"
+    train("tts", folder, 2)
+    sizes = [item.stat().st_size for item in (folder / "checkpoints/step_00000002").iterdir()]
+    process = start("tts", folder, 2000, 2, 2, file_limit_bytes=max(sizes) - 100)
+    err = finish(process, code=1)
+    assert "rank 0, InputError: no space left on the disk for" in err
+    assert "rank 1, PeerError: process of rank 0 stopped: InputError: no space left" in err
+    assert [item.name for item in (folder / "checkpoints").iterdir()] == ["step_00000002"]
+    train("tts", folder, 4)
+    train("tts", tmp_path / "whole", 4)
+    first, second = (tensors(f, 4, "model") for f in (folder, tmp_path / "whole"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_process_that_hangs_is_named(tmp_path: Path):
+    """The other waits in an exchange that never ends; the watch ends it."""
+    folder = tmp_path / "run"
+    process = start("toy", folder, 2000, 2, 2, sleep_s=0.02, peer_timeout_s=5)
+    wait_for(lambda: num_lines(folder) >= 6, process)
+    killed_rank(folder, 1, signal.SIGSTOP)
+    limit = time.monotonic() + 60
+    pid = int(Path(f"{folder}.pid.0").read_text())
+    while Path(f"/proc/{pid}").exists() and "Z" not in _state(pid):
+        assert time.monotonic() < limit, "rank 0 still waits"
+        time.sleep(0.1)
+    killed_rank(folder, 1, signal.SIGKILL)
+    err = finish(process, code=1)
+    assert "process of rank 1 stopped: (host" in err
+    assert "gave no sign of life for" in err
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "Z"
