@@ -25,7 +25,7 @@ add_option exp_dir "" "folder for what is made (default exp/NAME of the data; --
 add_option model tts "TTS model directory to start from, or the name of one that ships"
 add_flag full "train every weight, no adapters"
 add_option lora_rank 8 "rank of the adapters"
-add_option finetune_config "" "YAML of how it is trained (default conf/lora.yaml; --full: conf/full.yaml)"
+add_option finetune_config "" "YAML of how it is trained (default conf/tts_lora.yaml; --full: conf/tts_full.yaml)"
 add_option steps 200 "steps of training"
 add_option weights ema "what is packed: ema, the averaged weights, or model, the last ones"
 add_option num_test 10 "sentences of each speaker to hold out, to speak and to score"
@@ -40,10 +40,10 @@ parse_options "$@"
 [[ -d $data ]] || fail "--data: no folder $data"
 data=$(realpath -- "$data")
 name=${data##*/}
-default_option finetune_config "$egs_dir/conf/lora.yaml"
+default_option finetune_config "$egs_dir/conf/tts_lora.yaml"
 if [[ ${full:?} == true ]]; then
   [[ ! -v OPTION_GIVEN[lora_rank] ]] || fail "--full trains no adapters; leave --lora_rank away"
-  default_option finetune_config "$egs_dir/conf/full.yaml"
+  default_option finetune_config "$egs_dir/conf/tts_full.yaml"
 fi
 if [[ ${debug:?} == true ]]; then
   default_option steps 4

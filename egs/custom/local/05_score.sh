@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Purpose: score both, and the recordings (WER by offline Whisper, SIM to the prompt, DNSMOS)
-# Reads:   $exp_dir/before/items.jsonl, $exp_dir/after/items.jsonl
-# Writes:  $exp_dir/before/scores/scores.json, $exp_dir/after/scores/scores.json, $exp_dir/scores.md
+# Reads:   $exp_dir/tts/config.yaml, $exp_dir/before/items.jsonl, $exp_dir/after/items.jsonl
+# Writes:  $exp_dir/before/scores/scores.json, $exp_dir/after/scores/scores.json, $exp_dir/scores.md, $exp_dir/RESULTS.md
 # Cost:    5 s a sentence
 
 set -euo pipefail
@@ -12,4 +12,4 @@ for part in before after; do
   run python -m recipes.score_test --synthesis "${exp_dir:?}/$part" --out "$exp_dir/$part/scores"
 done
 PYTHONPATH=$recipes_root run python "${egs_dir:?}/local/compare_scores.py" --before "$exp_dir/before/scores" \
-  --after "$exp_dir/after/scores" --out "$exp_dir/scores.md"
+  --after "$exp_dir/after/scores" --exp_dir "$exp_dir/tts" --command "${stage_command:?}" --out "$exp_dir"

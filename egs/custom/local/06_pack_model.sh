@@ -1,18 +1,16 @@
 #!/usr/bin/env bash
 # Purpose: pack the model directory with its scores and speak one sentence with it
 # Reads:   $exp_dir/tts/checkpoints, $exp_dir/scores.md, $data_dir/corpus/report.json, --weights
-# Writes:  $exp_dir/model, $exp_dir/RESULTS.md, $exp_dir/sample.wav
+# Writes:  $exp_dir/model, $exp_dir/sample.wav
 # Cost:    10 s
 
 set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-mkdir -p "${exp_dir:?}/card"
-cp "$exp_dir/scores.md" "$exp_dir/card/scores.md"
-pack=(python -m recipes.pack_model --exp_dir "$exp_dir/tts" --out "$exp_dir/model" --weights "${weights:?}"
+pack=(python -m recipes.pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/model" --weights "${weights:?}"
   --data "Fine-tuned from ${model:?} on ${data:?}, whose speakers and owner decide what it may be used for."
-  --scores "$exp_dir/card" --results "$exp_dir/RESULTS.md" --command "${stage_command:?}")
+  --scores "$exp_dir")
 if [[ ! -d $model/codec ]]; then pack+=(--no_codec); fi
 run "${pack[@]}"
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.core.files import atomic_path
+from recipes.averaged_weights import Provenance, training_state
 from recipes.one_line_errors import run_recipe
+from recipes.results_file import write_results
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -44,12 +46,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", type=Path, required=True, help="folder of score_test")
     parser.add_argument("--after", type=Path, required=True, help="folder of score_test")
-    parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
+    parser.add_argument("--exp_dir", type=Path, required=True, help="folder of the TTS run")
+    parser.add_argument("--command", required=True, help="for RESULTS.md")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder that gets scores.md and RESULTS.md"
+    )
     arguments = parser.parse_args()
     text = table(read(arguments.before), read(arguments.after))
-    with atomic_path(arguments.out) as temporary:
+    with atomic_path(arguments.out / "scores.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
-    print(text)
+    run = Provenance("fine-tuning", training_state(arguments.exp_dir))
+    write_results(arguments.out / "RESULTS.md", arguments.command, [run.line()], text, [])
 
 
 if __name__ == "__main__":
