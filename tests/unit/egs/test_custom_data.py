@@ -12,8 +12,11 @@ import pytest
 import soundfile
 import torch
 
+import latentspeech
 from latentspeech.core.errors import DataError
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
+from latentspeech.tts.latent_writer import Sentence, write_steps
+from latentspeech.tts.synthesizer import DEFAULT_SAMPLING
 from tests.tiny_models import voice_like
 
 LOCAL = Path(__file__).parents[3] / "egs" / "custom" / "local"
@@ -171,3 +174,35 @@ def test_split_holds_sentences_of_each_speaker_out(local: Local) -> None:
     assert parts == local.align.split(items, 5, seed=0)
     with pytest.raises(DataError, match="too few recordings: ann 4"):
         local.align.split(items[:4], 5, seed=0)
+
+
+@pytest.mark.slow
+def test_the_aligner_finds_where_the_voice_put_its_symbols(local: Local) -> None:
+    """The shipped voice writes symbols among its latents, so when each begins is known."""
+    speaker = latentspeech.load()
+    model, rate = speaker.model, speaker.model.codec.config.frame_rate
+    sentence = Sentence(
+        "The tide comes in at six, and goes out at noon.", speaker.voice("heart"), 1
+    )
+    elements = [step[0] for step in write_steps(model, [sentence], DEFAULT_SAMPLING)]
+    begins: list[float] = []
+    frames = 0
+    for element in elements:
+        if element.latent is None:
+            begins.append(frames / rate)
+        else:
+            frames += 1
+    latents = torch.stack([one.latent for one in elements if one.latent is not None])
+    with torch.inference_mode():
+        audio = model.codec.decode(latents[None])[0]
+    ids = model.tokenizer.encode(sentence.text)
+    aligner = local.symbol_aligner.load_aligner()
+    ends, fit = aligner.symbol_ends(audio, ids)
+    assert len(ends) == len(ids) == len(begins) - 1  # EOD comes last
+    assert ends == sorted(ends)
+    assert ends[-1] == pytest.approx(len(audio) / 24_000)
+    differences = [abs(end - begin) for end, begin in zip(ends[:-1], begins[1:-1], strict=True)]
+    assert sum(differences) / len(differences) < 1 / rate
+    assert fit > local.align.MIN_FIT
+    other = model.tokenizer.encode("Nobody expected an answer before the end of winter.")
+    assert aligner.symbol_ends(audio, other)[1] < local.align.MIN_FIT
