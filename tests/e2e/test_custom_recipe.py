@@ -72,7 +72,7 @@ def test_what_cannot_be_used_is_named(data: Path, exp_dir: Path) -> None:
     }
     strict = run_recipe(data, data.parent / "strict", "--strict", "--stop_stage", "0")
     assert strict.returncode == 2
-    assert "error: 2 files cannot be used (no transcript, unreadable)" in strict.stderr
+    assert "error: 2 files cannot be used (unreadable, no transcript)" in strict.stderr
     assert "Traceback" not in strict.stderr
 
 
