@@ -1,7 +1,7 @@
 """The averaged weights of a run's newest checkpoint, and where they come from."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from torch import nn
 
@@ -13,12 +13,25 @@ from latentspeech.core.train.checkpoint import (
     newest_checkpoint,
 )
 
+Weights = Literal["ema", "model"]
 
-def load_averaged(exp_dir: Path, module: nn.Module) -> TrainState:
-    """Loads them into `module` and returns the state of the training."""
+
+def load_averaged(
+    exp_dir: Path, module: nn.Module, name: str = "model", weights: Weights = "ema"
+) -> TrainState:
+    """Loads them into `module`, which the run's task calls `name`; returns the training's state.
+
+    What has no average, since it was frozen, comes from the weights themselves; with `weights`
+    model all does.
+    """
     found = _newest(exp_dir)
+    start = f"{name}."
+    stored = load_part(found.path, "model").items()
+    tensors = {key.removeprefix(start): value for key, value in stored if key.startswith(start)}
+    if weights == "ema":
+        tensors |= load_part(found.path, "ema")
     try:
-        module.load_state_dict(load_part(found.path, "ema"))
+        module.load_state_dict(tensors)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(

@@ -39,7 +39,7 @@ def load_trained(exp_dir: Path, name: str) -> TrainedCodec:
     """The averaged weights of the newest checkpoint in `exp_dir`."""
     run = load_config(CodecRunConfig, exp_dir / "config.yaml")
     codec = Codec(run.codec)
-    state = load_averaged(exp_dir, codec)
+    state = load_averaged(exp_dir, codec, "codec")
     return TrainedCodec(exp_dir, run, codec, Provenance(name, state))
 
 

@@ -1,12 +1,14 @@
 """A TTS training run: its configuration, and the data, task and engine it joins."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from latentspeech.codec.model_directory import codec_hash, load_codec
 from latentspeech.core.config import Config
 from latentspeech.core.errors import CheckpointError
+from latentspeech.core.lm.lora import LoRAConfig
 from latentspeech.core.train.engine import TrainConfig, TrainResult, train
 from latentspeech.core.train.optim import OptimizerConfig
 from latentspeech.core.train.seeding import seed_initialization
@@ -38,7 +40,16 @@ class TTSRunConfig(Config):
     start_from: Path | None = Field(
         None, description="TTS model directory whose weights the run starts from; null: random"
     )
+    lora: LoRAConfig | None = Field(
+        None, description="train adapters on start_from's weights alone; null: every weight"
+    )
     train: TrainConfig = Field(description="how long and on what")
+
+    @model_validator(mode="after")
+    def _adapters_have_a_model(self) -> Self:
+        if self.lora is not None and self.start_from is None:
+            raise ValueError("lora adapts a trained model; name it by start_from")
+        return self
 
 
 def run_tts(run: TTSRunConfig) -> TrainResult:
@@ -67,6 +78,8 @@ def run_tts(run: TTSRunConfig) -> TrainResult:
     task = TTSTask(config, run.optimizer, *train_shards.statistics())
     if run.start_from is not None:
         _start_from(task, run.start_from)
+    if run.lora is not None:
+        task.adapt(run.lora)
     return train(
         task,
         train_data,

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig
+from latentspeech.core.lm.lora import LoRAConfig, adapters, add_lora
 from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.lm.mixed_sequence import MixedBatch
 from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
@@ -22,9 +23,15 @@ class TTSTask(Task):
         self.model = LatentLM(config)
         self.model.set_statistics(SPEECH, mean, std)
         self._optimizer = optimizer
+        self._adapted = False
+
+    def adapt(self, lora: LoRAConfig) -> None:
+        """From now on only adapters on the model learn (core/lm/lora.py)."""
+        add_lora(self.model, lora)
+        self._adapted = True
 
     def optimizer_specs(self) -> dict[str, OptimizerSpec]:
-        """All parameters together."""
+        """All parameters that learn together."""
         return {"model": OptimizerSpec(self.model, self._optimizer)}
 
     def units(self) -> list[Unit]:
@@ -49,5 +56,5 @@ class TTSTask(Task):
         return {"valid/diffusion": loss.diffusion[SPEECH], "valid/stop": loss.token}
 
     def averaged_module(self) -> nn.Module:
-        """The whole model is exported."""
-        return self.model
+        """The whole model, or what of it learns; the rest stays as it is."""
+        return adapters(self.model) if self._adapted else self.model

@@ -1,0 +1,68 @@
+"""A TTS run on a few made-up latents that takes a second, for tests of what a run leaves behind."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from latentspeech.cli.run_tts import TTSRunConfig, run_tts
+from latentspeech.codec.model_directory import codec_hash
+from latentspeech.core.config import parse_config
+from latentspeech.data.extract_latents import finalize
+from latentspeech.data.latent_shards import LatentItem, LatentMeta, LatentShardWriter
+from latentspeech.tts.model import Layout
+from tests.tiny_models import CODEC, MODEL
+
+FRAME_RATE = 15
+
+
+def write_latents(folder: Path, codec_dir: Path, num_items: int = 6) -> None:
+    """Random latents of one speaker; the symbols of each text share its time evenly."""
+    meta = LatentMeta(
+        codec_hash=codec_hash(codec_dir),
+        cuts_hash="d",
+        latent_dim=CODEC.latent_dim,
+        sample_rate=CODEC.sample_rate,
+        hop_length=math.prod(CODEC.encoder.strides),
+        posterior_kind="per_example",
+        sigma_std=0.1,
+        shard_size=100,
+        num_cuts=num_items,
+        remake_command="make them",
+    )
+    items, latents = [], {}
+    generator = torch.Generator().manual_seed(num_items)
+    for number in range(num_items):
+        text, frames = f"text {'abcdef'[number]}", 8 + number
+        ends = tuple(frames / FRAME_RATE * (i + 1) / len(text) for i in range(len(text)))
+        items.append(LatentItem(f"u{number}", "ann", text, frames, frames / FRAME_RATE, ends))
+        latents[f"u{number}"] = torch.randn(frames, CODEC.latent_dim, generator=generator)
+    LatentShardWriter(folder, meta).write(0, items, latents)
+    finalize(folder)
+
+
+def run_tiny(
+    exp_dir: Path, model: Path, max_steps: int, layout: Layout = "sentence", **settings: Any
+) -> TTSRunConfig:
+    """Trains on from `model` (tests/tiny_models.py); latents are made beside it once."""
+    for part, count in (("train", 6), ("dev", 2)):
+        folder = model.parent / "latents" / part
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            write_latents(folder, model / "codec", count)
+    values = {
+        "exp_dir": exp_dir,
+        "codec_dir": model / "codec",
+        "tokenizer_dir": model / "tokenizer",
+        "latents_dir": model.parent / "latents/train",
+        "valid_latents_dir": model.parent / "latents/dev",
+        "start_from": model,
+        "model": MODEL.model_copy(update={"layout": layout}).model_dump(),
+        "optimizer": {"lr": 1e-2},
+        "data": {"max_total_latents": 30, "max_batch_size": 3, "num_buckets": 1},
+        "train": {"max_steps": max_steps, "log_every": 1, "ema_decay": 0.5},
+    }
+    run = parse_config(TTSRunConfig, {**values, **settings})
+    run_tts(run)
+    return run
