@@ -13,7 +13,7 @@ from pathlib import Path
 from latentspeech.codec.model_directory import codec_hash
 from latentspeech.core.errors import DataError
 from latentspeech.data.extract_latents import extract_latents, finalize
-from latentspeech.data.latent_shards import read_meta
+from latentspeech.data.latent_format import read_meta
 from latentspeech.data.utterances import cuts_hash
 from recipes.one_line_errors import run_recipe
 

@@ -83,7 +83,11 @@ class AudioSegments:
         self._valid = valid
         self._cache: AudioCache | None = None
 
-    def plan(self, epoch: int) -> Sequence[Sequence[int]]:
+    def num_windows(self) -> int:
+        """Windows of an epoch."""
+        return 1
+
+    def plan(self, epoch: int, window: int) -> Sequence[Sequence[int]]:
         """The batches of an epoch.
 
         Epochs follow each other in one endless row of permutations, so with `epoch_batches` too
@@ -100,14 +104,14 @@ class AudioSegments:
             )
         return [order[start : start + size] for start in range(0, len(order), size)]
 
-    def load(self, indices: Sequence[int], seed: int) -> Tensor:
+    def load(self, items: Sequence[int], seed: int) -> Tensor:
         """Segments (B, T) float32 within [-1, 1], silence after the end of a shorter utterance.
 
         Reading files directly, `skip_bad` makes a batch smaller by the files it must leave out.
         """
         generator = make_generator(seed, "audio-segments")
         segments = []
-        for index in indices:
+        for index in items:
             try:
                 segment = self._segment_at_speed(index, generator)
             except DataError as error:
@@ -118,8 +122,8 @@ class AudioSegments:
             segments.append(segment if self._valid else self._augment(segment, generator))
         if not segments:
             raise DataError(
-                f"none of the {len(indices)} utterances of a batch can be decoded "
-                f"(first {self.utterances[indices[0]].path}); make the corpus again"
+                f"none of the {len(items)} utterances of a batch can be decoded "
+                f"(first {self.utterances[items[0]].path}); make the corpus again"
             )
         return torch.stack(segments)
 

@@ -26,12 +26,8 @@ from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import atomic_path, remove_leftovers
 from latentspeech.core.latents.normalizer import RunningMoments
 from latentspeech.data.bucketing import plan_batches
-from latentspeech.data.latent_shards import (
-    LatentItem,
-    LatentMeta,
-    LatentShards,
-    LatentShardWriter,
-)
+from latentspeech.data.latent_format import LatentItem, LatentMeta
+from latentspeech.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.data.utterances import Utterance, cuts_hash, load_utterance, read_utterances
 
 logger = logging.getLogger(__name__)
@@ -117,8 +113,12 @@ def finalize(out_dir: Path) -> None:
     shards = LatentShards(out_dir)
     remove_leftovers(out_dir)
     moments = RunningMoments.empty(shards.meta.latent_dim)
-    for index in range(len(shards.items)):
-        moments.update(shards.load(index))
+    left_out = 0
+    for index in range(shards.meta.num_cuts):
+        if shards.item(index).num_latents:
+            moments.update(shards.load(index))
+        else:
+            left_out += 1
     moments.squares = moments.squares + moments.count * shards.meta.sigma_std**2
     normalizer = moments.to_normalizer()
     stats = {
@@ -128,7 +128,12 @@ def finalize(out_dir: Path) -> None:
     }
     with atomic_path(out_dir / "stats.safetensors") as temporary:
         save_file(stats, temporary)
-    logger.info("statistics of %d latents of %d cuts", moments.count, len(shards.items))
+    logger.info(
+        "statistics of %d latents of %d cuts; %d cuts have no readable audio",
+        moments.count,
+        shards.meta.num_cuts - left_out,
+        left_out,
+    )
 
 
 def _batches(

@@ -116,8 +116,8 @@ def train(
     ema = Ema(task.averaged_module(), config.ema_decay)
     if path is not None:
         _load_tensors(path, task, ema, optimizers)
-    plan = Plan(train_data, config.seed, launcher.rank, launcher.world_size)
-    plan.start_at(state.epoch, state.index)
+    plan = Plan(train_data, config.seed, launcher.rank, launcher.world_size, config.accumulation)
+    plan.start_at(state.epoch, state.window, state.index)
     batches = load_batches(train_data, plan, config.num_workers, launcher.device)
     means = MetricMean()
     started = time.monotonic() - state.seconds
@@ -227,6 +227,7 @@ def _advance(state: TrainState, done: PlannedBatch, seconds: float) -> TrainStat
         update={
             "step": state.step + 1,
             "epoch": done.epoch,
+            "window": done.window,
             "index": done.position + 1,
             "seconds": seconds,
         }
@@ -239,7 +240,7 @@ def _validate(
 ) -> dict[str, float]:
     """Mean metrics of the averaged weights; the noise is the same at every validation."""
     plan = Plan(data, config.seed, launcher.rank, launcher.world_size, stream="valid-data")
-    share = plan.share(epoch=0, even=False)
+    share = plan.whole_epoch(epoch=0)
     means = MetricMean()
     task.eval()
     with ema.applied():
