@@ -182,10 +182,10 @@ class TTSTrainingData:
             if not self.config.packing or length <= self.config.pack_length:
                 return sequence
             if prompt is None:
+                name = self.shards.item(target.utterance).id
                 raise DataError(
-                    f"cut {self.shards.item(target.utterance).id} makes {length} elements of text and "
-                    f"latents; expected at most data.pack_length, {self.config.pack_length}: raise "
-                    "that or leave the cut out"
+                    f"cut {name} makes {length} elements of text and latents; expected at "
+                    f"most data.pack_length, {self.config.pack_length}: raise that or leave it out"
                 )
             prompt = None  # what does not fit with a prompt may without
 
