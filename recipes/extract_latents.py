@@ -12,9 +12,9 @@ from pathlib import Path
 
 from latentspeech.codec.model_directory import codec_hash
 from latentspeech.core.errors import DataError
+from latentspeech.data.cut_index import CutIndex
 from latentspeech.data.extract_latents import extract_latents, finalize
 from latentspeech.data.latent_format import read_meta
-from latentspeech.data.utterances import cuts_hash
 from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ REPORT_EVERY_S = 20.0
 
 def prepare(codec_dir: Path, cuts: Path, folder: Path) -> None:
     """Makes the folder; removes it first when this codec or these cuts would not make it again."""
-    wanted = (codec_hash(codec_dir), cuts_hash(cuts))
+    wanted = (codec_hash(codec_dir), CutIndex(cuts).cuts_hash)
     if folder.is_dir():
         try:
             meta = read_meta(folder)

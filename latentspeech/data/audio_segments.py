@@ -3,7 +3,8 @@
 Another speed moves pitch and formants together, as on a tape: a cheap way to more voices.
 
 A corpus of up to `max_cache_bytes` is decoded once (audio_cache.py); of a larger one the files are
-read each time, only the segment that is asked for. B batch, T samples.
+read each time, only the segment that is asked for, and an epoch is planned a window at a time.
+B batch, T samples.
 """
 
 import logging
@@ -22,7 +23,9 @@ from latentspeech.core.config import Config
 from latentspeech.core.errors import DataError
 from latentspeech.core.tensors import make_generator
 from latentspeech.data.audio_cache import BYTES_PER_SAMPLE, AudioCache, open_audio_cache
-from latentspeech.data.utterances import Utterance, load_span, read_utterances
+from latentspeech.data.cut_index import CutIndex
+from latentspeech.data.utterances import load_span
+from latentspeech.data.windows import num_windows, shards_of_window
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +43,9 @@ class AudioSegmentConfig(Config):
     )
     max_cache_bytes: int = Field(
         8 * 2**30, ge=0, description="largest corpus to decode to disk (2 bytes a sample); 0: none"
+    )
+    window_shards: int = Field(
+        64, ge=1, description="thousands of cuts that are shuffled together, in a larger corpus"
     )
     skip_bad: bool = Field(False, description="leave undecodable files out, with a warning")
     min_gain_db: float = Field(-6.0, description="lowest random gain, dB")
@@ -76,32 +82,37 @@ class AudioSegments:
         self.config = config
         self.sample_rate = sample_rate
         self.segment_samples = max(1, round(config.segment_s * sample_rate))
-        self.utterances: list[Utterance] = read_utterances(cuts_path)
-        total_samples = sum(item.num_samples(sample_rate) for item in self.utterances)
+        self.utterances = CutIndex(cuts_path)
+        total_samples = self.utterances.meta.duration_s * sample_rate
         self.is_cached = total_samples * BYTES_PER_SAMPLE <= config.max_cache_bytes
         self._seed = seed
         self._valid = valid
         self._cache: AudioCache | None = None
 
     def num_windows(self) -> int:
-        """Windows of an epoch."""
-        return 1
+        """Windows of an epoch; one where the corpus is cached or an epoch has a given size."""
+        if self._valid or self.is_cached or self.config.epoch_batches is not None:
+            return 1
+        return num_windows(self.utterances.num_shards, self.config.window_shards)
 
     def plan(self, epoch: int, window: int) -> Sequence[Sequence[int]]:
-        """The batches of an epoch.
+        """The batches of a window.
 
-        Epochs follow each other in one endless row of permutations, so with `epoch_batches` too
+        Epochs of `epoch_batches` follow each other in one endless row of permutations, so that
         every cut is seen before any is seen again.
         """
-        usable = self._usable_indices()
         size = self.config.batch_size
         if self._valid:
-            order = usable[: size * (self.config.epoch_batches or len(usable))]
-        else:
+            usable = self._usable_indices()
+            order = list(usable[: size * (self.config.epoch_batches or len(usable))])
+        elif self.num_windows() == 1:
+            usable = self._usable_indices()
             batches = self.config.epoch_batches
             order = self._shuffled(
                 usable, epoch, len(usable) if batches is None else batches * size
             )
+        else:
+            order = self._window(epoch, window)
         return [order[start : start + size] for start in range(0, len(order), size)]
 
     def load(self, items: Sequence[int], seed: int) -> Tensor:
@@ -133,21 +144,32 @@ class AudioSegments:
 
     def _open(self) -> AudioCache:
         if self._cache is None:
-            self._cache = open_audio_cache(
-                self.cuts_path, self.utterances, self.sample_rate, self.config.skip_bad
-            )
+            self._cache = open_audio_cache(self.utterances, self.sample_rate, self.config.skip_bad)
         return self._cache
 
-    def _usable_indices(self) -> list[int]:
+    def _window(self, epoch: int, window: int) -> list[int]:
+        """The cuts of some shards, shuffled."""
+        shards = shards_of_window(
+            range(self.utterances.num_shards),
+            self.config.window_shards,
+            self._seed,
+            epoch,
+            window,
+        )
+        indices = [index for shard in shards for index in self.utterances.shard(shard)]
+        generator = make_generator(self._seed, f"audio-order/{epoch}", window)
+        return [indices[place] for place in torch.randperm(len(indices), generator=generator)]
+
+    def _usable_indices(self) -> Sequence[int]:
         if not self.is_cached:
-            return list(range(len(self.utterances)))
+            return range(len(self.utterances))
         cache = self._open()
         usable = [index for index in range(len(self.utterances)) if cache.length(index)]
         if not usable:
             raise DataError(f"{self.cuts_path}: no utterance can be decoded; make the corpus again")
         return usable
 
-    def _shuffled(self, usable: list[int], epoch: int, count: int) -> list[int]:
+    def _shuffled(self, usable: Sequence[int], epoch: int, count: int) -> list[int]:
         """Places [epoch * count, (epoch + 1) * count) of the endless row."""
         order: list[int] = []
         place = epoch * count

@@ -26,9 +26,10 @@ from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import atomic_path, remove_leftovers
 from latentspeech.core.latents.normalizer import RunningMoments
 from latentspeech.data.bucketing import plan_batches
+from latentspeech.data.cut_index import CutIndex
 from latentspeech.data.latent_format import LatentItem, LatentMeta
 from latentspeech.data.latent_shards import LatentShards, LatentShardWriter
-from latentspeech.data.utterances import Utterance, cuts_hash, load_utterance, read_utterances
+from latentspeech.data.utterances import Utterance, load_utterance
 
 logger = logging.getLogger(__name__)
 
@@ -70,11 +71,11 @@ def extract_latents(
             f"rank is {rank} of {world_size} processes; expected 0 to {world_size - 1}"
         )
     codec = load_codec(codec_dir).to(device)
-    utterances = read_utterances(cuts_path)
-    _check_spoken(utterances, cuts_path)
+    utterances = CutIndex(cuts_path)
+    _check_spoken(utterances)
     meta = LatentMeta(
         codec_hash=codec_hash(codec_dir),
-        cuts_hash=cuts_hash(cuts_path),
+        cuts_hash=utterances.cuts_hash,
         latent_dim=codec.config.latent_dim,
         sample_rate=codec.config.sample_rate,
         hop_length=codec.config.hop_length,
@@ -86,11 +87,9 @@ def extract_latents(
     )
     writer = LatentShardWriter(out_dir, meta)
     own_shards = range(rank, meta.num_shards, world_size)
-    parts = {
-        shard: utterances[shard * shard_size : (shard + 1) * shard_size] for shard in own_shards
-    }
-    total, done = sum(map(len, parts.values())), 0
-    for shard, part in parts.items():
+    total, done = sum(map(meta.num_items, own_shards)), 0
+    for shard in own_shards:
+        part = utterances[shard * shard_size : (shard + 1) * shard_size]
         if not writer.is_complete(shard):
             latents: dict[str, Tensor] = {}
             for batch in _batches(part, codec.config.sample_rate, max_batch_s):
@@ -175,13 +174,13 @@ def _item(utterance: Utterance, mu: Tensor) -> LatentItem:
     )
 
 
-def _check_spoken(utterances: Sequence[Utterance], cuts_path: Path) -> None:
-    for utterance in utterances:
-        missing = [name for name in ("speaker", "text") if not getattr(utterance, name).strip()]
-        if missing:
+def _check_spoken(utterances: CutIndex) -> None:
+    meta = utterances.meta
+    for name, first in {"speaker": meta.without_speaker, "text": meta.without_text}.items():
+        if first:
             raise DataError(
-                f"{cuts_path}: cut {utterance.id} has no {' and no '.join(missing)}; expected both "
-                "for training speech: add them or leave the cut out"
+                f"{utterances.cuts_path}: cut {first} has no {name}; expected both speaker and "
+                "text for training speech: add them or leave the cut out"
             )
 
 

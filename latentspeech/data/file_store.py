@@ -7,12 +7,11 @@ copies that were used longest ago go.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -21,6 +20,7 @@ from pydantic import Field
 from latentspeech.core.config import Config
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import TEMPORARY_PREFIX, atomic_path
+from latentspeech.data.file_lock import exclusive
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ Content = TypeVar("Content")
 _ATTEMPTS = 4
 _FIRST_PAUSE_S = 0.5
 _CHUNK_BYTES = 2**22
+_REMEDY = "set data.cache.folder to a folder on a local disk"
 
 
 class LocalCacheConfig(Config):
@@ -98,8 +99,7 @@ class RemoteFolder:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(
-                f"the cache folder {root} cannot be written ({error.strerror}); "
-                "set data.cache.folder to a folder on a local disk"
+                f"the cache folder {root} cannot be written ({error.strerror}); {_REMEDY}"
             ) from None
 
     def __str__(self) -> str:
@@ -133,14 +133,14 @@ class RemoteFolder:
         return reader(path)
 
     def _fetch(self, name: str, path: Path) -> None:
-        with _exclusive(self._folder / f"{name}.lock"):
+        with exclusive(self._folder / f"{name}.lock", _REMEDY):
             if path.exists():
                 return  # another process was faster
             for leftover in self._folder.glob(f"{TEMPORARY_PREFIX}*-{name}"):
                 leftover.unlink(missing_ok=True)  # of one that was killed
             size = self._patiently(self.where(name), lambda url: self._copy(url, path))
             logger.debug("fetched %s, %d bytes", self.where(name), size)
-        with _exclusive(self._root / "evict.lock"):
+        with exclusive(self._root / "evict.lock", _REMEDY):
             self._evict(keep=path)
 
     def _copy(self, url: str, path: Path) -> int:
@@ -215,11 +215,3 @@ def _filesystem(url: str) -> tuple[Any, str]:
 def _default_cache() -> Path:
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return root / "latentspeech" / "shards"
-
-
-@contextlib.contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    """A lock between processes, freed by the system when its holder dies."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

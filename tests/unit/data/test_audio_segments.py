@@ -14,6 +14,7 @@ from lhotse import CutSet
 
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import ConfigError, DataError, InputError
+from latentspeech.data import cut_index
 from latentspeech.data.audio_segments import AudioSegmentConfig, AudioSegments
 
 RATE = 16_000
@@ -274,10 +275,13 @@ def test_cuts_that_cannot_be_used(corpus):
 
 
 def test_a_folder_that_cannot_be_written(corpus, monkeypatch):
-    def refuse(self, *args, **kwargs):
-        raise PermissionError(13, "Permission denied")
+    def refuse(self, mode="r", *args, **kwargs):
+        if mode == "w":
+            raise PermissionError(13, "Permission denied")
+        return original(self, mode, *args, **kwargs)
 
     data = segments(corpus)
+    original = type(corpus.cuts).open
     monkeypatch.setattr(type(corpus.cuts), "open", refuse)
     with pytest.raises(InputError, match=r"Permission denied.*set max_cache_bytes to 0"):
         data.plan(0, 0)
@@ -288,3 +292,16 @@ def test_settings_that_contradict_are_refused():
         parse_config(AudioSegmentConfig, {"speeds": [1.0, 3.0]})
     with pytest.raises(ConfigError, match="min_gain_db must not exceed"):
         parse_config(AudioSegmentConfig, {"min_gain_db": 4.0})
+
+
+def test_a_corpus_too_large_to_cache_is_planned_in_windows(make_corpus, monkeypatch):
+    monkeypatch.setattr(cut_index, "CUTS_PER_SHARD", 2)
+    data = segments(make_corpus([800] * 9), max_cache_bytes=0, window_shards=2, batch_size=3)
+    assert data.num_windows() == 3
+    plans = [[data.plan(epoch, window) for window in range(3)] for epoch in range(4)]
+    for windows in plans:
+        assert sorted(chain(*chain(*windows))) == list(range(9))
+        assert all(len(batch) <= 3 for batches in windows for batch in batches)
+    assert len({str(windows) for windows in plans}) == 4
+    assert data.plan(2, 1) == plans[2][1]
+    assert segments(make_corpus([800] * 9), max_cache_bytes=0, epoch_batches=2).num_windows() == 1
