@@ -44,6 +44,10 @@ class LocalCacheConfig(Config):
 class FileStore(Protocol):
     """The files of one folder, wherever it is."""
 
+    @property
+    def local_folder(self) -> Path:
+        """The folder on this machine in which the files or their copies lie."""
+
     def where(self, name: str) -> str:
         """A file's full name, for messages."""
 
@@ -65,25 +69,25 @@ class LocalFolder:
     """Files that are read where they lie."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.local_folder = folder
 
     def __str__(self) -> str:
-        return str(self._folder)
+        return str(self.local_folder)
 
     def where(self, name: str) -> str:
         """A file's full name, for messages."""
-        return str(self._folder / name)
+        return str(self.local_folder / name)
 
     def names(self) -> set[str]:
         """All files of the folder; empty if there is no such folder."""
         try:
-            return {item.name for item in os.scandir(self._folder)}
+            return {item.name for item in os.scandir(self.local_folder)}
         except (FileNotFoundError, NotADirectoryError):
             return set()
 
     def read(self, name: str, reader: Callable[[Path], Content]) -> Content:
         """What `reader` makes of the local file; its errors are passed on."""
-        return reader(self._folder / name)
+        return reader(self.local_folder / name)
 
 
 class RemoteFolder:
@@ -93,10 +97,10 @@ class RemoteFolder:
         self._url = url.rstrip("/")
         root = config.folder or _default_cache()
         self._root = root
-        self._folder = root / hashlib.sha256(self._url.encode()).hexdigest()[:16]
+        self.local_folder = root / hashlib.sha256(self._url.encode()).hexdigest()[:16]
         self._max_bytes = config.max_bytes
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self.local_folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(
                 f"the cache folder {root} cannot be written ({error.strerror}); {_REMEDY}"
@@ -120,7 +124,7 @@ class RemoteFolder:
         the reader's error if the remote file itself is bad, FileNotFoundError if there is none,
         DataError if it cannot be fetched.
         """
-        path = self._folder / name
+        path = self.local_folder / name
         try:
             os.utime(path)  # now it is the last to go
             return reader(path)
@@ -133,10 +137,10 @@ class RemoteFolder:
         return reader(path)
 
     def _fetch(self, name: str, path: Path) -> None:
-        with exclusive(self._folder / f"{name}.lock", _REMEDY):
+        with exclusive(self.local_folder / f"{name}.lock", _REMEDY):
             if path.exists():
                 return  # another process was faster
-            for leftover in self._folder.glob(f"{TEMPORARY_PREFIX}*-{name}"):
+            for leftover in self.local_folder.glob(f"{TEMPORARY_PREFIX}*-{name}"):
                 leftover.unlink(missing_ok=True)  # of one that was killed
             size = self._patiently(self.where(name), lambda url: self._copy(url, path))
             logger.debug("fetched %s, %d bytes", self.where(name), size)

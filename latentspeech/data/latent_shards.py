@@ -113,8 +113,8 @@ class LatentShards:
         self.meta = read_meta(store)
         self._files = _ShardFiles(store, self.meta)
         self._skip_bad = skip_bad
-        self._lists = _Recent(self._files.read_list)
-        self._weights = _Recent(self._files.open_weights)
+        self._lists = Recent(self._files.read_list)
+        self._weights = Recent(self._files.open_weights)
         if expected_codec_hash not in (None, self.meta.codec_hash):
             raise DataError(
                 f"{location} holds latents of codec {self.meta.codec_hash}; expected codec "
@@ -125,6 +125,11 @@ class LatentShards:
 
     def __str__(self) -> str:
         return str(self._files.store)
+
+    @property
+    def local_folder(self) -> Path:
+        """Where what is derived from the shards may be kept: the folder itself or its copy."""
+        return self._files.store.local_folder
 
     def items(self, shard: int) -> list[LatentItem]:
         """All utterances of a shard; item k has index `shard * shard_size + k`."""
@@ -143,7 +148,7 @@ class LatentShards:
         return self._lists[shard][place]
 
     def load(self, index: int) -> Tensor:
-        """The means (T, D) float32 of an utterance."""
+        """The means (T, D) of an utterance, in the dtype they are stored in."""
         item, (shard, _) = self.item(index), self._place(index)
         try:
             mu: Tensor = self._weights[shard].get_tensor(item.id)
@@ -156,7 +161,7 @@ class LatentShards:
                 f"cut {item.id} has shape {tuple(mu.shape)}, {index_name} and meta.json "
                 f"promise {(item.num_latents, self.meta.latent_dim)}",
             )
-        return mu.float()
+        return mu
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and std (D,) of sampled latents z, float32."""
@@ -232,7 +237,7 @@ class _ShardFiles:
         )
 
 
-class _Recent(Generic[Opened]):
+class Recent(Generic[Opened]):
     """What was opened last, by shard. A copy in another process starts empty and opens its own."""
 
     def __init__(self, opener: Callable[[int], Opened]) -> None:

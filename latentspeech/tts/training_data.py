@@ -8,15 +8,16 @@ window. So the planning process knows one window and a loader process what its b
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from latentspeech.core.config import Config
 from latentspeech.core.errors import DataError
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig, sample_posterior
+from latentspeech.core.latents.sigma_vae import SigmaVAEConfig, sample_posteriors
 from latentspeech.core.lm.latent_lm import ModalityConfig
 from latentspeech.core.lm.mixed_sequence import (
     MixedBatch,
@@ -41,11 +42,9 @@ from latentspeech.tts.layout import (
     training_sequence,
 )
 from latentspeech.tts.model import Layout
+from latentspeech.tts.tokenized_texts import TokenizedTexts
 
 logger = logging.getLogger(__name__)
-
-# Token ids that a process remembers; a batch is a few hundred texts.
-_MAX_TEXTS = 20_000
 
 
 class TTSDataConfig(Config):
@@ -92,7 +91,7 @@ class TTSTrainingData:
     ) -> None:
         """DataError if `layout` is aligned and there is no utterance with times of its symbols."""
         self.shards = shards
-        self.tokenizer = tokenizer
+        self.texts = TokenizedTexts(shards, tokenizer)
         self.speech = speech
         self.posterior = posterior
         self.conditioning = conditioning
@@ -100,9 +99,8 @@ class TTSTrainingData:
         self.seed = seed
         self.layout = layout
         self.neighbours = neighbours
-        self._text_ids: dict[int, list[int]] = {}
         if layout == "aligned":
-            self.plan(0, 0)  # raises, and starts the phonemiser once for all loader processes
+            self.plan(0, 0)  # raises here instead of after the start
 
     def num_windows(self) -> int:
         """Windows of an epoch."""
@@ -140,17 +138,20 @@ class TTSTrainingData:
     def load(self, items: Sequence[Target], seed: int) -> MixedBatch:
         """One batch, padded or packed; `seed` decides posterior noise and what is dropped."""
         generator = make_generator(seed, "tts-batch")
-        self._tokenize({index for target in items for index in target if index is not None})
-        sequences = []
+        read: list[Target] = []
+        means: list[Tensor] = []
         for target in items:
             try:
-                sequences.append(self._sequence(target, generator))
+                means += [self.shards.load(index) for index in target if index is not None]
+                read.append(target)
             except DamagedShardError as error:
                 if not self.config.skip_bad:
                     raise
                 logger.warning("an utterance is left out of its batch: %s", error)
-        if not sequences:
+        if not read:
             raise DataError(f"{self.shards}: none of the {len(items)} utterances can be read")
+        latents = iter(sample_posteriors(self.posterior, means, generator))
+        sequences = [self._sequence(target, latents, generator) for target in read]
         if self.config.packing:
             return pack(sequences, (self.speech.latent_dim,), self.config.pack_length)
         return collate(sequences, (self.speech.latent_dim,))
@@ -173,9 +174,14 @@ class TTSTrainingData:
                     items.append(item)
         return indices, items
 
-    def _sequence(self, target: Target, generator: torch.Generator) -> MixedSequence:
-        spoken = self._target(target.utterance, generator)
-        prompt = None if target.prompt is None else self._spoken(target.prompt, generator)
+    def _sequence(
+        self, target: Target, latents: Iterator[Tensor], generator: torch.Generator
+    ) -> MixedSequence:
+        """The target, and before it its prompt if it has one; takes their `latents`."""
+        spoken = self._spoken(target.utterance, next(latents))
+        prompt = None
+        if target.prompt is not None:
+            prompt = SpokenText(self.texts[target.prompt], next(latents))
         while True:
             sequence = training_sequence(self.speech, spoken, prompt, self.conditioning, generator)
             length = num_elements(sequence)
@@ -189,27 +195,21 @@ class TTSTrainingData:
                 )
             prompt = None  # what does not fit with a prompt may without
 
-    def _spoken(self, index: int, generator: torch.Generator) -> SpokenText:
-        mu = self.shards.load(index)[None]  # (1, T, D)
-        z = sample_posterior(self.posterior, mu, generator)[0]
-        return SpokenText(self._text_ids[index], z)
-
-    def _target(self, index: int, generator: torch.Generator) -> SpokenText | SpokenSymbols:
-        spoken = self._spoken(index, generator)
-        if self.layout == "sentence":
-            return spoken
+    def _spoken(self, index: int, latents: Tensor) -> SpokenText | SpokenSymbols:
+        ids = self.texts[index]
+        if self.layout == "sentence" or ids is None:
+            return SpokenText(ids, latents)
         ends_s = self.shards.item(index).symbol_ends_s
-        starts = symbol_frames(ends_s, self._frame_rate, len(spoken.latents))
-        return SpokenSymbols(self._text_ids[index], starts, spoken.latents, self.neighbours)
+        starts = symbol_frames(ends_s, self._frame_rate, len(latents))
+        return SpokenSymbols(ids, starts, latents, self.neighbours)
 
     def _timed(self, indices: Sequence[int], items: Sequence[LatentItem]) -> list[int]:
         """Places of the utterances with times of symbols, one for each of the tokenizer's."""
         timed = [place for place, item in enumerate(items) if item.symbol_ends_s]
-        self._tokenize([indices[place] for place in timed])
         fitting = [
             place
             for place in timed
-            if len(self._text_ids[indices[place]]) == len(items[place].symbol_ends_s)
+            if len(self.texts[indices[place]] or ()) == len(items[place].symbol_ends_s)
         ]
         logger.info(
             "layout aligned: %d of %d utterances are targets; %d have no times, %d others not the "
@@ -226,11 +226,3 @@ class TTSTrainingData:
                 "misaki, or set model.layout to sentence"
             )
         return fitting
-
-    def _tokenize(self, indices: Collection[int]) -> None:
-        """Tokenises what is new, in one call: starting a phonemiser costs more than a batch."""
-        if len(self._text_ids) > _MAX_TEXTS:
-            self._text_ids.clear()
-        missing = sorted(set(indices) - self._text_ids.keys())
-        texts = [self.shards.item(index).text for index in missing]
-        self._text_ids.update(zip(missing, self.tokenizer.encode_batch(texts), strict=True))

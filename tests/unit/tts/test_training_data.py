@@ -128,7 +128,7 @@ def test_noise_is_fresh_for_each_seed_and_the_same_for_one(data: TTSTrainingData
 def test_text_stands_before_its_latents(data: TTSTrainingData) -> None:
     batch = data.load(unprompted(5), 0)
     tokens = batch.token_ids[0][batch.kinds[0] == TOKEN].tolist()
-    spoken = data.tokenizer.encode("text 5")
+    spoken = CharacterTokenizer(CharacterTokenizerConfig()).encode("text 5")
     joined = ",".join(map(str, tokens))
     assert ",".join(map(str, [*spoken, data.speech.bod_id, data.speech.eod_id])) in joined
 
@@ -146,7 +146,7 @@ def test_symbols_need_times_that_fit_the_tokenizer(tmp_path: Path) -> None:
     data = make_data(write_shards(tmp_path / "some", items), layout="aligned")
     assert sorted(indices(data.plan(0, 0))) == [0, 3]
     batch = data.load(unprompted(3), 0)
-    spoken = data.tokenizer.encode("to go")
+    spoken = CharacterTokenizer(CharacterTokenizerConfig()).encode("to go")
     end = [data.speech.eod_id]
     tokens = batch.token_ids[0][batch.kinds[0] == TOKEN].tolist()
     expected = [*spoken, *end, data.speech.bod_id, *spoken, *end]
