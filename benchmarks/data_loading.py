@@ -144,9 +144,10 @@ def first_audio_batch(cuts: Path) -> dict[str, Any]:
     next(batches)
     first_s = time.monotonic() - started
     return {
-        "cuts": len(data.utterances),
+        "cuts": sum(len(data.corpus.shard(number)) for number in range(data.corpus.num_shards)),
         "open_s": round(opened_s, 2),
         "first_batch_s": round(first_s, 2),
+        "cpu_s": round(_cpu_s(), 2),
         "windows": data.num_windows(),
         **_memory(),
     }

@@ -20,11 +20,12 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from latentspeech.core.config import Config
-from latentspeech.core.errors import DataError
+from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.tensors import make_generator
 from latentspeech.data.audio_cache import BYTES_PER_SAMPLE, AudioCache, open_audio_cache
 from latentspeech.data.cut_index import CutIndex
-from latentspeech.data.utterances import load_span
+from latentspeech.data.file_store import LocalCacheConfig
+from latentspeech.data.shar import SharCorpus
 from latentspeech.data.windows import num_windows, shards_of_window
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,9 @@ class AudioSegmentConfig(Config):
         64, ge=1, description="thousands of cuts that are shuffled together, in a larger corpus"
     )
     skip_bad: bool = Field(False, description="leave undecodable files out, with a warning")
+    cache: LocalCacheConfig = Field(
+        LocalCacheConfig(), description="local copies of shards that are read from a URL"
+    )
     min_gain_db: float = Field(-6.0, description="lowest random gain, dB")
     max_gain_db: float = Field(3.0, description="highest random gain, dB; never into clipping")
     flip_probability: float = Field(0.5, ge=0, le=1, description="of a polarity flip")
@@ -72,19 +76,32 @@ class AudioSegments:
 
     def __init__(
         self,
-        cuts_path: Path,
+        cuts: str | Path,
         config: AudioSegmentConfig,
         sample_rate: int,
         seed: int,
         valid: bool = False,
     ) -> None:
-        self.cuts_path = cuts_path
+        """`cuts` is a cuts file, or a folder or URL in lhotse's Shar format.
+
+        Shar is read shard by shard and never decoded to disk.
+        """
         self.config = config
         self.sample_rate = sample_rate
         self.segment_samples = max(1, round(config.segment_s * sample_rate))
-        self.utterances = CutIndex(cuts_path)
-        total_samples = self.utterances.meta.duration_s * sample_rate
-        self.is_cached = total_samples * BYTES_PER_SAMPLE <= config.max_cache_bytes
+        self.corpus: CutIndex | SharCorpus
+        if "://" in str(cuts) or Path(cuts).is_dir():
+            if config.epoch_batches is not None and not valid:
+                raise ConfigError(
+                    "data.epoch_batches cannot take effect on cuts in Shar format, whose epochs "
+                    "are whole: remove it"
+                )
+            self.corpus = SharCorpus(cuts, config.cache, config.skip_bad)
+            self.is_cached = False
+        else:
+            self.corpus = CutIndex(Path(cuts))
+            total_samples = self.corpus.meta.duration_s * sample_rate
+            self.is_cached = total_samples * BYTES_PER_SAMPLE <= config.max_cache_bytes
         self._seed = seed
         self._valid = valid
         self._cache: AudioCache | None = None
@@ -93,7 +110,7 @@ class AudioSegments:
         """Windows of an epoch; one where the corpus is cached or an epoch has a given size."""
         if self._valid or self.is_cached or self.config.epoch_batches is not None:
             return 1
-        return num_windows(self.utterances.num_shards, self.config.window_shards)
+        return num_windows(self.corpus.num_shards, self.config.window_shards)
 
     def plan(self, epoch: int, window: int) -> Sequence[Sequence[int]]:
         """The batches of a window.
@@ -105,7 +122,7 @@ class AudioSegments:
         if self._valid:
             usable = self._usable_indices()
             order = list(usable[: size * (self.config.epoch_batches or len(usable))])
-        elif self.num_windows() == 1:
+        elif self.is_cached or self.config.epoch_batches is not None:
             usable = self._usable_indices()
             batches = self.config.epoch_batches
             order = self._shuffled(
@@ -134,7 +151,7 @@ class AudioSegments:
         if not segments:
             raise DataError(
                 f"none of the {len(items)} utterances of a batch can be decoded "
-                f"(first {self.utterances[items[0]].path}); make the corpus again"
+                f"(first {self.corpus[items[0]].path}); make the corpus again"
             )
         return torch.stack(segments)
 
@@ -144,29 +161,35 @@ class AudioSegments:
 
     def _open(self) -> AudioCache:
         if self._cache is None:
-            self._cache = open_audio_cache(self.utterances, self.sample_rate, self.config.skip_bad)
+            assert isinstance(self.corpus, CutIndex)
+            self._cache = open_audio_cache(self.corpus, self.sample_rate, self.config.skip_bad)
         return self._cache
 
     def _window(self, epoch: int, window: int) -> list[int]:
         """The cuts of some shards, shuffled."""
         shards = shards_of_window(
-            range(self.utterances.num_shards),
+            range(self.corpus.num_shards),
             self.config.window_shards,
             self._seed,
             epoch,
             window,
         )
-        indices = [index for shard in shards for index in self.utterances.shard(shard)]
+        indices = [index for shard in shards for index in self.corpus.shard(shard)]
         generator = make_generator(self._seed, f"audio-order/{epoch}", window)
         return [indices[place] for place in torch.randperm(len(indices), generator=generator)]
 
     def _usable_indices(self) -> Sequence[int]:
+        if isinstance(self.corpus, SharCorpus):
+            shards = range(self.corpus.num_shards)
+            return [index for shard in shards for index in self.corpus.shard(shard)]
         if not self.is_cached:
-            return range(len(self.utterances))
+            return range(len(self.corpus))
         cache = self._open()
-        usable = [index for index in range(len(self.utterances)) if cache.length(index)]
+        usable = [index for index in range(len(self.corpus)) if cache.length(index)]
         if not usable:
-            raise DataError(f"{self.cuts_path}: no utterance can be decoded; make the corpus again")
+            raise DataError(
+                f"{self.corpus.cuts_path}: no utterance can be decoded; make the corpus again"
+            )
         return usable
 
     def _shuffled(self, usable: Sequence[int], epoch: int, count: int) -> list[int]:
@@ -204,10 +227,10 @@ class AudioSegments:
             spare = max(0, cache.length(index) - num_samples)
             audio = cache.read(index, int(where * (spare + 1)), num_samples)
         else:
-            utterance = self.utterances[index]
-            length_s = min(num_samples / self.sample_rate, utterance.duration_s)
-            offset_s = where * (utterance.duration_s - length_s)
-            audio = load_span(utterance, self.sample_rate, offset_s, length_s)
+            duration_s = self.corpus[index].duration_s
+            length_s = min(num_samples / self.sample_rate, duration_s)
+            offset_s = where * (duration_s - length_s)
+            audio = self.corpus.load_span(index, self.sample_rate, offset_s, length_s)
             # Resampling rounds the length up and may overshoot full scale.
             audio = audio[:num_samples].clamp(-1, 1)
         padded: Tensor = torch.nn.functional.pad(audio, (0, num_samples - len(audio)))

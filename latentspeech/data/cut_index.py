@@ -17,12 +17,19 @@ from typing import Any, overload
 
 import numpy as np
 from pydantic import Field
+from torch import Tensor
 
 from latentspeech.core.config import Config
 from latentspeech.core.errors import DataError
 from latentspeech.core.files import TEMPORARY_PREFIX, atomic_directory, remove_directory, write_json
 from latentspeech.data.file_lock import exclusive
-from latentspeech.data.utterances import Utterance, iterate_cuts, no_cuts, repeated_id
+from latentspeech.data.utterances import (
+    Utterance,
+    iterate_cuts,
+    load_span,
+    no_cuts,
+    repeated_id,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +80,10 @@ class CutIndex(Sequence[Utterance]):
         """The indices of a part."""
         first = number * CUTS_PER_SHARD
         return range(first, min(first + CUTS_PER_SHARD, len(self)))
+
+    def load_span(self, index: int, sample_rate: int, offset_s: float, duration_s: float) -> Tensor:
+        """A part (T,) of an utterance. DataError if its audio is missing or damaged."""
+        return load_span(self[index], sample_rate, offset_s, duration_s)
 
     def __len__(self) -> int:
         return self.meta.num_cuts

@@ -9,11 +9,10 @@ T frames, D latent dimension.
 
 import json
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -30,14 +29,9 @@ from latentspeech.data.latent_format import (
     read_meta,
     shard_names,
 )
+from latentspeech.data.recent import Recent
 
 logger = logging.getLogger(__name__)
-
-# An open shard holds a file descriptor or a mapping, of which a process has about a thousand, and
-# its list about 300 bytes an item.
-_MAX_OPEN_SHARDS = 160
-
-Opened = TypeVar("Opened")
 
 
 class DamagedShardError(DataError):
@@ -235,29 +229,6 @@ class _ShardFiles:
             f"{self.store.where(name)} is missing, truncated or damaged ({reason}); make it "
             f"again with: {self._meta.remake_command}"
         )
-
-
-class Recent(Generic[Opened]):
-    """What was opened last, by shard. A copy in another process starts empty and opens its own."""
-
-    def __init__(self, opener: Callable[[int], Opened]) -> None:
-        self._opener = opener
-        self._open: OrderedDict[int, Opened] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def __getitem__(self, shard: int) -> Opened:
-        if shard not in self._open:
-            self._open[shard] = self._opener(shard)
-            if len(self._open) > _MAX_OPEN_SHARDS:
-                self._open.popitem(last=False)
-        self._open.move_to_end(shard)
-        return self._open[shard]
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Mappings cannot be pickled.
-        return {"_opener": self._opener, "_open": OrderedDict()}
 
 
 class _ItemList(Sequence[LatentItem]):

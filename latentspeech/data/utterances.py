@@ -5,6 +5,7 @@ than making lhotse's objects of it. T samples.
 """
 
 import gzip
+import io
 import json
 import zlib
 from collections.abc import Iterator
@@ -55,15 +56,18 @@ def read_utterances(cuts_path: Path) -> list[Utterance]:
     return utterances
 
 
-def iterate_cuts(cuts_path: Path) -> Iterator[tuple[bytes, Utterance]]:
-    """The lines of a cuts file (.jsonl or .jsonl.gz) and what they say, one after the other."""
+def iterate_cuts(cuts_path: Path, source_kind: str = "file") -> Iterator[tuple[bytes, Utterance]]:
+    """The lines of a cuts file (.jsonl or .jsonl.gz) and what they say, one after the other.
+
+    `source_kind` is lhotse's name of where the audio is: "file", or "shar" in a tar beside.
+    """
     if not cuts_path.is_file():
         raise DataError(f"cuts not found: {cuts_path}; run the corpus stage of the recipe first")
     opener = gzip.open if cuts_path.suffix == ".gz" else open
     try:
         with opener(cuts_path, "rb") as file:
             for line in file:
-                yield line, _utterance(json.loads(line), cuts_path)
+                yield line, _utterance(json.loads(line), cuts_path, source_kind)
     except DataError:
         raise
     except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError) as error:
@@ -93,11 +97,20 @@ def load_utterance(utterance: Utterance, sample_rate: int) -> Tensor:
         raise DataError(f"cut {utterance.id}: {error}") from None
 
 
-def load_span(utterance: Utterance, sample_rate: int, offset_s: float, duration_s: float) -> Tensor:
-    """A part (T,) of an utterance; the rest of the file is not decoded where the format allows."""
+def load_span(
+    utterance: Utterance,
+    sample_rate: int,
+    offset_s: float,
+    duration_s: float,
+    content: bytes | None = None,
+) -> Tensor:
+    """A part (T,) of an utterance; the rest of the file is not decoded where the format allows.
+
+    `content` is the audio file if it lies within another one.
+    """
     path = utterance.path
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(path if content is None else io.BytesIO(content)) as file:
             first = round((utterance.start_s + offset_s) * file.samplerate)
             count = round(duration_s * file.samplerate)
             file.seek(min(first, file.frames))
@@ -121,11 +134,11 @@ def load_span(utterance: Utterance, sample_rate: int, offset_s: float, duration_
     return resample(audio, file_rate, sample_rate)
 
 
-def _utterance(cut: dict[str, Any], cuts_path: Path) -> Utterance:
+def _utterance(cut: dict[str, Any], cuts_path: Path, source_kind: str) -> Utterance:
     recording = cut.get("recording") or {"sources": []}
     sources = recording["sources"]
     supervisions = cut.get("supervisions") or []
-    if len(sources) != 1 or sources[0]["type"] != "file" or len(supervisions) > 1:
+    if len(sources) != 1 or sources[0]["type"] != source_kind or len(supervisions) > 1:
         raise DataError(
             f"{cuts_path}: cut {cut['id']!r} has {len(sources)} audio sources "
             f"({', '.join(source['type'] for source in sources)}) and {len(supervisions)} "

@@ -18,7 +18,8 @@ import latentspeech.text
 from latentspeech.core.errors import InputError
 from latentspeech.core.files import atomic_path
 from latentspeech.data.file_lock import exclusive
-from latentspeech.data.latent_shards import LatentShards, Recent
+from latentspeech.data.latent_shards import LatentShards
+from latentspeech.data.recent import Recent
 from latentspeech.text.tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)

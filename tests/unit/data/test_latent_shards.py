@@ -65,7 +65,7 @@ def test_float32_is_kept_exactly(tmp_path):
 
 
 def test_it_can_be_pickled_after_use_and_opens_few_files(folder, monkeypatch):
-    monkeypatch.setattr("latentspeech.data.latent_shards._MAX_OPEN_SHARDS", 2)
+    monkeypatch.setattr("latentspeech.data.recent._MAX_OPEN_SHARDS", 2)
     shards = LatentShards(folder)
     expected = [shards.load(index) for index in range(7)]
     assert len(shards._weights) == len(shards._lists) == 2
