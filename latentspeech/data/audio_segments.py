@@ -25,7 +25,7 @@ from latentspeech.core.tensors import make_generator
 from latentspeech.data.audio_cache import BYTES_PER_SAMPLE, AudioCache, open_audio_cache
 from latentspeech.data.cut_index import CutIndex
 from latentspeech.data.file_store import LocalCacheConfig
-from latentspeech.data.shar import SharCorpus
+from latentspeech.data.shar import SharCorpus, is_shar
 from latentspeech.data.windows import num_windows, shards_of_window
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class AudioSegments:
         self.sample_rate = sample_rate
         self.segment_samples = max(1, round(config.segment_s * sample_rate))
         self.corpus: CutIndex | SharCorpus
-        if "://" in str(cuts) or Path(cuts).is_dir():
+        if is_shar(cuts):
             if config.epoch_batches is not None and not valid:
                 raise ConfigError(
                     "data.epoch_batches cannot take effect on cuts in Shar format, whose epochs "

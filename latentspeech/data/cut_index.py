@@ -27,6 +27,7 @@ from latentspeech.data.utterances import (
     Utterance,
     iterate_cuts,
     load_span,
+    load_utterance,
     no_cuts,
     repeated_id,
 )
@@ -80,6 +81,10 @@ class CutIndex(Sequence[Utterance]):
         """The indices of a part."""
         first = number * CUTS_PER_SHARD
         return range(first, min(first + CUTS_PER_SHARD, len(self)))
+
+    def load(self, index: int, sample_rate: int) -> Tensor:
+        """All samples (T,) of an utterance. DataError if its audio is missing or damaged."""
+        return load_utterance(self[index], sample_rate)
 
     def load_span(self, index: int, sample_rate: int, offset_s: float, duration_s: float) -> Tensor:
         """A part (T,) of an utterance. DataError if its audio is missing or damaged."""

@@ -92,7 +92,8 @@ def _write_shard(out_dir: Path, shard: int, utterances: list[Utterance], skip_ba
     cuts_path, audio_path = shar_paths(out_dir, shard)
     kept = 0
     with (
-        atomic_path(cuts_path) as cuts_file, atomic_path(audio_path) as audio_file,
+        atomic_path(cuts_path) as cuts_file,
+        atomic_path(audio_path) as audio_file,
         JsonlShardWriter(str(cuts_file), shard_size=None) as cuts,
         AudioTarWriter(str(audio_file), shard_size=None, format="flac") as audio,
     ):
