@@ -26,10 +26,12 @@ from latentspeech.data.file_lock import exclusive
 from latentspeech.data.utterances import (
     Utterance,
     iterate_cuts,
+    iterate_rows,
     load_span,
     load_utterance,
     no_cuts,
     repeated_id,
+    utterance_of_row,
 )
 
 logger = logging.getLogger(__name__)
@@ -104,12 +106,7 @@ class CutIndex(Sequence[Utterance]):
             self._open()
         place = range(len(self))[index]
         first, end = self._offsets[place : place + 2].tolist()
-        name, path, start_s, duration_s, is_whole, speaker, text, ends = json.loads(
-            self._lines[first:end]
-        )
-        return Utterance(
-            name, Path(path), start_s, duration_s, is_whole, speaker, text, tuple(ends)
-        )
+        return utterance_of_row(json.loads(self._lines[first:end]))
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_lines": None, "_offsets": None}
@@ -147,19 +144,22 @@ def _write_index(cuts_path: Path, directory: Path) -> CutIndexMeta:
     offsets, ids = array("q", [0]), array("q")
     digest = hashlib.sha256()
     duration_s = 0.0
-    without = {"speaker": "", "text": ""}
+    without: dict[str, str] = {}
+    encode = json.JSONEncoder(ensure_ascii=False).encode
     status = cuts_path.stat() if cuts_path.exists() else None
     with (directory / "utterances.jsonl").open("wb") as file:
-        for line, utterance in iterate_cuts(cuts_path):
+        for line, row in iterate_rows(cuts_path):
             digest.update(line)
-            row = json.dumps([*utterance], ensure_ascii=False, default=str).encode() + b"\n"
-            file.write(row)
-            offsets.append(offsets[-1] + len(row))
-            ids.append(_number(utterance.id))
-            duration_s += utterance.duration_s
-            for name, first in without.items():
-                if not first and not getattr(utterance, name).strip():
-                    without[name] = utterance.id
+            written = encode(row).encode() + b"\n"
+            file.write(written)
+            offsets.append(offsets[-1] + len(written))
+            name, _, _, length_s, _, speaker, text, _ = row
+            ids.append(_number(name))
+            duration_s += length_s
+            if not speaker.strip():
+                without.setdefault("speaker", name)
+            if not text.strip():
+                without.setdefault("text", name)
             if len(ids) % _PROGRESS_EVERY == 0:
                 logger.info("%s: %d cuts indexed", cuts_path, len(ids))
     if not ids:
@@ -174,8 +174,8 @@ def _write_index(cuts_path: Path, directory: Path) -> CutIndexMeta:
         cuts_hash=digest.hexdigest()[:16],
         num_cuts=len(ids),
         duration_s=duration_s,
-        without_speaker=without["speaker"],
-        without_text=without["text"],
+        without_speaker=without.get("speaker", ""),
+        without_text=without.get("text", ""),
     )
     write_json(directory / "meta.json", meta.model_dump())
     return meta
@@ -192,7 +192,7 @@ def _check_unique(cuts_path: Path, numbers: Any) -> None:
     if not twice:
         return
     seen: set[str] = set()
-    for _, utterance in iterate_cuts(cuts_path):
+    for utterance in iterate_cuts(cuts_path):
         if _number(utterance.id) in twice:
             if utterance.id in seen:
                 raise repeated_id(cuts_path, utterance.id)

@@ -146,7 +146,7 @@ class SharCorpus:
         where = Path(self._store.where(audio))
 
         def read(path: Path) -> list[Utterance]:
-            return [utterance for _, utterance in iterate_cuts(path, "shar")]
+            return list(iterate_cuts(path, "shar"))
 
         try:
             cuts = self._store.read(name, read)

@@ -78,7 +78,7 @@ def _kept_before(out_dir: Path, shard: int, utterances: list[Utterance]) -> int 
     cuts, audio = shar_paths(out_dir, shard)
     if not cuts.exists() or not audio.exists():
         return None
-    found = {utterance.id for _, utterance in iterate_cuts(cuts, "shar")}
+    found = {utterance.id for utterance in iterate_cuts(cuts, "shar")}
     strange = found - {utterance.id for utterance in utterances}
     if strange:
         raise DataError(

@@ -40,12 +40,15 @@ class Utterance(NamedTuple):
         return round(self.duration_s * sample_rate)
 
 
+Row = list[Any]  # the fields of an Utterance, in order
+
+
 def read_utterances(cuts_path: Path) -> list[Utterance]:
     """All utterances of a small cuts file, in order; a corpus has a `CutIndex`.
 
     DataError if it is damaged, empty or ids repeat.
     """
-    utterances = [utterance for _, utterance in iterate_cuts(cuts_path)]
+    utterances = list(iterate_cuts(cuts_path))
     if not utterances:
         raise no_cuts(cuts_path)
     seen: set[str] = set()
@@ -56,18 +59,23 @@ def read_utterances(cuts_path: Path) -> list[Utterance]:
     return utterances
 
 
-def iterate_cuts(cuts_path: Path, source_kind: str = "file") -> Iterator[tuple[bytes, Utterance]]:
-    """The lines of a cuts file (.jsonl or .jsonl.gz) and what they say, one after the other.
+def iterate_cuts(cuts_path: Path, source_kind: str = "file") -> Iterator[Utterance]:
+    """The utterances of a cuts file (.jsonl or .jsonl.gz), one after the other.
 
     `source_kind` is lhotse's name of where the audio is: "file", or "shar" in a tar beside.
     """
+    return (utterance_of_row(row) for _, row in iterate_rows(cuts_path, source_kind))
+
+
+def iterate_rows(cuts_path: Path, source_kind: str = "file") -> Iterator[tuple[bytes, Row]]:
+    """The lines of a cuts file and what they say, in the types that JSON has."""
     if not cuts_path.is_file():
         raise DataError(f"cuts not found: {cuts_path}; run the corpus stage of the recipe first")
     opener = gzip.open if cuts_path.suffix == ".gz" else open
     try:
         with opener(cuts_path, "rb") as file:
             for line in file:
-                yield line, _utterance(json.loads(line), cuts_path, source_kind)
+                yield line, _row(json.loads(line), cuts_path, source_kind)
     except DataError:
         raise
     except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError) as error:
@@ -75,6 +83,14 @@ def iterate_cuts(cuts_path: Path, source_kind: str = "file") -> Iterator[tuple[b
             f"{cuts_path} is truncated or holds no cuts ({type(error).__name__}: {error}); "
             "expected lhotse cuts, .jsonl.gz: make them again"
         ) from None
+
+
+def utterance_of_row(row: Row) -> Utterance:
+    """An utterance from the fields that it has, the path and the times as JSON has them."""
+    name, path, start_s, duration_s, is_whole_file, speaker, text, ends_s = row
+    return Utterance(
+        name, Path(path), start_s, duration_s, is_whole_file, speaker, text, tuple(ends_s)
+    )
 
 
 def no_cuts(cuts_path: Path) -> DataError:
@@ -134,7 +150,7 @@ def load_span(
     return resample(audio, file_rate, sample_rate)
 
 
-def _utterance(cut: dict[str, Any], cuts_path: Path, source_kind: str) -> Utterance:
+def _row(cut: dict[str, Any], cuts_path: Path, source_kind: str) -> Row:
     recording = cut.get("recording") or {"sources": []}
     sources = recording["sources"]
     supervisions = cut.get("supervisions") or []
@@ -145,8 +161,8 @@ def _utterance(cut: dict[str, Any], cuts_path: Path, source_kind: str) -> Uttera
             "supervisions; expected one audio file and at most one supervision: split the cut"
         )
     # Resampling happens on loading anyway; any other transform would be dropped without a word.
-    transforms = [str(transform["name"]) for transform in recording.get("transforms") or []]
-    if set(transforms) - {"Resample"}:
+    transforms = [transform["name"] for transform in recording.get("transforms") or ()]
+    if transforms and set(transforms) != {"Resample"}:
         raise DataError(
             f"{cuts_path}: cut {cut['id']!r} asks for {', '.join(transforms)}; expected recordings "
             "as they are: write the transformed audio to files and make cuts of those"
@@ -155,13 +171,13 @@ def _utterance(cut: dict[str, Any], cuts_path: Path, source_kind: str) -> Uttera
     length_difference = abs(recording["duration"] - cut["duration"])
     # In a cut an alignment counts from the start of the cut, as its supervision does.
     words = (spoken.get("alignment") or {}).get("word", ())
-    return Utterance(
-        id=str(cut["id"]),
-        path=Path(sources[0]["source"]),
-        start_s=float(cut["start"]),
-        duration_s=float(cut["duration"]),
-        is_whole_file=cut["start"] == 0 and length_difference < _SAME_DURATION_S,
-        speaker=spoken.get("speaker") or "",
-        text=spoken.get("text") or "",
-        symbol_ends_s=tuple(round(start + length, 4) for _, start, length, *_ in words),
-    )
+    return [
+        str(cut["id"]),
+        sources[0]["source"],
+        float(cut["start"]),
+        float(cut["duration"]),
+        cut["start"] == 0 and length_difference < _SAME_DURATION_S,
+        spoken.get("speaker") or "",
+        spoken.get("text") or "",
+        [round(start + length, 4) for _, start, length, *_ in words],
+    ]
