@@ -240,7 +240,6 @@ def h200_elements_per_s(vocab_size: int, tokens_per_latent: float) -> dict[str, 
 
 def plain_reading(folder: Path) -> dict[str, float]:
     """Reading the files of the shards from start to end, as fast as Python does."""
-    num_latents = 0
     began, size = time.monotonic(), 0
     for path in sorted((folder / "latents").glob("latents-*")):
         with path.open("rb") as file:
@@ -278,7 +277,12 @@ def _children() -> list[int]:
 
 
 def _memory() -> dict[str, float]:
-    """Peak of this process, the loaders' peaks, and what all hold together now (shared once)."""
+    """Peak of this process, the loaders' peaks, and what all hold together now.
+
+    Peaks count mapped files, which the system drops when memory is short; `anonymous_mb` is what
+    it could not drop, pages shared since the fork counted in each process; `all_processes_mb`
+    counts everything, shared pages once.
+    """
 
     def field(process: int | str, file: str, name: str) -> int:
         lines = Path(f"/proc/{process}/{file}").read_text().splitlines()
@@ -291,6 +295,7 @@ def _memory() -> dict[str, float]:
         "peak_loader_mb": round(
             max((field(p, "status", "VmHWM") for p in processes[1:]), default=0) / 1024
         ),
+        "anonymous_mb": round(sum(field(p, "status", "RssAnon") for p in processes) / 1024),
         "all_processes_mb": round(sum(field(p, "smaps_rollup", "Pss:") for p in processes) / 1024),
     }
 

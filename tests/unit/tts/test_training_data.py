@@ -94,6 +94,17 @@ def test_windows_share_the_shards_out_anew_each_epoch(data: TTSTrainingData) -> 
     assert len({str(windows) for windows in seen}) > 1
 
 
+def test_planning_and_loading_open_the_shards_of_their_window_only(tmp_path: Path) -> None:
+    items = [LatentItem(f"u{i}", f"s{i % 3}", "some text", 5, 0.3) for i in range(80)]
+    data = make_data(write_shards(tmp_path, items), window_shards=2)  # of 20
+    batches = data.plan(0, 4)
+    own = {index // 4 for index in indices(batches)}
+    assert len(own) == 2
+    data.load(batches[0], 0)
+    assert set(data.shards._lists._open) == own
+    assert set(data.shards._weights._open) <= own
+
+
 @pytest.mark.parametrize("window_shards", [2, 64])
 def test_prompts_are_others_of_the_same_speaker_and_window(
     data: TTSTrainingData, window_shards: int
