@@ -158,7 +158,7 @@ def read_notes(arguments: argparse.Namespace) -> CardNotes:
     ]
     if arguments.list_data:
         run = load_config(CodecRunConfig, arguments.exp_dir / "config.yaml")
-        data.append(training_data_table(run.data.train_cuts))
+        data.append(training_data_table(Path(run.data.train_cuts)))
     return CardNotes(
         command=arguments.command,
         data="\n\n".join(text for text in data if text),

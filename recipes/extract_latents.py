@@ -12,9 +12,10 @@ from pathlib import Path
 
 from latentspeech.codec.model_directory import codec_hash
 from latentspeech.core.errors import DataError
+from latentspeech.data.cut_index import CutIndex
 from latentspeech.data.extract_latents import extract_latents, finalize
-from latentspeech.data.latent_shards import read_meta
-from latentspeech.data.utterances import cuts_hash
+from latentspeech.data.latent_format import read_meta
+from latentspeech.data.shar import SharCorpus
 from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,8 @@ REPORT_EVERY_S = 20.0
 
 def prepare(codec_dir: Path, cuts: Path, folder: Path) -> None:
     """Makes the folder; removes it first when this codec or these cuts would not make it again."""
-    wanted = (codec_hash(codec_dir), cuts_hash(cuts))
+    corpus = SharCorpus(cuts).survey() if cuts.is_dir() else CutIndex(cuts)
+    wanted = (codec_hash(codec_dir), corpus.cuts_hash)
     if folder.is_dir():
         try:
             meta = read_meta(folder)
@@ -59,15 +61,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("action", choices=["prepare", "extract", "finish"])
     parser.add_argument("--codec", type=Path, required=True, help="model directory")
-    parser.add_argument("--data_dir", type=Path, required=True, help="holds cuts_PART.jsonl.gz")
+    parser.add_argument(
+        "--data_dir", type=Path, required=True, help="holds shar_PART/ or else cuts_PART.jsonl.gz"
+    )
     parser.add_argument("--out", type=Path, required=True, help="gets a folder a part")
     parser.add_argument("--shard_size", type=int, default=200, help="utterances a shard")
     parser.add_argument("--rank", type=int, default=0)
     parser.add_argument("--world_size", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--skip_bad", action="store_true", help="list cuts without readable audio, without latents"
+    )
     arguments = parser.parse_args()
     for part in PARTS:
-        cuts, folder = arguments.data_dir / f"cuts_{part}.jsonl.gz", arguments.out / part
+        shar, folder = arguments.data_dir / f"shar_{part}", arguments.out / part
+        cuts = shar if shar.is_dir() else arguments.data_dir / f"cuts_{part}.jsonl.gz"
         match arguments.action:
             case "prepare":
                 prepare(arguments.codec, cuts, folder)
@@ -81,6 +89,7 @@ def main() -> None:
                     world_size=arguments.world_size,
                     progress=Report(f"{part}, process {arguments.rank}"),
                     device=arguments.device,
+                    skip_bad=arguments.skip_bad,
                 )
             case "finish":
                 finalize(folder)

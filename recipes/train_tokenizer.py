@@ -8,7 +8,7 @@ from pydantic import Field
 
 from latentspeech.core.config import Config, load_config
 from latentspeech.core.files import atomic_directory
-from latentspeech.data.utterances import read_utterances
+from latentspeech.data.cut_index import CutIndex
 from latentspeech.text.tokenizers import BPETokenizerConfig, TokenizerConfig, build_tokenizer
 from recipes.one_line_errors import run_recipe
 
@@ -28,8 +28,9 @@ def train_tokenizer(run: TokenizerRunConfig, cuts: Path, out: Path) -> None:
     """Writes the tokenizer into the folder `out`, whole or not at all."""
     texts: list[str] = []
     if isinstance(run.tokenizer, BPETokenizerConfig):
-        everything = [utterance.text for utterance in read_utterances(cuts)]
-        texts = everything[:: -(-len(everything) // run.max_texts)]
+        utterances = CutIndex(cuts)
+        step = -(-len(utterances) // run.max_texts)
+        texts = [utterances[index].text for index in range(0, len(utterances), step)]
     tokenizer = build_tokenizer(run.tokenizer, texts)
     with atomic_directory(out) as temporary:
         tokenizer.save(temporary)

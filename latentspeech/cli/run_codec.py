@@ -20,8 +20,10 @@ from latentspeech.data.audio_segments import AudioSegmentConfig, AudioSegments
 class CodecDataConfig(AudioSegmentConfig):
     """Cuts to train and validate on, and how they are cut into segments."""
 
-    train_cuts: Path = Field(description="lhotse cuts, .jsonl.gz")
-    valid_cuts: Path = Field(description="lhotse cuts, .jsonl.gz")
+    train_cuts: str = Field(
+        description="lhotse cuts: a file .jsonl.gz, or a folder or URL in Shar format"
+    )
+    valid_cuts: str = Field(description="likewise")
 
 
 class StartFromConfig(Config):

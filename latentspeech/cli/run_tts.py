@@ -27,8 +27,8 @@ class TTSRunConfig(Config):
     exp_dir: Path = Field(description="folder of the run: config, checkpoints, metrics")
     codec_dir: Path = Field(description="model directory of the codec that made the latents")
     tokenizer_dir: Path = Field(description="folder of the text tokenizer")
-    latents_dir: Path = Field(description="latent shards to train on")
-    valid_latents_dir: Path = Field(description="latent shards to validate on")
+    latents_dir: str = Field(description="latent shards to train on, a folder or a URL")
+    valid_latents_dir: str = Field(description="latent shards to validate on, likewise")
     model: TTSModelConfig = Field(TTSModelConfig(), description="sizes and diffusion")
     conditioning: ConditioningConfig = Field(
         ConditioningConfig(), description="what training hides, and how often"
@@ -59,8 +59,10 @@ def run_tts(run: TTSRunConfig) -> TrainResult:
     codec = load_codec(run.codec_dir)
     tokenizer = load_tokenizer(run.tokenizer_dir)
     config = latent_lm_config(run.model, tokenizer.vocab_size, codec.config.latent_dim)
-    train_shards = LatentShards(run.latents_dir, expected_codec_hash=hash_)
-    valid_shards = LatentShards(run.valid_latents_dir, expected_codec_hash=hash_)
+    train_shards, valid_shards = (
+        LatentShards(location, hash_, run.data.cache, run.data.skip_bad)
+        for location in (run.latents_dir, run.valid_latents_dir)
+    )
     train_data, valid_data = (
         TTSTrainingData(
             shards,

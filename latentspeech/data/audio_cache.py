@@ -5,13 +5,11 @@ utterances, N + 1 numbers) and meta.json with a key of the cuts, the rate and th
 and times; a cache with another key is made anew. T samples.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,15 +17,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentspeech.core.errors import DataError, InputError
+from latentspeech.core.errors import DataError
 from latentspeech.core.files import TEMPORARY_PREFIX, atomic_directory, write_json
-from latentspeech.data.utterances import Utterance, cuts_hash, load_utterance
+from latentspeech.data.cut_index import CutIndex
+from latentspeech.data.file_lock import exclusive
+from latentspeech.data.utterances import Utterance, load_utterance
 
 logger = logging.getLogger(__name__)
 
 BYTES_PER_SAMPLE = 2
 _FULL_SCALE = 32768.0
 _PROGRESS_EVERY = 1000
+_REMEDY = (
+    "expected a writable folder beside the cuts: copy the cuts elsewhere, or set max_cache_bytes "
+    "to 0 to read the audio files directly"
+)
 
 
 class AudioCache(NamedTuple):
@@ -51,17 +55,16 @@ class AudioCache(NamedTuple):
         return [int(index) for index in np.flatnonzero(np.diff(self.offsets) == 0)]
 
 
-def open_audio_cache(
-    cuts_path: Path, utterances: Sequence[Utterance], sample_rate: int, skip_bad: bool
-) -> AudioCache:
+def open_audio_cache(utterances: CutIndex, sample_rate: int, skip_bad: bool) -> AudioCache:
     """Opens the cache, making it first where needed; one process makes it, the others wait.
 
     Raises DataError naming the first utterance that cannot be decoded, unless `skip_bad`: then it
     is left empty and named in a warning.
     """
+    cuts_path = utterances.cuts_path
     directory = cuts_path.with_name(f"{cuts_path.name}.audio-{sample_rate}hz")
-    key = _key(cuts_path, utterances, sample_rate)
-    with _exclusive(directory.with_name(directory.name + ".lock")):
+    key = _key(utterances, sample_rate)
+    with exclusive(directory.with_name(directory.name + ".lock"), _REMEDY):
         if not _is_current(directory, key):
             # Whoever was killed here before no longer holds the lock, and left gigabytes.
             for leftover in directory.parent.glob(f"{TEMPORARY_PREFIX}*-{directory.name}"):
@@ -78,9 +81,9 @@ def open_audio_cache(
     return cache
 
 
-def _key(cuts_path: Path, utterances: Sequence[Utterance], sample_rate: int) -> str:
+def _key(utterances: CutIndex, sample_rate: int) -> str:
     """Changes when the cuts, the rate or any audio file does."""
-    digest = hashlib.sha256(f"1/{cuts_hash(cuts_path)}/{sample_rate}".encode())
+    digest = hashlib.sha256(f"1/{utterances.cuts_hash}/{sample_rate}".encode())
     for utterance in utterances:
         try:
             status = utterance.path.stat()
@@ -140,18 +143,3 @@ def _report_empty(cache: AudioCache, utterances: Sequence[Utterance], skip_bad: 
         names,
         more,
     )
-
-
-@contextlib.contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    """A lock between processes, freed by the system when its holder dies."""
-    try:
-        file = path.open("w")
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path} ({error.strerror}); expected a writable folder beside the cuts: "
-            "copy the cuts elsewhere, or set max_cache_bytes to 0 to read the audio files directly"
-        ) from None
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -3,7 +3,8 @@
 Another speed moves pitch and formants together, as on a tape: a cheap way to more voices.
 
 A corpus of up to `max_cache_bytes` is decoded once (audio_cache.py); of a larger one the files are
-read each time, only the segment that is asked for. B batch, T samples.
+read each time, only the segment that is asked for, and an epoch is planned a window at a time.
+B batch, T samples.
 """
 
 import logging
@@ -19,10 +20,13 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from latentspeech.core.config import Config
-from latentspeech.core.errors import DataError
+from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.tensors import make_generator
 from latentspeech.data.audio_cache import BYTES_PER_SAMPLE, AudioCache, open_audio_cache
-from latentspeech.data.utterances import Utterance, load_span, read_utterances
+from latentspeech.data.cut_index import CutIndex
+from latentspeech.data.file_store import LocalCacheConfig
+from latentspeech.data.shar import SharCorpus, is_shar
+from latentspeech.data.windows import num_windows, shards_of_window
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +45,13 @@ class AudioSegmentConfig(Config):
     max_cache_bytes: int = Field(
         8 * 2**30, ge=0, description="largest corpus to decode to disk (2 bytes a sample); 0: none"
     )
+    window_shards: int = Field(
+        64, ge=1, description="thousands of cuts that are shuffled together, in a larger corpus"
+    )
     skip_bad: bool = Field(False, description="leave undecodable files out, with a warning")
+    cache: LocalCacheConfig = Field(
+        LocalCacheConfig(), description="local copies of shards that are read from a URL"
+    )
     min_gain_db: float = Field(-6.0, description="lowest random gain, dB")
     max_gain_db: float = Field(3.0, description="highest random gain, dB; never into clipping")
     flip_probability: float = Field(0.5, ge=0, le=1, description="of a polarity flip")
@@ -66,48 +76,70 @@ class AudioSegments:
 
     def __init__(
         self,
-        cuts_path: Path,
+        cuts: str | Path,
         config: AudioSegmentConfig,
         sample_rate: int,
         seed: int,
         valid: bool = False,
     ) -> None:
-        self.cuts_path = cuts_path
+        """`cuts` is a cuts file, or a folder or URL in lhotse's Shar format.
+
+        Shar is read shard by shard and never decoded to disk.
+        """
         self.config = config
         self.sample_rate = sample_rate
         self.segment_samples = max(1, round(config.segment_s * sample_rate))
-        self.utterances: list[Utterance] = read_utterances(cuts_path)
-        total_samples = sum(item.num_samples(sample_rate) for item in self.utterances)
-        self.is_cached = total_samples * BYTES_PER_SAMPLE <= config.max_cache_bytes
+        self.corpus: CutIndex | SharCorpus
+        if is_shar(cuts):
+            if config.epoch_batches is not None and not valid:
+                raise ConfigError(
+                    "data.epoch_batches cannot take effect on cuts in Shar format, whose epochs "
+                    "are whole: remove it"
+                )
+            self.corpus = SharCorpus(cuts, config.cache, config.skip_bad)
+            self.is_cached = False
+        else:
+            self.corpus = CutIndex(Path(cuts))
+            total_samples = self.corpus.meta.duration_s * sample_rate
+            self.is_cached = total_samples * BYTES_PER_SAMPLE <= config.max_cache_bytes
         self._seed = seed
         self._valid = valid
         self._cache: AudioCache | None = None
 
-    def plan(self, epoch: int) -> Sequence[Sequence[int]]:
-        """The batches of an epoch.
+    def num_windows(self) -> int:
+        """Windows of an epoch; one where the corpus is cached or an epoch has a given size."""
+        if self._valid or self.is_cached or self.config.epoch_batches is not None:
+            return 1
+        return num_windows(self.corpus.num_shards, self.config.window_shards)
 
-        Epochs follow each other in one endless row of permutations, so with `epoch_batches` too
+    def plan(self, epoch: int, window: int) -> Sequence[Sequence[int]]:
+        """The batches of a window.
+
+        Epochs of `epoch_batches` follow each other in one endless row of permutations, so that
         every cut is seen before any is seen again.
         """
-        usable = self._usable_indices()
         size = self.config.batch_size
         if self._valid:
-            order = usable[: size * (self.config.epoch_batches or len(usable))]
-        else:
+            usable = self._usable_indices()
+            order = list(usable[: size * (self.config.epoch_batches or len(usable))])
+        elif self.is_cached or self.config.epoch_batches is not None:
+            usable = self._usable_indices()
             batches = self.config.epoch_batches
             order = self._shuffled(
                 usable, epoch, len(usable) if batches is None else batches * size
             )
+        else:
+            order = self._window(epoch, window)
         return [order[start : start + size] for start in range(0, len(order), size)]
 
-    def load(self, indices: Sequence[int], seed: int) -> Tensor:
+    def load(self, items: Sequence[int], seed: int) -> Tensor:
         """Segments (B, T) float32 within [-1, 1], silence after the end of a shorter utterance.
 
         Reading files directly, `skip_bad` makes a batch smaller by the files it must leave out.
         """
         generator = make_generator(seed, "audio-segments")
         segments = []
-        for index in indices:
+        for index in items:
             try:
                 segment = self._segment_at_speed(index, generator)
             except DataError as error:
@@ -118,8 +150,8 @@ class AudioSegments:
             segments.append(segment if self._valid else self._augment(segment, generator))
         if not segments:
             raise DataError(
-                f"none of the {len(indices)} utterances of a batch can be decoded "
-                f"(first {self.utterances[indices[0]].path}); make the corpus again"
+                f"none of the {len(items)} utterances of a batch can be decoded "
+                f"(first {self.corpus[items[0]].path}); make the corpus again"
             )
         return torch.stack(segments)
 
@@ -129,21 +161,38 @@ class AudioSegments:
 
     def _open(self) -> AudioCache:
         if self._cache is None:
-            self._cache = open_audio_cache(
-                self.cuts_path, self.utterances, self.sample_rate, self.config.skip_bad
-            )
+            assert isinstance(self.corpus, CutIndex)
+            self._cache = open_audio_cache(self.corpus, self.sample_rate, self.config.skip_bad)
         return self._cache
 
-    def _usable_indices(self) -> list[int]:
+    def _window(self, epoch: int, window: int) -> list[int]:
+        """The cuts of some shards, shuffled."""
+        shards = shards_of_window(
+            range(self.corpus.num_shards),
+            self.config.window_shards,
+            self._seed,
+            epoch,
+            window,
+        )
+        indices = [index for shard in shards for index in self.corpus.shard(shard)]
+        generator = make_generator(self._seed, f"audio-order/{epoch}", window)
+        return [indices[place] for place in torch.randperm(len(indices), generator=generator)]
+
+    def _usable_indices(self) -> Sequence[int]:
+        if isinstance(self.corpus, SharCorpus):
+            shards = range(self.corpus.num_shards)
+            return [index for shard in shards for index in self.corpus.shard(shard)]
         if not self.is_cached:
-            return list(range(len(self.utterances)))
+            return range(len(self.corpus))
         cache = self._open()
-        usable = [index for index in range(len(self.utterances)) if cache.length(index)]
+        usable = [index for index in range(len(self.corpus)) if cache.length(index)]
         if not usable:
-            raise DataError(f"{self.cuts_path}: no utterance can be decoded; make the corpus again")
+            raise DataError(
+                f"{self.corpus.cuts_path}: no utterance can be decoded; make the corpus again"
+            )
         return usable
 
-    def _shuffled(self, usable: list[int], epoch: int, count: int) -> list[int]:
+    def _shuffled(self, usable: Sequence[int], epoch: int, count: int) -> list[int]:
         """Places [epoch * count, (epoch + 1) * count) of the endless row."""
         order: list[int] = []
         place = epoch * count
@@ -178,10 +227,10 @@ class AudioSegments:
             spare = max(0, cache.length(index) - num_samples)
             audio = cache.read(index, int(where * (spare + 1)), num_samples)
         else:
-            utterance = self.utterances[index]
-            length_s = min(num_samples / self.sample_rate, utterance.duration_s)
-            offset_s = where * (utterance.duration_s - length_s)
-            audio = load_span(utterance, self.sample_rate, offset_s, length_s)
+            duration_s = self.corpus[index].duration_s
+            length_s = min(num_samples / self.sample_rate, duration_s)
+            offset_s = where * (duration_s - length_s)
+            audio = self.corpus.load_span(index, self.sample_rate, offset_s, length_s)
             # Resampling rounds the length up and may overshoot full scale.
             audio = audio[:num_samples].clamp(-1, 1)
         padded: Tensor = torch.nn.functional.pad(audio, (0, num_samples - len(audio)))

@@ -59,6 +59,33 @@ def plan_batches(
     return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
 
 
+def plan_packed(
+    lengths: Sequence[int],
+    max_total_latents: int,
+    max_batch_size: int,
+    seed: int,
+    epoch: int,
+    names: Sequence[str] | None = None,
+) -> list[list[int]]:
+    """As `plan_batches` where nothing is padded: the sum of a batch's lengths is limited.
+
+    Items of any lengths meet, in random order.
+    """
+    if not lengths:
+        return []
+    _check_lengths(torch.tensor(lengths), max_total_latents, names)
+    order = torch.randperm(len(lengths), generator=make_generator(seed, "packing", epoch))
+    batches: list[list[int]] = [[]]
+    total = 0
+    for index in order.tolist():
+        total += lengths[index]
+        if batches[-1] and (total > max_total_latents or len(batches[-1]) == max_batch_size):
+            batches.append([])
+            total = lengths[index]
+        batches[-1].append(index)
+    return batches
+
+
 def _pack(
     order: list[int], lengths: Sequence[int], max_total: int, max_size: int
 ) -> tuple[list[list[int]], list[int]]:

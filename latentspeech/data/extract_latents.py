@@ -13,7 +13,7 @@ T samples, F frames, D latent dimension.
 
 import logging
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -26,13 +26,11 @@ from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import atomic_path, remove_leftovers
 from latentspeech.core.latents.normalizer import RunningMoments
 from latentspeech.data.bucketing import plan_batches
-from latentspeech.data.latent_shards import (
-    LatentItem,
-    LatentMeta,
-    LatentShards,
-    LatentShardWriter,
-)
-from latentspeech.data.utterances import Utterance, cuts_hash, load_utterance, read_utterances
+from latentspeech.data.cut_index import CutIndex
+from latentspeech.data.latent_format import LatentItem, LatentMeta
+from latentspeech.data.latent_shards import LatentShards, LatentShardWriter
+from latentspeech.data.shar import SharCorpus, is_shar
+from latentspeech.data.utterances import Utterance
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +42,7 @@ Progress = Callable[[int, int], None]
 
 def extract_latents(
     codec_dir: Path,
-    cuts_path: Path,
+    cuts: str | Path,
     out_dir: Path,
     shard_size: int = 1000,
     rank: int = 0,
@@ -53,13 +51,14 @@ def extract_latents(
     *,
     device: torch.device | str = "cpu",
     max_batch_s: float = 30.0,
+    skip_bad: bool = False,
     remake_command: str | None = None,
 ) -> None:
     """Makes the shards of this rank that are missing or damaged; a single process also finalizes.
 
     Args:
         codec_dir: model directory of the codec.
-        cuts_path: utterances, each with speaker and text.
+        cuts: a cuts file, or a folder or URL in Shar format; utterances with speaker and text.
         out_dir: folder of the shards; one of other cuts or of another codec is refused.
         shard_size: utterances a shard; what a kill can lose.
         rank: of this process, from 0.
@@ -67,6 +66,8 @@ def extract_latents(
         progress: called with (utterances done, utterances of this rank).
         device: where the codec runs.
         max_batch_s: padded audio encoded at once, seconds; longer utterances go alone.
+        skip_bad: list utterances whose audio is missing or truncated without latents, with a
+            warning that names them, instead of raising DataError.
         remake_command: told to whoever meets a damaged shard; a Python one-liner if not given.
     """
     if not 0 <= rank < world_size:
@@ -74,34 +75,35 @@ def extract_latents(
             f"rank is {rank} of {world_size} processes; expected 0 to {world_size - 1}"
         )
     codec = load_codec(codec_dir).to(device)
-    utterances = read_utterances(cuts_path)
-    _check_spoken(utterances, cuts_path)
+    corpus = _Corpus(cuts, skip_bad)
     meta = LatentMeta(
         codec_hash=codec_hash(codec_dir),
-        cuts_hash=cuts_hash(cuts_path),
+        cuts_hash=corpus.cuts_hash,
         latent_dim=codec.config.latent_dim,
         sample_rate=codec.config.sample_rate,
         hop_length=codec.config.hop_length,
         posterior_kind=codec.config.posterior.kind,
         sigma_std=codec.config.posterior.sigma_std,
         shard_size=shard_size,
-        num_cuts=len(utterances),
-        remake_command=remake_command or _one_liner(codec_dir, cuts_path, out_dir, shard_size),
+        num_cuts=len(corpus.indices),
+        remake_command=remake_command or _one_liner(codec_dir, cuts, out_dir, shard_size),
     )
     writer = LatentShardWriter(out_dir, meta)
     own_shards = range(rank, meta.num_shards, world_size)
-    parts = {
-        shard: utterances[shard * shard_size : (shard + 1) * shard_size] for shard in own_shards
-    }
-    total, done = sum(map(len, parts.values())), 0
-    for shard, part in parts.items():
+    total, done = sum(map(meta.num_items, own_shards)), 0
+    for shard in own_shards:
+        first = shard * shard_size
+        part = {i: corpus.source[i] for i in corpus.indices[first : first + shard_size]}
         if not writer.is_complete(shard):
             latents: dict[str, Tensor] = {}
+            tried = 0
             for batch in _batches(part, codec.config.sample_rate, max_batch_s):
-                latents |= _encode(codec, batch)
+                rows = {part[index].id: corpus.load(index, codec) for index in batch}
+                latents |= _encode(codec, {id_: row for id_, row in rows.items() if len(row)})
+                tried += len(batch)
                 if progress is not None:
-                    progress(done + len(latents), total)
-            writer.write(shard, [_item(one, latents[one.id]) for one in part], latents)
+                    progress(done + tried, total)
+            writer.write(shard, [_item(one, latents.get(one.id)) for one in part.values()], latents)
         done += len(part)
         if progress is not None:
             progress(done, total)
@@ -117,8 +119,12 @@ def finalize(out_dir: Path) -> None:
     shards = LatentShards(out_dir)
     remove_leftovers(out_dir)
     moments = RunningMoments.empty(shards.meta.latent_dim)
-    for index in range(len(shards.items)):
-        moments.update(shards.load(index))
+    left_out = 0
+    for index in range(shards.meta.num_cuts):
+        if shards.item(index).num_latents:
+            moments.update(shards.load(index))
+        else:
+            left_out += 1
     moments.squares = moments.squares + moments.count * shards.meta.sigma_std**2
     normalizer = moments.to_normalizer()
     stats = {
@@ -128,13 +134,55 @@ def finalize(out_dir: Path) -> None:
     }
     with atomic_path(out_dir / "stats.safetensors") as temporary:
         save_file(stats, temporary)
-    logger.info("statistics of %d latents of %d cuts", moments.count, len(shards.items))
+    logger.info(
+        "statistics of %d latents of %d cuts; %d cuts have no readable audio",
+        moments.count,
+        shards.meta.num_cuts - left_out,
+        left_out,
+    )
+
+
+class _Corpus:
+    """Cuts of either kind."""
+
+    def __init__(self, cuts: str | Path, skip_bad: bool) -> None:
+        self._skip_bad = skip_bad
+        self.source: CutIndex | SharCorpus
+        self.indices: Sequence[int]
+        if is_shar(cuts):
+            self.source = SharCorpus(cuts, skip_bad=skip_bad)
+            found = self.source.survey()
+            self.indices, self.cuts_hash = found.indices, found.cuts_hash
+            without = {"speaker": found.without_speaker, "text": found.without_text}
+        else:
+            self.source = CutIndex(Path(cuts))
+            self.indices, self.cuts_hash = range(len(self.source)), self.source.cuts_hash
+            meta = self.source.meta
+            without = {"speaker": meta.without_speaker, "text": meta.without_text}
+        for name, first in without.items():
+            if first:
+                raise DataError(
+                    f"{cuts}: cut {first} has no {name}; expected both speaker and text for "
+                    "training speech: add them or leave the cut out"
+                )
+
+    def load(self, index: int, codec: Codec) -> Tensor:
+        """Samples (T,); none where they cannot be read and may be left out."""
+        try:
+            return self.source.load(index, codec.config.sample_rate)
+        except DataError as error:
+            if not self._skip_bad:
+                raise
+            logger.warning("no latents: %s", error)
+            return torch.zeros(0)
 
 
 def _batches(
-    part: Sequence[Utterance], sample_rate: int, max_batch_s: float
-) -> list[list[Utterance]]:
-    lengths = [max(1, utterance.num_samples(sample_rate)) for utterance in part]
+    part: Mapping[int, Utterance], sample_rate: int, max_batch_s: float
+) -> list[list[int]]:
+    """The indices of `part` in batches of similar length."""
+    indices = list(part)
+    lengths = [max(1, utterance.num_samples(sample_rate)) for utterance in part.values()]
     plan = plan_batches(
         lengths,
         max_total_latents=max(round(max_batch_s * sample_rate), *lengths),
@@ -143,45 +191,36 @@ def _batches(
         epoch=0,
         num_buckets=-(-len(part) // _BUCKET_UTTERANCES),
     )
-    return [[part[index] for index in batch] for batch in plan]
+    return [[indices[place] for place in batch] for batch in plan]
 
 
 @torch.inference_mode()
-def _encode(codec: Codec, batch: Sequence[Utterance]) -> dict[str, Tensor]:
+def _encode(codec: Codec, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Cut id -> means (F, D). The encoder is causal, so zeros after a row's end do not reach it."""
-    rows = [load_utterance(utterance, codec.config.sample_rate) for utterance in batch]
-    audio = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)  # (B, T)
+    if not rows:
+        return {}
+    audio = torch.nn.utils.rnn.pad_sequence([*rows.values()], batch_first=True)  # (B, T)
     mu = codec.encode(audio.to(codec.device)).cpu()  # (B, F, D)
     hop_length = codec.config.hop_length
     return {
-        utterance.id: mu[row, : -(-len(samples) // hop_length)].clone()
-        for row, (utterance, samples) in enumerate(zip(batch, rows, strict=True))
+        name: mu[row, : -(-len(samples) // hop_length)].clone()
+        for row, (name, samples) in enumerate(rows.items())
     }
 
 
-def _item(utterance: Utterance, mu: Tensor) -> LatentItem:
+def _item(utterance: Utterance, mu: Tensor | None) -> LatentItem:
     return LatentItem(
         utterance.id,
         utterance.speaker,
         utterance.text,
-        len(mu),
+        0 if mu is None else len(mu),
         utterance.duration_s,
         utterance.symbol_ends_s,
     )
 
 
-def _check_spoken(utterances: Sequence[Utterance], cuts_path: Path) -> None:
-    for utterance in utterances:
-        missing = [name for name in ("speaker", "text") if not getattr(utterance, name).strip()]
-        if missing:
-            raise DataError(
-                f"{cuts_path}: cut {utterance.id} has no {' and no '.join(missing)}; expected both "
-                "for training speech: add them or leave the cut out"
-            )
-
-
-def _one_liner(codec_dir: Path, cuts_path: Path, out_dir: Path, shard_size: int) -> str:
-    arguments = ", ".join(f"Path({str(path)!r})" for path in (codec_dir, cuts_path, out_dir))
+def _one_liner(codec_dir: Path, cuts: str | Path, out_dir: Path, shard_size: int) -> str:
+    arguments = f"Path({str(codec_dir)!r}), {str(cuts)!r}, Path({str(out_dir)!r})"
     code = (
         "from pathlib import Path; from latentspeech.data.extract_latents import extract_latents; "
         f"extract_latents({arguments}, {shard_size})"

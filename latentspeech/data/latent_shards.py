@@ -1,74 +1,41 @@
-"""The latents of a corpus on disk: means of the codec's posterior, in shards keyed by cut id.
+"""The latents of a corpus on disk: means of the codec's posterior, in shards (latent_format.py).
 
-    meta.json                   which codec and cuts, sizes, posterior (`LatentMeta`)
-    latents-00000.safetensors   cut id -> mu (T, D), in meta's dtype
-    latents-00000.jsonl         an item a line; written last, so it marks the shard as complete
-    stats.safetensors           mean, std (D,) and count of z over all items (extract_latents.py)
+Every file appears whole or not at all. Reading opens nothing before it is needed and keeps only the
+shards that were used last, so that it takes the same memory for a corpus of any size, and every
+loader process reads for itself.
 
-Every file appears whole or not at all. T frames, D latent dimension.
+T frames, D latent dimension.
 """
 
 import json
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import torch
-from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from latentspeech.core.config import Config, parse_config
-from latentspeech.core.errors import ConfigError, DataError
+from latentspeech.core.errors import DataError
 from latentspeech.core.files import atomic_path, write_json
+from latentspeech.data.file_store import FileStore, LocalCacheConfig, LocalFolder, open_store
+from latentspeech.data.latent_format import (
+    LatentItem,
+    LatentMeta,
+    parse_item,
+    read_meta,
+    shard_names,
+)
+from latentspeech.data.recent import Recent
 
-SCHEMA_VERSION = 1
-# An open shard holds a file descriptor or a mapping, of which a process has about a thousand.
-_MAX_OPEN_SHARDS = 64
-
-
-class LatentMeta(Config):
-    """What latents were made from, and how they are stored."""
-
-    schema_version: int = Field(SCHEMA_VERSION, description="of this folder's layout")
-    codec_hash: str = Field(description="of the codec's weights (codec/model_directory.py)")
-    cuts_hash: str = Field(description="of the cuts' text")
-    latent_dim: int = Field(ge=1, description="channels of a latent")
-    sample_rate: int = Field(ge=1, description="of the codec, Hz")
-    hop_length: int = Field(ge=1, description="samples a latent")
-    posterior_kind: Literal["per_example", "fixed"] = Field(description="of the codec's sigma")
-    sigma_std: float = Field(ge=0, description="sqrt of E[sigma^2] of the codec's posterior")
-    dtype: Literal["float16", "float32"] = Field("float16", description="of the stored means")
-    shard_size: int = Field(ge=1, description="cuts a shard")
-    num_cuts: int = Field(ge=1, description="cuts in all")
-    remake_command: str = Field(description="makes what is missing or damaged, and only that")
-
-    @property
-    def frame_rate(self) -> float:
-        """Latents a second, Hz."""
-        return self.sample_rate / self.hop_length
-
-    @property
-    def num_shards(self) -> int:
-        """Shards in all."""
-        return -(-self.num_cuts // self.shard_size)
-
-    def num_items(self, shard: int) -> int:
-        """Utterances of a shard; all are full but the last."""
-        return min(self.shard_size, self.num_cuts - shard * self.shard_size)
+logger = logging.getLogger(__name__)
 
 
-class LatentItem(NamedTuple):
-    """One utterance."""
-
-    id: str
-    speaker: str
-    text: str
-    num_latents: int
-    duration_s: float
-    symbol_ends_s: Sequence[float] = ()  # where known
+class DamagedShardError(DataError):
+    """A file of a shard is missing, truncated or damaged, which no second attempt will change."""
 
 
 class LatentShardWriter:
@@ -85,18 +52,25 @@ class LatentShardWriter:
 
     def is_complete(self, shard: int) -> bool:
         """Whether the shard is there, undamaged."""
+        files = _ShardFiles(LocalFolder(self.directory), self.meta)
         try:
-            items = _read_items(self.directory, shard, self.meta)
-            with _open_shard(self.directory, shard, self.meta.remake_command) as file:
-                return {item.id for item in items} == set(file.keys())
+            listed = {item.id for item in files.read_list(shard) if item.num_latents}
+            return listed == set(files.open_weights(shard).keys())
         except DataError:
             return False
 
     def write(self, shard: int, items: list[LatentItem], latents: Mapping[str, Tensor]) -> None:
-        """Stores the means (T, D) of these items under their ids, replacing what there was."""
-        weights, index = shard_paths(self.directory, shard)
+        """Stores the means (T, D) of these items under their ids, replacing what there was.
+
+        Items of no latents are listed only.
+        """
+        weights, index = (self.directory / name for name in shard_names(shard))
         dtype: torch.dtype = getattr(torch, self.meta.dtype)
-        stored = {item.id: latents[item.id].to("cpu", dtype).contiguous() for item in items}
+        stored = {
+            item.id: latents[item.id].to("cpu", dtype).contiguous()
+            for item in items
+            if item.num_latents
+        }
         for name, mu in stored.items():
             if not bool(mu.isfinite().all()):
                 raise DataError(
@@ -113,132 +87,168 @@ class LatentShardWriter:
 
 
 class LatentShards:
-    """Reads a folder of shards; shards are mapped when first used, and it can be pickled."""
+    """Reads a folder of shards, or a URL of one; it can be pickled.
 
-    def __init__(self, directory: Path, expected_codec_hash: str | None = None) -> None:
-        """Raises DataError where shards are missing or damaged or of another codec."""
-        self.directory = directory
-        self.meta = read_meta(directory)
+    Utterances are numbered through the corpus: `index // shard_size` is the shard. A shard that is
+    missing or damaged raises DataError with the command that makes it again; with `skip_bad` it is
+    left out of `shards` if it is missing and `items` of it is empty if its list is damaged, each
+    with a warning. Storage that fails is an error always: processes must agree on what there is.
+    """
+
+    def __init__(
+        self,
+        location: str | Path,
+        expected_codec_hash: str | None = None,
+        cache: LocalCacheConfig | None = None,
+        skip_bad: bool = False,
+    ) -> None:
+        """Raises DataError where shards are missing or of another codec."""
+        store = open_store(location, cache)
+        self.meta = read_meta(store)
+        self._files = _ShardFiles(store, self.meta)
+        self._skip_bad = skip_bad
+        self._lists = Recent(self._files.read_list)
+        self._weights = Recent(self._files.open_weights)
         if expected_codec_hash not in (None, self.meta.codec_hash):
             raise DataError(
-                f"{directory} holds latents of codec {self.meta.codec_hash}; expected codec "
+                f"{location} holds latents of codec {self.meta.codec_hash}; expected codec "
                 f"{expected_codec_hash}: give the codec that made them, or extract them again "
                 "into another folder"
             )
-        self.items: list[LatentItem] = []
-        for shard in range(self.meta.num_shards):
-            self.items += _read_items(directory, shard, self.meta)
-        self._index_by_id = {item.id: index for index, item in enumerate(self.items)}
-        self._open: OrderedDict[int, Any] = OrderedDict()
+        self.shards = self._present()
 
-    def load(self, key: int | str) -> Tensor:
-        """The means (T, D) float32 of an item, by index in `items` or by cut id."""
-        index = self._index_by_id[key] if isinstance(key, str) else range(len(self.items))[key]
-        item = self.items[index]
-        shard = index // self.meta.shard_size
+    def __str__(self) -> str:
+        return str(self._files.store)
+
+    @property
+    def local_folder(self) -> Path:
+        """Where what is derived from the shards may be kept: the folder itself or its copy."""
+        return self._files.store.local_folder
+
+    def items(self, shard: int) -> list[LatentItem]:
+        """All utterances of a shard; item k has index `shard * shard_size + k`."""
         try:
-            mu: Tensor = self._shard(shard).get_tensor(item.id)
+            return list(self._lists[shard])
+        except DamagedShardError as error:
+            if not self._skip_bad:
+                raise
+            count = self.meta.num_items(shard)
+            logger.warning("%d utterances of a damaged shard are left out: %s", count, error)
+            return []
+
+    def item(self, index: int) -> LatentItem:
+        """One utterance."""
+        shard, place = self._place(index)
+        return self._lists[shard][place]
+
+    def load(self, index: int) -> Tensor:
+        """The means (T, D) of an utterance, in the dtype they are stored in."""
+        item, (shard, _) = self.item(index), self._place(index)
+        try:
+            mu: Tensor = self._weights[shard].get_tensor(item.id)
         except SafetensorError as error:
-            weights, _ = shard_paths(self.directory, shard)
-            raise _damaged(weights, str(error), self.meta.remake_command) from None
+            raise self._files.damaged(shard_names(shard)[0], str(error)) from None
         if mu.shape != (item.num_latents, self.meta.latent_dim):
-            weights, index_path = shard_paths(self.directory, shard)
-            raise _damaged(
+            weights, index_name = shard_names(shard)
+            raise self._files.damaged(
                 weights,
-                f"cut {item.id} has shape {tuple(mu.shape)}, {index_path.name} and meta.json "
+                f"cut {item.id} has shape {tuple(mu.shape)}, {index_name} and meta.json "
                 f"promise {(item.num_latents, self.meta.latent_dim)}",
-                self.meta.remake_command,
             )
-        return mu.float()
+        return mu
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and std (D,) of sampled latents z, float32."""
-        path = self.directory / "stats.safetensors"
+        name = "stats.safetensors"
         try:
-            stats = load_file(path)
+            stats = self._files.store.read(name, load_file)
             return stats["mean"].float(), stats["std"].float()
         except (SafetensorError, OSError, KeyError) as error:
-            raise _damaged(path, str(error), self.meta.remake_command) from None
+            raise self._files.damaged(name, str(error)) from None
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Mappings cannot be pickled; a loader process opens its own.
-        return self.__dict__ | {"_open": OrderedDict()}
-
-    def _shard(self, shard: int) -> Any:
-        if shard not in self._open:
-            self._open[shard] = _open_shard(self.directory, shard, self.meta.remake_command)
-            if len(self._open) > _MAX_OPEN_SHARDS:
-                self._open.popitem(last=False)
-        self._open.move_to_end(shard)
-        return self._open[shard]
-
-
-def read_meta(directory: Path) -> LatentMeta:
-    """The folder's meta.json. Raises DataError if it is no folder of latents."""
-    path = directory / "meta.json"
-    if not path.is_file():
-        raise DataError(
-            f"{directory} is not a folder of latents: meta.json is missing; extract latents first"
+    def _present(self) -> list[int]:
+        """The shards whose files are there, by one look at the folder."""
+        names = self._files.store.names()
+        everything = range(self.meta.num_shards)
+        missing = {
+            shard: name for shard in everything for name in shard_names(shard) if name not in names
+        }
+        if not missing:
+            return list(everything)
+        name = min(missing.values())
+        reason = f"no such file; {len(missing)} of {len(everything)} shards are missing"
+        if not self._skip_bad or len(missing) == len(everything):
+            raise self._files.damaged(name, reason)
+        count = sum(map(self.meta.num_items, missing))
+        logger.warning(
+            "%s: %s, and %d utterances with them (first %s)",
+            self._files.store,
+            reason,
+            count,
+            name,
         )
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        version = values["schema_version"]
-        values.pop("frame_rate")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DataError(
-            f"{path} is damaged ({type(error).__name__}); remove the folder and extract again"
-        ) from None
-    if version != SCHEMA_VERSION:
-        raise DataError(
-            f"{path} has schema version {version}; this version reads {SCHEMA_VERSION}: extract "
-            "the latents again"
+        return [shard for shard in everything if shard not in missing]
+
+    def _place(self, index: int) -> tuple[int, int]:
+        return divmod(range(self.meta.num_cuts)[index], self.meta.shard_size)
+
+
+class _ShardFiles:
+    """Opens the two files of a shard, and says how to make them again where that fails."""
+
+    def __init__(self, store: FileStore, meta: LatentMeta) -> None:
+        self.store = store
+        self._meta = meta
+
+    def read_list(self, shard: int) -> "_ItemList":
+        """The item list, complete."""
+        _, name = shard_names(shard)
+        try:
+            lines = self.store.read(name, Path.read_bytes).splitlines()
+        except OSError as error:
+            raise self.damaged(name, str(error)) from None
+        found = _ItemList(lines, partial(self.damaged, name))
+        if len(found) != self._meta.num_items(shard):
+            raise self.damaged(
+                name, f"it lists {len(found)} items, expected {self._meta.num_items(shard)}"
+            )
+        found[-1]  # a file that was cut short ends in half a line
+        return found
+
+    def open_weights(self, shard: int) -> Any:
+        """The mapped latents; opening compares the header's sizes with the file's."""
+        name, _ = shard_names(shard)
+        try:
+            return self.store.read(name, lambda path: safe_open(path, "pt"))
+        except (SafetensorError, OSError) as error:
+            raise self.damaged(name, str(error)) from None
+
+    def damaged(self, name: str, reason: str) -> DamagedShardError:
+        """The error that names the file, and the command that makes it again."""
+        return DamagedShardError(
+            f"{self.store.where(name)} is missing, truncated or damaged ({reason}); make it "
+            f"again with: {self._meta.remake_command}"
         )
-    try:
-        return parse_config(LatentMeta, values, origin=str(path))
-    except ConfigError as error:
-        raise DataError(f"{error}; remove the folder and extract the latents again") from None
 
 
-def shard_paths(directory: Path, shard: int) -> tuple[Path, Path]:
-    """The latents and the item list of a shard."""
-    stem = f"latents-{shard:05d}"
-    return directory / f"{stem}.safetensors", directory / f"{stem}.jsonl"
+class _ItemList(Sequence[LatentItem]):
+    """The lines of an item list; a line becomes an item when it is asked for.
 
+    So a process that needs a few items of many shards keeps text, not objects.
+    """
 
-def _open_shard(directory: Path, shard: int, remake_command: str) -> Any:
-    """The mapped shard; opening compares the header's sizes with the file's."""
-    path, _ = shard_paths(directory, shard)
-    try:
-        return safe_open(path, "pt")
-    except (SafetensorError, OSError) as error:
-        raise _damaged(path, str(error), remake_command) from None
+    def __init__(self, lines: list[bytes], damaged: Callable[[str], DataError]) -> None:
+        self._lines = lines
+        self._damaged = damaged
 
+    def __len__(self) -> int:
+        return len(self._lines)
 
-def _read_items(directory: Path, shard: int, meta: LatentMeta) -> list[LatentItem]:
-    """The item list of a shard; both its files must be there and every item listed."""
-    weights, path = shard_paths(directory, shard)
-    if not weights.is_file():
-        raise _damaged(weights, "no such file", meta.remake_command)
-    try:
-        with path.open(encoding="utf-8") as file:
-            items = [_item(json.loads(line)) for line in file]
-    except (OSError, ValueError, TypeError) as error:
-        raise _damaged(path, str(error), meta.remake_command) from None
-    if len(items) != meta.num_items(shard):
-        reason = f"it lists {len(items)} items, expected {meta.num_items(shard)}"
-        raise _damaged(path, reason, meta.remake_command)
-    return items
-
-
-def _item(row: dict[str, Any]) -> LatentItem:
-    # Folders of an earlier version have no times.
-    return LatentItem(**row | {"symbol_ends_s": tuple(row.get("symbol_ends_s", ()))})
-
-
-def _damaged(path: Path, reason: str, remake_command: str) -> DataError:
-    return DataError(
-        f"{path} is missing, truncated or damaged ({reason}); make it again with: {remake_command}"
-    )
+    def __getitem__(self, place: Any) -> Any:
+        try:
+            return parse_item(self._lines[place])
+        except (ValueError, TypeError) as error:
+            raise self._damaged(str(error)) from None
 
 
 def _check_same(directory: Path, found: LatentMeta, wanted: LatentMeta) -> None:

@@ -1,5 +1,6 @@
 """Which utterance serves as the prompt of a training target: another one of the same speaker."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Protocol
@@ -20,22 +21,24 @@ class SpokenItem(Protocol):
 
 
 def prompt_candidates(items: Sequence[SpokenItem], max_latents: float) -> dict[str, list[int]]:
-    """Indices of the utterances that are short enough for a prompt, by speaker."""
+    """Places of the utterances that are short enough for a prompt, rising, by speaker."""
     candidates: dict[str, list[int]] = defaultdict(list)
     for index, item in enumerate(items):
-        if item.num_latents <= max_latents:
+        if 0 < item.num_latents <= max_latents:
             candidates[item.speaker].append(index)
     return dict(candidates)
 
 
 def choose_prompt(candidates: Sequence[int], index: int, seed: int, epoch: int = 0) -> int | None:
-    """One of the speaker's `candidates`, each equally likely, never the target `index` itself.
+    """One of the speaker's rising `candidates`, each equally likely, never the target itself.
 
     The target need not be a candidate (it may be too long for a prompt). None if there is no other
     one. The same arguments give the same prompt; targets choose independently of each other.
     """
-    own_place = candidates.index(index) if index in candidates else len(candidates)
-    num_others = len(candidates) - (own_place < len(candidates))
+    place = bisect_left(candidates, index)
+    is_candidate = place < len(candidates) and candidates[place] == index
+    own_place = place if is_candidate else len(candidates)
+    num_others = len(candidates) - is_candidate
     if num_others == 0:
         return None
     place = derive_seed(seed, f"prompt/{epoch}", index) % num_others

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig
 from latentspeech.core.lm.lora import LoRAConfig, adapters, add_lora
 from latentspeech.core.lm.loss import latent_lm_loss
-from latentspeech.core.lm.mixed_sequence import MixedBatch
+from latentspeech.core.lm.mixed_sequence import PADDING, MixedBatch
 from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
 from latentspeech.core.train.task import Losses, Task, Unit
 from latentspeech.tts.model import SPEECH
@@ -47,6 +47,7 @@ class TTSTask(Task):
             "train/loss": loss.total.detach(),
             "train/diffusion": loss.diffusion[SPEECH].detach(),
             "train/stop": loss.token.detach(),
+            "train/padding_share": (batch.kinds == PADDING).float().mean(),
         }
         return Losses(loss.total, metrics)
 

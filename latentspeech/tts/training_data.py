@@ -2,23 +2,37 @@
 
 The model trains on z = mu + |sigma| eps, input and target being the same sample (paper 4.3);
 prompts at inference are means.
+
+Batches are planned for a window of some shards at a time; prompts are other utterances of the same
+window. So the planning process knows one window and a loader process what its batches need.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from latentspeech.core.config import Config
 from latentspeech.core.errors import DataError
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig, sample_posterior
+from latentspeech.core.latents.sigma_vae import SigmaVAEConfig, sample_posteriors
 from latentspeech.core.lm.latent_lm import ModalityConfig
-from latentspeech.core.lm.mixed_sequence import MixedBatch, collate
-from latentspeech.core.tensors import make_generator
-from latentspeech.data.bucketing import plan_batches
-from latentspeech.data.latent_shards import LatentShards
+from latentspeech.core.lm.mixed_sequence import (
+    MixedBatch,
+    MixedSequence,
+    collate,
+    num_elements,
+    pack,
+)
+from latentspeech.core.tensors import derive_seed, make_generator
+from latentspeech.data.bucketing import plan_batches, plan_packed
+from latentspeech.data.file_store import LocalCacheConfig
+from latentspeech.data.latent_format import LatentItem
+from latentspeech.data.latent_shards import DamagedShardError, LatentShards
 from latentspeech.data.prompt_pairs import choose_prompt, prompt_candidates
+from latentspeech.data.windows import num_windows, shards_of_window
 from latentspeech.text.tokenizers import Tokenizer
 from latentspeech.tts.layout import (
     ConditioningConfig,
@@ -28,21 +42,40 @@ from latentspeech.tts.layout import (
     training_sequence,
 )
 from latentspeech.tts.model import Layout
+from latentspeech.tts.tokenized_texts import TokenizedTexts
 
 logger = logging.getLogger(__name__)
 
 
 class TTSDataConfig(Config):
-    """Sizes of a batch."""
+    """Sizes of a batch, and how the shards are read."""
 
-    max_total_latents: int = Field(1200, ge=1, description="padded latents of the targets a batch")
+    max_total_latents: int = Field(
+        1200, ge=1, description="padded latents of the targets a batch; packed: of all, prompts too"
+    )
     max_batch_size: int = Field(64, ge=1, description="utterances a batch")
-    num_buckets: int = Field(10, ge=1, description="length classes that batches are made of")
+    num_buckets: int = Field(10, ge=1, description="length classes that padded batches are made of")
     max_prompt_s: float = Field(8.0, gt=0, description="longest prompt, seconds")
+    packing: bool = Field(
+        False, description="several utterances a row that never see each other, hardly any padding"
+    )
+    pack_length: int = Field(2048, ge=1, description="elements of a packed row")
+    window_shards: int = Field(64, ge=1, description="shards that are shuffled together")
+    skip_bad: bool = Field(False, description="leave damaged shards out, with a warning")
+    cache: LocalCacheConfig = Field(
+        LocalCacheConfig(), description="local copies of shards that are read from a URL"
+    )
+
+
+class Target(NamedTuple):
+    """What a place in a batch is: an utterance and the one that serves as its prompt, if any."""
+
+    utterance: int
+    prompt: int | None
 
 
 class TTSTrainingData:
-    """The training protocol (`plan`, `load`) over latent shards."""
+    """The training protocol (`num_windows`, `plan`, `load`) over latent shards."""
 
     def __init__(
         self,
@@ -58,7 +91,7 @@ class TTSTrainingData:
     ) -> None:
         """DataError if `layout` is aligned and there is no utterance with times of its symbols."""
         self.shards = shards
-        self.tokenizer = tokenizer
+        self.texts = TokenizedTexts(shards, tokenizer)
         self.speech = speech
         self.posterior = posterior
         self.conditioning = conditioning
@@ -66,67 +99,117 @@ class TTSTrainingData:
         self.seed = seed
         self.layout = layout
         self.neighbours = neighbours
-        self._text_ids: dict[int, list[int]] = {}
-        self._targets = self._timed() if layout == "aligned" else range(len(shards.items))
-        longest = config.max_prompt_s * shards.meta.frame_rate
-        self._candidates = prompt_candidates(shards.items, longest)
+        if layout == "aligned":
+            self.plan(0, 0)  # raises here instead of after the start
 
-    def plan(self, epoch: int) -> Sequence[Sequence[int]]:
-        """Every utterance that can be a target once, in batches of similar length."""
-        items = [self.shards.items[index] for index in self._targets]
-        plan = plan_batches(
-            [item.num_latents for item in items],
-            max_total_latents=self.config.max_total_latents,
-            max_batch_size=self.config.max_batch_size,
-            seed=self.seed,
-            epoch=epoch,
-            num_buckets=self.config.num_buckets,
-            names=[item.id for item in items],
-        )
-        return [[self._targets[place] for place in batch] for batch in plan]
+    def num_windows(self) -> int:
+        """Windows of an epoch."""
+        return num_windows(len(self.shards.shards), self.config.window_shards)
 
-    def load(self, indices: Sequence[int], seed: int) -> MixedBatch:
-        """One padded batch; `seed` decides prompts, posterior noise and what is dropped."""
-        generator = make_generator(seed, "tts-batch")
+    def plan(self, epoch: int, window: int) -> Sequence[Sequence[Target]]:
+        """Every utterance of the window that can be a target once, in batches.
+
+        Batches are of similar length or, packed, of any.
+        """
+        indices, items = self._window(epoch, window)
+        candidates = prompt_candidates(items, self.config.max_prompt_s * self._frame_rate)
+        places = self._timed(indices, items) if self.layout == "aligned" else range(len(items))
         prompts = [
-            choose_prompt(self._candidates.get(self.shards.items[index].speaker, ()), index, seed)
-            for index in indices
+            choose_prompt(candidates.get(items[place].speaker, ()), place, self.seed, epoch)
+            for place in places
         ]
-        self._tokenize({*indices, *(prompt for prompt in prompts if prompt is not None)})
-        sequences = [
-            training_sequence(
-                self.speech,
-                self._target(index, generator),
-                None if prompt is None else self._spoken(prompt, generator),
-                self.conditioning,
-                generator,
-            )
-            for index, prompt in zip(indices, prompts, strict=True)
+        targets = [
+            Target(indices[place], None if prompt is None else indices[prompt])
+            for place, prompt in zip(places, prompts, strict=True)
         ]
+        lengths = [items[place].num_latents for place in places]
+        names = [items[place].id for place in places]
+        seed = derive_seed(self.seed, "window", window)
+        limit, max_size = self.config.max_total_latents, self.config.max_batch_size
+        if self.config.packing:
+            beside = [0 if prompt is None else items[prompt].num_latents for prompt in prompts]
+            lengths = [sum(pair) for pair in zip(lengths, beside, strict=True)]
+            plan = plan_packed(lengths, limit, max_size, seed, epoch, names)
+        else:
+            num_buckets = self.config.num_buckets
+            plan = plan_batches(lengths, limit, max_size, seed, epoch, num_buckets, names)
+        return [[targets[number] for number in batch] for batch in plan]
+
+    def load(self, items: Sequence[Target], seed: int) -> MixedBatch:
+        """One batch, padded or packed; `seed` decides posterior noise and what is dropped."""
+        generator = make_generator(seed, "tts-batch")
+        read: list[Target] = []
+        means: list[Tensor] = []
+        for target in items:
+            try:
+                means += [self.shards.load(index) for index in target if index is not None]
+                read.append(target)
+            except DamagedShardError as error:
+                if not self.config.skip_bad:
+                    raise
+                logger.warning("an utterance is left out of its batch: %s", error)
+        if not read:
+            raise DataError(f"{self.shards}: none of the {len(items)} utterances can be read")
+        latents = iter(sample_posteriors(self.posterior, means, generator))
+        sequences = [self._sequence(target, latents, generator) for target in read]
+        if self.config.packing:
+            return pack(sequences, (self.speech.latent_dim,), self.config.pack_length)
         return collate(sequences, (self.speech.latent_dim,))
 
-    def _spoken(self, index: int, generator: torch.Generator) -> SpokenText:
-        mu = self.shards.load(index)[None]  # (1, T, D)
-        z = sample_posterior(self.posterior, mu, generator)[0]
-        return SpokenText(self._text_ids[index], z)
+    @property
+    def _frame_rate(self) -> float:
+        return self.shards.meta.frame_rate
 
-    def _target(self, index: int, generator: torch.Generator) -> SpokenText | SpokenSymbols:
-        spoken = self._spoken(index, generator)
-        if self.layout == "sentence":
-            return spoken
-        item = self.shards.items[index]
-        starts = symbol_frames(item.symbol_ends_s, self.shards.meta.frame_rate, len(spoken.latents))
-        return SpokenSymbols(self._text_ids[index], starts, spoken.latents, self.neighbours)
+    def _window(self, epoch: int, window: int) -> tuple[list[int], list[LatentItem]]:
+        """The utterances of a window that have latents: their indices, rising, and items."""
+        indices: list[int] = []
+        items: list[LatentItem] = []
+        for shard in shards_of_window(
+            self.shards.shards, self.config.window_shards, self.seed, epoch, window
+        ):
+            first = shard * self.shards.meta.shard_size
+            for index, item in enumerate(self.shards.items(shard), start=first):
+                if item.num_latents:
+                    indices.append(index)
+                    items.append(item)
+        return indices, items
 
-    def _timed(self) -> list[int]:
-        """The utterances with times of their symbols, one for each of the tokenizer's."""
-        items = self.shards.items
-        timed = {index for index, item in enumerate(items) if item.symbol_ends_s}
-        self._tokenize(timed)
+    def _sequence(
+        self, target: Target, latents: Iterator[Tensor], generator: torch.Generator
+    ) -> MixedSequence:
+        """The target, and before it its prompt if it has one; takes their `latents`."""
+        spoken = self._spoken(target.utterance, next(latents))
+        prompt = None
+        if target.prompt is not None:
+            prompt = SpokenText(self.texts[target.prompt], next(latents))
+        while True:
+            sequence = training_sequence(self.speech, spoken, prompt, self.conditioning, generator)
+            length = num_elements(sequence)
+            if not self.config.packing or length <= self.config.pack_length:
+                return sequence
+            if prompt is None:
+                name = self.shards.item(target.utterance).id
+                raise DataError(
+                    f"cut {name} makes {length} elements of text and latents; expected at "
+                    f"most data.pack_length, {self.config.pack_length}: raise that or leave it out"
+                )
+            prompt = None  # what does not fit with a prompt may without
+
+    def _spoken(self, index: int, latents: Tensor) -> SpokenText | SpokenSymbols:
+        ids = self.texts[index]
+        if self.layout == "sentence" or ids is None:
+            return SpokenText(ids, latents)
+        ends_s = self.shards.item(index).symbol_ends_s
+        starts = symbol_frames(ends_s, self._frame_rate, len(latents))
+        return SpokenSymbols(ids, starts, latents, self.neighbours)
+
+    def _timed(self, indices: Sequence[int], items: Sequence[LatentItem]) -> list[int]:
+        """Places of the utterances with times of symbols, one for each of the tokenizer's."""
+        timed = [place for place, item in enumerate(items) if item.symbol_ends_s]
         fitting = [
-            index
-            for index in sorted(timed)
-            if len(self._text_ids[index]) == len(items[index].symbol_ends_s)
+            place
+            for place in timed
+            if len(self.texts[indices[place]] or ()) == len(items[place].symbol_ends_s)
         ]
         logger.info(
             "layout aligned: %d of %d utterances are targets; %d have no times, %d others not the "
@@ -138,14 +221,8 @@ class TTSTrainingData:
         )
         if not fitting:
             raise DataError(
-                f"{self.shards.directory}: no utterance has the times of the tokenizer's symbols; "
+                f"{self.shards}: no utterance has the times of the tokenizer's symbols; "
                 "make the corpus with a source that knows them (kokoro) and take the tokenizer "
                 "misaki, or set model.layout to sentence"
             )
         return fitting
-
-    def _tokenize(self, indices: set[int]) -> None:
-        """Tokenises what is new, in one call: starting a phonemiser costs more than a batch."""
-        missing = sorted(indices - self._text_ids.keys())
-        texts = [self.shards.items[index].text for index in missing]
-        self._text_ids.update(zip(missing, self.tokenizer.encode_batch(texts), strict=True))

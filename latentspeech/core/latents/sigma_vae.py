@@ -12,6 +12,7 @@ B batch, T frames, D latent size.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -49,6 +50,21 @@ def sample_posterior(config: SigmaVAEConfig, mu: Tensor, generator: torch.Genera
             return mu + (sigma.abs() * noise).to(mu.dtype)
         case "fixed":
             return mu + (config.sigma_std * noise).to(mu.dtype)
+
+
+def sample_posteriors(
+    config: SigmaVAEConfig, mus: Sequence[Tensor], generator: torch.Generator
+) -> list[Tensor]:
+    """As `sample_posterior` for N examples (T_n, D) of any lengths at once: float32 (T_n, D)."""
+    lengths = [len(mu) for mu in mus]
+    flat = torch.cat([*mus]).float()  # (T_1 + ... + T_N, D)
+    check_shape("mus", flat, "T", "D")
+    noise = randn(tuple(flat.shape), generator, like=flat)
+    sigma = torch.full((len(mus),), config.sigma_std)
+    if config.kind == "per_example":
+        sigma = sigma * randn((len(mus),), generator, like=flat).abs()
+    sigma = sigma.repeat_interleave(torch.tensor(lengths))
+    return list(torch.split(flat.addcmul_(noise, sigma[:, None]), lengths))
 
 
 def mean_regularizer(config: SigmaVAEConfig, mu: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -1,12 +1,13 @@
-"""The stream of batches of one process: planned, loaded ahead by workers, resumable in O(1).
+"""The batches of one process: planned a window at a time, loaded ahead, resumable in O(1).
 
-A worker is handed a planned batch (item indices and a seed) and returns it loaded, so the position
-in the data is two numbers, epoch and index, and nothing has to be skipped on resume.
+An epoch is a row of windows, each planned on its own, so memory does not grow with the corpus. A
+worker is handed a planned batch (its items and a seed) and returns it loaded. The position in the
+data is three numbers, epoch, window and index, and nothing has to be skipped on resume.
 """
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -24,56 +25,103 @@ class PlannedBatch(NamedTuple):
     """One batch of this process before it is loaded."""
 
     epoch: int
+    window: int
     position: int
-    """Place among this process's batches of the epoch."""
-    items: list[int]
+    """Place among this process's batches of the window."""
+    items: list[Any]
     seed: int
 
 
 class Plan(Sampler[PlannedBatch]):
-    """This process's share of the plan: every `world_size`-th batch, as many as the others have."""
+    """This process's share of the plan: every `world_size`-th batch of each window.
+
+    All processes get equally many batches, and over all of them every item occurs once an epoch: a
+    window's largest batches are halved until their number fits the processes. `accumulation` is
+    how many batches each process takes in a step; a step ends with its window, so that the steps
+    do not depend on how processes and accumulation share them out.
+    """
 
     def __init__(
-        self, data: TrainData, seed: int, rank: int = 0, world_size: int = 1, stream: str = "data"
+        self,
+        data: TrainData,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        accumulation: int = 1,
+        stream: str = "data",
     ) -> None:
         self._data = data
         self._seed = seed
         self._rank = rank
         self._world_size = world_size
+        self._accumulation = accumulation
         self._stream = stream
-        self._epoch = 0
-        self._index = 0
+        self._epoch = self._window = self._index = 0
 
-    def start_at(self, epoch: int, index: int) -> None:
+    def start_at(self, epoch: int, window: int, index: int) -> None:
         """The next iteration begins here and goes on through the epochs without end."""
-        self._epoch, self._index = epoch, index
+        self._epoch, self._window, self._index = epoch, window, index
 
-    def share(self, epoch: int, even: bool = True) -> list[PlannedBatch]:
-        """This process's batches of an epoch; uneven shares keep the plan's last few too."""
-        plan = self._data.plan(epoch)
-        places = range(self._rank, len(plan), self._world_size)
-        count = len(plan) // self._world_size if even else len(places)
+    def share(self, epoch: int, window: int, even: bool = True) -> list[PlannedBatch]:
+        """This process's batches of a window; uneven shares are of the batches as they are."""
+        batches = self._data.plan(epoch, window)
+        if even:
+            batches = _split_to_multiple(
+                batches, self._world_size * self._accumulation, f"window {window} of epoch {epoch}"
+            )
+        places = range(self._rank, len(batches), self._world_size)
         return [
             PlannedBatch(
                 epoch=epoch,
+                window=window,
                 position=position,
-                items=[int(item) for item in plan[place]],
-                seed=derive_seed(self._seed, f"{self._stream}/{epoch}", place),
+                items=list(batches[place]),
+                seed=derive_seed(self._seed, f"{self._stream}/{epoch}/{window}", place),
             )
-            for position, place in enumerate(places[:count])
+            for position, place in enumerate(places)
         ]
 
+    def whole_epoch(self, epoch: int) -> list[PlannedBatch]:
+        """This process's uneven share of all windows, for data that is seen whole each time."""
+        windows = range(self._data.num_windows())
+        return [planned for window in windows for planned in self.share(epoch, window, even=False)]
+
     def __iter__(self) -> Iterator[PlannedBatch]:
-        first = self._index
+        num_windows = self._data.num_windows()
+        first_window, first = self._window, self._index
         for epoch in itertools.count(self._epoch):
-            share = self.share(epoch)
-            if not share:
-                raise DataError(
-                    f"epoch {epoch} has fewer batches than the {self._world_size} processes of "
-                    "this run; use fewer processes, smaller batches or more data"
-                )
-            yield from share[first:]
-            first = 0
+            count = 0
+            for window in range(first_window, num_windows):
+                share = self.share(epoch, window)
+                count += len(share)
+                yield from share[first:]
+                first = 0
+            if not count and first_window == 0:
+                raise DataError(f"epoch {epoch} of the training data has no items; make more data")
+            first_window = first = 0
+
+
+def _split_to_multiple(
+    batches: Sequence[Sequence[Any]], multiple: int, name: str
+) -> Sequence[Sequence[Any]]:
+    """Halves the largest batches, each at its place, until `multiple` divides their number."""
+    missing = -len(batches) % multiple
+    if not missing:
+        return batches
+    num_items = sum(map(len, batches))
+    if num_items < len(batches) + missing:
+        raise DataError(
+            f"{name} has {num_items} items in {len(batches)} batches, which cannot be shared by "
+            f"{multiple} batches a step (processes x accumulation); expected at least "
+            f"{len(batches) + missing} items: use fewer processes, larger windows or more data"
+        )
+    pieces = list(batches)
+    for _ in range(missing):
+        place = max(range(len(pieces)), key=lambda at: len(pieces[at]))
+        largest = pieces[place]
+        half = (len(largest) + 1) // 2
+        pieces[place : place + 1] = [largest[:half], largest[half:]]
+    return pieces
 
 
 class _Loaded(Dataset[Any]):

@@ -45,8 +45,9 @@ class TrainState(Config):
     step: int = 0
     """Steps completed."""
     epoch: int = 0
+    window: int = 0
     index: int = 0
-    """Next batch of each process within the epoch."""
+    """Next batch of each process within the window of the epoch."""
     seconds: float = 0.0
     """Time spent in training, all resumes together."""
     world_size: int = 1

@@ -153,8 +153,8 @@ def _train(
     trained = Trained(task, ema, build_optimizers(task.optimizer_specs(), task))
     if path is not None:
         trained.load(path)
-    plan = Plan(train_data, config.seed, launcher.rank, launcher.world_size)
-    plan.start_at(state.epoch, state.index)
+    plan = Plan(train_data, config.seed, launcher.rank, launcher.world_size, config.accumulation)
+    plan.start_at(state.epoch, state.window, state.index)
     batches = load_batches(train_data, plan, config.num_workers, launcher.device)
     means = MetricMean()
     started = time.monotonic() - state.seconds
@@ -286,6 +286,7 @@ def _advance(state: TrainState, done: PlannedBatch, seconds: float) -> TrainStat
         update={
             "step": state.step + 1,
             "epoch": done.epoch,
+            "window": done.window,
             "index": done.position + 1,
             "seconds": seconds,
         }
@@ -298,7 +299,7 @@ def _validate(
 ) -> dict[str, float]:
     """Mean metrics of the averaged weights; the noise is the same at every validation."""
     plan = Plan(data, config.seed, launcher.rank, launcher.world_size, stream="valid-data")
-    share = plan.share(epoch=0, even=False)
+    share = plan.whole_epoch(epoch=0)
     means = MetricMean()
     task.eval()
     with ema.applied():

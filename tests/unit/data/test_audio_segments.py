@@ -14,6 +14,7 @@ from lhotse import CutSet
 
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import ConfigError, DataError, InputError
+from latentspeech.data import cut_index
 from latentspeech.data.audio_segments import AudioSegmentConfig, AudioSegments
 
 RATE = 16_000
@@ -90,11 +91,11 @@ def test_speeds_move_the_pitch_and_keep_the_length(corpus, max_cache_bytes):
 
 def test_every_cut_once_an_epoch_in_an_order_of_its_own(corpus):
     data = segments(corpus)
-    plans = [data.plan(epoch) for epoch in range(4)]
+    plans = [data.plan(epoch, 0) for epoch in range(4)]
     for batches in plans:
         assert [len(batch) for batch in batches] == [2, 2, 1]
         assert sorted(chain(*batches)) == [0, 1, 2, 3, 4]
-    assert data.plan(2) == plans[2]
+    assert data.plan(2, 0) == plans[2]
     assert len({str(batches) for batches in plans}) > 1
 
 
@@ -103,7 +104,7 @@ def test_epochs_of_a_given_size_show_every_cut_equally_often(corpus, epoch_batch
     data = segments(corpus, epoch_batches=epoch_batches)
     seen = []
     for epoch in range(10):
-        batches = data.plan(epoch)
+        batches = data.plan(epoch, 0)
         assert [len(batch) for batch in batches] == [2] * epoch_batches
         seen += list(chain(*batches))
     counts = np.bincount(seen, minlength=5)
@@ -112,7 +113,7 @@ def test_epochs_of_a_given_size_show_every_cut_equally_often(corpus, epoch_batch
 
 def test_validation_is_the_same_every_time(corpus):
     data = segments(corpus, valid=True)
-    assert data.plan(0) == data.plan(7) == [[0, 1], [2, 3], [4]]
+    assert data.plan(0, 0) == data.plan(7, 0) == [[0, 1], [2, 3], [4]]
     assert torch.equal(data.load([0, 1], 1), data.load([0, 1], 2))
     assert torch.equal(data.load([1], 3)[0], data.load([0, 1], 1)[1])
     whole = corpus.samples["utt-2"].astype(np.float32) / 32768
@@ -120,15 +121,15 @@ def test_validation_is_the_same_every_time(corpus):
 
 
 def test_the_corpus_is_decoded_once_and_again_when_it_changes(corpus):
-    segments(corpus).plan(0)
+    segments(corpus).plan(0, 0)
     folder = corpus.cuts.with_name("cuts_train.jsonl.gz.audio-16000hz")
     first = (folder / "samples.int16").stat()
     assert first.st_size == 2 * sum(LENGTHS)
-    segments(corpus).plan(0)
+    segments(corpus).plan(0, 0)
     assert (folder / "samples.int16").stat().st_ino == first.st_ino
     # The same cuts, compressed at another time, are the same cuts.
     corpus.cuts.write_bytes(gzip.compress(gzip.decompress(corpus.cuts.read_bytes()), mtime=1))
-    segments(corpus).plan(0)
+    segments(corpus).plan(0, 0)
     assert (folder / "samples.int16").stat().st_ino == first.st_ino
     soundfile.write(corpus.audio["utt-0"], -corpus.samples["utt-0"][::-1], RATE)
     changed = segments(corpus, valid=True, segment_s=1.0, **PLAIN)
@@ -153,7 +154,7 @@ def _load(data):
 
 def test_it_travels_to_processes_that_start_together(corpus):
     data = segments(corpus)
-    data.plan(0)
+    data.plan(0, 0)
     assert len(pickle.dumps(data)) < 10_000  # the corpus itself stays behind
     fresh = segments(corpus)
     with get_context("fork").Pool(2) as pool:
@@ -234,7 +235,7 @@ def test_a_bad_file_is_named_or_left_out(corpus, caplog, how, max_cache_bytes):
     assert "\n" not in str(caught.value)
     data = segments(corpus, max_cache_bytes=max_cache_bytes, segment_s=0.5, skip_bad=True)
     with caplog.at_level(logging.WARNING):
-        indices = list(chain(*data.plan(0)))
+        indices = list(chain(*data.plan(0, 0)))
         batch = data.load([i for i in indices if i > 1], 0)
     assert sorted(indices) == ([0, 1, 2, 4] if max_cache_bytes else [0, 1, 2, 3, 4])
     assert batch.shape == (2, 8000)
@@ -244,14 +245,14 @@ def test_a_bad_file_is_named_or_left_out(corpus, caplog, how, max_cache_bytes):
         assert "left out 1 of 5" in caplog.text
         # The cache that lacks a file does not serve a run that did not agree to that.
         with pytest.raises(DataError, match=r"1 of 5 utterances.*utt-3"):
-            segments(corpus).plan(0)
+            segments(corpus).plan(0, 0)
 
 
 def test_nothing_usable_is_an_error(corpus):
     for path in corpus.audio.values():
         path.write_bytes(b"")
     with pytest.raises(DataError, match="no utterance can be decoded"):
-        segments(corpus, skip_bad=True).plan(0)
+        segments(corpus, skip_bad=True).plan(0, 0)
     with pytest.raises(DataError, match="none of the 2 utterances"):
         segments(corpus, skip_bad=True, max_cache_bytes=0).load([0, 1], 0)
 
@@ -274,13 +275,16 @@ def test_cuts_that_cannot_be_used(corpus):
 
 
 def test_a_folder_that_cannot_be_written(corpus, monkeypatch):
-    def refuse(self, *args, **kwargs):
-        raise PermissionError(13, "Permission denied")
+    def refuse(self, mode="r", *args, **kwargs):
+        if mode == "w":
+            raise PermissionError(13, "Permission denied")
+        return original(self, mode, *args, **kwargs)
 
     data = segments(corpus)
+    original = type(corpus.cuts).open
     monkeypatch.setattr(type(corpus.cuts), "open", refuse)
     with pytest.raises(InputError, match=r"Permission denied.*set max_cache_bytes to 0"):
-        data.plan(0)
+        data.plan(0, 0)
 
 
 def test_settings_that_contradict_are_refused():
@@ -288,3 +292,16 @@ def test_settings_that_contradict_are_refused():
         parse_config(AudioSegmentConfig, {"speeds": [1.0, 3.0]})
     with pytest.raises(ConfigError, match="min_gain_db must not exceed"):
         parse_config(AudioSegmentConfig, {"min_gain_db": 4.0})
+
+
+def test_a_corpus_too_large_to_cache_is_planned_in_windows(make_corpus, monkeypatch):
+    monkeypatch.setattr(cut_index, "CUTS_PER_SHARD", 2)
+    data = segments(make_corpus([800] * 9), max_cache_bytes=0, window_shards=2, batch_size=3)
+    assert data.num_windows() == 3
+    plans = [[data.plan(epoch, window) for window in range(3)] for epoch in range(4)]
+    for windows in plans:
+        assert sorted(chain(*chain(*windows))) == list(range(9))
+        assert all(len(batch) <= 3 for batches in windows for batch in batches)
+    assert len({str(windows) for windows in plans}) == 4
+    assert data.plan(2, 1) == plans[2][1]
+    assert segments(make_corpus([800] * 9), max_cache_bytes=0, epoch_batches=2).num_windows() == 1

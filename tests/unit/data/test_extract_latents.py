@@ -1,5 +1,6 @@
 import gzip
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from latentspeech.codec.model_directory import codec_hash, load_codec, save_code
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.data.extract_latents import extract_latents, finalize
 from latentspeech.data.latent_shards import LatentShards
+from latentspeech.data.shar_writer import write_shar
 
 HOP = 80
 LENGTHS = [4000, 1601, 3200, 79, 800, 2400, 5000]
@@ -41,17 +43,18 @@ def test_means_of_every_cut_without_padding_leak(codec_dir, make_corpus, tmp_pat
     out, seen = tmp_path / "latents", []
     extract_latents(codec_dir, corpus.cuts, out, 3, progress=lambda *place: seen.append(place))
     shards = LatentShards(out, expected_codec_hash=codec_hash(codec_dir))
-    assert [item.id for item in shards.items] == list(corpus.samples)
-    assert [item.num_latents for item in shards.items] == [-(-n // HOP) for n in LENGTHS]
-    assert shards.items[3].speaker == "speaker-1"
-    assert shards.items[3].text == "text of 3"
-    assert shards.items[0].duration_s == 0.25
+    items = [shards.item(index) for index in range(len(LENGTHS))]
+    assert [item.id for item in items] == list(corpus.samples)
+    assert [item.num_latents for item in items] == [-(-n // HOP) for n in LENGTHS]
+    assert items[3].speaker == "speaker-1"
+    assert items[3].text == "text of 3"
+    assert items[0].duration_s == 0.25
     codec = load_codec(codec_dir)
-    for item in shards.items:
+    for index, item in enumerate(items):
         audio = torch.from_numpy(corpus.samples[item.id].astype(np.float32) / 32768)
         with torch.no_grad():
             alone = codec.encode(audio[None])[0]
-        torch.testing.assert_close(shards.load(item.id), alone, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(shards.load(index).float(), alone, rtol=1e-3, atol=1e-4)
     assert seen[-1] == (7, 7)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
@@ -178,3 +181,39 @@ def test_cuts_without_speaker_or_text_are_refused(codec_dir, make_corpus, tmp_pa
     corpus.cuts.write_bytes(gzip.compress("\n".join(map(json.dumps, cuts)).encode()))
     with pytest.raises(DataError, match=f"cut utt-1 has no {name}; expected both"):
         extract_latents(codec_dir, corpus.cuts, tmp_path / "latents")
+
+
+def test_shar_gives_what_the_cuts_give(codec_dir, make_corpus, tmp_path):
+    corpus, shar = make_corpus(LENGTHS), tmp_path / "shar"
+    write_shar(corpus.cuts, shar, shard_size=2)
+    extract_latents(codec_dir, corpus.cuts, tmp_path / "of_cuts", 3)
+    for rank in (0, 1):
+        extract_latents(codec_dir, shar, tmp_path / "of_shar", 3, rank=rank, world_size=2)
+    finalize(tmp_path / "of_shar")
+    left, right = (LatentShards(tmp_path / name) for name in ("of_cuts", "of_shar"))
+    for index in range(len(LENGTHS)):
+        assert left.item(index) == right.item(index)
+        torch.testing.assert_close(left.load(index), right.load(index), rtol=1e-3, atol=1e-3)
+    before = files(tmp_path / "of_shar")
+    extract_latents(codec_dir, shar, tmp_path / "of_shar", 3)
+    assert files(tmp_path / "of_shar") == before
+
+
+@pytest.mark.parametrize("how", ["missing", "truncated"])
+def test_bad_audio_is_listed_without_latents_if_asked(
+    codec_dir, make_corpus, tmp_path, caplog, how
+):
+    corpus, out = make_corpus(LENGTHS), tmp_path / "latents"
+    for name in ("utt-3", "utt-6"):  # the second is a shard of its own
+        path = corpus.audio[name]
+        path.unlink() if how == "missing" else path.write_bytes(path.read_bytes()[:100])
+    with caplog.at_level(logging.INFO):
+        extract_latents(codec_dir, corpus.cuts, out, 2, skip_bad=True)
+    assert "no latents: cut utt-3" in caplog.text
+    assert "2 cuts have no readable audio" in caplog.text
+    shards = LatentShards(out)
+    found = [shards.item(index).num_latents for index in range(len(LENGTHS))]
+    assert found == [-(-n // HOP) if k not in (3, 6) else 0 for k, n in enumerate(LENGTHS)]
+    before = files(out)
+    extract_latents(codec_dir, corpus.cuts, out, 2, skip_bad=True)
+    assert files(out) == before

@@ -5,13 +5,8 @@ import pytest
 import torch
 
 from latentspeech.core.errors import DataError
-from latentspeech.data.latent_shards import (
-    LatentItem,
-    LatentMeta,
-    LatentShards,
-    LatentShardWriter,
-    read_meta,
-)
+from latentspeech.data.latent_format import LatentItem, LatentMeta, read_meta
+from latentspeech.data.latent_shards import DamagedShardError, LatentShards, LatentShardWriter
 
 META = LatentMeta(
     codec_hash="0123456789abcdef",
@@ -49,15 +44,15 @@ def folder(tmp_path):
 def test_what_was_written_is_read(folder):
     items, latents = corpus()
     shards = LatentShards(folder, expected_codec_hash=META.codec_hash)
-    assert shards.items == items
+    assert [shards.item(index) for index in range(7)] == items
+    assert [item for shard in shards.shards for item in shards.items(shard)] == items
     assert shards.meta == META
     assert shards.meta.frame_rate == 15.0
     assert json.loads((folder / "meta.json").read_text())["frame_rate"] == 15.0
     for index, item in enumerate(items):
         mu = shards.load(index)
-        assert mu.dtype == torch.float32
-        assert torch.equal(mu, latents[item.id].half().float())
-        assert torch.equal(shards.load(item.id), mu)
+        assert mu.dtype == torch.float16
+        assert torch.equal(mu, latents[item.id].half())
     with pytest.raises(IndexError):
         shards.load(7)
 
@@ -70,10 +65,10 @@ def test_float32_is_kept_exactly(tmp_path):
 
 
 def test_it_can_be_pickled_after_use_and_opens_few_files(folder, monkeypatch):
-    monkeypatch.setattr("latentspeech.data.latent_shards._MAX_OPEN_SHARDS", 2)
+    monkeypatch.setattr("latentspeech.data.recent._MAX_OPEN_SHARDS", 2)
     shards = LatentShards(folder)
     expected = [shards.load(index) for index in range(7)]
-    assert len(shards._open) == 2
+    assert len(shards._weights) == len(shards._lists) == 2
     copy = pickle.loads(pickle.dumps(shards))
     assert all(torch.equal(copy.load(i), mu) for i, mu in enumerate(expected))
 
@@ -113,7 +108,7 @@ def test_a_damaged_shard_names_itself_and_the_command(folder, damage, name):
     assert "\n" not in str(error.value)
     items, latents = corpus()
     writer.write(1, items[3:6], latents)
-    assert torch.equal(LatentShards(folder).load(3), latents["utt/3"].half().float())
+    assert torch.equal(LatentShards(folder).load(3), latents["utt/3"].half())
 
 
 def test_a_shard_that_contradicts_its_list_is_found(folder):
@@ -150,3 +145,39 @@ def test_other_folders_and_versions_are_refused(folder, tmp_path):
 def test_missing_statistics_name_the_command(folder):
     with pytest.raises(DataError, match=r"stats\.safetensors.*make latents"):
         LatentShards(folder).statistics()
+
+
+def test_an_utterance_without_latents_is_listed_only(tmp_path):
+    items, latents = corpus()
+    items[1] = items[1]._replace(num_latents=0)
+    writer = LatentShardWriter(tmp_path, META.model_copy(update={"num_cuts": 3}))
+    writer.write(0, items[:3], latents)
+    assert writer.is_complete(0)
+    shards = LatentShards(tmp_path)
+    assert [item.num_latents for item in shards.items(0)] == [3, 0, 5]
+    with pytest.raises(DamagedShardError, match="utt/1"):
+        shards.load(1)
+
+
+def test_missing_and_damaged_shards_are_left_out_if_asked(folder, caplog):
+    (folder / "latents-00000.safetensors").unlink()
+    lines = (folder / "latents-00001.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "latents-00001.jsonl").write_bytes(lines[0] + b"{\n" + lines[2])
+    with pytest.raises(DamagedShardError, match=r"latents-00000\.safetensors.*1 of 3 shards"):
+        LatentShards(folder)
+    shards = LatentShards(folder, skip_bad=True)
+    assert shards.shards == [1, 2]
+    assert [len(shards.items(shard)) for shard in shards.shards] == [0, 1]
+    assert "1 of 3 shards are missing, and 3 utterances with them" in caplog.text
+    assert "3 utterances of a damaged shard are left out" in caplog.text
+    assert torch.isfinite(shards.load(6)).all()
+    for path in folder.glob("latents-*"):
+        path.unlink()
+    with pytest.raises(DamagedShardError, match="3 of 3 shards are missing"):
+        LatentShards(folder, skip_bad=True)
+
+
+def test_opening_reads_no_shard(folder):
+    for path in folder.glob("latents-*"):
+        path.write_bytes(b"not read")
+    assert LatentShards(folder).shards == [0, 1, 2]

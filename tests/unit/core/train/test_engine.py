@@ -55,7 +55,7 @@ def test_validation_scores_the_averaged_weights(tmp_path):
 
     def mean(module):
         module.eval()
-        batches = [data.load(items, 0)["x"] for items in data.plan(0)]
+        batches = [data.load(items, 0)["x"] for items in data.plan(0, 0)]
         with torch.no_grad():
             values = [(module.model(x) - x.flip(1)).square().mean() for x in batches]
         return float(torch.stack(values).mean())

@@ -21,18 +21,29 @@ DIM = 6
 
 class ToyData:
     def __init__(
-        self, num_items=24, batch_size=4, seed=0, sleep_s=0.0, bad_item=None, shuffle=True
+        self,
+        num_items=24,
+        batch_size=4,
+        seed=0,
+        sleep_s=0.0,
+        bad_item=None,
+        shuffle=True,
+        window_items=None,
     ):
         self.num_items, self.batch_size, self.seed = num_items, batch_size, seed
         self.sleep_s, self.bad_item, self.shuffle = sleep_s, bad_item, shuffle
         self.items_log = None  # file name; the rank is added
+        self.window_items = window_items or num_items
         self.loaded = []
 
-    def plan(self, epoch):
-        order = torch.arange(self.num_items)
+    def num_windows(self):
+        return -(-self.num_items // self.window_items)
+
+    def plan(self, epoch, window):
+        order = torch.arange(self.num_items).split(self.window_items)[window]
         if self.shuffle:
-            generator = torch.Generator().manual_seed(1000 * self.seed + epoch)
-            order = torch.randperm(self.num_items, generator=generator)
+            generator = torch.Generator().manual_seed(1000 * self.seed + 100 * window + epoch)
+            order = order[torch.randperm(len(order), generator=generator)]
         return [part.tolist() for part in order.split(self.batch_size)]
 
     def load(self, indices, seed):

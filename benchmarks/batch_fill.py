@@ -1,0 +1,106 @@
+"""How much of a batch is padding: padded and packed batches of a corpus, by its cuts alone.
+
+    python -m benchmarks.batch_fill --cuts egs/mini/data/cuts_train.jsonl.gz
+
+Lengths, speakers and texts are the corpus's; latents are zeros, since their values do not matter.
+"""
+
+import argparse
+import json
+import math
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
+from latentspeech.data.cut_index import CutIndex
+from latentspeech.data.latent_format import LatentItem, LatentMeta
+from latentspeech.data.latent_shards import LatentShards, LatentShardWriter
+from latentspeech.text.tokenizers import BPETokenizer
+from latentspeech.tts.batch_fill import measure_fill
+from latentspeech.tts.layout import ConditioningConfig
+from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
+from latentspeech.tts.training_data import TTSDataConfig, TTSTrainingData
+
+SAMPLE_RATE, LATENT_DIM = 24_000, 2
+
+
+def write_lengths(cuts: CutIndex, folder: Path, hop_length: int) -> None:
+    """Shards whose latents are as long as the cuts."""
+    meta = LatentMeta(
+        codec_hash="none",
+        cuts_hash=cuts.cuts_hash,
+        latent_dim=LATENT_DIM,
+        sample_rate=SAMPLE_RATE,
+        hop_length=hop_length,
+        posterior_kind="per_example",
+        sigma_std=0.625,
+        shard_size=200,
+        num_cuts=len(cuts),
+        remake_command="python -m benchmarks.batch_fill",
+    )
+    writer = LatentShardWriter(folder, meta)
+    for shard in range(meta.num_shards):
+        items = [
+            LatentItem(
+                cut.id,
+                cut.speaker,
+                cut.text,
+                math.ceil(cut.duration_s * meta.frame_rate),
+                cut.duration_s,
+            )
+            for cut in cuts[shard * meta.shard_size : (shard + 1) * meta.shard_size]
+        ]
+        latents = {item.id: torch.zeros(item.num_latents, LATENT_DIM) for item in items}
+        writer.write(shard, items, latents)
+
+
+def measure(cuts: CutIndex, config: TTSDataConfig, hop_length: int, batches: int) -> dict[str, Any]:
+    """The fill of padded and of packed batches with the same settings else."""
+    texts = [cut.text for cut in cuts[:2000]]
+    tokenizer = BPETokenizer.train(texts, 200)
+    speech = latent_lm_config(TTSModelConfig(), tokenizer.vocab_size, LATENT_DIM).modalities[SPEECH]
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        write_lengths(cuts, Path(folder) / "latents", hop_length)
+        for name, packing in (("padded", False), ("packed", True)):
+            data = TTSTrainingData(
+                LatentShards(Path(folder) / "latents"),
+                tokenizer,
+                speech,
+                SigmaVAEConfig(),
+                ConditioningConfig(),
+                config.model_copy(update={"packing": packing}),
+                seed=0,
+            )
+            fill = measure_fill(data, batches)
+            found[name] = {**fill._asdict(), "padding_share": round(fill.padding_share, 4)}
+    return found
+
+
+def main() -> None:
+    """Command line; prints JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cuts", type=Path, required=True)
+    parser.add_argument("--hop_length", type=int, default=1600, help="samples a latent at 24 kHz")
+    parser.add_argument("--max_total_latents", type=int, default=5000)
+    parser.add_argument("--max_batch_size", type=int, default=256)
+    parser.add_argument("--pack_length", type=int, default=1024)
+    parser.add_argument("--batches", type=int, default=40)
+    arguments = parser.parse_args()
+    config = TTSDataConfig(
+        max_total_latents=arguments.max_total_latents,
+        max_batch_size=arguments.max_batch_size,
+        pack_length=arguments.pack_length,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(shutil.copy(arguments.cuts, folder))  # its index is not left behind
+        found = measure(CutIndex(copy), config, arguments.hop_length, arguments.batches)
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""The shards that a process used last, kept open."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+# An open shard holds a file descriptor or a mapping, of which a process has about a thousand, and
+# its list about 300 bytes an utterance. Two windows of 64 shards and more fit.
+_MAX_OPEN_SHARDS = 160
+
+Opened = TypeVar("Opened")
+
+
+class Recent(Generic[Opened]):
+    """What was opened last, by shard. A copy in another process starts empty and opens its own."""
+
+    def __init__(self, opener: Callable[[int], Opened]) -> None:
+        self._opener = opener
+        self._open: OrderedDict[int, Opened] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __getitem__(self, shard: int) -> Opened:
+        if shard not in self._open:
+            self._open[shard] = self._opener(shard)
+            if len(self._open) > _MAX_OPEN_SHARDS:
+                self._open.popitem(last=False)
+        self._open.move_to_end(shard)
+        return self._open[shard]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Mappings cannot be pickled.
+        return {"_opener": self._opener, "_open": OrderedDict()}
