@@ -113,14 +113,23 @@ def main() -> None:
         "--weights", choices=get_args(Weights), default="ema", help="averaged ones, or the last"
     )
     parser.add_argument("--scores", type=Path, help="folder of score_test")
+    parser.add_argument("--prefix_scores", type=Path, help="the same of the 3 s prefix setting")
     parser.add_argument("--results", type=Path, help="RESULTS.md to write")
     parser.add_argument("--command", default="", help="for RESULTS.md")
     parser.add_argument(
         "--curves", type=Path, nargs="*", default=[], help="pictures for RESULTS.md"
     )
     arguments = parser.parse_args()
-    folders = [arguments.codec_check, arguments.scores]
-    scores = "\n".join(read_table(folder / "scores.md") for folder in folders if folder is not None)
+    folders = {
+        "The codec's copies": arguments.codec_check,
+        "Spoken after another utterance": arguments.scores,
+        "Continued from the first 3 s": arguments.prefix_scores,
+    }
+    scores = "\n".join(
+        f"{title}:\n\n{read_table(folder / 'scores.md')}"
+        for title, folder in folders.items()
+        if folder is not None
+    )
     provenance = pack_model(
         arguments.exp_dir,
         arguments.out,
@@ -131,7 +140,7 @@ def main() -> None:
         arguments.weights,
     )
     if arguments.results is not None:
-        beside = published_rows(arguments.out / "codec", arguments.codec_check, arguments.scores)
+        beside = published_rows(arguments.out / "codec", *folders.values())
         text = f"{scores}\n{beside}"
         lines = [provenance.line()]
         write_results(arguments.results, arguments.command, lines, text, arguments.curves)

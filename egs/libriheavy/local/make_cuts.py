@@ -1,25 +1,33 @@
 """Libriheavy's manifests to cuts for training: cased text, and paths to the audio on this machine.
 
 The manifests (one JSON cut a line) name audio as download/librilight/small/100/....flac; it is
-looked for under --audio_dir as small/100/....flac. Cuts are read and written as plain JSON, since
-there are 13 million. Cuts without audio or text are left out, counted, and their files listed in
-missing_audio.txt. Subsets do not overlap on disk, so `medium` reads small and medium, `large` all
-three. If the dev and test_clean manifests are not there, some speakers are held out instead.
+looked for under --audio_dir as small/100/....flac. Cuts are read and written one by one as plain
+JSON, since there are 13 million: memory grows with audio files and speakers, not with cuts. Subsets
+do not overlap on disk, so `medium` reads small and medium, `large` all three.
+
+Cuts without audio or text are left out, counted, and their files listed in missing_audio.txt; with
+--check_audio so are files that break off, in damaged_audio.txt. The dev and test_clean manifests
+are the test sets; where one, or all of its audio, is not there, some speakers of the training are
+held out in its place, and a speaker of dev or test is never in train. corpus.json counts it all.
 """
 
 import argparse
 import gzip
 import hashlib
+import io
 import itertools
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
+
+import soundfile
 
 from latentspeech.core.errors import DataError
-from latentspeech.core.files import atomic_path
+from latentspeech.core.files import atomic_path, remove_leftovers, write_json
 from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
@@ -27,25 +35,68 @@ logger = logging.getLogger(__name__)
 Part = Literal["train", "dev", "test"]
 PARTS: tuple[Part, ...] = ("train", "dev", "test")
 SUBSETS = ("small", "medium", "large")
-HELD_OUT = {"dev": "dev", "test": "test_clean"}
+HELD_OUT: dict[Part, str] = {"dev": "dev", "test": "test_clean"}
 HELD_OUT_PERCENT = 2
+PROGRESS_EVERY = 1_000_000
 
 
 @dataclass
 class Inventory:
-    """Which audio is there, asked once a file, and what was left out."""
+    """Which audio is there and whole, asked once a file, and what was left out."""
 
     audio_dir: Path
+    check_audio: bool = False
     found: dict[str, bool] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)  # file: what is wrong with it
     num_cuts: int = 0
     num_without_audio: int = 0
     num_without_text: int = 0
 
-    def has(self, relative: str) -> bool:
-        """Whether a recording is on this machine."""
+    def has(self, relative: str, num_samples: int) -> bool:
+        """Whether a recording is on this machine and, if asked, has all samples of the manifest."""
         if relative not in self.found:
-            self.found[relative] = (self.audio_dir / relative).is_file()
+            path = self.audio_dir / relative
+            self.found[relative] = path.is_file()
+            if self.found[relative] and self.check_audio:
+                defect = find_defect(path, num_samples)
+                if defect:
+                    self.damaged[relative] = defect
+                    self.found[relative] = False
         return self.found[relative]
+
+
+@dataclass
+class PartCount:
+    """What a part has got; `source` says where its cuts come from."""
+
+    source: str
+    cuts: int = 0
+    seconds: float = 0.0
+    speakers: set[str] = field(default_factory=set)
+
+    def add(self, cut: dict[str, Any]) -> None:
+        """Counts a cut."""
+        self.cuts += 1
+        self.seconds += cut["duration"]
+        self.speakers.add(cut["supervisions"][0]["speaker"])
+
+    def summary(self) -> dict[str, Any]:
+        """For corpus.json."""
+        hours = round(self.seconds / 3600, 3)
+        speakers = len(self.speakers)
+        return {"from": self.source, "cuts": self.cuts, "hours": hours, "speakers": speakers}
+
+
+def find_defect(path: Path, num_samples: int) -> str:
+    """What is wrong with a recording, told by its header and its last sample; empty if nothing."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.frames < num_samples:
+                return f"{file.frames} of {num_samples} samples"
+            file.seek(file.frames - 1)
+            return "" if len(file.read(1)) else "its end cannot be decoded"
+    except (soundfile.SoundFileError, OSError) as error:
+        return " ".join(str(error).split())
 
 
 def manifest_path(folder: Path, name: str) -> Path:
@@ -61,7 +112,7 @@ def convert(cut: dict[str, Any], inventory: Inventory) -> dict[str, Any] | None:
     text = " ".join(texts[0].split())
     source = recording["sources"][0]
     relative = source["source"].rpartition("librilight/")[2]
-    if not inventory.has(relative):
+    if not inventory.has(relative, recording["num_samples"]):
         inventory.num_without_audio += 1
         return None
     if not text:
@@ -103,55 +154,111 @@ def part_of(speaker: str) -> Part:
 def make_cuts(inventory: Inventory, folder: Path, subset: str, out: Path, max_cuts: int) -> None:
     """Writes cuts_{train,dev,test}.jsonl.gz into `out`; `max_cuts` of a manifest, 0 for all."""
     names = SUBSETS[: SUBSETS.index(subset) + 1]
+    check_complete(inventory.audio_dir, folder, names)
+    remove_leftovers(out)  # of a run that was killed
+    counts = {part: PartCount(", ".join(names)) for part in PARTS}
+    with ExitStack() as stack:
+        files = {part: _open_cuts(stack, out / f"cuts_{part}.jsonl.gz") for part in PARTS}
+        for part, name in HELD_OUT.items():
+            counts[part].source = name
+            for cut in _read(folder, name, inventory, max_cuts):
+                counts[part].add(cut)
+                files[part].write(json.dumps(cut, ensure_ascii=False) + "\n")
+        to_hold_out = [part for part in HELD_OUT if counts[part].cuts == 0]
+        for part in to_hold_out:
+            counts[part].source = f"{HELD_OUT_PERCENT}% of the speakers of {', '.join(names)}"
+            logger.info(
+                "%s has no usable cut of %s; its cuts are those of %s, left out of the training",
+                part,
+                manifest_path(folder, HELD_OUT[part]).name,
+                counts[part].source,
+            )
+        published = counts["dev"].speakers | counts["test"].speakers
+        num_shared = 0
+        for cut in itertools.chain.from_iterable(
+            _read(folder, name, inventory, max_cuts) for name in names
+        ):
+            speaker = cut["supervisions"][0]["speaker"]
+            if speaker in published:
+                num_shared += 1
+                continue
+            wanted = part_of(speaker)
+            part = wanted if wanted in to_hold_out else "train"
+            counts[part].add(cut)
+            files[part].write(json.dumps(cut, ensure_ascii=False) + "\n")
+        report(inventory, counts, num_shared, out)
+
+
+def check_complete(audio_dir: Path, folder: Path, names: tuple[str, ...]) -> None:
+    """DataError naming the first manifest that is not there, or the audio folder."""
     missing = [manifest_path(folder, name) for name in names]
     missing = [path for path in missing if not path.is_file()]
-    if missing or not inventory.audio_dir.is_dir():
-        absent = missing[0] if missing else inventory.audio_dir
+    if missing or not audio_dir.is_dir():
+        absent = missing[0] if missing else audio_dir
         raise DataError(
             f"Libriheavy is not complete: {absent} does not exist. Expected the manifests "
             f"{', '.join(manifest_path(folder, name).name for name in names)} in --manifest_dir, "
             "and Libri-Light audio (small/, medium/, large/) in --audio_dir; "
             "egs/libriheavy/README.md says where both are published; egs/mini needs no download"
         )
-    official = all(manifest_path(folder, name).is_file() for name in HELD_OUT.values())
-    sources = [("train", name) for name in names] + (list(HELD_OUT.items()) if official else [])
-    counts: dict[str, int] = dict.fromkeys(PARTS, 0)
-    with (
-        atomic_path(out / "cuts_train.jsonl.gz") as train,
-        atomic_path(out / "cuts_dev.jsonl.gz") as dev,
-        atomic_path(out / "cuts_test.jsonl.gz") as test,
-    ):
-        with (
-            gzip.open(train, "wt", encoding="utf-8", compresslevel=4) as train_file,
-            gzip.open(dev, "wt", encoding="utf-8") as dev_file,
-            gzip.open(test, "wt", encoding="utf-8") as test_file,
+
+
+def _read(folder: Path, name: str, inventory: Inventory, max_cuts: int) -> Iterator[dict[str, Any]]:
+    """Usable cuts of a manifest, none if it is not there."""
+    path = manifest_path(folder, name)
+    if path.is_file():
+        for number, cut in enumerate(
+            itertools.islice(read_manifest(path, inventory), max_cuts or None), start=1
         ):
-            files = {"train": train_file, "dev": dev_file, "test": test_file}
-            for default, name in sources:
-                cuts = read_manifest(manifest_path(folder, name), inventory)
-                for cut in itertools.islice(cuts, max_cuts or None):
-                    part = default if official else part_of(cut["supervisions"][0]["speaker"])
-                    files[part].write(json.dumps(cut, ensure_ascii=False) + "\n")
-                    counts[part] += 1
-        report(inventory, counts, out)
+            yield cut
+            if number % PROGRESS_EVERY == 0:
+                logger.info("%s: %d cuts kept", name, number)
 
 
-def report(inventory: Inventory, counts: dict[str, int], out: Path) -> None:
+def _open_cuts(stack: ExitStack, path: Path) -> TextIO:
+    temporary = stack.enter_context(atomic_path(path))
+    raw = stack.enter_context(temporary.open("wb"))
+    # Without name and time: the same cuts are the same bytes, so nothing after them runs again.
+    packed = gzip.GzipFile("", "wb", compresslevel=4, fileobj=raw, mtime=0)
+    return stack.enter_context(io.TextIOWrapper(packed, encoding="utf-8"))
+
+
+def report(inventory: Inventory, counts: dict[Part, PartCount], num_shared: int, out: Path) -> None:
     """Says what was kept and lists what is missing; DataError if a part would be empty."""
+    damaged = inventory.damaged
     lost = sorted(name for name, there in inventory.found.items() if not there)
-    with atomic_path(out / "missing_audio.txt") as path:
-        path.write_text("".join(f"{name}\n" for name in lost), encoding="utf-8")
+    lost = [name for name in lost if name not in damaged]
+    lines = {
+        "missing_audio.txt": [f"{name}\n" for name in lost],
+        "damaged_audio.txt": [f"{name}: {why}\n" for name, why in sorted(damaged.items())],
+    }
+    for name, content in lines.items():
+        with atomic_path(out / name) as path:
+            path.write_text("".join(content), encoding="utf-8")
+    summary = {
+        "parts": {part: count.summary() for part, count in counts.items()},
+        "cuts_read": inventory.num_cuts,
+        "cuts_without_audio": inventory.num_without_audio,
+        "cuts_without_text": inventory.num_without_text,
+        "cuts_of_held_out_speakers": num_shared,
+        "files_missing": len(lost),
+        "files_damaged": len(damaged),
+        "audio_checked": inventory.check_audio,
+    }
+    write_json(out / "corpus.json", summary)
     logger.info(
-        "%d cuts read; kept train %d, dev %d, test %d; without audio %d (%d files, listed in %s), "
-        "without text %d",
+        "%d cuts read; kept %s; without audio %d (%d files missing, %d damaged, listed in %s), "
+        "without text %d, of speakers held out %d",
         inventory.num_cuts,
-        *counts.values(),
+        ", ".join(f"{part} {c.cuts} ({c.seconds / 3600:.1f} h)" for part, c in counts.items()),
         inventory.num_without_audio,
         len(lost),
-        out / "missing_audio.txt",
+        len(damaged),
+        out,
         inventory.num_without_text,
+        num_shared,
     )
-    empty = [part for part, count in counts.items() if count == 0]
+    empty = [part for part, count in counts.items() if count.cuts == 0]
     if empty:
         raise DataError(
             f"no cuts for {', '.join(empty)}: {inventory.num_without_audio} of "
@@ -168,9 +275,10 @@ def main() -> None:
     parser.add_argument("--manifest_dir", type=Path, required=True)
     parser.add_argument("--subset", choices=SUBSETS, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--check_audio", action="store_true", help="read the end of every file")
     parser.add_argument("--max_cuts", type=int, default=0, help="of each manifest; 0 for all")
     arguments = parser.parse_args()
-    inventory = Inventory(arguments.audio_dir)
+    inventory = Inventory(arguments.audio_dir, arguments.check_audio)
     make_cuts(
         inventory, arguments.manifest_dir, arguments.subset, arguments.out, arguments.max_cuts
     )

@@ -1,4 +1,4 @@
-"""Imports modules of the mini recipe by name, as its scripts do."""
+"""Imports modules of the recipes by name, as their scripts do."""
 
 import importlib
 import sys
@@ -6,14 +6,25 @@ from pathlib import Path
 
 import pytest
 
-LOCAL = Path(__file__).resolve().parents[3] / "egs" / "mini" / "local"
+EGS = Path(__file__).resolve().parents[3] / "egs"
+
+
+def importer(monkeypatch, folder):
+    """Imports modules of `folder`; all are forgotten after the test."""
+    monkeypatch.syspath_prepend(str(folder))
+    yield importlib.import_module
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "") or "").startswith(str(folder)):
+            del sys.modules[name]
 
 
 @pytest.fixture
 def local(monkeypatch):
-    """`local("sources.sky")` is that module; all are forgotten after the test."""
-    monkeypatch.syspath_prepend(str(LOCAL))
-    yield importlib.import_module
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", "") or "").startswith(str(LOCAL)):
-            del sys.modules[name]
+    """`local("sources.sky")` is that module of egs/mini."""
+    yield from importer(monkeypatch, EGS / "mini" / "local")
+
+
+@pytest.fixture
+def libriheavy(monkeypatch):
+    """`libriheavy("make_cuts")` is that module of egs/libriheavy."""
+    yield from importer(monkeypatch, EGS / "libriheavy" / "local")

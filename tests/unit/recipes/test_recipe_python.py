@@ -1,25 +1,20 @@
 """The parts of the recipes' programs that need no model."""
 
-import gzip
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 
-from latentspeech.audio.io import write_audio
 from latentspeech.core.errors import CheckpointError, DataError
-from latentspeech.data.utterances import Utterance, read_utterances
+from latentspeech.data.utterances import Utterance
 from latentspeech.eval.protocols.cut_utterances import choose_evaluation_items
 from recipes.averaged_weights import load_averaged
 from recipes.plot_training import plot, read_curves
 from recipes.result_folder import audio_path, open_result_folder
 from recipes.results_file import read_table, write_results
 from recipes.stage_record import fingerprint
-from tests.unit.recipes.shell import ROOT
 
 
 def utterance(speaker: str, number: int, duration_s: float = 3.0, text: str = "hello") -> Utterance:
@@ -95,89 +90,3 @@ def test_results_file_says_how_it_was_made(tmp_path: Path) -> None:
 def test_a_run_without_checkpoint_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint"):
         load_averaged(tmp_path, torch.nn.Linear(1, 1))
-
-
-@pytest.fixture(scope="module")
-def make_cuts() -> ModuleType:
-    path = ROOT / "egs/libriheavy/local/make_cuts.py"
-    spec = importlib.util.spec_from_file_location("make_cuts", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def write_manifest(path: Path, speakers: list[str]) -> None:
-    with gzip.open(path, "wt", encoding="utf-8") as file:
-        for speaker in speakers:
-            recording = f"small/{speaker}/book/part"
-            source = f"download/librilight/{recording}.flac"
-            spoken = {
-                "texts": ["Once upon \u201ca\u201d time.", "ONCE UPON A TIME"],
-                "pre_texts": ["x"],
-            }
-            cut = {
-                "id": f"{recording}_0",
-                "start": 0.5,
-                "duration": 1.0,
-                "channel": 0,
-                "supervisions": [
-                    {
-                        "id": f"{recording}_0",
-                        "recording_id": recording,
-                        "start": 0,
-                        "duration": 1.0,
-                        "channel": 0,
-                        "language": "English",
-                        "speaker": speaker,
-                        "custom": spoken,
-                    }
-                ],
-                "recording": {
-                    "id": recording,
-                    "sources": [{"type": "file", "channels": [0], "source": source}],
-                    "sampling_rate": 16000,
-                    "num_samples": 32000,
-                    "duration": 2.0,
-                    "channel_ids": [0],
-                },
-                "custom": {"text_path": "x"},
-                "type": "MonoCut",
-            }
-            file.write(json.dumps(cut) + "\n")
-
-
-def test_libriheavy_cuts_point_to_local_audio(tmp_path: Path, make_cuts: ModuleType) -> None:
-    for name, speakers in {"small": ["1", "2"], "dev": ["3"], "test_clean": ["4"]}.items():
-        write_manifest(tmp_path / f"libriheavy_cuts_{name}.jsonl.gz", speakers)
-    audio = tmp_path / "audio"
-    for speaker in ("1", "3", "4"):  # that of speaker 2 is missing
-        path = audio / f"small/{speaker}/book/part.flac"
-        path.parent.mkdir(parents=True)
-        write_audio(path, torch.zeros(32000), 16000)
-    inventory = make_cuts.Inventory(audio)
-    make_cuts.make_cuts(inventory, tmp_path, "small", tmp_path, 0)
-    found = {
-        part: read_utterances(tmp_path / f"cuts_{part}.jsonl.gz")
-        for part in ("train", "dev", "test")
-    }
-    assert {part: [u.speaker for u in us] for part, us in found.items()} == {
-        "train": ["1"],
-        "dev": ["3"],
-        "test": ["4"],
-    }
-    one = found["train"][0]
-    assert one.text == "Once upon \u201ca\u201d time."
-    assert (one.path, one.start_s) == (audio / "small/1/book/part.flac", 0.5)
-    assert (tmp_path / "missing_audio.txt").read_text() == "small/2/book/part.flac\n"
-    assert inventory.num_without_audio == 1
-
-
-def test_libriheavy_without_any_audio_is_refused(tmp_path: Path, make_cuts: ModuleType) -> None:
-    write_manifest(tmp_path / "libriheavy_cuts_small.jsonl.gz", ["1"])
-    with pytest.raises(DataError, match="have no audio under"):
-        make_cuts.make_cuts(make_cuts.Inventory(tmp_path), tmp_path, "small", tmp_path, 0)
-    assert not (tmp_path / "cuts_train.jsonl.gz").exists()
-    with pytest.raises(DataError, match="libriheavy_cuts_medium"):
-        make_cuts.make_cuts(make_cuts.Inventory(tmp_path), tmp_path, "medium", tmp_path, 0)
