@@ -69,7 +69,9 @@ def continue_latents(
         stream = f"continuation/{attempt}" if attempt else "continuation"
         generators = [make_generator(seed, stream)]
         latents, cut = [*start.latents], False
-        for (element,) in generate(model.lm, [prompt], sampling, [limits], generators, without):
+        for (element,) in generate(
+            model.runtime, [prompt], sampling, [limits], generators, without
+        ):
             assert element is not None
             cut |= element.truncated
             if element.latent is not None:
