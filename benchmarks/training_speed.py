@@ -138,7 +138,7 @@ def measure(work: Workload, launcher: Launcher, compiled: bool, steps: int) -> d
     optimizers = build_optimizers(task.optimizer_specs(), task)
     ema = Ema(task.averaged_module(), work.train.ema_decay)
     batch = map_tensors(lambda tensor: tensor.to(launcher.device), batch)
-    planned = PlannedBatch(epoch=0, position=0, items=[], seed=0)
+    planned = PlannedBatch(epoch=0, window=0, position=0, items=[], seed=0)
     cuda = launcher.device.type == "cuda"
     seconds: list[float] = []
     losses: list[float] = []

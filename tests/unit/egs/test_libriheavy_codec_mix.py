@@ -164,7 +164,7 @@ def test_weights_are_shares_of_the_cuts(libriheavy, tmp_path, speech, music):
     # An epoch of codec training shows each cut once, hence each corpus by its weight.
     config = AudioSegmentConfig(segment_s=0.5, batch_size=4, max_cache_bytes=0, skip_bad=True)
     segments = AudioSegments(tmp_path / "cuts_codec_train.jsonl.gz", config, 24000, seed=0)
-    batches = segments.plan(0)
+    batches = segments.plan(0, 0)
     assert sorted(index for batch in batches for index in batch) == list(range(16))
     assert segments.load(batches[0], 1).shape == (4, 12000)
 

@@ -38,7 +38,7 @@ def write_run(folder: Path, codec: Codec, step: int = 700) -> Path:
     run = CodecRunConfig(
         exp_dir=folder,
         codec=codec.config,
-        data=CodecDataConfig(train_cuts=cuts, valid_cuts=cuts),
+        data=CodecDataConfig(train_cuts=str(cuts), valid_cuts=str(cuts)),
         train=TrainConfig(max_steps=step),
     )
     (folder / "config.yaml").write_text(dump_yaml(run), encoding="utf-8")
