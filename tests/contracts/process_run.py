@@ -89,9 +89,9 @@ def make_task(kind: str, extra: dict) -> Task:
 
 
 def make_data(kind: str, extra: dict) -> ToyData:
-    data = {"toy": Broken, "tts": Speech, "codec": Sounds}[kind](
-        **{k: extra.pop(k) for k in ("batch_size", "sleep_s", "bad_item", "shuffle") if k in extra}
-    )
+    names = ("num_items", "batch_size", "sleep_s", "bad_item", "shuffle")
+    settings = {name: extra.pop(name) for name in names if name in extra}
+    data = {"toy": Broken, "tts": Speech, "codec": Sounds}[kind](**settings)
     data.items_log = extra.pop("items_log", None)
     data.broken_item = extra.pop("broken_item", -1)
     return data
@@ -113,7 +113,8 @@ if __name__ == "__main__":
             task=make_task(kind, extra),
             data=make_data(kind, extra),
             checkpoint_every=int(every),
-            validate_data=make_data(kind, {}) if kind != "toy" else None,
+            # Five batches: two processes have unlike shares of them.
+            validate_data=make_data(kind, {"num_items": 20}),
             **extra,
         )
     except ValueError as error:  # as the command line does it

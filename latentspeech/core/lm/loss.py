@@ -44,11 +44,9 @@ def latent_lm_loss(model: LatentLM, batch: MixedBatch, generator: torch.Generato
         x0 = model.normalize(modality, latents)[targets[here]]
         condition = conditions[wanted[:, 1:]]
         counts.append(len(x0))
-        if len(x0):
-            per_latent = model.diffusion(modality).loss(x0, condition, generator)
-            losses.append(per_latent.mean())
-        else:
-            losses.append(hidden.sum() * 0)
+        # The head runs on nothing too: cut over processes, it takes all of them.
+        per_latent = model.diffusion(modality).loss(x0, condition, generator)
+        losses.append(per_latent.mean() if len(x0) else per_latent.sum())
     total = token_loss + model.config.diffusion_weight * torch.stack(losses).sum()
     return LatentLMLoss(total, token_loss, num_tokens, tuple(losses), tuple(counts))
 

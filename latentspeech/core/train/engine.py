@@ -300,13 +300,20 @@ def _validate(
     """Mean metrics of the averaged weights; the noise is the same at every validation."""
     plan = Plan(data, config.seed, launcher.rank, launcher.world_size, stream="valid-data")
     share = plan.whole_epoch(epoch=0)
+    # A forward pass under fsdp takes all processes, so those with less to do repeat a batch,
+    # uncounted.
+    own = len(share)
+    spares = [planned for part in launcher.gather(share[:1]) for planned in part]
+    share += spares[:1] * (launcher.maximum(own) - own)
     means = MetricMean()
     task.eval()
     with ema.applied():
-        for planned, batch in load_batches(data, share, config.num_workers, launcher.device):
+        batches = load_batches(data, share, config.num_workers, launcher.device)
+        for number, (planned, batch) in enumerate(batches):
             place = planned.position * launcher.world_size + launcher.rank
             generator = make_generator(config.seed, "valid", place)
             with launcher.autocast():
-                means.add(task.validation_step(batch, generator))
+                scores = task.validation_step(batch, generator)
+            means.add(scores if number < own else {})
     task.train()
     return merge_means(launcher.gather(means.take()))

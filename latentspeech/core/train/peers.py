@@ -5,6 +5,7 @@ first report of a failure counts; every process reads it. A main thread that wai
 process in an exchange of gradients never comes back, so the watch ends such a process itself.
 """
 
+import contextlib
 import logging
 import os
 import socket
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 EXPLAIN_S = 5.0  # silence that explains a broken exchange
+GRACE_S = 30.0  # for a checkpoint that is being written when another process goes
 EXIT_CODE = 2
 
 _FAILURE, _ENDED = "failure", "ended"
@@ -40,7 +42,6 @@ class PeerWatch:
         _runs += 1
         self._rank, self._world_size, self._timeout_s = rank, world_size, timeout_s
         self._prefix = f"peers/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}/{_runs}"
-        self._silence_s = 0.0  # of the next process in the ring
         self._over = threading.Event()
         self._failure = ""
         self._thread: threading.Thread | None = None
@@ -63,13 +64,18 @@ class PeerWatch:
         found = self._explain() if _broken_exchange(error) else ""
         self._over.set()
         if not found:
-            store = self._connect()
-            store.set(f"{_ENDED}/{self._rank}", "1")
-            if error is not None:
-                self._report(store, self._rank, f"{type(error).__name__}: {error}")
+            # Where the store has gone nobody is left to be told, and the error says more.
+            with contextlib.suppress(RuntimeError):
+                self._leave(error)
         self._thread.join(timeout=2 * BEAT_S)
         if found:
             raise PeerError(found) from None
+
+    def _leave(self, error: BaseException | None) -> None:
+        store = self._connect()
+        store.set(f"{_ENDED}/{self._rank}", "1")
+        if error is not None:
+            self._report(store, self._rank, f"{type(error).__name__}: {error}")
 
     def _explain(self) -> str:
         """Waits until the watch knows who broke the exchange; empty if it does not find out."""
@@ -105,7 +111,7 @@ class PeerWatch:
         else:
             return
         # The main thread may be able to leave in order; if it waits for the lost one it is not.
-        if not self._over.wait(EXPLAIN_S):
+        if not self._over.wait(min(GRACE_S, self._timeout_s)):
             logger.error("%s", self._failure)
             logging.shutdown()
             os._exit(EXIT_CODE)

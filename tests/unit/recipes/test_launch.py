@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from latentspeech.core.train.checkpoint import newest_checkpoint
-from tests.unit.core.train.toy_task import run, untimed
+from tests.unit.core.train.toy_task import ToyData, run, untimed
 from tests.unit.recipes.shell import ROOT
 
 LAUNCH = ROOT / "recipes" / "launch"
@@ -49,7 +49,7 @@ def environment(**more: str) -> dict[str, str]:
 def assert_trained_by_two(folder: Path, tmp_path: Path) -> None:
     state = newest_checkpoint(folder).state
     assert (state.step, state.world_size) == (4, 2)
-    run(tmp_path / "alone", 4, accumulation=2)
+    run(tmp_path / "alone", 4, accumulation=2, validate_data=ToyData(num_items=20))
     for one, other in zip(untimed(tmp_path / "alone"), untimed(folder), strict=True):
         assert other == pytest.approx(one, rel=1e-4)
 
