@@ -279,9 +279,8 @@ def _children() -> list[int]:
 def _memory() -> dict[str, float]:
     """Peak of this process, the loaders' peaks, and what all hold together now.
 
-    Peaks count mapped files, which the system drops when memory is short; `anonymous_mb` is what
-    it could not drop, pages shared since the fork counted in each process; `all_processes_mb`
-    counts everything, shared pages once.
+    Peaks and `all_processes_mb` count mapped files, which the system drops when memory is short;
+    `all_but_files_mb` does not. The last two count pages that processes share once.
     """
 
     def field(process: int | str, file: str, name: str) -> int:
@@ -295,7 +294,9 @@ def _memory() -> dict[str, float]:
         "peak_loader_mb": round(
             max((field(p, "status", "VmHWM") for p in processes[1:]), default=0) / 1024
         ),
-        "anonymous_mb": round(sum(field(p, "status", "RssAnon") for p in processes) / 1024),
+        "all_but_files_mb": round(
+            sum(field(p, "smaps_rollup", "Pss_Anon:") for p in processes) / 1024
+        ),
         "all_processes_mb": round(sum(field(p, "smaps_rollup", "Pss:") for p in processes) / 1024),
     }
 
