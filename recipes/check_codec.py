@@ -7,6 +7,7 @@ those that the decoder was trained on.
 """
 
 import argparse
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,15 +23,17 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.core.latents.sigma_vae import sample_posterior
 from latentspeech.core.tensors import make_generator
-from latentspeech.data.utterances import Utterance, load_utterance, read_utterances
+from latentspeech.data.utterances import Utterance, load_utterance
 from latentspeech.eval.evaluate import evaluate
-from latentspeech.eval.lists import EvalList, ListInfo, ListRow, read_list, write_list
+from latentspeech.eval.lists import EvalList, ListRow, read_list, write_list
 from latentspeech.eval.metrics import make_scorers
-from latentspeech.eval.protocols.cut_utterances import choose_evaluation_items, read_cut_sexes
 from latentspeech.eval.report import EvalReport
 from recipes.codec_check_tables import Checked, groups_table, originals_table
 from recipes.one_line_errors import run_recipe
 from recipes.result_folder import audio_path, open_result_folder
+from recipes.test_items import TestItems, held_out_items, libritts_items
+
+logger = logging.getLogger(__name__)
 
 METRICS = (
     "mel-dac-class",
@@ -49,14 +52,24 @@ OF_ORIGINALS = ("dnsmos", "wer-w")
 
 @dataclass(frozen=True)
 class Group:
-    """Cuts that are copied and scored together, and where; the unnamed group's name is empty."""
+    """Cuts that are copied and scored together, and where; the unnamed group's name is empty.
+
+    `libritts` stands in for the cuts.
+    """
 
     name: str
     cuts: Path
+    libritts: bool = False
 
     def folder(self, out: Path) -> Path:
         """Where its copies and scores are."""
         return out / self.name
+
+    def test_items(self, max_items: int, seed: int) -> TestItems:
+        """What is copied; `max_items` 0 for all."""
+        if self.libritts:
+            return libritts_items(self.cuts, max_items, seed)
+        return held_out_items(self.cuts, "reference", max_items)
 
 
 def parse_groups(texts: Sequence[str]) -> list[Group]:
@@ -115,18 +128,13 @@ def copy_utterance(
     )
 
 
-def copy_group(
-    codec: Codec, group: Group, out: Path, max_items: int, sampled: int | None
-) -> EvalList:
-    """Copies the group's utterances and lists them."""
-    folder = group.folder(out)
-    items = choose_evaluation_items(read_utterances(group.cuts), max_items)
-    sexes = read_cut_sexes(group.cuts)
-    targets = [item.target for item in items]
-    rows = [copy_utterance(codec, one, folder, sexes.get(one.id), sampled) for one in targets]
+def copy_group(codec: Codec, test: TestItems, folder: Path, sampled: int | None) -> EvalList:
+    """Copies a group's utterances and lists them."""
+    sexes = test.sexes
+    rows = [copy_utterance(codec, one, folder, sexes.get(one.id), sampled) for one in test.targets]
     latents = "the means" if sampled is None else f"samples (seed {sampled})"
-    rule = f"copies of test cuts by {latents} of the codec's posterior"
-    write_list(folder / "items.jsonl", rows, ListInfo("codec check", rule))
+    rule = f"copies by {latents} of the codec's posterior; {test.info.rule}"
+    write_list(folder / "items.jsonl", rows, replace(test.info, rule=rule))
     return read_list(folder / "items.jsonl")
 
 
@@ -173,15 +181,21 @@ def main() -> None:
     parser.add_argument(
         "--cuts",
         action="append",
-        required=True,
+        default=[],
         help="test cuts, or NAME=PATH for a group to check apart; may be repeated",
     )
+    parser.add_argument("--libritts_dir", type=Path, help="the unnamed group is its test-other")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--max_items", type=int, default=100, help="of each list; 0 for all")
+    parser.add_argument("--seed", type=int, default=0, help="of a part of LibriTTS")
     parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
     parser.add_argument("--sampled", type=int, help="seed of sampled latents; default: the means")
     arguments = parser.parse_args()
     groups = parse_groups(arguments.cuts)
+    if arguments.libritts_dir is not None:
+        groups = [Group("", arguments.libritts_dir, libritts=True), *groups]
+    if not groups or len({group.name for group in groups}) < len(groups):
+        raise ConfigError("give --cuts or --libritts_dir; beside the latter, --cuts NAME=PATH")
     metrics = [name.strip() for name in arguments.metrics.split(",")]
     make_scorers(metrics)  # a wrong name is told before the work
     out, sampled = arguments.out, arguments.sampled
@@ -192,7 +206,9 @@ def main() -> None:
     codec = load_codec(arguments.codec, arguments.decoder)
     checked = {}
     for group in groups:
-        chosen = copy_group(codec, group, out, arguments.max_items, sampled)
+        test = group.test_items(arguments.max_items, arguments.seed)
+        logger.info("%s: %s: %d utterances", test.info.protocol, test.info.rule, len(test.items))
+        chosen = copy_group(codec, test, group.folder(out), sampled)
         checked[group.name or "all"] = check_group(group, chosen, out, metrics)
     if any(group.name for group in groups):
         with atomic_path(out / "groups.md") as temporary:

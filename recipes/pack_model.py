@@ -96,13 +96,14 @@ def main() -> None:
         help="leave out codec/, for a model on the one that ships",
     )
     parser.add_argument("--scores", type=Path, help="folder of score_test")
+    parser.add_argument("--prefix_scores", type=Path, help="the same of the 3 s prefix setting")
     parser.add_argument("--results", type=Path, help="RESULTS.md to write")
     parser.add_argument("--command", default="", help="for RESULTS.md")
     parser.add_argument(
         "--curves", type=Path, nargs="*", default=[], help="pictures for RESULTS.md"
     )
     arguments = parser.parse_args()
-    folders = [arguments.codec_check, arguments.scores]
+    folders = [arguments.codec_check, arguments.scores, arguments.prefix_scores]
     scores = "\n".join(read_table(folder / "scores.md") for folder in folders if folder is not None)
     provenance = pack_model(
         arguments.exp_dir,
@@ -113,7 +114,7 @@ def main() -> None:
         arguments.before,
     )
     if arguments.results is not None:
-        beside = published_rows(arguments.out / "codec", arguments.codec_check, arguments.scores)
+        beside = published_rows(arguments.out / "codec", *folders)
         text = f"{scores}\n{beside}"
         lines = [provenance.line()]
         write_results(arguments.results, arguments.command, lines, text, arguments.curves)

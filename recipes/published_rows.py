@@ -9,20 +9,46 @@ from latentspeech.eval.paper_tables.table import load_paper_table
 from latentspeech.eval.report import EvalReport
 from latentspeech.eval.text_table import TextTable
 
-# How the test set is spoken: after a whole utterance of the same speaker.
-TASK = "reference utterance"
+# How the test set is spoken: after a whole utterance of the same speaker, or on from its own start.
+REFERENCE = "reference utterance"
+PREFIX = "3 s prefix"
+Reports = dict[str, EvalReport]
 
 
-def published_rows(codec_dir: Path, codec_check: Path | None, scores: Path | None) -> str:
-    """Markdown of the tables that the run has measurements for."""
-    tables: list[TextTable] = []
+def published_rows(
+    codec_dir: Path,
+    codec_check: Path | None,
+    scores: Path | None,
+    prefix_scores: Path | None = None,
+) -> str:
+    """Markdown of the tables that the run has measurements for, and what they were measured on."""
+    tables: list[str] = []
     if codec_check is not None:
-        tables.append(codec_table(codec_dir, EvalReport.read(codec_check / "scores.json")))
+        report = EvalReport.read(codec_check / "scores.json")
+        tables.append(codec_table(codec_dir, report).to_markdown())
+        tables.append(_measured_on("codec copies", report))
     if scores is not None:
-        values = json.loads((scores / "scores.json").read_text(encoding="utf-8"))
-        reports = {kind: EvalReport.from_dict(report, kind) for kind, report in values.items()}
-        tables.append(synthesis_table(codec_dir, reports))
-    return "\n".join(table.to_markdown() for table in tables)
+        settings = {REFERENCE: _read(scores)}
+        if prefix_scores is not None:
+            settings[PREFIX] = _read(prefix_scores)
+        tables.append(synthesis_table(codec_dir, settings).to_markdown())
+        tables += [_measured_on(name, kinds["synthesis"]) for name, kinds in settings.items()]
+    return "\n".join(tables)
+
+
+def _read(scores: Path) -> Reports:
+    values = json.loads((scores / "scores.json").read_text(encoding="utf-8"))
+    return {kind: EvalReport.from_dict(report, kind) for kind, report in values.items()}
+
+
+def _measured_on(what: str, report: EvalReport) -> str:
+    """The test set of this run's rows, since the paper's is another unless this says so."""
+    told = report.settings.get("list", {})
+    left_out = f"; {told['left_out']} left out" if told.get("left_out") else ""
+    return (
+        f"- {what}, of this run: {len(report.utterances)} utterances of "
+        f"{told.get('protocol', 'an unnamed list')} ({told.get('rule', 'rule unknown')}){left_out}"
+    )
 
 
 def codec_table(codec_dir: Path, report: EvalReport) -> TextTable:
@@ -38,15 +64,22 @@ def codec_table(codec_dir: Path, report: EvalReport) -> TextTable:
     return beside(table, [row_from_report(table, name, report, settings)])
 
 
-def synthesis_table(codec_dir: Path, reports: dict[str, EvalReport]) -> TextTable:
-    """Table 4 with this run's synthesis, its recordings, and the codec's copies of them."""
+def synthesis_table(codec_dir: Path, settings: dict[str, Reports]) -> TextTable:
+    """Table 4 with this run's synthesis, its recordings, and the codec's copies of them.
+
+    Each setting has rows of its own, for metrics that are not the paper's have one column for all.
+    """
     table = load_paper_table(4)
     frame_rate = load_codec(codec_dir).config.frame_rate
     rows: list[OurRow] = []
-    for kind, report in reports.items():
-        row = row_from_report(table, f"{kind} of this run", report, group=TASK)
-        rate = Cell(None, reason="not a synthesis")
-        if kind == "synthesis":
-            rate = Cell(frame_rate)
-        rows.append(OurRow(row.name, {"frame_rate": rate, **row.cells}, row.own))
+    for setting, reports in settings.items():
+        for kind, report in reports.items():
+            name = f"{kind} of this run"
+            if setting != REFERENCE:
+                name += f", {setting}"
+            row = row_from_report(table, name, report, group=setting)
+            rate = Cell(None, reason="not a synthesis")
+            if kind == "synthesis":
+                rate = Cell(frame_rate)
+            rows.append(OurRow(row.name, {"frame_rate": rate, **row.cells}, row.own))
     return beside(table, rows)

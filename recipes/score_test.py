@@ -20,8 +20,6 @@ from latentspeech.eval.report import EvalReport
 from recipes.one_line_errors import run_recipe
 
 METRICS = ("wer-w", "sim-ge2e-o", "sim-ge2e-r", "dnsmos")
-# Nobody timed the people who were recorded.
-SYNTHESIS_METRICS = (*METRICS, "rtf")
 
 
 def recordings_of(pairs: Sequence[EvalPair]) -> list[EvalPair]:
@@ -39,10 +37,12 @@ def copies_of(pairs: Sequence[EvalPair], codec_folder: Path) -> list[EvalPair]:
     return [pair for pair in found if pair.hypothesis_path.is_file()]
 
 
-def score_all(items: EvalList, codec_folder: Path | None) -> dict[str, EvalReport]:
+def score_all(
+    items: EvalList, codec_folder: Path | None, metrics: Sequence[str] = METRICS
+) -> dict[str, EvalReport]:
     """A report for each kind of audio."""
     pairs = items.pairs()
-    scorers = make_scorers(SYNTHESIS_METRICS)
+    scorers = make_scorers([*metrics, "rtf"])  # nobody timed the people who were recorded
     settings = {"list": items.describe()}
     reports = {"synthesis": evaluate(pairs, scorers, settings=settings)}
     others = {"recordings": recordings_of(pairs)}
@@ -50,7 +50,7 @@ def score_all(items: EvalList, codec_folder: Path | None) -> dict[str, EvalRepor
         others["codec copies"] = copies_of(pairs, codec_folder)
     for kind, chosen in others.items():
         if chosen:
-            reports[kind] = evaluate(chosen, scorers[: len(METRICS)], settings=settings)
+            reports[kind] = evaluate(chosen, scorers[:-1], settings=settings)
     return reports
 
 
@@ -73,9 +73,10 @@ def main() -> None:
     parser.add_argument("--synthesis", type=Path, required=True, help="folder of synthesize_test")
     parser.add_argument("--codec_check", type=Path, help="folder of check_codec")
     parser.add_argument("--out", type=Path, required=True, help="existing or new folder")
+    parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
     arguments = parser.parse_args()
     items = read_list(arguments.synthesis / "items.jsonl")
-    reports = score_all(items, arguments.codec_check)
+    reports = score_all(items, arguments.codec_check, arguments.metrics.split(","))
     arguments.out.mkdir(parents=True, exist_ok=True)
     text = table(reports)
     with atomic_path(arguments.out / "scores.md") as temporary:

@@ -1,5 +1,7 @@
 """Speaks the test set with a model directory, each utterance after one of the same speaker.
 
+With `--setting prefix` it goes on from the first 3 s of each recording instead.
+
 `--out` gets hyp/ (spoken), ref/ (the recordings of the same texts), prompt/, codec_prompt/ (the
 codec's copies of the prompts), times/ and items.jsonl, a list that `latentspeech score --list`
 reads. The time is that of writing latents and decoding them, after the prompt was encoded.
@@ -10,7 +12,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,19 +24,18 @@ from latentspeech.core.files import write_json
 from latentspeech.core.lm.generate import SamplingConfig
 from latentspeech.core.model_directory import weights_hash
 from latentspeech.core.tensors import derive_seed
-from latentspeech.data.utterances import Utterance, load_utterance, read_utterances
-from latentspeech.eval.lists import ListInfo, ListRow, write_list
-from latentspeech.eval.protocols.cut_utterances import (
-    EvaluationItem,
-    choose_evaluation_items,
-    read_cut_sexes,
-)
+from latentspeech.data.utterances import Utterance, load_utterance
+from latentspeech.eval.lists import ListRow, write_list
+from latentspeech.eval.protocols.cut_utterances import EvaluationItem
+from latentspeech.eval.protocols.librispeech import PREFIX_S
 from latentspeech.eval.provenance import hardware
+from latentspeech.tts.continuation import continue_latents
 from latentspeech.tts.prompt import Prompt
-from latentspeech.tts.synthesizer import DEFAULT_RETRIES, DEFAULT_SAMPLING, Synthesizer
+from latentspeech.tts.synthesizer import DEFAULT_RETRIES, DEFAULT_SAMPLING, Audio, Synthesizer
 from recipes.one_line_errors import run_recipe
 from recipes.result_folder import audio_path, open_result_folder
 from recipes.sampling_options import add_retries_option, add_sampling_options, sampling_of
+from recipes.test_items import SETTINGS, Setting, held_out_items, librispeech_items
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +51,11 @@ class Speaking:
     with_text: bool = True  # the prompt's transcript is given to the model
     sampling: SamplingConfig = DEFAULT_SAMPLING
     retries: int = DEFAULT_RETRIES
+    setting: Setting = "reference"
 
     def key(self, model: Path) -> dict[str, Any]:
         """What the spoken audio depends on, but for the texts."""
-        return {
+        key = {
             "folder_version": FOLDER_VERSION,
             "model_hash": weights_hash(model),
             "sampling": self.sampling.model_dump(mode="json"),
@@ -61,6 +63,7 @@ class Speaking:
             "seed": self.seed,
             "prompt_text": self.with_text,
         }
+        return key if self.setting == "reference" else {**key, "setting": self.setting}
 
 
 class Recordings(NamedTuple):
@@ -113,8 +116,7 @@ def speak(
     speaking: Speaking,
 ) -> None:
     """Speaks items as one batch; the time of each is its share, by length, of the batch's."""
-    # Each utterance has noise of its own, whichever others are in the list.
-    seeds = [derive_seed(speaking.seed, f"test/{item.target.id}") % 2**31 for item in items]
+    seeds = [_seed(item, speaking) for item in items]
     texts = [item.target.text for item in items]
     started = time.perf_counter()
     audios = synthesizer.synthesize_batch(
@@ -128,8 +130,46 @@ def speak(
         audio.save(spoken.audio)
 
 
+@torch.inference_mode()
+def speak_on(
+    synthesizer: Synthesizer,
+    item: EvaluationItem,
+    recordings: Recordings,
+    out: Path,
+    speaking: Speaking,
+) -> None:
+    """Continues an item's recording from its prompt; a latent that lacks samples is not given."""
+    codec = synthesizer.model.codec
+    audio = load_audio(recordings.prompt, codec.config.sample_rate)  # (T,)
+    whole = len(audio) // codec.config.hop_length * codec.config.hop_length
+    given = codec.encode(audio[None, :whole].to(codec.device))[0]  # (F, D)
+    started = time.perf_counter()
+    written = continue_latents(
+        synthesizer.model,
+        item.target.text,
+        given,
+        _seed(item, speaking),
+        speaking.sampling,
+        speaking.retries,
+    )
+    decoded = codec.decode(written.latents[None])[0].clamp(-1, 1).cpu()  # (T,)
+    spoken = spoken_paths(out, item)
+    write_json(spoken.times, {"compute_s": time.perf_counter() - started})
+    Audio(decoded, codec.config.sample_rate).save(spoken.audio)
+
+
+def _seed(item: EvaluationItem, speaking: Speaking) -> int:
+    """Each utterance has noise of its own, whichever others are in the list."""
+    return derive_seed(speaking.seed, f"test/{item.target.id}") % 2**31
+
+
 def list_row(
-    item: EvaluationItem, spoken: Spoken, recordings: Recordings, root: Path, sex: str | None
+    item: EvaluationItem,
+    spoken: Spoken,
+    recordings: Recordings,
+    root: Path,
+    sex: str | None,
+    setting: Setting = "reference",
 ) -> ListRow:
     """A spoken item's line of items.jsonl; `root` is where its paths start."""
     return ListRow(
@@ -142,6 +182,7 @@ def list_row(
         prompt_text=item.prompt.text,
         speaker=item.target.speaker or None,
         sex=sex,
+        prefix_s=PREFIX_S if setting == "prefix" else 0.0,
         duration_s=round(item.target.duration_s, 6),
         compute_s=json.loads(spoken.times.read_text(encoding="utf-8"))["compute_s"],
     )
@@ -157,10 +198,12 @@ def speak_item(
     """Speaks one item unless it was; returns its line of items.jsonl."""
     recordings = write_recordings(synthesizer, item, out)
     spoken = spoken_paths(out, item)
-    if not spoken.is_done:
+    if not spoken.is_done and speaking.setting == "prefix":
+        speak_on(synthesizer, item, recordings, out, speaking)
+    elif not spoken.is_done:
         prompt = make_prompt(synthesizer, item, recordings, speaking.with_text)
         speak(synthesizer, [item], [prompt], out, speaking)
-    return list_row(item, spoken, recordings, out, sex)
+    return list_row(item, spoken, recordings, out, sex, speaking.setting)
 
 
 def write_utterance(utterance: Utterance, out: Path, kind: str, sample_rate: int) -> Path:
@@ -201,22 +244,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_test_options(parser)
     add_sampling_options(parser)
+    parser.add_argument("--setting", choices=SETTINGS, default="reference")
+    parser.add_argument("--librispeech_dir", type=Path, help="speak its test-clean, not the cuts")
     arguments = parser.parse_args()
-    items = choose_evaluation_items(read_utterances(arguments.cuts), arguments.max_items)
+    setting: Setting = arguments.setting
+    if arguments.librispeech_dir is None:
+        test = held_out_items(arguments.cuts, setting, arguments.max_items)
+    else:
+        test = librispeech_items(arguments.librispeech_dir, setting, arguments.max_items)
     speaking = Speaking(
-        arguments.seed, not arguments.no_prompt_text, sampling_of(arguments), arguments.retries
+        arguments.seed,
+        not arguments.no_prompt_text,
+        sampling_of(arguments),
+        arguments.retries,
+        setting,
     )
-    open_result_folder(arguments.out, speaking.key(arguments.model))
+    logger.info("%s: %s: %d utterances", test.info.protocol, test.info.rule, len(test.items))
+    key = speaking.key(arguments.model)
+    if arguments.librispeech_dir is not None:
+        key["protocol"] = test.info.protocol
+    open_result_folder(arguments.out, key)
     synthesizer = Synthesizer.from_directory(arguments.model, arguments.device)
-    sexes = read_cut_sexes(arguments.cuts)
     rows: list[ListRow] = []
-    for number, item in enumerate(items, start=1):
-        sex = sexes.get(item.target.id)
+    for number, item in enumerate(test.items, start=1):
+        sex = test.sexes.get(item.target.id)
         rows.append(speak_item(synthesizer, item, arguments.out, speaking, sex))
-        if number % 10 == 0 or number == len(items):
-            logger.info("spoken %d of %d", number, len(items))
-    rule = "test cuts, each after the utterance before of the same speaker; one draw"
-    info = ListInfo("synthesis", rule, hardware=f"{hardware()}; spoken on {arguments.device}")
+        if number % 10 == 0 or number == len(test.items):
+            logger.info("spoken %d of %d", number, len(test.items))
+    info = replace(test.info, hardware=f"{hardware()}; spoken on {arguments.device}")
     write_list(arguments.out / "items.jsonl", rows, info)
 
 

@@ -14,21 +14,40 @@ run_last() {
   exec "${tie_to_parent[@]}" "$@"
 }
 
+# Processes of this node that train: one a GPU, or as many as asked for on the CPU.
+train_processes() {
+  echo $((${ngpu:?} > 0 ? ngpu : ${nproc_train:?}))
+}
+
 # train codec|tts CONFIG FOLDER EXTRA_SETTINGS A.B=C...: goes on with the run in FOLDER, if there is one.
 train() {
-  local kind=$1 config=$2 folder=$3 setting result
+  local kind=$1 config=$2 folder=$3 setting result processes
   local -a extra=() arguments=() launch=(python -m)
   read -r -a extra <<<"$4"
   shift 4
-  for setting in "exp_dir=\"$folder\"" "train.devices=${ngpu:?}" "train.num_threads=${OMP_NUM_THREADS:?}" \
-    "$@" "${extra[@]}"; do
+  for setting in "exp_dir=\"$folder\"" "train.devices=${ngpu:?}" "train.num_nodes=${nnodes:?}" \
+    "train.num_threads=${OMP_NUM_THREADS:?}" "$@" "${extra[@]}"; do
     arguments+=(--set "$setting")
   done
-  if ((ngpu > 1)); then launch=(torchrun --standalone --nproc_per_node "$ngpu" -m); fi
+  processes=$(train_processes)
+  if ((nnodes > 1)); then
+    launch=(torchrun --nnodes "$nnodes" --node_rank "${node_rank:?}" --rdzv_backend c10d
+      --rdzv_id "latentspeech_$kind" --rdzv_endpoint "${rdzv_endpoint:?}" --nproc_per_node "$processes" -m)
+  elif ((processes > 1)); then
+    launch=(torchrun --standalone --nproc_per_node "$processes" -m)
+  fi
   # run_last: the subshell of $(...) must not stand between the stage and the training.
   result=$(run_last "${launch[@]}" latentspeech.cli.main train "$kind" --config "$config" --json \
     "${arguments[@]}")
   echo "   $result" >&2
   # A signal ends a training in good order, but it is not finished.
   if [[ $result == *'"reason": "signal"'* ]]; then exit 130; fi
+}
+
+# Waits until every node has come to NAME, so that what one wrote before is there for all.
+meet() {
+  if ((${nnodes:?} > 1)); then
+    run python -m recipes.node_agreement --name "$1" --nnodes "$nnodes" --node_rank "${node_rank:?}" \
+      --endpoint "${rdzv_endpoint:?}" >/dev/null
+  fi
 }

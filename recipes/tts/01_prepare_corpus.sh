@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Purpose: make or find the corpus and write its lhotse cuts
-# Reads:   --hours, --sources, --hours_of, --all_licences, --import_dir, --audio_dir, --manifest_dir, --subset, --seed, --debug
-# Writes:  $data_dir/cuts_train.jsonl.gz, $data_dir/cuts_dev.jsonl.gz, $data_dir/cuts_test.jsonl.gz
+# Reads:   --hours, --sources, --hours_of, --all_licences, --import_dir, --audio_dir, --manifest_dir, --subset, --check_audio, --codec_mix, --seed, --debug
+# Writes:  $data_dir/cuts_train.jsonl.gz, $data_dir/cuts_dev.jsonl.gz, $data_dir/cuts_test.jsonl.gz, $data_dir/${codec_cuts}_train.jsonl.gz
 # Cost:    mini: about a core-hour per hour of speech, debug 2 min; libriheavy: minutes, no copy
 
 set -euo pipefail

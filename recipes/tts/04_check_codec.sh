@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Purpose: export the codec and score its copies of the test set, of human and synthetic voices apart if the corpus has both
-# Reads:   $exp_dir/codec/checkpoints, $data_dir/cuts_test.jsonl.gz, --max_test, lists of voices beside it
+# Reads:   $exp_dir/codec/checkpoints, $data_dir/cuts_test.jsonl.gz, --max_test, --libritts_dir, --codec_metrics, lists of voices beside it
 # Writes:  $exp_dir/codec_model, $exp_dir/codec_check/items.jsonl, $exp_dir/codec_check/scores.json, $exp_dir/codec_check/scores.md
 # Cost:    about 3 s an utterance of each list, and as much for a second decoder
 
@@ -15,10 +15,16 @@ fi
 run python -m recipes.export_codec --exp_dir "${exp_dir:?}/codec" --out "$exp_dir/codec_model" \
   "${decoders[@]}"
 lists=(--cuts "${data_dir:?}/cuts_test.jsonl.gz")
+if [[ -n ${libritts_dir:-} ]]; then
+  lists=(--libritts_dir "$libritts_dir")
+elif [[ -n ${libritts_dir+x} ]]; then
+  echo "   no --libritts_dir: scored on held-out cuts, not on the paper's LibriTTS test-other" >&2
+fi
 for kind in human synthetic; do
   file=$data_dir/${codec_cuts:?}_test_$kind.jsonl.gz
   if [[ -f $file ]]; then lists+=(--cuts "$kind=$file"); fi
 done
+if [[ -n ${codec_metrics:-} ]]; then lists+=(--metrics "$codec_metrics"); fi
 run python -m recipes.check_codec --codec "$exp_dir/codec_model" "${lists[@]}" \
   --out "$exp_dir/codec_check" --max_items "${max_test:?}"
 if [[ -n $codec_mirrored_config ]]; then

@@ -8,23 +8,31 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
+# A toy corpus has few utterances; several shards of them are what a kill and several processes need.
+shard_size=200
+if [[ ${debug:?} == true ]]; then shard_size=8; fi
+
 extract() {
   local action=$1
   shift
   run_last python -m recipes.extract_latents "$action" --codec "${exp_dir:?}/codec_model" \
-    --data_dir "${data_dir:?}" --out "$exp_dir/latents" "$@"
+    --data_dir "${data_dir:?}" --out "$exp_dir/latents" --shard_size "$shard_size" "$@"
 }
 
+# The ranks of node 0 come first; every node has as many.
 processes=${nproc:?}
 if ((${ngpu:?} > 0)); then processes=$ngpu; fi
 # A shard is lost at most when one is killed; the next run makes what is missing.
-(extract prepare)
+if ((${node_rank:?} == 0)); then (extract prepare); fi
+meet latents_prepared
 children=()
-for ((rank = 0; rank < processes; rank++)); do
+for ((local_rank = 0; local_rank < processes; local_rank++)); do
   device=cpu
-  if ((ngpu > 0)); then device=cuda:$rank; fi
-  OMP_NUM_THREADS=1 extract extract --rank "$rank" --world_size "$processes" --device "$device" &
+  if ((ngpu > 0)); then device=cuda:$local_rank; fi
+  OMP_NUM_THREADS=1 extract extract --rank $((node_rank * processes + local_rank)) \
+    --world_size $((processes * ${nnodes:?})) --device "$device" &
   children+=($!)
 done
 for child in "${children[@]}"; do wait "$child"; done
-(extract finish)
+meet latents_made
+if ((node_rank == 0)); then (extract finish); fi

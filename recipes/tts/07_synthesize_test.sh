@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Purpose: speak the test set, each text after another recording of its speaker
-# Reads:   $exp_dir/tts/checkpoints, $data_dir/cuts_test.jsonl.gz, --max_test, --seed
+# Purpose: speak the test set: each text after another recording of its speaker, and, where the recipe asks, on from its own first 3 s
+# Reads:   $exp_dir/tts/checkpoints, $data_dir/cuts_test.jsonl.gz, --max_test, --seed, --librispeech_dir, --test_settings, --sampling_args
 # Writes:  $exp_dir/tts_model, $exp_dir/synthesis/items.jsonl
 # Cost:    mini: 1 to 3 s an utterance on a CPU
 
@@ -11,6 +11,16 @@ source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 device=cpu
 if ((${ngpu:?} > 0)); then device=cuda; fi
 run python -m recipes.pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/tts_model"
-run python -m recipes.synthesize_test --model "$exp_dir/tts_model" \
-  --cuts "${data_dir:?}/cuts_test.jsonl.gz" --out "$exp_dir/synthesis" \
-  --max_items "${max_test:?}" --seed "${seed:?}" --device "$device"
+options=(--max_items "${max_test:?}" --seed "${seed:?}" --device "$device")
+if [[ -n ${librispeech_dir:-} ]]; then
+  options+=(--librispeech_dir "$librispeech_dir")
+elif [[ -n ${librispeech_dir+x} ]]; then
+  echo "   no --librispeech_dir: held-out cuts are spoken, not the paper's LibriSpeech test-clean" >&2
+fi
+read -r -a sampling <<<"${sampling_args:-}"
+for setting in ${test_settings:?}; do
+  folder=$exp_dir/synthesis
+  if [[ $setting != reference ]]; then folder+=_$setting; fi
+  run python -m recipes.synthesize_test --model "$exp_dir/tts_model" --setting "$setting" \
+    --cuts "${data_dir:?}/cuts_test.jsonl.gz" --out "$folder" "${options[@]}" "${sampling[@]}"
+done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Purpose: score what was spoken (WER by offline Whisper, SIM-o, SIM-r, DNSMOS, RTF) beside the recordings
-# Reads:   $exp_dir/synthesis/items.jsonl, $exp_dir/synthesis/made_with.json, $exp_dir/codec_check/scores.json
+# Reads:   $exp_dir/synthesis/items.jsonl, $exp_dir/synthesis/made_with.json, $exp_dir/codec_check/scores.json, --test_settings, --tts_metrics
 # Writes:  $exp_dir/scores/scores.json, $exp_dir/scores/scores.md
 # Cost:    about 2 s an utterance on a CPU
 
@@ -8,5 +8,11 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-run python -m recipes.score_test --synthesis "${exp_dir:?}/synthesis" \
-  --codec_check "$exp_dir/codec_check" --out "$exp_dir/scores"
+metrics=()
+if [[ -n ${tts_metrics:-} ]]; then metrics=(--metrics "$tts_metrics"); fi
+for setting in ${test_settings:?}; do
+  ending=
+  if [[ $setting != reference ]]; then ending=_$setting; fi
+  run python -m recipes.score_test --synthesis "${exp_dir:?}/synthesis$ending" \
+    --codec_check "$exp_dir/codec_check" --out "$exp_dir/scores$ending" "${metrics[@]}"
+done

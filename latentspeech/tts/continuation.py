@@ -1,0 +1,81 @@
+"""Going on from the first seconds of a recording whose whole text is known (VALL-E's continuation).
+
+    text BOD given latents | latents EOD
+
+The given latents stand where the model's own would, so it goes on in the same voice and room, in
+the middle of a word if need be. Only the layout `text first` can do so: in `aligned` the times of
+the symbols within the given seconds would have to be known.
+
+T frames, D latent dimension.
+"""
+
+import dataclasses
+import logging
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.errors import ConfigError, InputError
+from latentspeech.core.lm.generate import SamplingConfig, generate
+from latentspeech.core.lm.mixed_sequence import LatentSpan
+from latentspeech.core.tensors import make_generator
+from latentspeech.text.normalizer import normalize
+from latentspeech.tts.latent_writer import WrittenSentence
+from latentspeech.tts.layout import inference_prompt, unconditional_prompt
+from latentspeech.tts.length_guard import generation_limits, is_plausible
+from latentspeech.tts.model import SPEECH
+from latentspeech.tts.model_directory import TTSModel
+
+logger = logging.getLogger(__name__)
+
+
+def continue_latents(
+    model: TTSModel,
+    text: str,
+    given: Tensor,
+    seed: int,
+    sampling: SamplingConfig,
+    retries: int,
+) -> WrittenSentence:
+    """The given latents (T, D) and those that speak the rest of `text`, as one (T', D).
+
+    What would not end, or is of no plausible length as a whole, is written again with other noise,
+    `retries` times; the last attempt stays, with a warning.
+
+    Raises:
+        ConfigError: the model has another layout.
+        InputError: nothing is given, or as much as the longest time that the text may take.
+    """
+    if model.layout == "aligned":
+        raise ConfigError(
+            "a model of the layout 'aligned' cannot continue a recording, since the times of its "
+            "symbols are not known; use the setting 'reference'"
+        )
+    spoken, rate = normalize(text), model.codec.config.frame_rate
+    speech = model.lm.config.modalities[SPEECH]
+    limits = generation_limits(spoken, rate, speech.eod_id)
+    room = limits.max_elements - len(given)
+    if not len(given) or room < 1:
+        raise InputError(
+            f"{len(given) / rate:.2f} s of {text[:40]!r} are given; expected more than none and "
+            f"less than {limits.max_elements / rate:.1f} s: give the first seconds of the recording"
+        )
+    start = LatentSpan(SPEECH, given.to(model.lm.device), False)
+    prompt = [*inference_prompt(speech, model.tokenizer.encode(spoken), None), start]
+    without = None if sampling.cfg_scale == 1 else [[*unconditional_prompt(speech), start]]
+    limits = dataclasses.replace(limits, max_elements=room)
+    for attempt in range(retries + 1):
+        stream = f"continuation/{attempt}" if attempt else "continuation"
+        generators = [make_generator(seed, stream)]
+        latents, cut = [*start.latents], False
+        for (element,) in generate(model.lm, [prompt], sampling, [limits], generators, without):
+            assert element is not None
+            cut |= element.truncated
+            if element.latent is not None:
+                latents.append(element.latent)
+        if not cut and is_plausible(spoken, len(latents) / rate):
+            break
+    else:
+        how = "cut at the longest time expected" if cut else "of no plausible length"
+        logger.warning("%s, in %d attempts: %r", how, retries + 1, spoken[:60])
+    return WrittenSentence(torch.stack(latents), cut)
