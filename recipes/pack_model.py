@@ -103,8 +103,16 @@ def main() -> None:
         "--curves", type=Path, nargs="*", default=[], help="pictures for RESULTS.md"
     )
     arguments = parser.parse_args()
-    folders = [arguments.codec_check, arguments.scores, arguments.prefix_scores]
-    scores = "\n".join(read_table(folder / "scores.md") for folder in folders if folder is not None)
+    folders = {
+        "The codec's copies": arguments.codec_check,
+        "Spoken after another utterance": arguments.scores,
+        "Continued from the first 3 s": arguments.prefix_scores,
+    }
+    scores = "\n".join(
+        f"{title}:\n\n{read_table(folder / 'scores.md')}"
+        for title, folder in folders.items()
+        if folder is not None
+    )
     provenance = pack_model(
         arguments.exp_dir,
         arguments.out,
@@ -114,7 +122,7 @@ def main() -> None:
         arguments.before,
     )
     if arguments.results is not None:
-        beside = published_rows(arguments.out / "codec", *folders)
+        beside = published_rows(arguments.out / "codec", *folders.values())
         text = f"{scores}\n{beside}"
         lines = [provenance.line()]
         write_results(arguments.results, arguments.command, lines, text, arguments.curves)

@@ -45,10 +45,9 @@ def _measured_on(what: str, report: EvalReport) -> str:
     """The test set of this run's rows, since the paper's is another unless this says so."""
     told = report.settings.get("list", {})
     left_out = f"; {told['left_out']} left out" if told.get("left_out") else ""
-    return (
-        f"- {what}, of this run: {len(report.utterances)} utterances of "
-        f"{told.get('protocol', 'an unnamed list')} ({told.get('rule', 'rule unknown')}){left_out}"
-    )
+    protocol, rule = told.get("protocol", "an unnamed list"), told.get("rule", "rule unknown")
+    number = len(report.utterances)
+    return f"- {what}, of this run: {number} utterances of {protocol} ({rule}){left_out}\n"
 
 
 def codec_table(codec_dir: Path, report: EvalReport) -> TextTable:
