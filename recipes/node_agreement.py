@@ -36,6 +36,7 @@ def agree(name: str, word: str, rank: int, num_nodes: int, endpoint: str, wait_s
     host, _, port = endpoint.rpartition(":")
     if not host or not port.isdigit():
         raise ConfigError(f"--rdzv_endpoint is {endpoint!r}; expected host:port of node 0")
+    logger.info("node %d of %d waits for the others at %s, %s", rank, num_nodes, endpoint, name)
     deadline = time.monotonic() + wait_s
     while True:
         try:

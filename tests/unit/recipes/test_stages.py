@@ -178,3 +178,51 @@ def test_a_killed_run_leaves_no_child_behind(base: Path) -> None:
     while child.exists() and "\nState:\tZ" not in (child / "status").read_text():
         assert time.monotonic() < deadline, "the child outlived its run"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--nnodes", "2"], "needs --rdzv_endpoint host:port"),
+        (["--nnodes", "2", "--node_rank", "2"], "it is 0 to 1"),
+        (["--nproc_train", "0"], "1 or more"),
+        (["--ngpu", "2", "--nproc_train", "2"], "--nproc_train is for the CPU"),
+        (["--upload_to", "model"], "expected owner/name"),
+    ],
+)
+def test_nodes_and_processes_that_cannot_be_are_refused(
+    base: Path, arguments: list[str], message: str
+) -> None:
+    code, stderr, ran = run(base, *arguments)
+    assert (code, ran) == (2, [])
+    assert message in stderr
+
+
+def test_under_slurm_the_nodes_know_themselves(base: Path) -> None:
+    """Another node than the first skips what is not shared; all meet at the job's first node."""
+    scontrol = base / "bin/scontrol"
+    scontrol.parent.mkdir()
+    scontrol.write_text('#!/bin/sh\n[ "$3" = "gpu[1-2]" ] && printf "gpu1\\ngpu2\\n"\n')
+    scontrol.chmod(0o755)
+    script = f"PATH={scontrol.parent}:$PATH\n{RUN}\necho at $rdzv_endpoint"
+    slurm = {"SLURM_NNODES": "2", "SLURM_NODEID": "1", "SLURM_JOB_NODELIST": "gpu[1-2]"}
+    (base / "data/full").mkdir(parents=True)
+    result = run_bash(script, base=str(base), SLURM_JOB_ID="41234", **slurm)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.endswith("at gpu1:21234\n")
+    assert not (base / "data/full/log").exists()  # stages 1, 2 and 9 are node 0's
+
+
+def test_several_processes_start_with_torchrun(tmp_path: Path) -> None:
+    program = tmp_path / "torchrun"
+    program.write_text('#!/bin/sh\nprintf "%s " "$@" >&2\n')
+    program.chmod(0o755)
+    script = f"PATH={tmp_path}:$PATH\nsource recipes/lib/child.sh\ntrain tts a.yaml {tmp_path} ''"
+    settings = {"ngpu": "0", "OMP_NUM_THREADS": "1", "node_rank": "1", "nproc_train": "2"}
+    one = run_bash(script, nnodes="1", rdzv_endpoint="", **settings)
+    assert "--standalone --nproc_per_node 2 -m latentspeech.cli.main train tts" in one.stderr
+    assert "train.num_nodes=1" in one.stderr
+    two = run_bash(script, nnodes="2", rdzv_endpoint="gpu1:29500", **settings)
+    assert "--nnodes 2 --node_rank 1" in two.stderr
+    assert "--rdzv_endpoint gpu1:29500 --nproc_per_node 2" in two.stderr
+    assert "train.num_nodes=2" in two.stderr
