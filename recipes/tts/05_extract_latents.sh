@@ -11,12 +11,14 @@ source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 # A toy corpus has few utterances; several shards of them are what a kill and several processes need.
 shard_size=200
 if [[ ${debug:?} == true ]]; then shard_size=8; fi
+read -r -a further <<<"${latents_args:-}"
 
 extract() {
   local action=$1
   shift
   run_last python -m recipes.extract_latents "$action" --codec "${exp_dir:?}/codec_model" \
-    --data_dir "${data_dir:?}" --out "$exp_dir/latents" --shard_size "$shard_size" "$@"
+    --data_dir "${data_dir:?}" --out "$exp_dir/latents" --shard_size "$shard_size" \
+    "${further[@]}" "$@"
 }
 
 # The ranks of node 0 come first; every node has as many.
