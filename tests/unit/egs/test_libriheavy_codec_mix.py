@@ -161,12 +161,10 @@ def test_weights_are_shares_of_the_cuts(libriheavy, tmp_path, speech, music):
     summary = json.loads((tmp_path / "codec_mix.json").read_text())
     assert summary["jamendo"]["weight"] == 0.1
     assert summary["jamendo"]["files_left_out"] == 1
-    # An epoch of codec training shows each cut once, hence each corpus by its weight.
+    # The loader of codec training takes speech and music from it, each cut as likely.
     config = AudioSegmentConfig(segment_s=0.5, batch_size=4, max_cache_bytes=0, skip_bad=True)
     segments = AudioSegments(tmp_path / "cuts_codec_train.jsonl.gz", config, 24000, seed=0)
-    batches = segments.plan(0, 0)
-    assert sorted(index for batch in batches for index in batch) == list(range(16))
-    assert segments.load(batches[0], 1).shape == (4, 12000)
+    assert segments.load([0, 11, 12, 15], 1).shape == (4, 12000)
 
 
 @pytest.mark.parametrize(
