@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 # Sorted classes of about this many utterances keep the padding of a batch small.
 _BUCKET_UTTERANCES = 16
+# So many cuts in a row are not damaged one by one.
+_DISK_IS_GONE_CUTS = 50
 
 Progress = Callable[[int, int], None]
 
@@ -103,6 +105,12 @@ def extract_latents(
                 tried += len(batch)
                 if progress is not None:
                     progress(done + tried, total)
+            if not latents and len(part) >= _DISK_IS_GONE_CUTS:
+                raise DataError(
+                    f"none of the {len(part)} cuts of shard {shard} has readable audio (first: "
+                    f"{next(iter(part.values())).id}); see that the disk with the audio is there, "
+                    "then run the same command again"
+                )
             writer.write(shard, [_item(one, latents.get(one.id)) for one in part.values()], latents)
         done += len(part)
         if progress is not None:

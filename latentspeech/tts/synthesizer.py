@@ -143,7 +143,7 @@ class Synthesizer:
         prompt: Prompt | Path | str,
         seed: int = 0,
         sampling: SamplingConfig = DEFAULT_SAMPLING,
-        chunk_frames: int = 8,
+        chunk_frames: int = 16,
         retries: int = 0,
     ) -> Iterator[Tensor]:
         """Yields samples (n,) as latents are written: the first alone, then more at a time.

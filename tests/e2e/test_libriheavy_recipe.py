@@ -177,10 +177,9 @@ def test_two_processes_trained_both_models(done: Recipe) -> None:
 def test_every_training_cut_has_its_latents(done: Recipe) -> None:
     shards = LatentShards(done.exp / "latents/train")
     cuts = read_utterances(done.folder / "data/cuts_train.jsonl.gz")
-    assert [item.id for item in shards.items] == [cut.id for cut in cuts]
-    assert all(
-        len(shards.load(index)) == item.num_latents for index, item in enumerate(shards.items)
-    )
+    items = [item for shard in shards.shards for item in shards.items(shard)]
+    assert [item.id for item in items] == [cut.id for cut in cuts]
+    assert all(len(shards.load(index)) == item.num_latents for index, item in enumerate(items))
     mean, std = shards.statistics()
     assert mean.isfinite().all()
     assert (std > 0).all()
@@ -229,19 +228,23 @@ def test_two_nodes_share_latents_and_training(done: Recipe) -> None:
     assert "stage 4" not in said  # that is node 0's
     assert "train, process 1: " in said
     assert re.search(r"MEMBER: [12]/2", said)
-    assert len(LatentShards(done.exp / "latents/train").items) > 8
+    assert LatentShards(done.exp / "latents/train").meta.num_cuts > 8
     # No second record of the stages, and the run before is kept.
     assert len(list(done.exp.glob("tts.*/checkpoints"))) == 1
 
 
 def test_training_goes_on_past_a_truncated_recording(recipe: Recipe, tmp_path: Path) -> None:
-    """Without --check_audio the codec's loader meets it, names it and leaves it out."""
+    """Without --check_audio loader and extraction meet it, name it and leave it out."""
     plain = Recipe(tmp_path, recipe.damaged)
     for name in ("librilight", *(p.name for p in recipe.folder.glob("libriheavy_cuts_*"))):
         (tmp_path / name).symlink_to(recipe.folder / name)
-    result = plain.run("--stop_stage", "3")
+    result = plain.run("--stop_stage", "5")
     assert result.returncode == 0, result.stderr[-4000:]
     assert json.loads((tmp_path / "data/corpus.json").read_text())["files_damaged"] == 0
     assert "left out of its batch" in result.stderr
     assert recipe.damaged["truncated"][0] in result.stderr
     assert '"step": 60' in result.stderr
+    assert re.search("no latents: cut .*" + recipe.damaged["truncated"][0], result.stderr)
+    shards = LatentShards(plain.exp / "latents/train")
+    items = [item for shard in shards.shards for item in shards.items(shard)]
+    assert 0 < sum(item.num_latents == 0 for item in items) < len(items)

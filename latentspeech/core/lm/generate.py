@@ -15,6 +15,7 @@ Every row draws from its own generator, so a batch of N gives what N single call
 B rows, R = B or 2 B cache rows, d model width, D_k latent size, V vocabulary.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +40,9 @@ from latentspeech.core.lm.mixed_sequence import (
 from latentspeech.core.lm.runtime import Runtime, RuntimeCache
 from latentspeech.core.lm.token_sampling import sample_token
 from latentspeech.core.tensors import randn
+
+TINY = 1e-30  # of a probability, to take its logarithm
+MAX_EXPONENT = 700.0  # what the largest float64 is a power of
 
 
 class SamplingConfig(Config):
@@ -77,6 +81,14 @@ class GeneratedElement:
     truncated: bool  # a limit was reached
 
 
+class _ScriptToken(NamedTuple):
+    """A token that will come."""
+
+    token_id: int
+    neighbours: Tensor | None  # (C,)
+    x: Tensor  # (d,) the input it makes
+
+
 @dataclass
 class _Row:
     """The decoding state of one row."""
@@ -87,7 +99,7 @@ class _Row:
     num_latents: int = 0  # since BOD
     done: bool = False
     is_scripted: bool = False
-    script: deque[tuple[int, Tensor | None]] = field(default_factory=deque)  # what is left of it
+    script: deque[_ScriptToken] = field(default_factory=deque)  # what is left of it
     run: int = 0  # latents since the script's last token
     staying: float = 1.0  # probability that the next one has not come by now
     on_trial: bool = False  # the next one has been fed already
@@ -124,8 +136,7 @@ def generate(
     sequences = [*prompts, *(unconditional or ())]
     rows = [_start_row(model, prompt, limit) for prompt, limit in zip(prompts, limits, strict=True)]
     for row, script in zip(rows, scripts or (), strict=scripts is not None):
-        beside = [None] * len(script.ids) if script.neighbours is None else script.neighbours
-        row.script.extend(zip(script.ids.tolist(), beside, strict=True))
+        row.script.extend(_read_script(model, script))
         row.is_scripted = True
     longest = max(num_elements(sequence) for sequence in sequences)
     room = max(limit.max_elements for limit in limits)
@@ -169,7 +180,7 @@ def _feed(
         return _State(hidden, hidden, [0] * len(fed))
     x = _embed(model, elements)  # (B, 1, d)
     if any(row.on_trial for row in rows):
-        x = torch.cat((x, _embed_ahead(model, rows)), dim=1)  # (B, 2, d)
+        x = torch.cat((x, _embed_ahead(rows, x)), dim=1)  # (B, 2, d)
     new = cache.feed(x.repeat(2, 1, 1) if without else x)  # (R, T, d)
     return _State(_where(fed, new[:, 0], hidden), new[:, -1], [int(now) for now in fed])
 
@@ -197,6 +208,16 @@ def _start_row(model: LatentLM, prompt: MixedSequence, limits: GenerationLimits)
     else:
         _switch(model, row, int(last.ids[-1]))
     return row
+
+
+def _read_script(model: LatentLM, script: TokenSpan) -> list[_ScriptToken]:
+    """The tokens of a script, embedded all at once."""
+    given = script.neighbours
+    if given is None:
+        given = torch.full((len(script.ids), model.config.num_neighbours), NO_NEIGHBOUR)
+    x = model.embed_tokens(script.ids.to(model.device), given.to(model.device))  # (n, d)
+    beside = [None] * len(script.ids) if script.neighbours is None else script.neighbours
+    return [*map(_ScriptToken, script.ids.tolist(), beside, x)]
 
 
 def _switch(model: LatentLM, row: _Row, token_id: int) -> None:
@@ -265,8 +286,11 @@ def _probability_of_latent(
 ) -> float:
     """How likely another latent is, and no token, by logits (V,)."""
     slot = model.config.modalities[row.mode - 1].slot_id
-    tokens = torch.cat((logits[:slot], logits[slot + 1 :])).logsumexp(0) + sampling.stop_bias
-    return float((logits[slot] - tokens).sigmoid())
+    latent = float(logits.double().softmax(0)[slot])
+    if not sampling.stop_bias:
+        return latent
+    odds = math.log(max(latent, TINY)) - math.log(max(1 - latent, TINY)) - sampling.stop_bias
+    return 1 / (1 + math.exp(min(-odds, MAX_EXPONENT)))
 
 
 def _token_comes(row: _Row, probability: float) -> bool:
@@ -282,7 +306,7 @@ def _write_scripted(row: _Row) -> GeneratedElement:
     at_limit = row.staying > 0.5
     row.num_new += 1
     row.run, row.staying = 0, 1.0
-    token_id, neighbours = row.script.popleft()
+    token_id, neighbours, _ = row.script.popleft()
     row.done = not row.script or row.num_new >= row.limits.max_elements
     truncated = at_limit or bool(row.script and row.done)
     return GeneratedElement(TOKEN, token_id, neighbours, None, row.done, truncated)
@@ -332,6 +356,8 @@ def _sample_latents(
 
 def _embed(model: LatentLM, elements: Sequence[GeneratedElement | None]) -> Tensor:
     """The inputs that the elements just written make, (B, 1, d); ended rows get anything."""
+    if len(elements) == 1 and elements[0] is not None and elements[0].latent is not None:
+        return _embed_latent(model, elements[0])[None, None]
     ids = [0 if element is None else element.token_id for element in elements]
     neighbours = torch.full((len(ids), model.config.num_neighbours), NO_NEIGHBOUR)
     for i, element in enumerate(elements):
@@ -341,22 +367,21 @@ def _embed(model: LatentLM, elements: Sequence[GeneratedElement | None]) -> Tens
     x = model.embed_tokens(token_ids, neighbours.to(model.device))[:, None]  # (B, 1, d)
     for i, element in enumerate(elements):
         if element is not None and element.latent is not None:
-            modality = element.kind - 1
-            normalized = model.normalize(modality, element.latent)
-            x[i, 0] = model.embed_latents(modality, normalized)
+            x[i, 0] = _embed_latent(model, element)
     return x
 
 
-def _embed_ahead(model: LatentLM, rows: Sequence[_Row]) -> Tensor:
+def _embed_latent(model: LatentLM, element: GeneratedElement) -> Tensor:
+    """The input that a latent makes, (d,)."""
+    assert element.latent is not None
+    modality = element.kind - 1
+    return model.embed_latents(modality, model.normalize(modality, element.latent))
+
+
+def _embed_ahead(rows: Sequence[_Row], like: Tensor) -> Tensor:
     """The inputs of the scripts' next tokens, (B, 1, d); rows without one get anything."""
-    nothing = (0, None)
-    upcoming = [row.script[0] if row.on_trial else nothing for row in rows]
-    neighbours = torch.full((len(rows), model.config.num_neighbours), NO_NEIGHBOUR)
-    for i, (_, beside) in enumerate(upcoming):
-        if beside is not None:
-            neighbours[i] = beside
-    token_ids = torch.tensor([token_id for token_id, _ in upcoming], device=model.device)
-    return model.embed_tokens(token_ids, neighbours.to(model.device))[:, None]
+    nothing = torch.zeros_like(like[0, 0])
+    return torch.stack([row.script[0].x if row.on_trial else nothing for row in rows])[:, None]
 
 
 def token_span(ids: Sequence[int], target: bool = False) -> TokenSpan:

@@ -79,6 +79,7 @@ class OnnxTransformer:
         self._transformer = transformer
         self._config = transformer.config
         self._run = step_graph(transformer, int8).compile(num_threads)
+        self._table: tuple[Array, Array] = self._make_table(_BLOCK)
 
     def init_state(self, num_rows: int) -> OnnxCache:
         """An empty cache."""
@@ -88,15 +89,14 @@ class OnnxTransformer:
         """The next T positions of N rows from `first_row`: x (N, T, d) -> hidden (N, T, d)."""
         num_rows, num_new, _ = x.shape
         fed = slice(first_row, first_row + num_rows)
-        positions = torch.from_numpy(state.lengths[fed])[:, None] + torch.arange(num_new)
-        cos, sin = rotary_angles(positions, self._config.head_dim, self._config.rope_theta)
+        cos, sin = self._angles(state.lengths[fed], num_new)
         causal = np.triu(np.full((num_new, num_new), _HIDDEN_FROM_ALL, dtype=np.float32), 1)
         past = np.broadcast_to(state.mask[fed], (num_rows, 1, num_new, state.capacity))
         new = np.broadcast_to(causal, (num_rows, 1, num_new, num_new))
         inputs = {
             "x": array(x),
-            "cos": array(cos),
-            "sin": array(sin),
+            "cos": cos,
+            "sin": sin,
             "mask": np.concatenate((past, new), axis=3),
             "sizes": np.array([state.capacity, num_new], dtype=np.int64),
         }
@@ -106,6 +106,22 @@ class OnnxTransformer:
         hidden, *new_entries = self._run(inputs)
         state.new_keys, state.new_values = new_entries[::2], new_entries[1::2]
         return torch.from_numpy(hidden)
+
+    def _angles(self, lengths: Array, num_new: int) -> tuple[Array, Array]:
+        """Cosines and signed sines (N, 1, T, Dh) behind the end of rows of `lengths` (N,)."""
+        end = int(lengths.max()) + num_new
+        if end > len(self._table[0]):
+            self._table = self._make_table(2 * end)
+        places = lengths[:, None, None] + np.arange(num_new)  # (N, 1, T)
+        cos, sin = (part[places] for part in self._table)
+        return cos, sin
+
+    def _make_table(self, num_positions: int) -> tuple[Array, Array]:
+        config = self._config
+        positions = torch.arange(num_positions)[None]
+        angles = rotary_angles(positions, config.head_dim, config.rope_theta)
+        cos, sin = (array(part)[0, 0] for part in angles)  # (positions, Dh)
+        return cos, sin
 
 
 def step_graph(transformer: Transformer, int8: bool) -> OnnxGraph:

@@ -15,6 +15,7 @@ from latentspeech.codec.convnext import ConvNeXtConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.codec.model_directory import codec_hash, load_codec, save_codec
 from latentspeech.core.errors import ConfigError, DataError
+from latentspeech.data import extract_latents as extract_latents_module
 from latentspeech.data.extract_latents import extract_latents, finalize
 from latentspeech.data.latent_shards import LatentShards
 from latentspeech.data.shar_writer import write_shar
@@ -197,6 +198,17 @@ def test_shar_gives_what_the_cuts_give(codec_dir, make_corpus, tmp_path):
     before = files(tmp_path / "of_shar")
     extract_latents(codec_dir, shar, tmp_path / "of_shar", 3)
     assert files(tmp_path / "of_shar") == before
+
+
+def test_a_shard_without_any_audio_means_that_the_disk_is_gone(
+    codec_dir, make_corpus, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(extract_latents_module, "_DISK_IS_GONE_CUTS", 2)
+    corpus = make_corpus(LENGTHS)
+    for name in ("utt-2", "utt-3"):
+        corpus.audio[name].unlink()
+    with pytest.raises(DataError, match="none of the 2 cuts of shard 1"):
+        extract_latents(codec_dir, corpus.cuts, tmp_path / "latents", 2, skip_bad=True)
 
 
 @pytest.mark.parametrize("how", ["missing", "truncated"])
