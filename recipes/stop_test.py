@@ -41,6 +41,7 @@ from recipes.sampling_options import (
 )
 from recipes.stop_counts import Judge, Row, SpokenSentence, as_spoken, examples, table, to_json
 from recipes.synthesize_test import Speaking, write_utterance
+from recipes.test_items import letters
 
 logger = logging.getLogger(__name__)
 
@@ -104,12 +105,12 @@ def choose_sentences(
     Raises:
         DataError: all were taught.
     """
-    known = {_letters(part) for text in taught for part in _sentences(text)}
+    known = {letters(part) for text in taught for part in _sentences(text)}
     pool: list[HeldOutSentence] = []
     for item in items:
         for number, text in enumerate(_sentences(item.target.text)):
-            if _letters(text) and _letters(text) not in known:
-                known.add(_letters(text))
+            if letters(text) and letters(text) not in known:
+                known.add(letters(text))
                 pool.append(HeldOutSentence(f"{item.target.id}#{number}", text, item.prompt))
     if not pool:
         raise DataError("every sentence of the test cuts is in the training cuts; give other cuts")
@@ -190,11 +191,6 @@ def write_summary(out: Path, judge: Judge, rows: Sequence[Row], notes: Sequence[
 
 def _sentences(text: str) -> list[str]:
     return split_sentences(normalize(text), MAX_SENTENCE_CHARACTERS)
-
-
-def _letters(text: str) -> str:
-    """What two spellings of one sentence have in common."""
-    return re.sub(r"[^a-z]", "", text.lower())
 
 
 def main() -> None:

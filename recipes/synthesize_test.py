@@ -245,11 +245,12 @@ def main() -> None:
     add_test_options(parser)
     add_sampling_options(parser)
     parser.add_argument("--setting", choices=SETTINGS, default="reference")
+    parser.add_argument("--train_cuts", type=Path, help="texts that are in these are left out")
     parser.add_argument("--librispeech_dir", type=Path, help="speak its test-clean, not the cuts")
     arguments = parser.parse_args()
     setting: Setting = arguments.setting
     if arguments.librispeech_dir is None:
-        test = held_out_items(arguments.cuts, setting, arguments.max_items)
+        test = held_out_items(arguments.cuts, setting, arguments.max_items, arguments.train_cuts)
     else:
         test = librispeech_items(arguments.librispeech_dir, setting, arguments.max_items)
     speaking = Speaking(

@@ -57,15 +57,25 @@ class TestItems:
         return [item.target for item in self.items]
 
 
-def held_out_items(cuts: Path, setting: Setting, max_items: int) -> TestItems:
-    """Items of a cuts file; `max_items` 0 for all."""
+def held_out_items(
+    cuts: Path, setting: Setting, max_items: int, train_cuts: Path | None = None
+) -> TestItems:
+    """Items of a cuts file, none of whose texts is in `train_cuts`; `max_items` 0 for all."""
     utterances = read_utterances(cuts)
     if setting == "prefix":
         utterances = [u for u in utterances if MIN_DURATION_S <= u.duration_s <= MAX_DURATION_S]
-    items = choose_evaluation_items(utterances, max_items)
+    items = choose_evaluation_items(utterances, 0 if train_cuts else max_items)
+    rule = f"{_CUT_RULES[setting]}; {HELD_OUT}"
+    if train_cuts is not None:
+        taught = {letters(one.text) for one in read_utterances(train_cuts)}
+        items = [item for item in items if letters(item.target.text) not in taught]
+        items = items[:max_items] if max_items else items
+        rule += "; texts that are in the training cuts left out"
+    if not items:
+        raise DataError(f"every text of {cuts} is in the training cuts; give other cuts")
     if setting == "prefix":
         items = [EvaluationItem(item.target, first_seconds(item.target)) for item in items]
-    info = ListInfo("held-out cuts", f"{_CUT_RULES[setting]}; {HELD_OUT}")
+    info = ListInfo("held-out cuts", rule)
     return TestItems(items, read_cut_sexes(cuts), info)
 
 
@@ -91,6 +101,11 @@ def libritts_items(corpus: Path, max_items: int, seed: int) -> TestItems:
     utterances = [_utterance(row, found) for row in found.rows]
     items = [EvaluationItem(utterance, utterance) for utterance in utterances]
     return TestItems(items, _sexes(found), _info(found, len(items)))
+
+
+def letters(text: str) -> str:
+    """A text without case, spaces and punctuation, to tell whether two are the same."""
+    return "".join(character for character in text.lower() if character.isalnum())
 
 
 def first_seconds(utterance: Utterance) -> Utterance:
