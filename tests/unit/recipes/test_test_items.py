@@ -6,14 +6,16 @@ import pytest
 import torch
 
 from latentspeech.audio.io import load_audio, write_audio
-from latentspeech.core.errors import ConfigError, InputError
+from latentspeech.core.errors import ConfigError, DataError, InputError
 from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.data.cuts import cuts_from_manifest, write_cuts
+from latentspeech.data.manifest import CorpusUtterance
 from latentspeech.data.utterances import Utterance
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem
 from latentspeech.tts.continuation import continue_latents
 from latentspeech.tts.synthesizer import Synthesizer
 from recipes.synthesize_test import Speaking, speak_item
-from recipes.test_items import first_seconds, librispeech_items, libritts_items
+from recipes.test_items import first_seconds, held_out_items, librispeech_items, libritts_items
 from tests.tiny_models import make_model_directory, voice_like
 from tests.unit.eval.published_layouts import librispeech, libritts, speech_path
 
@@ -41,6 +43,27 @@ def test_libritts_for_codecs_names_what_is_missing(tmp_path: Path) -> None:
     assert len(found.info.left_out) == 1
     part = libritts_items(tmp_path / "LibriTTS", 3, 1)
     assert len(part.targets) + len(part.info.left_out) == 3
+
+
+def test_texts_that_were_taught_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "u.wav"
+    write_audio(path, voice_like(2.0), 24000)
+    said = {"test": ["Said by none.", "Said by all.", "And so on."], "train": ["said, by ALL"]}
+    for part, texts in said.items():
+        utterances = [
+            CorpusUtterance(f"{part}{i}", "u.wav", part, text, "made", "any", 2.0)
+            for i, text in enumerate(texts)
+        ]
+        write_cuts(cuts_from_manifest(utterances, tmp_path), tmp_path / f"{part}.jsonl.gz")
+    test, train = tmp_path / "test.jsonl.gz", tmp_path / "train.jsonl.gz"
+    assert len(held_out_items(test, "reference", 0).items) == 3
+    kept = held_out_items(test, "reference", 5, train)
+    assert [item.target.text for item in kept.items] == ["Said by none.", "And so on."]
+    assert kept.items[1].prompt.text == "Said by all."
+    assert len(held_out_items(test, "reference", 1, train).items) == 1
+    assert "left out" in kept.info.rule
+    with pytest.raises(DataError, match="give other cuts"):
+        held_out_items(test, "reference", 0, test)
 
 
 def test_a_continuation_begins_with_the_recording(tmp_path: Path) -> None:
