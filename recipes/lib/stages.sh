@@ -18,6 +18,8 @@ export codec_cuts=${codec_cuts:-cuts}
 export test_settings=${test_settings:-reference}
 # What several nodes do together; the other stages are node 0's.
 shared_stages=" 3 5 6 "
+# One process on one machine, unless the recipe has the options for more.
+export nproc_train=1 nnodes=1 node_rank=0 rdzv_endpoint=
 stage_interrupted=false
 run_as=()  # what every child is started with
 
