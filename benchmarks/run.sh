@@ -24,4 +24,5 @@ measure tts_speed benchmarks.tts_speed --threads 2 --model "$model" --voice "$vo
 measure codec_speed benchmarks.codec_speed --seconds 4
 measure tts_step_paper benchmarks.tts_step
 measure tts_step_mini benchmarks.tts_step --model "$model"
+measure data_loading benchmarks.data_loading --utterances 64000 --seconds 15
 python -m benchmarks.report
