@@ -90,7 +90,9 @@ def test_both_sample_the_same_latents(solver: Any, prediction_type: Any, cfg_sca
     model.diffusion(0).config = config.model_copy(update={"prediction_type": prediction_type})
     cond, uncond, noise = torch.randn(4, WIDTH), torch.randn(4, WIDTH), torch.randn(4, LATENT_DIM)
     one, other = (
-        kind(model).sample(0, cond, noise, None if cfg_scale == 1 else uncond, cfg_scale, 4, solver)
+        kind(model)
+        .sampler(0)
+        .sample(cond, noise, None if cfg_scale == 1 else uncond, cfg_scale, 4, solver)
         for kind in RUNTIMES
     )
     torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)

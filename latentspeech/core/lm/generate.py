@@ -342,8 +342,7 @@ def _sample_latents(
     size = runtime.model.config.modalities[modality].latent_dim
     noise = torch.stack([randn((size,), generators[i], like=hidden) for i in indices])
     guided = hidden.shape[0] > num_rows
-    normalized = runtime.sample(
-        modality,
+    normalized = runtime.sampler(modality).sample(
         cond=hidden[indices],
         noise=sampling.noise_scale * noise,
         uncond=hidden[[num_rows + i for i in indices]] if guided else None,

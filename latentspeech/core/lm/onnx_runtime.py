@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from latentspeech.core.diffusion.onnx_head import OnnxDiffusion
-from latentspeech.core.diffusion.solvers import SolverKind
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.nn.onnx_transformer import OnnxCache, OnnxTransformer
 
@@ -29,18 +28,9 @@ class OnnxRuntime:
         """A cache that grows as it must."""
         return OnnxRows(self._transformer, num_rows)
 
-    def sample(
-        self,
-        modality: int,
-        cond: Tensor,
-        noise: Tensor,
-        uncond: Tensor | None,
-        cfg_scale: float,
-        num_steps: int,
-        solver: SolverKind,
-    ) -> Tensor:
-        """As `Runtime` says."""
-        return self._diffusions[modality].sample(cond, noise, uncond, cfg_scale, num_steps, solver)
+    def sampler(self, modality: int) -> OnnxDiffusion:
+        """The graphs of a head."""
+        return self._diffusions[modality]
 
 
 class OnnxRows:

@@ -32,6 +32,21 @@ class RuntimeCache(Protocol):
         """The first `counts[r]` of the positions just fed stay in row r."""
 
 
+class Sampler(Protocol):
+    """What writes latents from hidden states."""
+
+    def sample(
+        self,
+        cond: Tensor,
+        noise: Tensor,
+        uncond: Tensor | None,
+        cfg_scale: float,
+        num_steps: int,
+        solver: SolverKind,
+    ) -> Tensor:
+        """Normalised latents (N, D_k), as `LatentDiffusion.sample`."""
+
+
 class Runtime(Protocol):
     """A model and the means to run it."""
 
@@ -42,17 +57,8 @@ class Runtime(Protocol):
     def open(self, num_rows: int, capacity: int) -> RuntimeCache:
         """A cache for rows of at most `capacity` positions, those on trial included."""
 
-    def sample(
-        self,
-        modality: int,
-        cond: Tensor,
-        noise: Tensor,
-        uncond: Tensor | None,
-        cfg_scale: float,
-        num_steps: int,
-        solver: SolverKind,
-    ) -> Tensor:
-        """Normalised latents (N, D_k), as `LatentDiffusion.sample`."""
+    def sampler(self, modality: int) -> Sampler:
+        """The diffusion head of a modality."""
 
 
 class TorchRuntime:
@@ -65,20 +71,9 @@ class TorchRuntime:
         """A preallocated KV cache."""
         return TorchCache(self.model.backbone, num_rows, capacity)
 
-    def sample(
-        self,
-        modality: int,
-        cond: Tensor,
-        noise: Tensor,
-        uncond: Tensor | None,
-        cfg_scale: float,
-        num_steps: int,
-        solver: SolverKind,
-    ) -> Tensor:
-        """As `Runtime` says."""
-        return self.model.diffusion(modality).sample(
-            cond, noise, uncond, cfg_scale, num_steps, solver
-        )
+    def sampler(self, modality: int) -> Sampler:
+        """The module."""
+        return self.model.diffusion(modality)
 
 
 class TorchCache:
