@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Purpose: train the LatentLM on the latents
-# Reads:   $exp_dir/codec_model, $exp_dir/tokenizer, $exp_dir/latents/train, $exp_dir/latents/dev, --tts_config, --tts_args
+# Reads:   $exp_dir/codec_model, $exp_dir/tokenizer, $exp_dir/latents/train/meta.json, $exp_dir/latents/train/stats.safetensors, $exp_dir/latents/dev/meta.json, $exp_dir/latents/dev/stats.safetensors, --tts_config, --tts_args
 # Writes:  $exp_dir/tts/config.yaml, $exp_dir/tts/checkpoints, $exp_dir/tts_curves.png
 # Cost:    mini: hours on 2 cores (train.max_seconds), debug 1 min; the paper's size: GPU-days
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Purpose: train adapters, or with --full every weight, from the weights of the model
-# Reads:   $exp_dir/finetune.yaml, $exp_dir/latents/train, $exp_dir/latents/dev, --full, --lora_rank, --steps, --tts_args
+# Reads:   $exp_dir/finetune.yaml, $exp_dir/latents/train/meta.json, $exp_dir/latents/train/stats.safetensors, $exp_dir/latents/dev/meta.json, $exp_dir/latents/dev/stats.safetensors, --full, --lora_rank, --steps, --tts_args
 # Writes:  $exp_dir/tts/config.yaml, $exp_dir/tts/checkpoints
 # Cost:    about 3 s a step on one core
 
