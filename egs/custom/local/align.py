@@ -11,16 +11,13 @@ import argparse
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from lhotse import CutSet
-from symbol_aligner import SymbolAligner, load_aligner
 
-from latentspeech.audio.io import load_audio
 from latentspeech.core.config import parse_config
-from latentspeech.core.errors import ConfigError, DataError, InputError
+from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import write_json
 from latentspeech.core.model_directory import read_model_config
 from latentspeech.core.tensors import make_generator
@@ -30,37 +27,12 @@ from latentspeech.text.tokenizers import MisakiTokenizer, load_tokenizer
 from latentspeech.tts.model import SpeechLMConfig
 from latentspeech.tts.model_directory import KIND
 from recipes.one_line_errors import run_recipe
+from recipes.symbol_aligner import add_times
 
 logger = logging.getLogger(__name__)
 
-# Of recordings of people with their own texts 1 in 50 lies below, with others' texts most do.
-MIN_FIT = -1.2
 DEV_SHARE = 0.05
 MIN_TRAIN = 2  # a target and its prompt
-
-
-def add_times(
-    items: Sequence[CorpusUtterance], corpus: Path, aligner: SymbolAligner
-) -> tuple[list[CorpusUtterance], dict[str, str]]:
-    """Utterances with the ends of their symbols; those left out, by id, with the reason."""
-    tokenizer = MisakiTokenizer()
-    timed: list[CorpusUtterance] = []
-    misfits: dict[str, str] = {}
-    for number, item in enumerate(items, start=1):
-        try:
-            ids = tokenizer.encode(item.text)
-            audio = load_audio(corpus / item.audio, aligner.config.sample_rate)
-            ends, fit = aligner.symbol_ends(audio, ids)
-        except (DataError, InputError) as error:
-            misfits[item.id] = str(error)
-            continue
-        if fit < MIN_FIT:
-            misfits[item.id] = f"the text does not seem to be what is said (fit {fit:.2f})"
-            continue
-        timed.append(replace(item, symbol_ends_s=tuple(round(end, 4) for end in ends)))
-        if number % 100 == 0:
-            logger.info("aligned %d of %d recordings", number, len(items))
-    return timed, misfits
 
 
 def split(
@@ -106,7 +78,7 @@ def find_times(
             f"{model} has the layout aligned and another tokenizer than misaki, whose symbols the "
             "aligner does not know; take the model that ships, or one of the layout sentence"
         )
-    timed, misfits = add_times(items, corpus, load_aligner())
+    timed, misfits = add_times(items, corpus)
     write_json(corpus / "misfits.json", misfits)
     for name, reason in misfits.items():
         logger.warning("left out: %s: %s", name, reason)

@@ -7,8 +7,10 @@ cuts_codec_{train,dev,test}.jsonl.gz: all speech, with text or without; train al
     of the test, other being what is no speech.
     --codec_shares keeps of a source only that share of its training cuts, those with the smallest
     hash: what is long and narrow-band should not be most of what a codec hears.
-cuts_{train,dev,test}.jsonl.gz: of that speech, what has a text and is recorded at 16 kHz or more.
-    What a test voice says is in neither of the others, whoever says it there.
+cuts_{train,dev,test}.jsonl.gz: of that speech, what has a text, is of one person and recorded at
+    16 kHz or more. What a test voice says is in neither of the others, whoever says it there.
+    --align finds when each phoneme is heard in train and dev where the corpus does not know, and
+    leaves out what does not say its text.
 
 Test are the sources that may not be trained on if the weights are to be shipped
 (sources/terms.py; --all_licences trains on them too), and the speakers of test_speakers.txt, so
@@ -28,7 +30,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lhotse import CutSet
-from sources.terms import IMPORTED, SOURCE_TERMS, SourceTerms
+from sources.terms import IMPORTED, SEVERAL_PEOPLE, SOURCE_TERMS, SourceTerms
 
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import write_json
@@ -40,6 +42,7 @@ from latentspeech.data.manifest import (
     split_by_speaker,
 )
 from recipes.one_line_errors import run_recipe
+from recipes.symbol_aligner import add_times
 
 logger = logging.getLogger(__name__)
 
@@ -77,13 +80,16 @@ def main() -> None:
     parts = split(kept, options)
     tested: set[str] = set()
     for name in reversed(_SPLITS):
+        rate_hz = options.min_rate_hz if name == "test" else options.min_train_rate_hz
         spoken = [
             item
             for item in parts[f"codec_{name}"]
-            if fits_tts(item, options.min_rate_hz) and letters(item) not in tested
+            if fits_tts(item, rate_hz) and letters(item) not in tested
         ]
         if name == "test":
             tested = {letters(item) for item in spoken}
+        elif options.align:
+            spoken = with_times(spoken, options.corpus)
         if spoken:
             parts[name] = spoken
         else:
@@ -186,7 +192,21 @@ def fits_tts(item: Item, min_rate_hz: int) -> bool:
         item.kind == "speech"
         and bool(item.utterance.text.strip())
         and item.native_rate_hz >= min_rate_hz
+        and not item.utterance.speaker.startswith(SEVERAL_PEOPLE)
     )
+
+
+def with_times(items: Sequence[Item], corpus: Path) -> list[Item]:
+    """The items with the ends of their symbols, without those that do not say their text."""
+    unknown = [item.utterance for item in items if not item.utterance.symbol_ends_s]
+    timed, misfits = add_times(unknown, corpus)
+    logger.info("aligned %d recordings; %d do not say their text", len(timed), len(misfits))
+    found = {item.id: item for item in timed}
+    return [
+        item._replace(utterance=found.get(item.utterance.id, item.utterance))
+        for item in items
+        if item.utterance.id not in misfits
+    ]
 
 
 def letters(item: Item) -> str:
@@ -250,7 +270,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--min_s", type=float, default=1.0, help="shortest utterance, seconds")
     parser.add_argument("--max_s", type=float, default=20.0, help="longest utterance, seconds")
     parser.add_argument(
-        "--min_rate_hz", type=int, default=16000, help="for TTS: rate it was recorded at"
+        "--min_rate_hz", type=int, default=16000, help="of TTS's test: rate it was recorded at"
+    )
+    parser.add_argument(
+        "--min_train_rate_hz", type=int, default=16000, help="the same of TTS's train and dev"
+    )
+    parser.add_argument(
+        "--align", action="store_true", help="find times of phonemes for the layout aligned"
     )
     parser.add_argument(
         "--codec_shares", default="", help="share of a source's codec training cuts: queen=0.2,..."

@@ -17,6 +17,7 @@ from latentspeech.core.errors import DataError
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
 from latentspeech.tts.latent_writer import Sentence, write_steps
 from latentspeech.tts.synthesizer import DEFAULT_SAMPLING
+from recipes import symbol_aligner
 from tests.tiny_models import voice_like
 
 LOCAL = Path(__file__).parents[3] / "egs" / "custom" / "local"
@@ -28,7 +29,6 @@ class Local(NamedTuple):
 
     transcripts: ModuleType
     check_data: ModuleType
-    symbol_aligner: ModuleType
     align: ModuleType
 
 
@@ -37,10 +37,9 @@ def local() -> Iterator[Local]:
     sys.path.insert(0, str(LOCAL))
     import align
     import check_data
-    import symbol_aligner
     import transcripts
 
-    yield Local(transcripts, check_data, symbol_aligner, align)
+    yield Local(transcripts, check_data, align)
     sys.path.remove(str(LOCAL))
 
 
@@ -139,7 +138,7 @@ def test_every_defect_is_named_and_counted(tmp_path: Path, local: Local) -> None
 
 def test_best_path_is_the_best(local: Local) -> None:
     scores = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
-    starts = local.symbol_aligner.best_path(scores)
+    starts = symbol_aligner.best_path(scores)
 
     def total(starts: list[int]) -> float:
         ends = [*starts[1:], len(scores)]
@@ -148,7 +147,7 @@ def test_best_path_is_the_best(local: Local) -> None:
     every = [[0, a, b, c] for a in range(1, 9) for b in range(a + 1, 9) for c in range(b + 1, 9)]
     assert total(starts) == pytest.approx(max(map(total, every)))
     with pytest.raises(DataError, match="far too long"):
-        local.symbol_aligner.best_path(scores[:3])
+        symbol_aligner.best_path(scores[:3])
 
 
 def make_items(count: int, speaker: str) -> list[CorpusUtterance]:
@@ -196,13 +195,13 @@ def test_the_aligner_finds_where_the_voice_put_its_symbols(local: Local) -> None
     with torch.inference_mode():
         audio = model.codec.decode(latents[None])[0]
     ids = model.tokenizer.encode(sentence.text)
-    aligner = local.symbol_aligner.load_aligner()
+    aligner = symbol_aligner.load_aligner()
     ends, fit = aligner.symbol_ends(audio, ids)
     assert len(ends) == len(ids) == len(begins) - 1  # EOD comes last
     assert ends == sorted(ends)
     assert ends[-1] == pytest.approx(len(audio) / 24_000)
     differences = [abs(end - begin) for end, begin in zip(ends[:-1], begins[1:-1], strict=True)]
     assert sum(differences) / len(differences) < 1 / rate
-    assert fit > local.align.MIN_FIT
+    assert fit > symbol_aligner.MIN_FIT
     other = model.tokenizer.encode("Nobody expected an answer before the end of winter.")
-    assert aligner.symbol_ends(audio, other)[1] < local.align.MIN_FIT
+    assert aligner.symbol_ends(audio, other)[1] < symbol_aligner.MIN_FIT

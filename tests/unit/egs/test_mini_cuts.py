@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import latentspeech
 from latentspeech.core.errors import ConfigError, DataError
 
 
@@ -171,3 +172,40 @@ def test_what_a_test_voice_says_nobody_says_in_training(local, prepare, tmp_path
     texts = {name: {cut.supervisions[0].text for cut in found[name]} for name in found}
     assert texts["train"] | texts["dev"] == {"Line 0.", "Line 1."}
     assert len(texts["codec_train"]) > 2
+
+
+@pytest.mark.slow
+def test_old_recordings_of_one_person_get_times_and_must_say_their_text(local, prepare, tmp_path):
+    speaker = latentspeech.load()
+    voice = speaker.voice("heart")
+    said = [
+        "The tide comes in at six.",
+        "He went out at noon.",
+        "Nobody knows why.",
+        "It was very late.",
+    ]
+    with local("corpus_writer").CorpusWriter(tmp_path / "corpus") as writer:
+        for number in range(24):
+            text = said[number % len(said)]
+            audio = speaker.synthesize(text, voice, seed=number % len(said)).samples
+            line = {"id": f"u{number:02d}", "licence": "any", "text": text, "source": "queen"}
+            line |= {"speaker": "queen_bob", "native_rate_hz": 11025}
+            if number in (1, 6):
+                line["text"] = "Governments were expected to publish their annual reports."
+            if number in (2, 7):
+                line["speaker"] = "queen_scene_1"  # where several people speak
+            if number == 3:
+                line["speaker"] = "queen_henry"  # a test voice
+            assert writer.add(audio, 24000, line)
+    prepare(tmp_path / "corpus", tmp_path / "data", "--min_train_rate_hz", "11025", "--align")
+    found = cuts_in(tmp_path / "data")
+    assert "test" not in found  # which stays at 16 kHz
+    cuts = found["train"] + found.get("dev", [])
+    assert {cut.id for cut in cuts} == {f"u{number:02d}" for number in range(24)} - {
+        "u01", "u02", "u03", "u06", "u07",
+    }  # fmt: skip
+    for cut in cuts:
+        (symbols,) = cut.supervisions[0].alignment.values()
+        ends = [symbol.end for symbol in symbols]
+        assert ends == sorted(ends)
+        assert ends[-1] == pytest.approx(cut.duration, abs=0.01)

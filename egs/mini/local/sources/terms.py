@@ -44,3 +44,5 @@ SOURCE_TERMS: dict[str, SourceTerms] = {
 }
 # Lines that import_corpus.py wrote without knowing their source.
 IMPORTED = SourceTerms("train", "synthetic", "whoever imports a corpus answers for its terms")
+# Names of speakers under which several people speak: no voice to learn for text-to-speech.
+SEVERAL_PEOPLE = ("queen_scene_", "queen_effects")

@@ -1,8 +1,8 @@
 """Trains the aligner on a corpus whose symbol times are known.
 
-    python egs/custom/local/train_aligner.py --corpus egs/mini/data/corpus --out egs/custom/aligner
+    python egs/mini/local/train_aligner.py --corpus egs/mini/data/corpus --out recipes/aligner
 
-Speakers of egs/mini/local/test_speakers.txt are left out, so that `measure_aligner.py` can measure
+Speakers of test_speakers.txt are left out, so that `measure_aligner.py` can measure
 on them. Frames are made harder now and then: noise is added, high bands are cut off.
 """
 
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from symbol_aligner import KIND, SymbolAligner, SymbolAlignerConfig
 from torch import Tensor
 from torch.nn import functional
 
@@ -25,10 +24,11 @@ from latentspeech.core.tensors import make_generator
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
 from latentspeech.text.tokenizers import MisakiTokenizer
 from recipes.one_line_errors import run_recipe
+from recipes.symbol_aligner import KIND, SymbolAligner, SymbolAlignerConfig
 
 logger = logging.getLogger(__name__)
 
-TEST_SPEAKERS = Path(__file__).parents[2] / "mini" / "local" / "test_speakers.txt"
+TEST_SPEAKERS = Path(__file__).parent / "test_speakers.txt"
 IGNORED = -100
 QUIET_LOG10 = 2.0  # below the loudest frame: 40 dB
 CHUNK_FRAMES = 192
@@ -140,7 +140,7 @@ def main() -> None:
         "# Symbol aligner\n\nFinds when each phoneme of a known text is heard "
         "(docs/fine_tuning.md has its errors).\n\n"
         f"{sum(p.numel() for p in aligner.parameters())} parameters, {steps} steps of "
-        "`egs/custom/local/train_aligner.py` on voices of Kokoro-82M (Apache-2.0), mixtures and "
+        "`egs/mini/local/train_aligner.py` on voices of Kokoro-82M (Apache-2.0), mixtures and "
         "WORLD copies of them, as made by `egs/mini/local/make_corpus.py`; no recording of a "
         "person. These weights are under the Apache License 2.0.\n"
     )

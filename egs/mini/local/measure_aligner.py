@@ -1,6 +1,6 @@
 """How far the aligner is from times that are known, on speakers that it has not heard.
 
-    python egs/custom/local/measure_aligner.py --corpus egs/mini/data/corpus
+    python egs/mini/local/measure_aligner.py --corpus egs/mini/data/corpus
 
 Prints JSON: seconds between the found and the true beginning of words and of symbols (but for the
 first, which begins at zero), and how well texts fit, their own and that of another utterance.
@@ -11,7 +11,6 @@ import json
 from pathlib import Path
 
 import torch
-from symbol_aligner import SHIPPED, load_aligner
 from torch import Tensor
 from train_aligner import timed_utterances
 
@@ -19,6 +18,7 @@ from latentspeech.audio.io import load_audio
 from latentspeech.core.errors import DataError
 from latentspeech.text.tokenizers import MisakiTokenizer
 from recipes.one_line_errors import run_recipe
+from recipes.symbol_aligner import SHIPPED, load_aligner
 
 
 def summary(errors: list[float]) -> dict[str, float]:
