@@ -30,11 +30,11 @@ class OnnxCache:
 
     def __init__(self, transformer: Transformer, num_rows: int) -> None:
         config = transformer.config
-        shape = (num_rows, config.num_kv_heads, _BLOCK, config.head_dim)
+        shape = (num_rows, config.num_kv_heads, 0, config.head_dim)
         self.lengths = np.zeros(num_rows, dtype=np.int64)
         self.keys = [np.zeros(shape, dtype=np.float32) for _ in range(config.num_layers)]
         self.values = [np.zeros(shape, dtype=np.float32) for _ in range(config.num_layers)]
-        self.mask = np.full((num_rows, 1, 1, _BLOCK), _HIDDEN_FROM_ALL, dtype=np.float32)
+        self.mask = np.zeros((num_rows, 1, 1, 0), dtype=np.float32)
         self.new_keys: list[Array] = []
         self.new_values: list[Array] = []
 
@@ -179,34 +179,27 @@ def _attention(
     parts = graph.integers(num_heads, num_kv_heads)
     q, new_keys = graph.ops(2, "Split", q_k, parts, axis=1)
 
-    # The queries of a group become further rows of one product with its keys.
-    grouped = num_heads != num_kv_heads
-    if grouped:
-        q = graph.op("Reshape", q, graph.integers(0, num_kv_heads, -1, size))  # (R, G, H/G T, Dh)
+    # One more axis, (R, G, H/G, T, ...): the heads of a group share its keys and values.
+    q = graph.op("Reshape", q, graph.integers(0, num_kv_heads, num_heads // num_kv_heads, -1, size))
+    q = graph.op("Mul", q, graph.constant(np.array(size**-0.5, dtype=np.float32)))
+    mask = graph.op("Unsqueeze", "mask", graph.integers(1))
 
-    def scores(entries: str) -> str:
-        product = graph.op(
-            "FusedMatMul", q, entries, domain="com.microsoft", transB=1, alpha=size**-0.5
-        )
-        return _with_heads(graph, product, num_heads, entries) if grouped else product
+    def product(rows: str, entries: str, **attributes: int) -> str:
+        entries = graph.op("Unsqueeze", entries, graph.integers(2))
+        return graph.op("FusedMatMul", rows, entries, domain="com.microsoft", **attributes)
 
-    def mixed(part: str, entries: str) -> str:
-        part = _with_heads(graph, part, num_kv_heads, entries) if grouped else part
-        return graph.op("MatMul", part, entries)
+    def product_by_rows(rows: str, entries: str, **attributes: int) -> str:
+        # ONNX Runtime copies a matrix before it multiplies several rows by it.
+        single = graph.op("Unsqueeze", rows, graph.integers(4))
+        entries = graph.op("Unsqueeze", entries, graph.integers(2))
+        return graph.op("Squeeze", product(single, entries, **attributes), graph.integers(4))
 
-    both = graph.op("Concat", scores(keys), scores(new_keys), axis=3)
-    weights = graph.op("Softmax", graph.op("Add", both, "mask"), axis=-1)  # (R, H, T, C + T)
-    of_past, of_new = graph.ops(2, "Split", weights, "sizes", axis=3)
-    y = graph.op("Add", mixed(of_past, values), mixed(of_new, new_values))
-    if grouped:
-        y = graph.op("Reshape", y, graph.integers(0, num_heads, -1, size))
+    both = product_by_rows(q, keys, transB=1), product(q, new_keys, transB=1)
+    scores = graph.op("Add", graph.op("Concat", *both, axis=4), mask)
+    weights = graph.op("Softmax", scores, axis=-1)  # (R, G, H/G, T, C + T)
+    of_past, of_new = graph.ops(2, "Split", weights, "sizes", axis=4)
+    y = graph.op("Add", product_by_rows(of_past, values), product(of_new, new_values))
+    y = graph.op("Reshape", y, graph.integers(0, num_heads, -1, size))
     y = graph.op("Transpose", y, perm=[0, 2, 1, 3])
     y = graph.op("Reshape", y, graph.integers(0, 0, num_heads * size))
     return graph.linear(y, layer.out), new_keys, new_values
-
-
-def _with_heads(graph: OnnxGraph, scores: str, num_heads: int, entries: str) -> str:
-    """Scores (R, ..., ..., S) of S entries (R, G, S, Dh), with another number of heads."""
-    num_entries = graph.op("Shape", entries, start=2, end=3)
-    shape = graph.op("Concat", graph.integers(0, num_heads, -1), num_entries, axis=0)
-    return graph.op("Reshape", scores, shape)
