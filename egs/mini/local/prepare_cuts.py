@@ -10,7 +10,8 @@ cuts_codec_{train,dev,test}.jsonl.gz: all speech, with text or without; train al
 cuts_{train,dev,test}.jsonl.gz: of that speech, what has a text, is of one person and recorded at
     16 kHz or more. What a test voice says is in neither of the others, whoever says it there.
     --align finds when each phoneme is heard in train and dev where the corpus does not know, and
-    leaves out what does not say its text.
+    leaves out what does not say its text; --max_wer and --max_likeness leave out there what
+    Whisper misread (listen.py) and copies too like their original (compare_voices.py).
 
 Test are the sources that may not be trained on if the weights are to be shipped
 (sources/terms.py; --all_licences trains on them too), and the speakers of test_speakers.txt, so
@@ -21,28 +22,21 @@ and native_rate_hz.
 
 import argparse
 import hashlib
-import json
 import logging
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+from corpus_items import Item, read_items
 from lhotse import CutSet
-from sources.terms import IMPORTED, SEVERAL_PEOPLE, SOURCE_TERMS, SourceTerms
+from sources.terms import SOURCE_TERMS
+from tts_choice import choose
 
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import write_json
 from latentspeech.data.cuts import cuts_from_manifest, write_cuts
-from latentspeech.data.manifest import (
-    MANIFEST_NAME,
-    CorpusUtterance,
-    read_manifest,
-    split_by_speaker,
-)
+from latentspeech.data.manifest import CorpusUtterance, split_by_speaker
 from recipes.one_line_errors import run_recipe
-from recipes.symbol_aligner import add_times
 
 logger = logging.getLogger(__name__)
 
@@ -53,15 +47,6 @@ _PARTS = (
     *(f"codec_{name}" for name in _SPLITS),
     *(f"codec_test_{name}" for name in ("human", "synthetic", "other")),
 )
-
-
-class Item(NamedTuple):
-    """An utterance and what else its line and its source say."""
-
-    utterance: CorpusUtterance
-    kind: str
-    native_rate_hz: int
-    terms: SourceTerms
 
 
 def main() -> None:
@@ -78,18 +63,8 @@ def main() -> None:
             f"{options.min_s:g} to {options.max_s:g} s; change --min_s and --max_s"
         )
     parts = split(kept, options)
-    tested: set[str] = set()
-    for name in reversed(_SPLITS):
-        rate_hz = options.min_rate_hz if name == "test" else options.min_train_rate_hz
-        spoken = [
-            item
-            for item in parts[f"codec_{name}"]
-            if fits_tts(item, rate_hz) and letters(item) not in tested
-        ]
-        if name == "test":
-            tested = {letters(item) for item in spoken}
-        elif options.align:
-            spoken = with_times(spoken, options.corpus)
+    speech = {name: parts.get(f"codec_{name}", []) for name in _SPLITS}
+    for name, spoken in choose(speech, options).items():
         if spoken:
             parts[name] = spoken
         else:
@@ -112,24 +87,6 @@ def main() -> None:
             options.min_s,
             options.max_s,
         )
-
-
-def read_items(corpus: Path) -> list[Item]:
-    """The manifest's utterances, each with the terms of its source."""
-    utterances = read_manifest(corpus)
-    rows = {}
-    for line in (corpus / MANIFEST_NAME).read_text(encoding="utf-8").split("\n"):
-        if line.strip():
-            row = json.loads(line)
-            rows[row["id"]] = (row.get("kind", "speech"), row.get("native_rate_hz", 24000))
-    terms = {**SOURCE_TERMS, "imported": IMPORTED}
-    unknown = sorted({item.source for item in utterances} - terms.keys())
-    if unknown:
-        raise DataError(
-            f"{corpus} has utterances of source {', '.join(unknown)}, of which sources/terms.py "
-            "says nothing; expected a line there with its use and the reason"
-        )
-    return [Item(item, *rows[item.id], terms[item.source]) for item in utterances]
 
 
 def split(items: Sequence[Item], options: argparse.Namespace) -> dict[str, list[Item]]:
@@ -184,34 +141,6 @@ def is_in_share(utterance: CorpusUtterance, shares: dict[str, float]) -> bool:
     """Whether an utterance is of the kept share of its source; a corpus may grow and it stays."""
     digest = hashlib.blake2b(utterance.id.encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64 < shares.get(utterance.source, 1.0)
-
-
-def fits_tts(item: Item, min_rate_hz: int) -> bool:
-    """Whether a model may learn to speak from it."""
-    return (
-        item.kind == "speech"
-        and bool(item.utterance.text.strip())
-        and item.native_rate_hz >= min_rate_hz
-        and not item.utterance.speaker.startswith(SEVERAL_PEOPLE)
-    )
-
-
-def with_times(items: Sequence[Item], corpus: Path) -> list[Item]:
-    """The items with the ends of their symbols, without those that do not say their text."""
-    unknown = [item.utterance for item in items if not item.utterance.symbol_ends_s]
-    timed, misfits = add_times(unknown, corpus)
-    logger.info("aligned %d recordings; %d do not say their text", len(timed), len(misfits))
-    found = {item.id: item for item in timed}
-    return [
-        item._replace(utterance=found.get(item.utterance.id, item.utterance))
-        for item in items
-        if item.utterance.id not in misfits
-    ]
-
-
-def letters(item: Item) -> str:
-    """The text, whatever its case and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", item.utterance.text.lower())
 
 
 def choose_test_speakers(
@@ -274,6 +203,12 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--min_train_rate_hz", type=int, default=16000, help="the same of TTS's train and dev"
+    )
+    parser.add_argument(
+        "--max_wer", type=float, help="for TTS: share of words heard wrong, after listen.py"
+    )
+    parser.add_argument(
+        "--max_likeness", type=float, help="of copied voices, a cosine, after compare_voices.py"
     )
     parser.add_argument(
         "--align", action="store_true", help="find times of phonemes for the layout aligned"

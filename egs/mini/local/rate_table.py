@@ -1,0 +1,85 @@
+"""Puts the runs of run_rates.sh into RESULTS.md: the same model at other latent rates.
+
+python egs/mini/local/rate_table.py --exp_dir egs/mini/exp/rates --names base rate_7.5
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from latentspeech.codec.model_directory import load_codec
+from recipes.averaged_weights import training_state
+from recipes.one_line_errors import run_recipe
+from recipes.results_file import provenance_lines, write_section
+
+SECTION = "latent rates"
+METRICS = ("WER-W", "SIM-o-GE2E", "SIM-r-GE2E", "DNSMOS")
+
+
+def cell(report: Mapping[str, Any], name: str) -> str:
+    """A metric's value with the wider one of its two intervals."""
+    for metric in report["metrics"]:
+        if metric["name"] == name and metric["value"] is not None:
+            intervals = [metric[key] for key in ("interval", "speaker_interval") if metric[key]]
+            low, high = max(intervals, key=lambda ends: float(ends[1] - ends[0]))
+            return f"{metric['value']:.3f} ({low:.3f} to {high:.3f})"
+    return "-"
+
+
+def last_validation(run: Path) -> float:
+    """The diffusion loss of the last validation."""
+    values = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
+    return float([row["valid/diffusion"] for row in values if "valid/diffusion" in row][-1])
+
+
+def rows(exp_dir: Path, names: Sequence[str]) -> list[str]:
+    """A row for each run and one for the recordings."""
+    head = ["speech", "latents/s x channels", "steps", "minutes", "diffusion loss, dev", *METRICS]
+    lines = [f"| {' | '.join(head)} | utterances |", "|---" * (len(head) + 1) + "|"]
+
+    def add(speech: str, facts: Sequence[str], report: Mapping[str, Any]) -> None:
+        cells = [speech, *facts, *(cell(report, name) for name in METRICS)]
+        lines.append(f"| {' | '.join(cells)} | {len(report['utterances'])} |")
+
+    unknown = ["-"] * 3
+    reports = {}
+    for name in names:
+        folder = exp_dir / name
+        reports = json.loads((folder / "scores" / "scores.json").read_text("utf-8"))
+        codec = load_codec(folder / "model" / "codec").config
+        state = training_state(folder / "tts")
+        size = f"{codec.frame_rate:g} x {codec.latent_dim}"
+        loss = f"{last_validation(folder / 'tts'):.3f}"
+        facts = [size, str(state.step), f"{state.seconds / 60:.0f}", loss]
+        add(f"{name}, spoken", facts, reports["synthesis"])
+        add(f"{name}, the codec's copies", [size, *unknown], reports["codec copies"])
+    add("recordings", ["-", *unknown], reports["recordings"])
+    return lines
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--exp_dir", type=Path, required=True, help="folder of run_rates.sh")
+    parser.add_argument("--names", nargs="+", required=True, help="runs, in the table's order")
+    parser.add_argument("--results", type=Path, required=True, help="RESULTS.md to write into")
+    parser.add_argument("--command", default="", help="that made the runs")
+    arguments = parser.parse_args()
+    text = [
+        "## Latent rates",
+        "",
+        *provenance_lines(arguments.command, []),
+        "",
+        "The same small voice on small codecs that were trained alike for 1500 short steps. Read",
+        "how far a rate is from the other and from its codec's copies; neither speaks well.",
+        "",
+        *rows(arguments.exp_dir, arguments.names),
+    ]
+    write_section(arguments.results, SECTION, "\n".join(text))
+    print(f"{arguments.results}: section written")
+
+
+if __name__ == "__main__":
+    run_recipe(main)

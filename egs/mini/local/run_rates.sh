@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Text-to-speech at 15 and at 7.5 latents a second: the same model, cuts and number of steps on the small
+# codecs of run_ablations.sh (base and rate_7.5), which must have been trained before. Half an hour each
+# on two cores; a run that was stopped goes on.
+#
+#   bash egs/mini/local/run_rates.sh --data_dir egs/mini/data/full
+set -euo pipefail
+
+egs_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+recipes_root=$(cd "$egs_dir/../.." && pwd)
+# shellcheck source=recipes/lib/options.sh
+source "$recipes_root/recipes/lib/options.sh"
+command_line="bash egs/mini/local/run_rates.sh $*"
+
+show_help() {
+  sed -n 's/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | sed '1d;/shellcheck/d'
+  printf '\nOptions (- and _ are the same; --name value or --name=value):\n'
+  show_options
+}
+
+add_option names "base rate_7.5" "codecs of the ablations, with spaces between"
+add_option data_dir egs/mini/data/full "folder of the cuts that prepare_cuts.py wrote with times of phonemes"
+add_option max_train 3000 "cuts to train on, the first ones"
+add_option max_test 60 "test sentences"
+add_option codecs egs/mini/exp/ablations "folder of run_ablations.sh"
+add_option exp_dir egs/mini/exp/rates "folder of the runs"
+add_option config "$egs_dir/conf/ablations/tts_rate.yaml" "YAML of the runs"
+add_option results egs/mini/RESULTS.md "file to write the table into"
+add_option nproc 2 "CPU threads"
+parse_options "$@"
+check_number max_train
+check_number max_test
+check_number nproc
+read -r -a runs <<<"${names:?}"
+for name in "${runs[@]}"; do
+  [[ -d ${codecs:?}/$name/model ]] || fail "no codec $codecs/$name/model; run local/run_ablations.sh --only $name"
+done
+for name in train dev test; do
+  file=${data_dir:?}/cuts_$name.jsonl.gz
+  [[ -f $file ]] || fail "no file $file; prepare_cuts.py writes the cuts, --data_dir names their folder"
+done
+for name in data_dir codecs exp_dir config results; do printf -v "$name" '%s' "$(realpath -m -- "${!name}")"; done
+cd "$recipes_root"
+export OMP_NUM_THREADS=${nproc:?} ngpu=0 nnodes=1 nproc_train=1
+# shellcheck source=recipes/lib/child.sh
+source recipes/lib/child.sh
+
+mkdir -p "${exp_dir:?}/data"
+exec 9>"$exp_dir/lock"
+flock -n 9 || fail "other runs are going on in $exp_dir; wait for them or give another --exp_dir"
+# head ends before zcat does.
+(zcat "$data_dir/cuts_train.jsonl.gz" || true) | head -n "${max_train:?}" | gzip -n >"$exp_dir/data/cuts_train.jsonl.gz"
+cp "$data_dir/cuts_dev.jsonl.gz" "$exp_dir/data"
+tokenizer=$exp_dir/tokenizer
+run python -m recipes.train_tokenizer --config "$egs_dir/conf/tokenizer_misaki.yaml" \
+  --cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$tokenizer"
+
+for name in "${runs[@]}"; do
+  codec=$codecs/$name/model
+  folder=$exp_dir/$name
+  for action in prepare extract finish; do
+    run python -m recipes.extract_latents "$action" --codec "$codec" --data_dir "$exp_dir/data" --out "$folder/latents"
+  done
+  train tts "${config:?}" "$folder/tts" "" "codec_dir=\"$codec\"" "tokenizer_dir=\"$tokenizer\"" \
+    "latents_dir=\"$folder/latents/train\"" "valid_latents_dir=\"$folder/latents/dev\""
+  run python -m recipes.pack_model --exp_dir "$folder/tts" --out "$folder/model"
+  run python -m recipes.check_codec --codec "$codec" --cuts "$data_dir/cuts_test.jsonl.gz" --out "$folder/codec_check" \
+    --max_items "${max_test:?}" --metrics mel-dac-class
+  run python -m recipes.synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
+    --train_cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$folder/synthesis" --max_items "$max_test" --no_prompt_text
+  run python -m recipes.score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \
+    --out "$folder/scores"
+done
+run python "$egs_dir/local/rate_table.py" --exp_dir "$exp_dir" --names "${runs[@]}" --results "${results:?}" \
+  --command "$command_line"
