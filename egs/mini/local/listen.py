@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import jiwer
 import torch
 
 from latentspeech.audio.io import load_audio
@@ -134,6 +133,8 @@ def listen(
 
 def compare(texts: Sequence[str], heard: str) -> list[Heard]:
     """Gives each text its part of what was heard in all of them, by the best alignment of words."""
+    import jiwer  # of the extra [eval]; prepare_cuts.py only reads the file
+
     owner = [place for place, text in enumerate(texts) for _ in text.split()]
     words = heard.split()
     parts: list[list[str]] = [[] for _ in texts]

@@ -1,0 +1,28 @@
+"""local/run_rates.sh: what it refuses, and the table of its runs."""
+
+from pathlib import Path
+
+from tests.unit.recipes.shell import run_bash
+
+
+def test_the_runner_says_what_is_missing(tmp_path: Path) -> None:
+    shown = run_bash("bash egs/mini/local/run_rates.sh --help")
+    assert "7.5 latents a second" in shown.stdout
+    assert "--max-train" in shown.stdout.replace("_", "-")
+    result = run_bash(f"bash egs/mini/local/run_rates.sh --codecs {tmp_path}")
+    assert result.returncode == 2
+    assert "run local/run_ablations.sh --only base" in result.stderr
+    (tmp_path / "base" / "model").mkdir(parents=True)
+    result = run_bash(
+        f"bash egs/mini/local/run_rates.sh --codecs {tmp_path} --names base --data_dir {tmp_path}"
+    )
+    assert result.returncode == 2
+    assert "cuts_train.jsonl.gz" in result.stderr
+
+
+def test_a_cell_has_the_wider_interval(local) -> None:
+    table = local("rate_table")
+    metric = {"name": "WER-W", "value": 12.0, "interval": [10, 14], "speaker_interval": [8, 15]}
+    report = {"metrics": [metric, {"name": "DNSMOS", "value": None}]}
+    assert table.cell(report, "WER-W") == "12.000 (8.000 to 15.000)"
+    assert table.cell(report, "DNSMOS") == table.cell(report, "PESQ") == "-"
