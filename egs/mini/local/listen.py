@@ -62,6 +62,7 @@ def main() -> None:
     ]
     recogniser = WhisperTiny()
     rest = [item for item in items if item.id not in done]
+    drop_unfinished(options.corpus / HEARD_NAME)
     with (options.corpus / HEARD_NAME).open("a", encoding="utf-8") as file:
         for window in windows(rest):
             found = listen(window, options.corpus, recogniser, normalise)
@@ -82,20 +83,19 @@ def main() -> None:
 
 
 def read_heard(corpus: Path) -> dict[str, Heard]:
-    """What was heard so far, by id; a last line that a kill left unfinished is dropped."""
+    """What was heard so far, by id; a last line that is not finished does not count."""
     path = corpus / HEARD_NAME
-    found: dict[str, Heard] = {}
-    if not path.is_file():
-        return found
-    whole = ""
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if not line.endswith("\n"):
-            path.write_text(whole, encoding="utf-8")
-            break
-        whole += line
-        row = json.loads(line)
-        found[row["id"]] = Heard(row["text"], row["errors"], row["words"])
-    return found
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+    rows = [json.loads(line) for line in lines if line.endswith("\n")]
+    return {row["id"]: Heard(row["text"], row["errors"], row["words"]) for row in rows}
+
+
+def drop_unfinished(path: Path) -> None:
+    """Cuts off the line that a kill left without its end."""
+    if path.is_file():
+        text = path.read_bytes()
+        with path.open("r+b") as file:
+            file.truncate(text.rfind(b"\n") + 1)
 
 
 def windows(items: Sequence[CorpusUtterance]) -> Iterator[list[CorpusUtterance]]:

@@ -76,7 +76,10 @@ def test_an_unfinished_line_is_dropped_and_the_others_stay(local, tmp_path):
     listen = local("listen")
     good = json.dumps({"id": "u0", "text": "a b", "errors": 1, "words": 2}) + "\n"
     (tmp_path / "heard.jsonl").write_text(good + '{"id": "u1", "te')
+    torn = (tmp_path / "heard.jsonl").read_text()
     assert listen.read_heard(tmp_path) == {"u0": listen.Heard("a b", 1, 2)}
+    assert (tmp_path / "heard.jsonl").read_text() == torn  # another process may be writing it
+    listen.drop_unfinished(tmp_path / "heard.jsonl")
     assert (tmp_path / "heard.jsonl").read_text() == good
 
 
