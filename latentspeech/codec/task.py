@@ -1,10 +1,10 @@
 """Training the codec: reconstruction, means kept small, later discriminators (paper 4.3, H.5.1).
 
-    L = 15 L_mel + w L_wave + beta mean(mu^2) + 2 L_feature + 1 L_adversarial
+    L = 15 L_mel + w L_wave + l L_loudness + beta mean(mu^2) + 2 L_feature + 1 L_adversarial
 
-DAC's losses and weights (Kumar et al. 2023, arXiv 2306.06546). The discriminators start late:
-before `discriminator_start_step` only the generator has a turn, after it the discriminator goes
-first.
+DAC's losses and weights (Kumar et al. 2023, arXiv 2306.06546), and PESQ's disturbance on request.
+The discriminators start late: before `discriminator_start_step` only the generator has a turn,
+after it the discriminator goes first.
 
 B batch, T samples, F latent frames, D latent dimension.
 """
@@ -23,6 +23,7 @@ from latentspeech.codec.adversarial_loss import (
 from latentspeech.codec.convnext import ConvNeXtBlock
 from latentspeech.codec.discriminators.combined import Discriminators, DiscriminatorsConfig
 from latentspeech.codec.harmonic_decoder import HarmonicDecoder
+from latentspeech.codec.loudness_loss import LoudnessLoss
 from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.core.config import Config
@@ -37,6 +38,9 @@ class CodecLossConfig(Config):
     mel: MultiScaleMelLossConfig = Field(MultiScaleMelLossConfig(), description="scales of L_mel")
     mel_weight: float = Field(15.0, ge=0, description="of the multi-scale mel loss")
     waveform_weight: float = Field(0.0, ge=0, description="of mean |x^ - x|")
+    loudness_weight: float = Field(
+        0.0, ge=0, description="of PESQ's disturbance; needs segments of 0.35 s"
+    )
     feature_matching_weight: float = Field(2.0, ge=0, description="of feature matching")
     adversarial_weight: float = Field(1.0, ge=0, description="of the LSGAN generator loss")
     discriminator_start_step: int | None = Field(
@@ -79,6 +83,7 @@ class CodecTask(Task):
         self.mel_loss = MultiScaleMelLoss(loss.mel)
         # Runs compare by DAC's own distance, whatever they train by.
         self.mel_distance = MultiScaleMelLoss(loss.mel.model_copy(update={"level_exponent": 0.0}))
+        self.loudness_loss = LoudnessLoss(codec.sample_rate) if loss.loudness_weight else None
         self.discriminators: Discriminators | None = None
         if loss.discriminator_start_step is not None:
             self.discriminators = Discriminators(discriminators)
@@ -126,6 +131,9 @@ class CodecTask(Task):
         if made.pitch_loss is not None:
             total = total + self.loss.pitch_weight * made.pitch_loss
             metrics["train/pitch_cross_entropy"] = made.pitch_loss
+        if self.loudness_loss is not None:
+            metrics["train/loudness"] = self.loudness_loss(made.estimate, batch)
+            total = total + self.loss.loudness_weight * metrics["train/loudness"]
         if adversarial:
             estimate, real = self._crop(made.estimate, batch, generator)
             adversarial_loss, matching = self._judge(estimate, real)
