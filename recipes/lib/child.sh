@@ -2,6 +2,9 @@
 # What a stage starts its commands with. A child must not outlive a stage that was killed, since the
 # next run would meet it; `train` adds the settings and processes that the recipe's options ask for.
 
+# A script without these options trains in one process, on the CPU.
+: "${ngpu:=0}" "${nnodes:=1}" "${nproc_train:=1}"
+
 tie_to_parent=()
 if setpriv --pdeathsig KILL true 2>/dev/null; then tie_to_parent=(setpriv --pdeathsig KILL); fi
 

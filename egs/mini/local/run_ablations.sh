@@ -54,7 +54,7 @@ done
 for name in exp_dir results train_cuts dev_cuts; do printf -v "$name" '%s' "$(realpath -m -- "${!name}")"; done
 for i in "${!groups[@]}"; do groups[i]=${groups[i]%%=*}=$(realpath -- "${groups[i]#*=}"); done
 cd "$recipes_root"
-export OMP_NUM_THREADS=${nproc:?} ngpu=0 nnodes=1 nproc_train=1
+export OMP_NUM_THREADS=${nproc:?}
 # shellcheck source=recipes/lib/child.sh
 source recipes/lib/child.sh
 

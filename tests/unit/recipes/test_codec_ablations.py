@@ -210,3 +210,8 @@ def test_the_runner_says_what_is_wrong() -> None:
     shown = run_bash("bash egs/mini/local/run_ablations.sh --help")
     for name in RUNS:
         assert f" {name}" in shown.stdout
+
+
+def test_a_script_without_options_for_processes_trains_in_one() -> None:
+    result = run_bash("set -euo pipefail; source recipes/lib/child.sh; train_processes")
+    assert (result.returncode, result.stdout.strip()) == (0, "1"), result.stderr
