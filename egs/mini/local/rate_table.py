@@ -73,7 +73,8 @@ def main() -> None:
         *provenance_lines(arguments.command, []),
         "",
         "The same small voice on small codecs that were trained alike for 1500 short steps. Read",
-        "how far a rate is from the other and from its codec's copies; neither speaks well.",
+        "how far a rate is from the other and from its codec's copies; neither speaks well. Where",
+        "the copies themselves lose the words, WER tells of the codec alone.",
         "",
         *rows(arguments.exp_dir, arguments.names),
     ]
