@@ -20,10 +20,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from latentspeech.core.errors import ConfigError, DataError
+from latentspeech.audio.speech_check import check_speech
+from latentspeech.core.errors import ConfigError, DataError, InputError
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.core.tensors import derive_seed
-from latentspeech.data.utterances import Utterance, read_utterances
+from latentspeech.data.utterances import Utterance, load_utterance, read_utterances
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem, choose_evaluation_items
 from latentspeech.text.normalizer import normalize
 from latentspeech.text.sentences import split_sentences
@@ -44,6 +45,8 @@ from recipes.synthesize_test import Speaking, write_utterance
 from recipes.test_items import letters
 
 logger = logging.getLogger(__name__)
+
+_CHECK_RATE = 24000  # at which prompts are looked at
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,20 @@ class Voices:
             )
             for sentence, one in zip(sentences, written, strict=True)
         ]
+
+
+def with_accepted_prompts(items: Sequence[EvaluationItem]) -> list[EvaluationItem]:
+    """The items without those whose prompt `synth` would refuse, as it does a tone or a hiss."""
+    accepted = []
+    for item in items:
+        audio = load_utterance(item.prompt, _CHECK_RATE)
+        try:
+            check_speech(audio.numpy(), _CHECK_RATE, item.prompt.id)
+        except InputError as error:
+            logger.info("left out as a prompt: %s", error)
+        else:
+            accepted.append(item)
+    return accepted
 
 
 def choose_sentences(
@@ -212,8 +229,9 @@ def main() -> None:
     arguments = parser.parse_args()
     models, out, train_cuts = parse_models(arguments.models), arguments.out, arguments.train_cuts
     items = choose_evaluation_items(read_utterances(arguments.cuts), 0)
+    prompted = with_accepted_prompts(items)
     taught = [] if train_cuts is None else [one.text for one in read_utterances(train_cuts)]
-    sentences = choose_sentences(items, arguments.num, taught)
+    sentences = choose_sentences(prompted, arguments.num, taught)
     recordings = [item.target for item in items]
     judge = Judge(fit_duration_rule(recordings), arguments.too_long, arguments.too_short)
     speaking = Speaking(
@@ -233,6 +251,8 @@ def main() -> None:
         f"noise {speaking.sampling.noise_scale:g}, "
         f"{speaking.sampling.solver}, at most {speaking.retries} retries",
         f"sentences that are in the training cuts: {how}",
+        f"utterances after a prompt that is refused as no speech, left out: "
+        f"{len(items) - len(prompted)} of {len(items)}",
     ]
     print(write_summary(out, judge, rows, notes))
 

@@ -41,7 +41,7 @@ for name in train dev test; do
 done
 for name in data_dir codecs exp_dir config results; do printf -v "$name" '%s' "$(realpath -m -- "${!name}")"; done
 cd "$recipes_root"
-export OMP_NUM_THREADS=${nproc:?} ngpu=0 nnodes=1 nproc_train=1
+export OMP_NUM_THREADS=${nproc:?}
 # shellcheck source=recipes/lib/child.sh
 source recipes/lib/child.sh
 

@@ -22,6 +22,7 @@ from recipes.stop_test import (
     choose_sentences,
     parse_models,
     speak_all,
+    with_accepted_prompts,
     write_summary,
 )
 from recipes.synthesize_test import Speaking
@@ -87,6 +88,17 @@ def test_sentences_are_untaught_and_each_once_before_any_again() -> None:
     assert choose_sentences(items, 2, ["Taught before."]) == chosen[:2]
     with pytest.raises(DataError, match="in the training cuts"):
         choose_sentences(items[1:2], 5, ["Taught before."])
+
+
+def test_a_prompt_that_is_no_speech_is_left_out(tmp_path: Path) -> None:
+    sounds = {"voice": voice_like(1.5), "hiss": 0.1 * torch.randn(36000)}
+    items = []
+    for name, sound in sounds.items():
+        path = tmp_path / f"{name}.wav"
+        write_audio(path, sound, 24_000)
+        prompt = Utterance(name, path, 0.0, 1.5, True, name, "It says this.")
+        items.append(EvaluationItem(recording(1, 2.0), prompt))
+    assert with_accepted_prompts(items) == items[:1]
 
 
 JUDGE = Judge(DurationRule(0.5, 0.1, {"slow": 2.0}), too_long=2.0, too_short=0.6)
