@@ -62,12 +62,19 @@ def differences_table(
 
 
 def plot(sweeps: Sequence[Sweep], reports: Mapping[str, EvalReport], out: Path) -> None:
-    """Writes a PNG: a column a sweep, a row a metric, a line a solver, intervals as bars."""
+    """Writes a PNG: a column a sweep, a row a metric, a line a solver, intervals as bars.
+
+    A sweep of one value is left out if another has more.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    def num_values(sweep: Sweep) -> int:
+        return len({getattr(setting, sweep.field) for setting in sweep.settings})
+
+    sweeps = [sweep for sweep in sweeps if num_values(sweep) > 1] or sweeps[:1]
     columns = _columns(reports)
     figure, panels = pyplot.subplots(
         len(columns),
