@@ -4,8 +4,9 @@ onnxruntime's quantiser replaces a product x W + b by
 
     x_q, s, z = DynamicQuantizeLinear(x);  y = Cast(x_q * W_q + floor(b / (s s_W))) (s s_W)
 
-Here y = x W + b again, with W = (W_q - z_W) s_W, one scale and zero point a tensor. What Snake activations take, sin(x)^2, becomes a
-polynomial of what x is above the nearest multiple of pi: OpenVINO has no vectorised sine.
+Here y = x W + b again, with W = (W_q - z_W) s_W, one scale and zero point a tensor.
+What Snake activations take, sin(x)^2, becomes a polynomial of what x is above the nearest multiple
+of pi: OpenVINO has no vectorised sine.
 """
 
 import numpy as np
