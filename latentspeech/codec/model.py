@@ -9,7 +9,10 @@ With `lookahead_samples` L > 0 latent n hears the samples before (n + 1) hop + L
 before (n + 1) hop; encoding is L samples later, decoding is not. The encoder stays causal: its
 input is moved by L to the left, behind hop - L zeros that give one more latent, which is dropped.
 
-B batch, T samples, F latent frames, D latent dimension.
+With `frames_per_latent` g > 1 a latent is g frames of the encoder side by side: the same sound in
+as many numbers, at a g-th of the rate (VALL-E 2's grouping, arXiv 2406.05370, of latents).
+
+B batch, T samples, F latents, D latent dimension, g frames a latent.
 """
 
 from dataclasses import dataclass
@@ -74,6 +77,9 @@ class CodecConfig(Config):
 
     sample_rate: int = Field(24_000, ge=1, description="Hz, mono")
     latent_dim: int = Field(32, ge=1, description="channels of a latent")
+    frames_per_latent: int = Field(
+        1, ge=1, description="frames of the encoder side by side in a latent; divides latent_dim"
+    )
     encoder: EncoderConfig = Field(
         ConvNeXtConfig(), description="waveform to latents: the paper's (convnext) or the fast one"
     )
@@ -92,6 +98,11 @@ class CodecConfig(Config):
                 f"the encoder makes a latent of {self.encoder.total_stride} samples, the decoder "
                 f"{self.decoder.total_stride} samples of a latent; they must be equal"
             )
+        if self.latent_dim % self.frames_per_latent:
+            raise ValueError(
+                f"latent_dim {self.latent_dim} cannot hold {self.frames_per_latent} frames of the "
+                "same size; give a multiple"
+            )
         if self.lookahead_samples >= self.hop_length:
             raise ValueError(
                 f"lookahead_samples must be below the {self.hop_length} samples of a latent"
@@ -101,7 +112,12 @@ class CodecConfig(Config):
     @property
     def hop_length(self) -> int:
         """Samples a latent: the paper's token reduction ratio for one quantizer."""
-        return self.encoder.total_stride
+        return self.encoder.total_stride * self.frames_per_latent
+
+    @property
+    def frame_dim(self) -> int:
+        """Channels of a frame of the encoder."""
+        return self.latent_dim // self.frames_per_latent
 
     @property
     def frame_rate(self) -> float:
@@ -124,8 +140,8 @@ class Codec(nn.Module):
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = make_encoder(config.encoder, config.latent_dim)
-        self.decoder = make_decoder(config.decoder, config.latent_dim, config.sample_rate)
+        self.encoder = make_encoder(config.encoder, config.frame_dim)
+        self.decoder = make_decoder(config.decoder, config.frame_dim, config.sample_rate)
 
     @property
     def device(self) -> torch.device:
@@ -140,7 +156,12 @@ class Codec(nn.Module):
     def decode(self, latents: Tensor, num_samples: int | None = None) -> Tensor:
         """Latents (B, F, D) -> audio (B, F hop_length), cut to `num_samples` if given."""
         check_shape("latents", latents, "B", "F", self.config.latent_dim)
-        return self.decoder(latents)[:, :num_samples, 0]
+        return self.decoder(self.frames(latents))[:, :num_samples, 0]
+
+    def frames(self, latents: Tensor) -> Tensor:
+        """Latents (B, F, D) -> frames (B, F g, D / g), which the decoder takes."""
+        rows, length, _ = latents.shape
+        return latents.reshape(rows, length * self.config.frames_per_latent, self.config.frame_dim)
 
     def init_encode_state(self, batch_size: int) -> EncodeState:
         """A fresh encoder stream."""
@@ -166,7 +187,8 @@ class Codec(nn.Module):
         if ready == 0:
             empty = audio.new_zeros(audio.shape[0], 0, self.config.latent_dim)
             return empty, EncodeState(audio, state.layers, state.num_dropped)
-        latents, layers = self.encoder.step(audio[:, :ready, None], state.layers)
+        frames, layers = self.encoder.step(audio[:, :ready, None], state.layers)
+        latents = frames.reshape(len(frames), ready // hop, self.config.latent_dim)
         return latents[:, state.num_dropped :], EncodeState(audio[:, ready:], layers, 0)
 
     def init_decode_state(self, batch_size: int) -> Any:
@@ -175,5 +197,5 @@ class Codec(nn.Module):
 
     def decode_step(self, latents: Tensor, state: Any) -> tuple[Tensor, Any]:
         """The next latents (B, f, D) -> their samples (B, f hop_length), all of them, at once."""
-        audio, state = self.decoder.step(latents, state)
+        audio, state = self.decoder.step(self.frames(latents), state)
         return audio[..., 0], state

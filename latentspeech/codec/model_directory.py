@@ -111,6 +111,8 @@ def codec_hash(directory: Path) -> str:
         "lookahead_samples": config.lookahead_samples,
         "encoder": _side_settings(config.encoder),
     }
+    if config.frames_per_latent > 1:
+        settings["frames_per_latent"] = config.frames_per_latent
     return _hash(settings, read_weights(directory, "encoder"))
 
 

@@ -170,7 +170,9 @@ class CodecTask(Task):
         if not isinstance(decoder, HarmonicDecoder):
             return _Reconstruction(mu, self.codec.decode(z, audio.shape[1]), None)
         pitch = decoder.track_pitch(audio)
-        estimate, logits = decoder.forward_at_pitch(z, pitch if given_pitch else None)
+        estimate, logits = decoder.forward_at_pitch(
+            self.codec.frames(z), pitch if given_pitch else None
+        )
         loss = decoder.pitch_bins.loss(logits, pitch)
         return _Reconstruction(mu, estimate[:, : audio.shape[1], 0], loss)
 

@@ -55,6 +55,9 @@ CODECS = {
         latent_dim=6, encoder=SPECTRAL, decoder=FAST, lookahead_samples=FAST.lookahead_samples
     ),
     "harmonic": CodecConfig(latent_dim=6, encoder=SPECTRAL, decoder=HARMONIC, lookahead_samples=24),
+    "grouped": CodecConfig(
+        latent_dim=6, frames_per_latent=3, encoder=SPECTRAL, decoder=FAST, lookahead_samples=24
+    ),
 }
 CODEC = CODECS["mirrored"]
 

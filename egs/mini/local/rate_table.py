@@ -1,6 +1,6 @@
 """Puts the runs of run_rates.sh into RESULTS.md: the same model at other latent rates.
 
-python egs/mini/local/rate_table.py --exp_dir egs/mini/exp/rates --names base rate_7.5
+python egs/mini/local/rate_table.py --exp_dir egs/mini/exp/rates --names frames_1 frames_2
 """
 
 import argparse
@@ -72,9 +72,10 @@ def main() -> None:
         "",
         *provenance_lines(arguments.command, []),
         "",
-        "The same small voice on small codecs that were trained alike for 1500 short steps. Read",
-        "how far a rate is from the other and from its codec's copies; neither speaks well. Where",
-        "the copies themselves lose the words, WER tells of the codec alone.",
+        "The same small voice, from random weights, on one codec: its frames are latents one by",
+        "one, or several side by side. Copies are the same at every rate but for where frames",
+        "begin, so what differs is the language model's. It has far fewer steps than the voice that",
+        "ships: read how far the rates are from each other.",
         "",
         *rows(arguments.exp_dir, arguments.names),
     ]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Text-to-speech at 15 and at 7.5 latents a second: the same model, cuts and number of steps on the small
-# codecs of run_ablations.sh (base and rate_7.5), which must have been trained before. Half an hour each
-# on two cores; a run that was stopped goes on.
+# Text-to-speech at 15 and at 7.5 latents a second: the same model, cuts, seconds of speech a step and
+# number of steps, on one codec whose frames become latents one by one and by twos (recipes.group_codec).
+# Half an hour each on a core; a run that was stopped goes on.
 #
 #   bash egs/mini/local/run_rates.sh --data_dir egs/mini/data/full
 set -euo pipefail
@@ -18,11 +18,12 @@ show_help() {
   show_options
 }
 
-add_option names "base rate_7.5" "codecs of the ablations, with spaces between"
+add_option frames "1 2" "frames of the codec that make a latent, for each run, with spaces between"
 add_option data_dir egs/mini/data/full "folder of the cuts that prepare_cuts.py wrote with times of phonemes"
 add_option max_train 3000 "cuts to train on, the first ones"
 add_option max_test 60 "test sentences"
-add_option codecs egs/mini/exp/ablations "folder of run_ablations.sh"
+add_option max_latents 1200 "latents of a batch where a frame is a latent, fewer where it is not"
+add_option codec latentspeech/models/codec "model directory of the codec"
 add_option exp_dir egs/mini/exp/rates "folder of the runs"
 add_option config "$egs_dir/conf/ablations/tts_rate.yaml" "YAML of the runs"
 add_option results egs/mini/RESULTS.md "file to write the table into"
@@ -30,16 +31,15 @@ add_option nproc 2 "CPU threads"
 parse_options "$@"
 check_number max_train
 check_number max_test
+check_number max_latents
 check_number nproc
-read -r -a runs <<<"${names:?}"
-for name in "${runs[@]}"; do
-  [[ -d ${codecs:?}/$name/model ]] || fail "no codec $codecs/$name/model; run local/run_ablations.sh --only $name"
-done
+read -r -a groups <<<"${frames:?}"
+[[ -f ${codec:?}/config.yaml ]] || fail "no codec $codec; --codec names a model directory"
 for name in train dev test; do
   file=${data_dir:?}/cuts_$name.jsonl.gz
   [[ -f $file ]] || fail "no file $file; prepare_cuts.py writes the cuts, --data_dir names their folder"
 done
-for name in data_dir codecs exp_dir config results; do printf -v "$name" '%s' "$(realpath -m -- "${!name}")"; done
+for name in data_dir codec exp_dir config results; do printf -v "$name" '%s' "$(realpath -m -- "${!name}")"; done
 cd "$recipes_root"
 export OMP_NUM_THREADS=${nproc:?}
 # shellcheck source=recipes/lib/child.sh
@@ -55,17 +55,22 @@ tokenizer=$exp_dir/tokenizer
 run python -m recipes.train_tokenizer --config "$egs_dir/conf/tokenizer_misaki.yaml" \
   --cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$tokenizer"
 
-for name in "${runs[@]}"; do
-  codec=$codecs/$name/model
+runs=()
+for group in "${groups[@]}"; do
+  name=frames_$group
+  runs+=("$name")
   folder=$exp_dir/$name
+  grouped=$folder/codec
+  run python -m recipes.group_codec --codec "$codec" --frames "$group" --out "$grouped"
   for action in prepare extract finish; do
-    run python -m recipes.extract_latents "$action" --codec "$codec" --data_dir "$exp_dir/data" --out "$folder/latents"
+    run python -m recipes.extract_latents "$action" --codec "$grouped" --data_dir "$exp_dir/data" --out "$folder/latents"
   done
-  train tts "${config:?}" "$folder/tts" "" "codec_dir=\"$codec\"" "tokenizer_dir=\"$tokenizer\"" \
-    "latents_dir=\"$folder/latents/train\"" "valid_latents_dir=\"$folder/latents/dev\""
+  train tts "${config:?}" "$folder/tts" "" "codec_dir=\"$grouped\"" "tokenizer_dir=\"$tokenizer\"" \
+    "latents_dir=\"$folder/latents/train\"" "valid_latents_dir=\"$folder/latents/dev\"" \
+    "data.max_total_latents=$((${max_latents:?} / group))"
   run python -m recipes.pack_model --exp_dir "$folder/tts" --out "$folder/model"
-  run python -m recipes.check_codec --codec "$codec" --cuts "$data_dir/cuts_test.jsonl.gz" --out "$folder/codec_check" \
-    --max_items "${max_test:?}" --metrics mel-dac-class
+  run python -m recipes.check_codec --codec "$grouped" --cuts "$data_dir/cuts_test.jsonl.gz" \
+    --out "$folder/codec_check" --max_items "${max_test:?}" --metrics mel-dac-class
   run python -m recipes.synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
     --train_cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$folder/synthesis" --max_items "$max_test" --no_prompt_text
   run python -m recipes.score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \

@@ -115,8 +115,9 @@ def _synthesize(
     with ThreadPoolExecutor(jobs) as pool:
         try:
             while True:
-                # The plan is asked late, since it depends on the hours that are there.
-                while len(pending) < jobs and (item := next(planned, None)) is not None:
+                # The plan is asked late, since it depends on the hours that are there; but a long
+                # sentence must not keep the other threads waiting.
+                while len(pending) < 2 * jobs and (item := next(planned, None)) is not None:
                     pending.append((item, pool.submit(source.synthesize, item.text, item.voice)))
                 if not pending:
                     return

@@ -9,13 +9,10 @@ def test_the_runner_says_what_is_missing(tmp_path: Path) -> None:
     shown = run_bash("bash egs/mini/local/run_rates.sh --help")
     assert "7.5 latents a second" in shown.stdout
     assert "--max-train" in shown.stdout.replace("_", "-")
-    result = run_bash(f"bash egs/mini/local/run_rates.sh --codecs {tmp_path}")
+    result = run_bash(f"bash egs/mini/local/run_rates.sh --codec {tmp_path}")
     assert result.returncode == 2
-    assert "run local/run_ablations.sh --only base" in result.stderr
-    (tmp_path / "base" / "model").mkdir(parents=True)
-    result = run_bash(
-        f"bash egs/mini/local/run_rates.sh --codecs {tmp_path} --names base --data_dir {tmp_path}"
-    )
+    assert "--codec names a model directory" in result.stderr
+    result = run_bash(f"bash egs/mini/local/run_rates.sh --data_dir {tmp_path}")
     assert result.returncode == 2
     assert "cuts_train.jsonl.gz" in result.stderr
 

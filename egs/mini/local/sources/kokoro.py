@@ -1,4 +1,4 @@
-"""Kokoro-82M: 28 English voices and sampled ones, 24 kHz, natural, 1.7 to 4 times real time.
+"""Kokoro-82M: 28 English voices and sampled ones, 24 kHz, 1.7 to 4 times real time a thread.
 
 The network is a file that PyPI packages carry in parts; the voices are the `voices/*.bin` of an npm
 package: 510 rows of 256 numbers, the row chosen by the length of the phoneme string; numbers 0-127
@@ -24,7 +24,7 @@ from sources.kokoro_network import open_network
 from sources.protocol import Waveform
 
 _INSTALL = "run egs/mini/local/install_sources.sh kokoro"
-_NUM_SAMPLED = 60
+_NUM_SAMPLED = 240
 _TIMBRE_DIM = 128
 # At 1.0 one sampled voice in five is hard to understand.
 _TIMBRE_SCALE = 0.8

@@ -8,6 +8,7 @@ and harmonic source in float32; the generator in bfloat16 (OpenVINO); the invers
 """
 
 import logging
+import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
@@ -70,10 +71,17 @@ class Bfloat16Network:
         front, generator, back = _cut(model)
         self._front, self._back = _session(front.model), _session(back.model)
         self._front_names, self._generator_names = front.outputs, generator.inputs
+        cores = len(os.sched_getaffinity(0))
         self._generator = openvino.Core().compile_model(
             openvino.Core().read_model(generator.model.SerializeToString()),
             "CPU",
-            {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "bf16"},
+            {
+                # Requests of one stream wait for each other.
+                "NUM_STREAMS": cores,
+                "INFERENCE_NUM_THREADS": cores,
+                "ENABLE_CPU_PINNING": False,
+                "INFERENCE_PRECISION_HINT": "bf16",
+            },
         )
 
     def __call__(self, inputs: Arrays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
