@@ -74,8 +74,8 @@ def main() -> None:
         "",
         "The same small voice, from random weights, on one codec: its frames are latents one by",
         "one, or several side by side. Copies are the same at every rate but for where frames",
-        "begin, so what differs is the language model's. It has far fewer steps than the voice that",
-        "ships: read how far the rates are from each other.",
+        "begin, so what differs is the language model's. It has far fewer steps than what ships:",
+        "read how far the rates are from each other.",
         "",
         *rows(arguments.exp_dir, arguments.names),
     ]
