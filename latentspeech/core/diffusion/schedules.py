@@ -21,6 +21,9 @@ from latentspeech.core.config import Config
 class NoiseSchedule(Protocol):
     """Data and noise amplitudes as functions of time."""
 
+    def __hash__(self) -> int:
+        """Solvers keep tables of a schedule."""
+
     def alpha_sigma(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """(alpha, sigma) at times t in [0, 1], each float and of t's shape."""
 

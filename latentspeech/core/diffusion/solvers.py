@@ -15,6 +15,7 @@ they cost no wait and no operation.
 N latents, D latent dimension, S steps.
 """
 
+import functools
 import math
 from typing import Literal, Protocol
 
@@ -61,8 +62,8 @@ def solve(kind: SolverKind, denoiser: Denoiser, start: Tensor, grid: Tensor) -> 
 def euler(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
     """x_next = x + (t_next - t) dx/dt."""
     x = _state(start)
-    alphas, sigmas = _numbers(denoiser.schedule.alpha_sigma(grid))
-    d_alphas, d_sigmas = _numbers(denoiser.schedule.derivatives(grid))
+    alphas, sigmas = _amplitudes(denoiser.schedule, grid)
+    d_alphas, d_sigmas = (d.tolist() for d in denoiser.schedule.derivatives(grid))
     for i, h in enumerate(grid.diff().tolist()):
         x0 = denoiser(x, grid[i])
         noise = (x - alphas[i] * x0) / max(sigmas[i], TINY)
@@ -73,7 +74,7 @@ def euler(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
 def ddim(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
     """x_next = alpha_next x_0 + sigma_next eps."""
     x = _state(start)
-    alphas, sigmas = _numbers(denoiser.schedule.alpha_sigma(grid))
+    alphas, sigmas = _amplitudes(denoiser.schedule, grid)
     for i in range(len(grid) - 1):
         x = _ddim_step(denoiser(x, grid[i]), x, alphas[i : i + 2], sigmas[i : i + 2])
     return x
@@ -83,9 +84,9 @@ def dpm_solver_pp_2m(denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
     """DDIM with x_0 + (x_0 - x_0_previous) h / (2 h_previous), h steps in lambda."""
     x = _state(start)
     previous: Tensor | None = None
-    levels = denoiser.schedule.alpha_sigma(grid)
-    lambdas = (levels[0].log() - levels[1].log()).tolist()  # -inf at pure noise, +inf at data
-    alphas, sigmas = _numbers(levels)
+    alphas, sigmas = _amplitudes(denoiser.schedule, grid)
+    # -inf at pure noise, +inf at data
+    lambdas = [_log(alpha) - _log(sigma) for alpha, sigma in zip(alphas, sigmas, strict=True)]
     for i in range(len(grid) - 1):
         x0 = denoiser(x, grid[i])
         estimate = x0
@@ -103,8 +104,21 @@ def _ddim_step(x0: Tensor, x: Tensor, alphas: list[float], sigmas: list[float]) 
     return torch.add(kept * x, x0, alpha=alphas[1] - kept * alphas[0])
 
 
-def _numbers(levels: tuple[Tensor, Tensor]) -> tuple[list[float], list[float]]:
-    return levels[0].tolist(), levels[1].tolist()
+def _amplitudes(schedule: NoiseSchedule, grid: Tensor) -> tuple[list[float], list[float]]:
+    """alpha and sigma at the times of a grid; the same few grids are asked for again and again."""
+    return _amplitudes_at(schedule, tuple(grid.tolist()), grid.dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _amplitudes_at(
+    schedule: NoiseSchedule, times: tuple[float, ...], dtype: torch.dtype
+) -> tuple[list[float], list[float]]:
+    alphas, sigmas = schedule.alpha_sigma(torch.tensor(times, dtype=dtype))
+    return alphas.tolist(), sigmas.tolist()
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 0 else -math.inf
 
 
 def _state(start: Tensor) -> Tensor:
