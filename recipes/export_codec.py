@@ -69,7 +69,7 @@ def export_codec(
 
 def check_same_encoder(own: TrainedCodec, other: TrainedCodec) -> None:
     """CheckpointError unless both encoders are the same as they will be stored."""
-    fields = ("sample_rate", "latent_dim", "lookahead_samples", "encoder")
+    fields = ("sample_rate", "latent_dim", "frames_per_latent", "lookahead_samples", "encoder")
     for field in fields:
         if getattr(own.run.codec, field) != getattr(other.run.codec, field):
             raise CheckpointError(
