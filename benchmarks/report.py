@@ -82,6 +82,7 @@ def tts_speed_tables() -> list[str]:
         "RTF": "rtf",
         "x real time": "x_real_time",
         "first audio, ms": "first_audio_ms",
+        "after sleep, ms": "first_audio_after_sleep_ms",
         "peak memory, MB": "peak_mb",
     }
     rows = [[row["what"], *(row[key] for key in columns.values())] for row in values["rows"]]
@@ -98,9 +99,10 @@ def tts_speed_tables() -> list[str]:
     how = (
         f"Model: {values['model'] or 'the default'}. One sentence, frame by frame, medians of "
         f"{values['repeats']} turns, every process kept to {values['hardware']['threads']} "
-        "core(s). pocket-tts has its English config, random weights and a given length; the goals "
-        "take the better of its rows. Memory is a process's peak, of which `import torch` alone "
-        f"takes {values['torch_alone_mb']} MB (benchmarks/tts_speed.py)."
+        "core(s). After sleep: of a process that has waited while the others took their turns. "
+        "pocket-tts has its English config, random weights and a given length; the goals take the "
+        "better of its rows. Memory is a process's peak, of which `import torch` alone takes "
+        f"{values['torch_alone_mb']} MB (benchmarks/tts_speed.py)."
     )
     cold = (
         f"Cold start: `latentspeech synth` takes {start['cold_s']:g} s in a fresh process to the "

@@ -127,8 +127,8 @@ class OnnxGraph:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = num_threads
         options.inter_op_num_threads = 1
-        # Threads that wait by spinning take the time of the codec's.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Threads that spin after the end of a call take the time of the codec's.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         return OnnxFunction(model.SerializeToString(), options)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from latentspeech.core.lm.generate import GeneratedElement, SamplingConfig, generate
 from latentspeech.core.lm.mixed_sequence import MixedSequence, TokenSpan
+from latentspeech.core.lm.runtime import SavedRow
 from latentspeech.core.tensors import make_generator
 from latentspeech.text.normalizer import normalize
 from latentspeech.tts.layout import (
@@ -22,6 +23,7 @@ from latentspeech.tts.layout import (
     aligned_script,
     inference_prompt,
     unconditional_prompt,
+    voice_prefix,
 )
 from latentspeech.tts.length_guard import aligned_limits, generation_limits, is_plausible
 from latentspeech.tts.model import SPEECH
@@ -78,7 +80,16 @@ def write_steps(
     lm, rate = model.lm, model.codec.config.frame_rate
     speech = lm.config.modalities[SPEECH]
     text_ids = model.tokenizer.encode_batch([sentence.text for sentence in sentences])
-    prompts = [_prefix(model, *row) for row in zip(text_ids, sentences, strict=True)]
+    voices = [_voice(model, sentence) for sentence in sentences]
+    prefixes: list[SavedRow] | None = None
+    if len(sentences) == 1 and sentences[0].before is None:
+        # Many at once are read faster than one after the other.
+        prefixes = [model.prefixes.get(voice_prefix(speech, voices[0]))]
+    in_layout = aligned_prompt if model.layout == "aligned" else inference_prompt
+    prompts = [
+        in_layout(speech, ids, None if prefixes else voice)
+        for ids, voice in zip(text_ids, voices, strict=True)
+    ]
     unconditional: list[MixedSequence] | None = None
     if sampling.cfg_scale != 1:
         unconditional = [unconditional_prompt(speech)] * len(prompts)
@@ -100,6 +111,7 @@ def write_steps(
         [make_generator(sentence.seed, stream) for sentence in sentences],
         unconditional,
         scripts,
+        prefixes,
     )
     for step in steps:
         yield {i: element for i, element in enumerate(step) if element is not None}
@@ -138,27 +150,18 @@ def _write_once(
     return [WrittenSentence(torch.stack(row), was_cut) for row, was_cut in rows]
 
 
-def _prefix(model: TTSModel, text_ids: Sequence[int], sentence: Sentence) -> MixedSequence:
-    """What the model continues, up to BOD."""
-    speech = model.lm.config.modalities[SPEECH]
-    if model.layout == "aligned":
-        return aligned_prompt(speech, text_ids, _reference(model, sentence))
-    return inference_prompt(speech, text_ids, _spoken(model, sentence.voice))
+def _voice(model: TTSModel, sentence: Sentence) -> SpokenText:
+    """The prompt as the model reads it.
 
-
-def _spoken(model: TTSModel, voice: Prompt) -> SpokenText:
-    """The whole prompt as the model reads it."""
-    ids = None
-    if voice.transcript is not None:
-        ids = model.tokenizer.encode(normalize(voice.transcript))
-    return SpokenText(ids, voice.latents)
-
-
-def _reference(model: TTSModel, sentence: Sentence) -> SpokenText:
-    """The prompt, no longer than those in training, and the end of the sentence before."""
+    In the layout `aligned` it is no longer than those in training, with the end of the sentence
+    before.
+    """
     most = model.max_prompt_latents or len(sentence.voice.latents)
-    if sentence.before is None and len(sentence.voice.latents) <= most:
-        return _spoken(model, sentence.voice)
+    is_whole = sentence.before is None and len(sentence.voice.latents) <= most
+    if is_whole or model.layout != "aligned":
+        transcript = sentence.voice.transcript
+        ids = None if transcript is None else model.tokenizer.encode(normalize(transcript))
+        return SpokenText(ids, sentence.voice.latents)
     tail = sentence.voice.latents[:0]
     if sentence.before is not None:
         context = round(CONTEXT_S * model.codec.config.frame_rate)

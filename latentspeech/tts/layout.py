@@ -89,8 +89,13 @@ def inference_prompt(
     speech: ModalityConfig, text_ids: Sequence[int], prompt: SpokenText | None
 ) -> MixedSequence:
     """What the model continues to speak `text_ids`; ends with BOD."""
-    spans = [] if prompt is None else _speech(speech, prompt, target=False)
+    spans = [] if prompt is None else voice_prefix(speech, prompt)
     return [*spans, _tokens([*text_ids, speech.bod_id], False)]
+
+
+def voice_prefix(speech: ModalityConfig, prompt: SpokenText) -> MixedSequence:
+    """What every `inference_prompt` with this prompt begins with."""
+    return _speech(speech, prompt, target=False)
 
 
 def unconditional_prompt(speech: ModalityConfig) -> MixedSequence:

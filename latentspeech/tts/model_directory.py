@@ -4,6 +4,7 @@ The codec travels with the model, since latents of another codec mean nothing to
 codec that ships may do without codec/ and names its hash.
 """
 
+import functools
 import math
 import shutil
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from latentspeech.core.errors import CheckpointError
 from latentspeech.core.files import atomic_directory
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.onnx_runtime import OnnxRuntime
+from latentspeech.core.lm.prefix_store import PrefixStore
 from latentspeech.core.lm.runtime import Runtime, TorchRuntime
 from latentspeech.core.model_directory import load_weights, read_model_config, write_model
 from latentspeech.text.tokenizers import Tokenizer, load_tokenizer
@@ -42,6 +44,11 @@ class TTSModel:
     layout: Layout
     neighbours: tuple[int, int]  # of a symbol among the latents
     max_prompt_s: float | None = None
+
+    @functools.cached_property
+    def prefixes(self) -> PrefixStore:
+        """The voices that were spoken in last, as the language model reads them."""
+        return PrefixStore(self.runtime)
 
     @property
     def lm(self) -> LatentLM:

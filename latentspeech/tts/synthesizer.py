@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -65,7 +65,11 @@ class Audio:
 
 
 class Synthesizer:
-    """Speaks with one model. Nothing is kept between calls, so one object serves many callers."""
+    """Speaks with one model.
+
+    All that is kept between calls is how the language model reads the last few voices, so one
+    object serves many callers.
+    """
 
     def __init__(self, model: TTSModel) -> None:
         self.model = model
@@ -243,11 +247,12 @@ class _Decoder:
 
     def __init__(self, codec: Codec, chunk_frames: int) -> None:
         self._codec = codec
-        self._state = codec.init_decode_state(1)
         self._most = chunk_frames
         self._size = 1
         self._waiting: list[Tensor] = []
         self._thread = ThreadPoolExecutor(1)
+        self._fresh_state = self._thread.submit(codec.init_decode_state, 1)  # as text is read
+        self._state: Any = None
         self._chunks: deque[Future[Tensor]] = deque()
         self._is_first = True
 
@@ -282,7 +287,8 @@ class _Decoder:
 
     @torch.inference_mode()
     def _decode(self, latents: Tensor) -> Tensor:
-        audio, self._state = self._codec.decode_step(latents[None], self._state)
+        state = self._fresh_state.result() if self._state is None else self._state
+        audio, self._state = self._codec.decode_step(latents[None], state)
         return _finish(audio)
 
 

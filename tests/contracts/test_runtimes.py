@@ -80,6 +80,31 @@ def test_what_is_kept_of_each_row_is_its_sequence(
         cache.keep(counts)
 
 
+@pytest.mark.parametrize("kind", RUNTIMES)
+@torch.inference_mode()
+def test_a_saved_row_starts_other_rows(kind: type[Runtime]) -> None:
+    """More than a block of the cache; the other row starts from nothing."""
+    model = make(num_kv_heads=2)
+    beginning, rest, other = torch.randn(70, WIDTH), torch.randn(5, WIDTH), torch.randn(2, WIDTH)
+    first = kind(model).open(num_rows=2, capacity=80)
+    first.prefill(torch.stack((beginning, beginning)), [3, 70])
+    saved = first.save(1)
+    first.feed(torch.randn(2, 1, WIDTH))
+    first.keep([1, 1])  # a copy does not go along
+    assert saved.end == 70
+    cache = kind(model).open(num_rows=2, capacity=80)
+    cache.load(0, saved)
+    x = torch.stack((rest, torch.cat((other, torch.zeros(3, WIDTH)))))
+    last = cache.prefill(x, [5, 2])
+    new = torch.randn(2, 1, WIDTH)
+    hidden = cache.feed(new)
+    for row, past in enumerate((torch.cat((beginning, rest)), other)):
+        whole = torch.cat((past, new[row]))[None]
+        expected = model.backbone(whole)[0, -2:]
+        found = torch.stack((last[row], hidden[row, 0]))
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("solver", ["dpm_solver_pp_2m", "ddim", "euler"])
 @pytest.mark.parametrize("prediction_type", ["v_prediction", "epsilon", "x0", "flow"])
 @pytest.mark.parametrize("cfg_scale", [1.0, 2.5])

@@ -79,6 +79,7 @@ def sample_values() -> dict[str, object]:
     hardware = {"cpu": "a computer", "cores": 2, "threads": 2, "torch": "2", "gpu": None}
     row = {"what": tts_speed.OURS, "parameters_m": 20.0, "prompt_s": 5.2, "audio_s": 5.07}
     row |= {"rtf": 0.1, "x_real_time": 10.0, "first_audio_ms": 60.5, "peak_mb": 700}
+    row |= {"first_audio_after_sleep_ms": 80.5}
     goals = tts_speed.goals(
         {tts_speed.OURS: turns(1.0, 0.2), SLOW_SHIPPED: turns(7.0, 0.3)}, 700, START
     )
@@ -100,7 +101,7 @@ def test_the_page_has_rows_goals_and_the_parts_of_the_cold_start(
     monkeypatch.setattr(report, "load", lambda name: json.loads(values))
     page = report.tts_speed_tables()
     assert page[0] == "## Text to speech"
-    assert "| latentspeech | 20.0 | 5.2 | 5.07 | 0.1 | 10.0 | 60.5 | 700 |" in page
+    assert "| latentspeech | 20.0 | 5.2 | 5.07 | 0.1 | 10.0 | 60.5 | 80.5 | 700 |" in page
     assert "| speed over pocket-tts 2.1, x | at least 6 | 7 | yes |" in page
     assert "| first audio over that of pocket-tts 2.1, x | at most 0.333 | 0.667 | no |" in page
     text = "\n".join(page)
@@ -177,6 +178,7 @@ def test_everybody_speaks_for_as_long_as_we_do(settings: tts_systems.Ours) -> No
     ours, pocket = found["rows"]
     assert pocket["audio_s"] == pytest.approx(ours["audio_s"], abs=0.08)
     assert pocket["prompt_s"] == ours["prompt_s"]
+    assert ours["first_audio_after_sleep_ms"] > 0
     assert 100 < pocket["parameters_m"] < 120
     assert found["torch_alone_mb"] < ours["peak_mb"] < pocket["peak_mb"]
     assert found["cold"]["cold_s"] > found["cold"]["warm_s"]

@@ -1,13 +1,14 @@
 """The diffusion head as two ONNX graphs, for few latents on a CPU.
 
 One makes the modulations of all solver steps from the hidden states, in one pass over the weights;
-the other is the denoiser of one step: the head on both halves of guidance, and the estimate of x_0.
-The solver stays that of `core/diffusion/solvers.py`.
+the other is a step of a solver: the head on both halves of guidance, the estimate of x_0 and the
+next state. Whose step it is, the coefficients of `core/diffusion/solvers.py` say.
 
 N latents, M rows (N, or 2 N with guidance), S steps, D latent dimension, d width, m modulations.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,20 +18,18 @@ from torch import Tensor
 from latentspeech.core.diffusion.head import DiffusionHead, HeadBlock
 from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
 from latentspeech.core.diffusion.prediction import x0_coefficients
-from latentspeech.core.diffusion.schedules import NoiseSchedule
-from latentspeech.core.diffusion.solvers import SolverKind, solve
+from latentspeech.core.diffusion.solvers import SolverKind, solver_steps
 from latentspeech.core.nn.norm import AdaLNZero
-from latentspeech.core.onnx_graph import Array, OnnxFunction, OnnxGraph, array
+from latentspeech.core.onnx_graph import Array, OnnxGraph, array
+
+_NUM_COEFFICIENTS = 5  # a, b of x_0 = a x_t + b prediction; those of a SolverStep
 
 
 class _Course(NamedTuple):
-    """What follows from the number of steps alone."""
+    """What follows from solver and number of steps alone."""
 
-    grid: Tensor  # (S + 1,)
-    places: dict[float, int]  # of a time on the grid
     times: Array  # (S, 1, d) embedded
-    of_state: Array  # (S,) a and b of x_0 = a x_t + b prediction
-    of_prediction: Array
+    coefficients: Array  # (S, 5)
 
 
 class OnnxDiffusion:
@@ -39,8 +38,8 @@ class OnnxDiffusion:
     def __init__(self, diffusion: LatentDiffusion, num_threads: int, int8: bool = False) -> None:
         self._diffusion = diffusion
         self._modulate = modulation_graph(diffusion.head, int8).compile(num_threads)
-        self._denoise = {
-            guided: denoiser_graph(diffusion.head, guided, int8).compile(num_threads)
+        self._step = {
+            guided: solver_step_graph(diffusion.head, guided, int8).compile(num_threads)
             for guided in (False, True)
         }
         self._course = functools.lru_cache(maxsize=8)(self._make_course)
@@ -56,51 +55,32 @@ class OnnxDiffusion:
     ) -> Tensor:
         """As `LatentDiffusion.sample`: (N, d), (N, D) and (N, d) or None -> (N, D)."""
         hidden = cond if uncond is None else torch.cat((cond, uncond))
-        course = self._course(num_steps)
-        inputs = {"hidden": array(hidden), "times": course.times}
-        denoiser = _OnnxDenoiser(
-            schedule=self._diffusion.schedule,
-            run=self._denoise[uncond is not None],
-            course=course,
-            modulations=self._modulate(inputs)[0],
-            guidance={} if uncond is None else {"cfg_scale": np.array(cfg_scale, np.float32)},
-        )
-        return solve(solver, denoiser, noise, course.grid)
+        course = self._course(num_steps, solver)
+        (modulations,) = self._modulate({"hidden": array(hidden), "times": course.times})
+        run = self._step[uncond is not None]
+        guidance = {} if uncond is None else {"cfg_scale": np.array(cfg_scale, np.float32)}
+        x = previous = array(noise)
+        for of_step, coefficients in zip(modulations, course.coefficients, strict=True):
+            inputs = {
+                "x_t": x,
+                "previous": previous,
+                "modulations": of_step,
+                "coefficients": coefficients,
+            }
+            x, previous = run(inputs | guidance)
+        return torch.from_numpy(x)
 
     @torch.no_grad()
-    def _make_course(self, num_steps: int) -> _Course:
+    def _make_course(self, num_steps: int, solver: SolverKind) -> _Course:
         diffusion = self._diffusion
         grid = diffusion.grid(num_steps)
         levels = diffusion.schedule.alpha_sigma(grid[:-1])
-        of_state, of_prediction = x0_coefficients(diffusion.config.prediction_type, *levels)
+        of_prediction = x0_coefficients(diffusion.config.prediction_type, *levels)
+        steps = torch.tensor(solver_steps(solver, diffusion.schedule, grid))  # (S, 3)
         return _Course(
-            grid=grid,
-            places={time: place for place, time in enumerate(grid[:-1].tolist())},
             times=array(diffusion.head.time(grid[:-1]))[:, None],
-            of_state=array(of_state),
-            of_prediction=array(of_prediction),
+            coefficients=array(torch.column_stack((*of_prediction, steps))),
         )
-
-
-class _OnnxDenoiser(NamedTuple):
-    """A head with its conditions, as solvers want it."""
-
-    schedule: NoiseSchedule
-    run: OnnxFunction
-    course: _Course
-    modulations: Array  # (S, M, m d)
-    guidance: dict[str, Array]
-
-    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """x_t (N, D) at time t () -> x_0 (N, D)."""
-        place = self.course.places[float(t)]
-        inputs = {
-            "x_t": array(x_t),
-            "modulations": self.modulations[place],
-            "of_state": self.course.of_state[place : place + 1],
-            "of_prediction": self.course.of_prediction[place : place + 1],
-        }
-        return torch.from_numpy(self.run(inputs | self.guidance)[0])
 
 
 def modulation_graph(head: DiffusionHead, int8: bool) -> OnnxGraph:
@@ -119,15 +99,17 @@ def modulation_graph(head: DiffusionHead, int8: bool) -> OnnxGraph:
     return graph
 
 
-def denoiser_graph(head: DiffusionHead, guided: bool, int8: bool) -> OnnxGraph:
-    """x_t (N, D) and the modulations (M, m d) of one time -> x_0 (N, D)."""
+def solver_step_graph(head: DiffusionHead, guided: bool, int8: bool) -> OnnxGraph:
+    """x_t and x_0 of the step before (N, D), modulations (M, m d) of one time, the step's
+    coefficients (5,) -> the next state (N, D) and x_0 (N, D).
+    """
     config = head.config
     num_modulations = 3 * config.num_layers + 2
-    graph = OnnxGraph("denoiser", int8)
+    graph = OnnxGraph("solver_step", int8)
     x_t = graph.input("x_t", ["N", config.latent_dim])
+    previous = graph.input("previous", ["N", config.latent_dim])
     modulations = graph.input("modulations", ["M", num_modulations * config.model_dim])
-    of_state = graph.input("of_state", [1])
-    of_prediction = graph.input("of_prediction", [1])
+    coefficients = graph.input("coefficients", [_NUM_COEFFICIENTS])
     parts = graph.ops(num_modulations, "Split", modulations, axis=1, num_outputs=num_modulations)
     x = graph.linear(x_t, head.input)
     if guided:
@@ -146,9 +128,18 @@ def denoiser_graph(head: DiffusionHead, guided: bool, int8: bool) -> OnnxGraph:
         with_condition, without = graph.halves(prediction, axis=0)
         difference = graph.op("Sub", with_condition, without)
         prediction = graph.op("Add", without, graph.op("Mul", cfg_scale, difference))
-    of_x_t = graph.op("Mul", of_state, x_t)
-    graph.output("x_0", graph.op("Add", of_x_t, graph.op("Mul", of_prediction, prediction)))
+    numbers = graph.ops(
+        _NUM_COEFFICIENTS, "Split", coefficients, axis=0, num_outputs=_NUM_COEFFICIENTS
+    )
+    x_0 = _weighted(graph, numbers[:2], (x_t, prediction))
+    graph.output("next", _weighted(graph, numbers[2:], (x_t, x_0, previous)))
+    graph.output("x_0", x_0)
     return graph
+
+
+def _weighted(graph: OnnxGraph, weights: Sequence[str], values: Sequence[str]) -> str:
+    products = [graph.op("Mul", *pair) for pair in zip(weights, values, strict=True)]
+    return functools.reduce(lambda one, other: graph.op("Add", one, other), products)
 
 
 def _modulated(graph: OnnxGraph, x: str, shift: str, scale: str) -> str:

@@ -37,7 +37,7 @@ from latentspeech.core.lm.mixed_sequence import (
     collate,
     num_elements,
 )
-from latentspeech.core.lm.runtime import Runtime, RuntimeCache
+from latentspeech.core.lm.runtime import Runtime, RuntimeCache, SavedRow
 from latentspeech.core.lm.token_sampling import sample_token
 from latentspeech.core.tensors import randn
 
@@ -114,6 +114,7 @@ def generate(
     generators: Sequence[torch.Generator],
     unconditional: Sequence[MixedSequence] | None = None,
     scripts: Sequence[TokenSpan] | None = None,
+    prefixes: Sequence[SavedRow] | None = None,
 ) -> Iterator[list[GeneratedElement | None]]:
     """Continues each prompt; yields a list of B elements a step, None for rows that have ended.
 
@@ -128,6 +129,8 @@ def generate(
             if cfg_scale differs from 1.
         scripts: for each row the tokens among its latents, the last of which ends it; the row
             without the condition does not get them. Prompts end with BOD.
+        prefixes: what stands before each prompt, as `read_prefix` gives it; nothing stands before
+            the unconditional ones.
     """
     guided = sampling.cfg_scale != 1
     if guided != (unconditional is not None):
@@ -138,9 +141,13 @@ def generate(
     for row, script in zip(rows, scripts or (), strict=scripts is not None):
         row.script.extend(_read_script(model, script))
         row.is_scripted = True
-    longest = max(num_elements(sequence) for sequence in sequences)
+    lengths = [num_elements(sequence) for sequence in sequences]
+    for place, prefix in enumerate(prefixes or ()):
+        lengths[place] += prefix.end
     room = max(limit.max_elements for limit in limits)
-    cache = runtime.open(len(sequences), longest + room + 1)
+    cache = runtime.open(len(sequences), max(lengths) + room + 1)
+    for place, prefix in enumerate(prefixes or ()):
+        cache.load(place, prefix)
     state = _prefill(model, sequences, cache)
     while True:
         elements = _decide(runtime, state.hidden, rows, sampling, generators)
@@ -148,6 +155,14 @@ def generate(
         if all(row.done for row in rows):
             return
         state = _feed(model, rows, elements, cache, state)
+
+
+@torch.inference_mode()
+def read_prefix(runtime: Runtime, sequence: MixedSequence) -> SavedRow:
+    """What prompts begin with, read once for all of them."""
+    cache = runtime.open(1, num_elements(sequence))
+    _prefill(runtime.model, [sequence], cache)
+    return cache.save(0)
 
 
 class _State(NamedTuple):

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from latentspeech.core.diffusion.onnx_head import OnnxDiffusion
 from latentspeech.core.lm.latent_lm import LatentLM
-from latentspeech.core.nn.onnx_transformer import OnnxCache, OnnxTransformer
+from latentspeech.core.lm.runtime import SavedRow
+from latentspeech.core.nn.onnx_transformer import OnnxCache, OnnxRow, OnnxTransformer
 
 
 class OnnxRuntime:
@@ -40,13 +41,20 @@ class OnnxRows:
         self._transformer = transformer
         self._cache: OnnxCache = transformer.init_state(num_rows)
 
+    def save(self, row: int) -> OnnxRow:
+        """As `RuntimeCache` says."""
+        return self._cache.row(row)
+
+    def load(self, row: int, saved: SavedRow) -> None:
+        """As `RuntimeCache` says."""
+        assert isinstance(saved, OnnxRow)
+        self._cache.load_row(row, saved)
+
     def prefill(self, x: Tensor, lengths: Sequence[int]) -> Tensor:
         """As `RuntimeCache` says; row by row, since padding would cost as much as positions do."""
         states = []
         for row, length in enumerate(lengths):
-            states.append(
-                self._transformer.step(x[row : row + 1, :length], self._cache, row)[:, -1]
-            )
+            states.append(self._transformer.prefill(x[row : row + 1, :length], self._cache, row))
             self._cache.keep([length], row)
         return torch.cat(states)
 

@@ -19,11 +19,25 @@ from latentspeech.core.nn.kv_cache import KVCache
 from latentspeech.core.nn.transformer import Transformer
 
 
+class SavedRow(Protocol):
+    """What a row holds, to start other rows of the same runtime from."""
+
+    @property
+    def end(self) -> int:
+        """How many positions."""
+
+
 class RuntimeCache(Protocol):
     """The sequences so far."""
 
+    def save(self, row: int) -> SavedRow:
+        """A copy of a row."""
+
+    def load(self, row: int, saved: SavedRow) -> None:
+        """Puts a saved row in the place of one that is empty."""
+
     def prefill(self, x: Tensor, lengths: Sequence[int]) -> Tensor:
-        """Starts each row with `lengths[r]` of x (R, T, d) -> hidden states behind them (R, d)."""
+        """`lengths[r]` positions of x (R, T, d) go into row r -> hidden behind the last (R, d)."""
 
     def feed(self, x: Tensor) -> Tensor:
         """Inputs (R, T, d) behind each row's end -> hidden states (R, T, d); nothing is kept."""
@@ -83,6 +97,15 @@ class TorchCache:
         self._backbone = backbone
         self._cache: KVCache = backbone.init_state(num_rows, capacity)
         self._num_new = 0
+
+    def save(self, row: int) -> KVCache:
+        """As `RuntimeCache` says."""
+        return self._cache.row(row)
+
+    def load(self, row: int, saved: SavedRow) -> None:
+        """As `RuntimeCache` says."""
+        assert isinstance(saved, KVCache)
+        self._cache.load_row(row, saved)
 
     def prefill(self, x: Tensor, lengths: Sequence[int]) -> Tensor:
         """As `RuntimeCache` says."""

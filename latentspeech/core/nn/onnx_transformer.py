@@ -8,7 +8,9 @@ L layers, R rows, N rows that are fed, T new positions, C capacity of the cache,
 key/value heads, Dh head dimension, d model width.
 """
 
+import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,10 +21,24 @@ from latentspeech.core.nn.attention import Attention
 from latentspeech.core.nn.feed_forward import SwiGLU
 from latentspeech.core.nn.rope import rotary_angles
 from latentspeech.core.nn.transformer import Transformer, TransformerBlock
-from latentspeech.core.onnx_graph import Array, OnnxGraph, Shape, array
+from latentspeech.core.onnx_graph import Array, OnnxFunction, OnnxGraph, Shape, array
 
 _BLOCK = 64  # positions by which a cache grows
+# Whoever waits for the first audio waits for the prefill, and nothing else is to be done meanwhile.
+_MOST_PREFILL_THREADS = 4
 _HIDDEN_FROM_ALL = -1e9
+
+
+class OnnxRow(NamedTuple):
+    """A copy of one row of a cache, cut to its length."""
+
+    keys: list[Array]  # of L layers, (G, positions, Dh)
+    values: list[Array]
+
+    @property
+    def end(self) -> int:
+        """How many positions."""
+        return int(self.keys[0].shape[1])
 
 
 class OnnxCache:
@@ -46,9 +62,7 @@ class OnnxCache:
     def keep(self, counts: Sequence[int], first_row: int = 0) -> None:
         """The first `counts[i]` of the positions just fed to the i-th of the rows fed stay."""
         fed = slice(first_row, first_row + len(counts))
-        longest = int((self.lengths[fed] + counts).max())
-        if longest > self.capacity:
-            self._grow(-(-longest // _BLOCK) * _BLOCK)
+        self._make_room(int((self.lengths[fed] + counts).max()))
         for place, count in enumerate(counts):
             if not count:
                 continue
@@ -61,7 +75,30 @@ class OnnxCache:
             self.mask[row, ..., start:end] = 0
             self.lengths[row] = end
 
-    def _grow(self, capacity: int) -> None:
+    def row(self, index: int) -> OnnxRow:
+        """A copy of one row."""
+        length = self.lengths[index]
+        keys, values = (
+            [entries[index, :, :length].copy() for entries in layers]
+            for layers in (self.keys, self.values)
+        )
+        return OnnxRow(keys, values)
+
+    def load_row(self, index: int, source: OnnxRow) -> None:
+        """Puts a copy in the place of an empty row."""
+        self._make_room(source.end)
+        for old, new in ((self.keys, source.keys), (self.values, source.values)):
+            for layer, entries in zip(old, new, strict=True):
+                layer[index, :, : source.end] = entries
+        self.mask[index, ..., : source.end] = 0
+        self.lengths[index] = source.end
+
+    def _make_room(self, longest: int) -> None:
+        """Grows to whole blocks that hold `longest` positions."""
+        if longest <= self.capacity:
+            return
+        capacity = -(-longest // _BLOCK) * _BLOCK
+
         def grown(old: Array, fill: float, axis: int) -> Array:
             shape = list(old.shape)
             shape[axis] = capacity - old.shape[axis]
@@ -78,15 +115,25 @@ class OnnxTransformer:
     def __init__(self, transformer: Transformer, num_threads: int, int8: bool = False) -> None:
         self._transformer = transformer
         self._config = transformer.config
-        self._run = step_graph(transformer, int8).compile(num_threads)
+        self._step = step_graph(transformer, int8).compile(num_threads)
+        prefill_threads = max(num_threads, min(os.cpu_count() or 1, _MOST_PREFILL_THREADS))
+        self._prefill = step_graph(transformer, int8, only_last=True).compile(prefill_threads)
         self._table: tuple[Array, Array] = self._make_table(_BLOCK)
 
     def init_state(self, num_rows: int) -> OnnxCache:
         """An empty cache."""
         return OnnxCache(self._transformer, num_rows)
 
-    def step(self, x: Tensor, state: OnnxCache, first_row: int = 0) -> Tensor:
-        """The next T positions of N rows from `first_row`: x (N, T, d) -> hidden (N, T, d)."""
+    def step(self, x: Tensor, state: OnnxCache) -> Tensor:
+        """The next T positions of all R rows: x (R, T, d) -> hidden (R, T, d)."""
+        return self._feed(self._step, x, state, 0)
+
+    def prefill(self, x: Tensor, state: OnnxCache, row: int) -> Tensor:
+        """The next T positions of one row: x (1, T, d) -> hidden behind the last (1, d)."""
+        run = self._step if x.shape[1] == 1 else self._prefill
+        return self._feed(run, x, state, row)[:, 0]
+
+    def _feed(self, run: OnnxFunction, x: Tensor, state: OnnxCache, first_row: int) -> Tensor:
         num_rows, num_new, _ = x.shape
         fed = slice(first_row, first_row + num_rows)
         cos, sin = self._angles(state.lengths[fed], num_new)
@@ -103,7 +150,7 @@ class OnnxTransformer:
         for layer in range(self._config.num_layers):
             inputs[f"keys_{layer}"] = state.keys[layer][fed]
             inputs[f"values_{layer}"] = state.values[layer][fed]
-        hidden, *new_entries = self._run(inputs)
+        hidden, *new_entries = run(inputs)
         state.new_keys, state.new_values = new_entries[::2], new_entries[1::2]
         return torch.from_numpy(hidden)
 
@@ -124,8 +171,11 @@ class OnnxTransformer:
         return cos, sin
 
 
-def step_graph(transformer: Transformer, int8: bool) -> OnnxGraph:
-    """Inputs x, cos, sin, mask, sizes and each layer's cache; hidden states and new entries out."""
+def step_graph(transformer: Transformer, int8: bool, only_last: bool = False) -> OnnxGraph:
+    """Inputs x, cos, sin, mask, sizes and each layer's cache; hidden states and new entries out.
+
+    `only_last` gives the hidden state (R, 1, d) of the last position alone.
+    """
     config = transformer.config
     graph = OnnxGraph("transformer_step", int8)
     x = graph.input("x", ["R", "T", config.model_dim])
@@ -141,6 +191,9 @@ def step_graph(transformer: Transformer, int8: bool) -> OnnxGraph:
         y = graph.rms_norm(x, layer.attention_norm)
         y, new_keys, new_values = _attention(graph, y, layer.attention, keys, values)
         x = graph.op("Add", x, y)
+        if only_last and number == config.num_layers - 1:
+            last = graph.integers(-1), graph.integers(np.iinfo(np.int64).max), graph.integers(1)
+            x = graph.op("Slice", x, *last)
         x = graph.op("Add", x, feed_forward(graph, graph.rms_norm(x, layer.ffn_norm), layer.ffn))
         new_entries += [(f"new_keys_{number}", new_keys), (f"new_values_{number}", new_values)]
     graph.output("hidden", graph.rms_norm(x, transformer.norm))
