@@ -17,7 +17,9 @@ from latentspeech.eval.lists import EvalList, read_list
 from latentspeech.eval.metrics import make_scorers
 from latentspeech.eval.pair import EvalPair
 from latentspeech.eval.report import EvalReport
+from latentspeech.eval.scorer import Scorer
 from recipes.one_line_errors import run_recipe
+from recipes.score_parts import parts_table, read_kinds_of_voice
 
 METRICS = ("wer-w", "sim-ge2e-o", "sim-ge2e-r", "dnsmos")
 
@@ -38,11 +40,10 @@ def copies_of(pairs: Sequence[EvalPair], codec_folder: Path) -> list[EvalPair]:
 
 
 def score_all(
-    items: EvalList, codec_folder: Path | None, metrics: Sequence[str] = METRICS
+    items: EvalList, codec_folder: Path | None, scorers: Sequence[Scorer]
 ) -> dict[str, EvalReport]:
-    """A report for each kind of audio."""
+    """A report for each kind of audio; the last scorer is for the synthesis alone."""
     pairs = items.pairs()
-    scorers = make_scorers([*metrics, "rtf"])  # nobody timed the people who were recorded
     settings = {"list": items.describe()}
     reports = {"synthesis": evaluate(pairs, scorers, settings=settings)}
     others = {"recordings": recordings_of(pairs)}
@@ -73,12 +74,16 @@ def main() -> None:
     parser.add_argument("--synthesis", type=Path, required=True, help="folder of synthesize_test")
     parser.add_argument("--codec_check", type=Path, help="folder of check_codec")
     parser.add_argument("--out", type=Path, required=True, help="existing or new folder")
+    parser.add_argument("--cuts", type=Path, help="that were spoken, to tell kinds of voices apart")
     parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
     arguments = parser.parse_args()
     items = read_list(arguments.synthesis / "items.jsonl")
-    reports = score_all(items, arguments.codec_check, arguments.metrics.split(","))
+    # Nobody timed the people who were recorded.
+    scorers = make_scorers([*arguments.metrics.split(","), "rtf"])
+    reports = score_all(items, arguments.codec_check, scorers)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    text = table(reports)
+    kinds = {} if arguments.cuts is None else read_kinds_of_voice(arguments.cuts)
+    text = f"{table(reports)}\n{parts_table(reports, scorers[:-1], kinds)}"
     with atomic_path(arguments.out / "scores.md") as temporary:
         notes = reports["synthesis"].to_markdown()
         temporary.write_text(f"{text}\nOf the synthesis:\n\n{notes}", encoding="utf-8")

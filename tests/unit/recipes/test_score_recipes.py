@@ -9,8 +9,10 @@ from latentspeech.audio.io import write_audio
 from latentspeech.core.tensors import make_generator
 from latentspeech.data.utterances import Utterance
 from latentspeech.eval.lists import EvalList, ListInfo, ListRow, read_list, write_list
+from latentspeech.eval.metrics import make_scorers
 from recipes import score_test
 from recipes.check_codec import copy_utterance
+from recipes.score_parts import parts_table
 from recipes.synthesize_test import Speaking, speak_item
 from tests.tiny_models import make_model_directory, voice_like
 
@@ -51,7 +53,8 @@ def items(folder: Path) -> EvalList:
 
 
 def test_recordings_and_codec_copies_stand_beside_the_synthesis(folder: Path) -> None:
-    reports = score_test.score_all(items(folder), folder / "check", ["mel"])
+    scorers = make_scorers(["mel", "rtf"])
+    reports = score_test.score_all(items(folder), folder / "check", scorers)
     assert {kind: len(report.utterances) for kind, report in reports.items()} == {
         "synthesis": 3,
         "recordings": 3,
@@ -67,6 +70,20 @@ def test_recordings_and_codec_copies_stand_beside_the_synthesis(folder: Path) ->
     assert lines[0] == "| audio | Mel log10 | RTF s/s | utterances |"
     assert lines[2].endswith("| 0.250 | 3 |")
     assert lines[4].endswith("| none | 2 |")
+
+
+def test_parts_are_kinds_of_voices_and_lengths(folder: Path) -> None:
+    scorers = make_scorers(["mel", "rtf"])
+    reports = score_test.score_all(items(folder), None, scorers)
+    kinds = {"s/u0": "human", "s/u1": "synthetic", "s/u2": "synthetic", "s/u9": "made up"}
+    lines = parts_table(reports, scorers[-1:], kinds).splitlines()
+    assert lines[0] == "| part | utterances | RTF, synthesis | RTF, recordings |"
+    # Half a second of computing each, for one, two and three seconds of audio.
+    assert lines[2:] == [
+        "| human voices | 1 | 0.500 | none |",
+        "| synthetic voices | 2 | 0.200 | none |",
+        "| up to 5 words | 3 | 0.250 | none |",
+    ]
 
 
 def test_the_default_metrics_are_held_against_what_the_recipe_makes() -> None:
