@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Text-to-speech at 15 and at 7.5 latents a second: the same model, cuts, seconds of speech a step and
-# number of steps, on one codec whose frames become latents one by one and by twos (recipes.group_codec).
-# Half an hour each on a core; a run that was stopped goes on.
+# Text-to-speech at 15 and at 7.5 latents a second, and at 15 in the paper's layout: the same model, cuts,
+# seconds of speech a step and number of steps, on one codec whose frames become latents one by one and by
+# twos (recipes.group_codec). Half an hour each on a core; a run that was stopped goes on.
 #
 #   bash egs/mini/local/run_rates.sh --data_dir egs/mini/data/full
 set -euo pipefail
@@ -18,7 +18,7 @@ show_help() {
   show_options
 }
 
-add_option frames "1 2" "frames of the codec that make a latent, for each run, with spaces between"
+add_option runs "1 2 1:sentence" "for each run the frames of the codec that make a latent, and behind a colon the layout if it is not aligned"
 add_option data_dir egs/mini/data/full "folder of the cuts that prepare_cuts.py wrote with times of phonemes"
 add_option max_train 3000 "cuts to train on, the first ones"
 add_option max_test 60 "test sentences"
@@ -33,7 +33,7 @@ check_number max_train
 check_number max_test
 check_number max_latents
 check_number nproc
-read -r -a groups <<<"${frames:?}"
+read -r -a chosen <<<"${runs:?}"
 [[ -f ${codec:?}/config.yaml ]] || fail "no codec $codec; --codec names a model directory"
 for name in train dev test; do
   file=${data_dir:?}/cuts_$name.jsonl.gz
@@ -55,11 +55,14 @@ tokenizer=$exp_dir/tokenizer
 run python -m recipes.train_tokenizer --config "$egs_dir/conf/tokenizer_misaki.yaml" \
   --cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$tokenizer"
 
-runs=()
-for group in "${groups[@]}"; do
-  name=frames_$group
-  runs+=("$name")
+names=()
+for run in "${chosen[@]}"; do
+  group=${run%%:*}
+  name=frames_${run/:/_}
+  names+=("$name")
   folder=$exp_dir/$name
+  layout=()
+  if [[ $run == *:* ]]; then layout=("model.layout=\"${run#*:}\"" "model.neighbours=[0, 0]"); fi
   grouped=$folder/codec
   run python -m recipes.group_codec --codec "$codec" --frames "$group" --out "$grouped"
   for action in prepare extract finish; do
@@ -67,7 +70,7 @@ for group in "${groups[@]}"; do
   done
   train tts "${config:?}" "$folder/tts" "" "codec_dir=\"$grouped\"" "tokenizer_dir=\"$tokenizer\"" \
     "latents_dir=\"$folder/latents/train\"" "valid_latents_dir=\"$folder/latents/dev\"" \
-    "data.max_total_latents=$((${max_latents:?} / group))"
+    "data.max_total_latents=$((${max_latents:?} / group))" "${layout[@]}"
   run python -m recipes.pack_model --exp_dir "$folder/tts" --out "$folder/model"
   run python -m recipes.check_codec --codec "$grouped" --cuts "$data_dir/cuts_test.jsonl.gz" \
     --out "$folder/codec_check" --max_items "${max_test:?}" --metrics mel-dac-class
@@ -76,5 +79,5 @@ for group in "${groups[@]}"; do
   run python -m recipes.score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \
     --out "$folder/scores"
 done
-run python "$egs_dir/local/rate_table.py" --exp_dir "$exp_dir" --names "${runs[@]}" --results "${results:?}" \
+run python "$egs_dir/local/rate_table.py" --exp_dir "$exp_dir" --names "${names[@]}" --results "${results:?}" \
   --command "$command_line"
