@@ -1,4 +1,4 @@
-"""Puts the runs of run_rates.sh into RESULTS.md: the same model at other latent rates.
+"""Puts the runs of run_rates.sh into RESULTS.md: a model at other latent rates, in another layout.
 
 python egs/mini/local/rate_table.py --exp_dir egs/mini/exp/rates --names frames_1 frames_2
 """
@@ -68,14 +68,15 @@ def main() -> None:
     parser.add_argument("--command", default="", help="that made the runs")
     arguments = parser.parse_args()
     text = [
-        "## Latent rates",
+        "## Latent rates and layouts",
         "",
         *provenance_lines(arguments.command, []),
         "",
         "The same small voice, from random weights, on one codec: its frames are latents one by",
         "one, or several side by side. Copies are the same at every rate but for where frames",
         "begin, so what differs is the language model's. It has far fewer steps than what ships:",
-        "read how far the rates are from each other.",
+        "read how far the rates are from each other. A run named after a layout has that one, the",
+        "others `aligned`; losses of two layouts are not of one scale.",
         "",
         *rows(arguments.exp_dir, arguments.names),
     ]

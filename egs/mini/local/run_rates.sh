@@ -48,7 +48,6 @@ source recipes/lib/child.sh
 mkdir -p "${exp_dir:?}/data"
 exec 9>"$exp_dir/lock"
 flock -n 9 || fail "other runs are going on in $exp_dir; wait for them or give another --exp_dir"
-# head ends before zcat does.
 (zcat "$data_dir/cuts_train.jsonl.gz" || true) | head -n "${max_train:?}" | gzip -n >"$exp_dir/data/cuts_train.jsonl.gz"
 cp "$data_dir/cuts_dev.jsonl.gz" "$exp_dir/data"
 tokenizer=$exp_dir/tokenizer
@@ -56,13 +55,13 @@ run python -m recipes.train_tokenizer --config "$egs_dir/conf/tokenizer_misaki.y
   --cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$tokenizer"
 
 names=()
-for run in "${chosen[@]}"; do
-  group=${run%%:*}
-  name=frames_${run/:/_}
+for choice in "${chosen[@]}"; do
+  group=${choice%%:*}
+  name=frames_${choice/:/_}
   names+=("$name")
   folder=$exp_dir/$name
   layout=()
-  if [[ $run == *:* ]]; then layout=("model.layout=\"${run#*:}\"" "model.neighbours=[0, 0]"); fi
+  if [[ $choice == *:* ]]; then layout=("model.layout=\"${choice#*:}\"" "model.neighbours=[0, 0]"); fi
   grouped=$folder/codec
   run python -m recipes.group_codec --codec "$codec" --frames "$group" --out "$grouped"
   for action in prepare extract finish; do
