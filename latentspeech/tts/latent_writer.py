@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentspeech.core.lm.generate import GeneratedElement, SamplingConfig, generate
+from latentspeech.core.lm.generate import GeneratedElement, Prefix, SamplingConfig, generate
 from latentspeech.core.lm.mixed_sequence import MixedSequence, TokenSpan
-from latentspeech.core.lm.runtime import SavedRow
 from latentspeech.core.tensors import make_generator
 from latentspeech.text.normalizer import normalize
 from latentspeech.tts.layout import (
@@ -80,19 +79,18 @@ def write_steps(
     lm, rate = model.lm, model.codec.config.frame_rate
     speech = lm.config.modalities[SPEECH]
     text_ids = model.tokenizer.encode_batch([sentence.text for sentence in sentences])
-    voices = [_voice(model, sentence) for sentence in sentences]
-    prefixes: list[SavedRow] | None = None
-    if len(sentences) == 1 and sentences[0].before is None:
-        # Many at once are read faster than one after the other.
-        prefixes = [model.prefixes.get(voice_prefix(speech, voices[0]))]
-    in_layout = aligned_prompt if model.layout == "aligned" else inference_prompt
-    prompts = [
-        in_layout(speech, ids, None if prefixes else voice)
-        for ids, voice in zip(text_ids, voices, strict=True)
-    ]
-    unconditional: list[MixedSequence] | None = None
+    voices: list[SpokenText | None] = [_voice(model, sentence) for sentence in sentences]
+    without: list[MixedSequence] = []
     if sampling.cfg_scale != 1:
-        unconditional = [unconditional_prompt(speech)] * len(prompts)
+        without = [unconditional_prompt(speech)] * len(sentences)
+    prefixes: list[Prefix | None] | None = None
+    if len(sentences) == 1 and sentences[0].before is None:  # many are faster read at once
+        assert voices[0] is not None
+        whole = [voice_prefix(speech, voices[0]), *without]
+        prefixes = [model.prefixes.get(sequence) for sequence in whole]
+        voices, without = [None], [[] for _ in without]
+    in_layout = aligned_prompt if model.layout == "aligned" else inference_prompt
+    prompts = [in_layout(speech, *row) for row in zip(text_ids, voices, strict=True)]
     scripts: list[TokenSpan] | None = None
     if model.layout == "aligned":
         scripts = [aligned_script(speech, ids, model.neighbours) for ids in text_ids]
@@ -109,7 +107,7 @@ def write_steps(
         sampling,
         limits,
         [make_generator(sentence.seed, stream) for sentence in sentences],
-        unconditional,
+        without or None,
         scripts,
         prefixes,
     )

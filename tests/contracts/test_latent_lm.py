@@ -6,6 +6,7 @@ import torch
 from latentspeech.core.lm.generate import (
     GeneratedElement,
     GenerationLimits,
+    Prefix,
     SamplingConfig,
     generate,
     token_span,
@@ -22,7 +23,7 @@ from latentspeech.core.lm.mixed_sequence import (
 )
 from latentspeech.core.lm.onnx_runtime import OnnxRuntime
 from latentspeech.core.lm.prefix_store import PrefixStore
-from latentspeech.core.lm.runtime import Runtime, SavedRow, TorchRuntime
+from latentspeech.core.lm.runtime import Runtime, TorchRuntime
 from latentspeech.core.nn.transformer import TransformerConfig
 
 DIMS = (3, 5)
@@ -296,27 +297,30 @@ def test_a_prefix_read_before_stands_before_the_prompt(kind: type[Runtime]) -> N
     voice: MixedSequence = [token_span([3, 10]), spoken, token_span([11])]
     prompt: MixedSequence = [token_span([5, 6, 10])]
 
-    def latents(prompt: MixedSequence, prefixes: list[SavedRow] | None) -> torch.Tensor:
+    def latents(
+        prompt: MixedSequence, without: MixedSequence, prefixes: list[Prefix | None] | None
+    ) -> torch.Tensor:
         sampling = SamplingConfig(cfg_scale=1.5, stop_bias=-1e9)
         limits, generators = [GenerationLimits(7)], [torch.Generator().manual_seed(4)]
-        without = [[token_span([10])]]
         steps = generate(
-            runtime, [prompt], sampling, limits, generators, without, prefixes=prefixes
+            runtime, [prompt], sampling, limits, generators, [without], prefixes=prefixes
         )
         return torch.stack([e.latent for (e,) in steps if e is not None and e.latent is not None])
 
     store = PrefixStore(runtime, capacity=2)
-    saved = store.get(voice)
-    assert saved.end == 9
-    whole, behind = latents([*voice, *prompt], None), latents(prompt, [saved])
-    torch.testing.assert_close(behind, whole, rtol=1e-3, atol=1e-3)
-    assert not torch.allclose(latents(prompt, None), whole, rtol=1e-2)
+    begun, empty = store.get(voice), [token_span([10])]
+    assert begun.saved.end == 9
+    whole = latents([*voice, *prompt], empty, None)
+    torch.testing.assert_close(latents(prompt, empty, [begun, None]), whole, rtol=1e-3, atol=1e-3)
+    behind_all = latents(prompt, [], [begun, store.get(empty)])
+    torch.testing.assert_close(behind_all, whole, rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(latents(prompt, empty, None), whole, rtol=1e-2)
 
     same = [TokenSpan(torch.tensor([3, 10]), True), *voice[1:]]  # as the model reads it
-    assert store.get(same) is saved
+    assert store.get(same) is begun
     others = [[voice[0]], [token_span([4, 10]), *voice[1:]]]
-    assert all(store.get(other) is not saved for other in others)
-    assert store.get(voice) is not saved
+    assert all(store.get(other) is not begun for other in others)
+    assert store.get(voice) is not begun
 
 
 def test_latents_without_noise_are_the_same_for_every_seed() -> None:

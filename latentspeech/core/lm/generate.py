@@ -81,6 +81,13 @@ class GeneratedElement:
     truncated: bool  # a limit was reached
 
 
+class Prefix(NamedTuple):
+    """What stands before a prompt, read already."""
+
+    saved: SavedRow
+    hidden: Tensor  # (d,) behind its last element
+
+
 class _ScriptToken(NamedTuple):
     """A token that will come."""
 
@@ -114,7 +121,7 @@ def generate(
     generators: Sequence[torch.Generator],
     unconditional: Sequence[MixedSequence] | None = None,
     scripts: Sequence[TokenSpan] | None = None,
-    prefixes: Sequence[SavedRow] | None = None,
+    prefixes: Sequence[Prefix | None] | None = None,
 ) -> Iterator[list[GeneratedElement | None]]:
     """Continues each prompt; yields a list of B elements a step, None for rows that have ended.
 
@@ -129,8 +136,8 @@ def generate(
             if cfg_scale differs from 1.
         scripts: for each row the tokens among its latents, the last of which ends it; the row
             without the condition does not get them. Prompts end with BOD.
-        prefixes: what stands before each prompt, as `read_prefix` gives it; nothing stands before
-            the unconditional ones.
+        prefixes: what stands before each prompt and then before each unconditional one, of which
+            it may be all.
     """
     guided = sampling.cfg_scale != 1
     if guided != (unconditional is not None):
@@ -141,14 +148,14 @@ def generate(
     for row, script in zip(rows, scripts or (), strict=scripts is not None):
         row.script.extend(_read_script(model, script))
         row.is_scripted = True
-    lengths = [num_elements(sequence) for sequence in sequences]
-    for place, prefix in enumerate(prefixes or ()):
-        lengths[place] += prefix.end
+    before = prefixes or [None] * len(sequences)
+    longest = max(
+        num_elements(sequence) + (prefix.saved.end if prefix else 0)
+        for sequence, prefix in zip(sequences, before, strict=True)
+    )
     room = max(limit.max_elements for limit in limits)
-    cache = runtime.open(len(sequences), max(lengths) + room + 1)
-    for place, prefix in enumerate(prefixes or ()):
-        cache.load(place, prefix)
-    state = _prefill(model, sequences, cache)
+    cache = runtime.open(len(sequences), longest + room + 1)
+    state = _prefill(model, sequences, before, cache)
     while True:
         elements = _decide(runtime, state.hidden, rows, sampling, generators)
         yield elements
@@ -158,11 +165,11 @@ def generate(
 
 
 @torch.inference_mode()
-def read_prefix(runtime: Runtime, sequence: MixedSequence) -> SavedRow:
+def read_prefix(runtime: Runtime, sequence: MixedSequence) -> Prefix:
     """What prompts begin with, read once for all of them."""
     cache = runtime.open(1, num_elements(sequence))
-    _prefill(runtime.model, [sequence], cache)
-    return cache.save(0)
+    state = _prefill(runtime.model, [sequence], [None], cache)
+    return Prefix(cache.save(0), state.hidden[0])
 
 
 class _State(NamedTuple):
@@ -243,10 +250,21 @@ def _switch(model: LatentLM, row: _Row, token_id: int) -> None:
             row.mode, row.num_latents = 1 + modality, 0
 
 
-def _prefill(model: LatentLM, sequences: Sequence[MixedSequence], cache: RuntimeCache) -> _State:
-    """Runs all prompts at once."""
+def _prefill(
+    model: LatentLM,
+    sequences: Sequence[MixedSequence],
+    prefixes: Sequence[Prefix | None],
+    cache: RuntimeCache,
+) -> _State:
+    """Runs all prompts at once, behind what stands before them."""
+    for row, prefix in enumerate(prefixes):
+        if prefix is not None:
+            cache.load(row, prefix.saved)
     batch = collate(sequences, model.config.latent_dims).to(model.device)
     hidden = cache.prefill(model.embed(batch), batch.lengths.tolist())
+    for row, (sequence, prefix) in enumerate(zip(sequences, prefixes, strict=True)):
+        if prefix is not None and not sequence:
+            hidden[row] = prefix.hidden
     return _State(hidden, hidden, [0] * len(sequences))
 
 

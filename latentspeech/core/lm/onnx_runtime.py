@@ -52,11 +52,13 @@ class OnnxRows:
 
     def prefill(self, x: Tensor, lengths: Sequence[int]) -> Tensor:
         """As `RuntimeCache` says; row by row, since padding would cost as much as positions do."""
-        states = []
+        hidden = torch.zeros(len(lengths), x.shape[2])
         for row, length in enumerate(lengths):
-            states.append(self._transformer.prefill(x[row : row + 1, :length], self._cache, row))
-            self._cache.keep([length], row)
-        return torch.cat(states)
+            if length:
+                new = x[row : row + 1, :length]
+                hidden[row] = self._transformer.prefill(new, self._cache, row)[0]
+                self._cache.keep([length], row)
+        return hidden
 
     def feed(self, x: Tensor) -> Tensor:
         """As `RuntimeCache` says."""

@@ -4,17 +4,17 @@ import functools
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from latentspeech.core.lm.generate import read_prefix
+from latentspeech.core.lm.generate import Prefix, read_prefix
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
-from latentspeech.core.lm.runtime import Runtime, SavedRow
+from latentspeech.core.lm.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class _Prefix:
+class _Sequence:
     """Equal to another that holds the same."""
 
     content: tuple[Hashable, ...]
-    sequence: MixedSequence = field(compare=False)
+    spans: MixedSequence = field(compare=False)
 
 
 class PrefixStore:
@@ -22,14 +22,14 @@ class PrefixStore:
 
     def __init__(self, runtime: Runtime, capacity: int = 8) -> None:
         @functools.lru_cache(maxsize=capacity)
-        def read(prefix: _Prefix) -> SavedRow:
-            return read_prefix(runtime, prefix.sequence)
+        def read(sequence: _Sequence) -> Prefix:
+            return read_prefix(runtime, sequence.spans)
 
         self._read = read
 
-    def get(self, sequence: MixedSequence) -> SavedRow:
+    def get(self, sequence: MixedSequence) -> Prefix:
         """The sequence as read by the runtime: now, or when it was asked for before."""
-        return self._read(_Prefix(tuple(map(_content, sequence)), sequence))
+        return self._read(_Sequence(tuple(map(_content, sequence)), sequence))
 
 
 def _content(span: TokenSpan | LatentSpan) -> Hashable:

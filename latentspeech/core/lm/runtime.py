@@ -37,7 +37,10 @@ class RuntimeCache(Protocol):
         """Puts a saved row in the place of one that is empty."""
 
     def prefill(self, x: Tensor, lengths: Sequence[int]) -> Tensor:
-        """`lengths[r]` positions of x (R, T, d) go into row r -> hidden behind the last (R, d)."""
+        """`lengths[r]` positions of x (R, T, d) go into row r -> hidden behind the last (R, d).
+
+        Rubbish for rows that get none.
+        """
 
     def feed(self, x: Tensor) -> Tensor:
         """Inputs (R, T, d) behind each row's end -> hidden states (R, T, d); nothing is kept."""
