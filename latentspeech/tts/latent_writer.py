@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentspeech.core.lm.generate import GeneratedElement, Prefix, SamplingConfig, generate
+from latentspeech.core.lm.generate import Prefix, SamplingConfig, generate
 from latentspeech.core.lm.mixed_sequence import MixedSequence, TokenSpan
+from latentspeech.core.lm.writing_row import GeneratedElement
 from latentspeech.core.tensors import make_generator
 from latentspeech.text.normalizer import normalize
 from latentspeech.tts.layout import (

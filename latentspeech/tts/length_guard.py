@@ -8,7 +8,7 @@ for one and a half. A word takes 60 ms a phoneme or so, and what stands for paus
 import dataclasses
 import math
 
-from latentspeech.core.lm.generate import GenerationLimits
+from latentspeech.core.lm.writing_row import GenerationLimits
 
 SLOWEST_S_PER_CHARACTER = 0.22
 FASTEST_S_PER_CHARACTER = 0.025

@@ -4,8 +4,6 @@ import pytest
 import torch
 
 from latentspeech.core.lm.generate import (
-    GeneratedElement,
-    GenerationLimits,
     Prefix,
     SamplingConfig,
     generate,
@@ -24,6 +22,7 @@ from latentspeech.core.lm.mixed_sequence import (
 from latentspeech.core.lm.onnx_runtime import OnnxRuntime
 from latentspeech.core.lm.prefix_store import PrefixStore
 from latentspeech.core.lm.runtime import Runtime, TorchRuntime
+from latentspeech.core.lm.writing_row import GeneratedElement, GenerationLimits
 from latentspeech.core.nn.transformer import TransformerConfig
 
 DIMS = (3, 5)

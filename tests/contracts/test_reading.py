@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig, sample_posterior
-from latentspeech.core.lm.generate import GenerationLimits, SamplingConfig, generate
+from latentspeech.core.lm.generate import SamplingConfig, generate
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.lm.mixed_sequence import collate
 from latentspeech.core.lm.runtime import TorchRuntime
+from latentspeech.core.lm.writing_row import GenerationLimits
 from latentspeech.core.nn.transformer import TransformerConfig
 from latentspeech.tts.layout import (
     ConditioningConfig,

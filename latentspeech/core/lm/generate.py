@@ -15,10 +15,7 @@ Every row draws from its own generator, so a batch of N gives what N single call
 B rows, R = B or 2 B cache rows, d model width, D_k latent size, V vocabulary.
 """
 
-import math
-from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -31,7 +28,6 @@ from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.mixed_sequence import (
     NO_NEIGHBOUR,
     TOKEN,
-    LatentSpan,
     MixedSequence,
     TokenSpan,
     collate,
@@ -39,10 +35,8 @@ from latentspeech.core.lm.mixed_sequence import (
 )
 from latentspeech.core.lm.runtime import Runtime, RuntimeCache, SavedRow
 from latentspeech.core.lm.token_sampling import sample_token
+from latentspeech.core.lm.writing_row import GeneratedElement, GenerationLimits, WritingRow
 from latentspeech.core.tensors import randn
-
-TINY = 1e-30  # of a probability, to take its logarithm
-MAX_EXPONENT = 700.0  # what the largest float64 is a power of
 
 
 class SamplingConfig(Config):
@@ -59,57 +53,11 @@ class SamplingConfig(Config):
     stop_bias: float = Field(0.0, description="logit added to EOD against going on")
 
 
-@dataclass(frozen=True)
-class GenerationLimits:
-    """When a row ends, or the next token of its script comes, whatever the model says."""
-
-    max_elements: int  # new elements, tokens and latents together
-    min_latents: int = 1  # EOD does not come before this many latents of the modality
-    end_ids: frozenset[int] = frozenset()  # tokens that end the row
-    max_run: int | None = None  # latents between two tokens of a script
-
-
-@dataclass(frozen=True)
-class GeneratedElement:
-    """What one row wrote in one step."""
-
-    kind: int  # TOKEN or 1 + modality index
-    token_id: int  # at latents, the modality's slot token
-    neighbours: Tensor | None  # (C,) of a script's token
-    latent: Tensor | None  # raw (D_k,)
-    done: bool  # the row has ended with this element
-    truncated: bool  # a limit was reached
-
-
 class Prefix(NamedTuple):
     """What stands before a prompt, read already."""
 
     saved: SavedRow
     hidden: Tensor  # (d,) behind its last element
-
-
-class _ScriptToken(NamedTuple):
-    """A token that will come."""
-
-    token_id: int
-    neighbours: Tensor | None  # (C,)
-    x: Tensor  # (d,) the input it makes
-
-
-@dataclass
-class _Row:
-    """The decoding state of one row."""
-
-    mode: int  # TOKEN or 1 + modality index
-    limits: GenerationLimits
-    num_new: int = 0
-    num_latents: int = 0  # since BOD
-    done: bool = False
-    is_scripted: bool = False
-    script: deque[_ScriptToken] = field(default_factory=deque)  # what is left of it
-    run: int = 0  # latents since the script's last token
-    staying: float = 1.0  # probability that the next one has not come by now
-    on_trial: bool = False  # the next one has been fed already
 
 
 @torch.inference_mode()
@@ -144,10 +92,12 @@ def generate(
         raise ValueError("unconditional prompts are needed exactly when cfg_scale is not 1")
     model = runtime.model
     sequences = [*prompts, *(unconditional or ())]
-    rows = [_start_row(model, prompt, limit) for prompt, limit in zip(prompts, limits, strict=True)]
+    rows = [
+        WritingRow.start(model, prompt, limit)
+        for prompt, limit in zip(prompts, limits, strict=True)
+    ]
     for row, script in zip(rows, scripts or (), strict=scripts is not None):
-        row.script.extend(_read_script(model, script))
-        row.is_scripted = True
+        row.follow(script)
     before = prefixes or [None] * len(sequences)
     longest = max(
         num_elements(sequence) + (prefix.saved.end if prefix else 0)
@@ -182,7 +132,7 @@ class _State(NamedTuple):
 
 def _feed(
     model: LatentLM,
-    rows: Sequence[_Row],
+    rows: Sequence[WritingRow],
     elements: Sequence[GeneratedElement | None],
     cache: RuntimeCache,
     state: _State,
@@ -216,38 +166,9 @@ def _where(rows: Sequence[bool], one: Tensor, other: Tensor) -> Tensor:
     return torch.where(torch.tensor(rows, device=one.device)[:, None], one, other)
 
 
-def _is_scripted(row: _Row, element: GeneratedElement | None) -> bool:
+def _is_scripted(row: WritingRow, element: GeneratedElement | None) -> bool:
     """Whether the element is a token of the row's script."""
     return row.is_scripted and element is not None and element.latent is None
-
-
-def _start_row(model: LatentLM, prompt: MixedSequence, limits: GenerationLimits) -> _Row:
-    """The row in the mode in which its prompt leaves the model."""
-    row = _Row(TOKEN, limits)
-    last = prompt[-1]
-    if isinstance(last, LatentSpan):
-        row.mode, row.num_latents = 1 + last.modality, len(last.latents)
-    else:
-        _switch(model, row, int(last.ids[-1]))
-    return row
-
-
-def _read_script(model: LatentLM, script: TokenSpan) -> list[_ScriptToken]:
-    """The tokens of a script, embedded all at once."""
-    given = script.neighbours
-    if given is None:
-        given = torch.full((len(script.ids), model.config.num_neighbours), NO_NEIGHBOUR)
-    x = model.embed_tokens(script.ids.to(model.device), given.to(model.device))  # (n, d)
-    beside = [None] * len(script.ids) if script.neighbours is None else script.neighbours
-    return [*map(_ScriptToken, script.ids.tolist(), beside, x)]
-
-
-def _switch(model: LatentLM, row: _Row, token_id: int) -> None:
-    """Moves the row to the mode that follows a token."""
-    row.mode = TOKEN
-    for modality, config in enumerate(model.config.modalities):
-        if token_id == config.bod_id:
-            row.mode, row.num_latents = 1 + modality, 0
 
 
 def _prefill(
@@ -271,7 +192,7 @@ def _prefill(
 def _decide(
     runtime: Runtime,
     hidden: Tensor,
-    rows: list[_Row],
+    rows: list[WritingRow],
     sampling: SamplingConfig,
     generators: Sequence[torch.Generator],
 ) -> list[GeneratedElement | None]:
@@ -285,16 +206,15 @@ def _decide(
             continue
         if row.mode == TOKEN:
             token = sample_token(logits[i], sampling.temperature, sampling.top_p, generators[i])
-            elements[i] = _write_token(model, row, token)
+            elements[i] = row.write_token(token)
         elif row.script:
-            probability = _probability_of_latent(model, row, logits[i], sampling)
-            if _token_comes(row, probability):
-                elements[i] = _write_scripted(row)
+            if row.token_comes(logits[i], sampling.stop_bias):
+                elements[i] = row.write_scripted()
             else:
                 wanting.setdefault(row.mode - 1, []).append(i)
-        elif _stops(model, row, logits[i], sampling):
+        elif row.stops(logits[i], sampling.stop_bias):
             eod = model.config.modalities[row.mode - 1].eod_id
-            elements[i] = _write_token(model, row, eod)
+            elements[i] = row.write_token(eod)
         else:
             wanting.setdefault(row.mode - 1, []).append(i)
     for modality, indices in wanting.items():
@@ -302,64 +222,8 @@ def _decide(
             runtime, modality, hidden, indices, len(rows), sampling, generators
         )
         for i, latent in zip(indices, latents, strict=True):
-            elements[i] = _write_latent(model, rows[i], latent)
+            elements[i] = rows[i].write_latent(latent)
     return elements
-
-
-def _stops(model: LatentLM, row: _Row, logits: Tensor, sampling: SamplingConfig) -> bool:
-    """Whether EOD beats another latent. logits (V,)."""
-    config = model.config.modalities[row.mode - 1]
-    if not config.predict_end or row.num_latents < row.limits.min_latents:
-        return False
-    return bool(logits[config.eod_id] + sampling.stop_bias > logits[config.slot_id])
-
-
-def _probability_of_latent(
-    model: LatentLM, row: _Row, logits: Tensor, sampling: SamplingConfig
-) -> float:
-    """How likely another latent is, and no token, by logits (V,)."""
-    slot = model.config.modalities[row.mode - 1].slot_id
-    latent = float(logits.double().softmax(0)[slot])
-    if not sampling.stop_bias:
-        return latent
-    odds = math.log(max(latent, TINY)) - math.log(max(1 - latent, TINY)) - sampling.stop_bias
-    return 1 / (1 + math.exp(min(-odds, MAX_EXPONENT)))
-
-
-def _token_comes(row: _Row, probability: float) -> bool:
-    """Whether the script's next token is due, by the probability of a latent."""
-    row.staying *= probability
-    if len(row.script) == 1 and row.num_latents < row.limits.min_latents:
-        return False  # it would end the row
-    longest = row.limits.max_run
-    return row.staying <= 0.5 or (longest is not None and row.run >= longest)
-
-
-def _write_scripted(row: _Row) -> GeneratedElement:
-    at_limit = row.staying > 0.5
-    row.num_new += 1
-    row.run, row.staying = 0, 1.0
-    token_id, neighbours, _ = row.script.popleft()
-    row.done = not row.script or row.num_new >= row.limits.max_elements
-    truncated = at_limit or bool(row.script and row.done)
-    return GeneratedElement(TOKEN, token_id, neighbours, None, row.done, truncated)
-
-
-def _write_token(model: LatentLM, row: _Row, token_id: int) -> GeneratedElement:
-    row.num_new += 1
-    ended = token_id in row.limits.end_ids
-    row.done = ended or row.num_new >= row.limits.max_elements
-    _switch(model, row, token_id)
-    return GeneratedElement(TOKEN, token_id, None, None, row.done, row.done and not ended)
-
-
-def _write_latent(model: LatentLM, row: _Row, latent: Tensor) -> GeneratedElement:
-    row.num_new += 1
-    row.num_latents += 1
-    row.run += 1
-    row.done = row.num_new >= row.limits.max_elements
-    slot = model.config.modalities[row.mode - 1].slot_id
-    return GeneratedElement(row.mode, slot, None, latent, row.done, row.done)
 
 
 def _sample_latents(
@@ -410,7 +274,7 @@ def _embed_latent(model: LatentLM, element: GeneratedElement) -> Tensor:
     return model.embed_latents(modality, model.normalize(modality, element.latent))
 
 
-def _embed_ahead(rows: Sequence[_Row], like: Tensor) -> Tensor:
+def _embed_ahead(rows: Sequence[WritingRow], like: Tensor) -> Tensor:
     """The inputs of the scripts' next tokens, (B, 1, d); rows without one get anything."""
     nothing = torch.zeros_like(like[0, 0])
     return torch.stack([row.script[0].x if row.on_trial else nothing for row in rows])[:, None]
