@@ -19,6 +19,7 @@ from latentspeech.audio.speech_check import check_speech
 from latentspeech.codec.model import Codec
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.files import atomic_path
+from latentspeech.tts.equalizer import log_gains
 
 FORMAT = "latentspeech-voice-1"
 MIN_PROMPT_S = 0.5
@@ -32,6 +33,7 @@ class Prompt:
     latents: Tensor
     transcript: str | None
     codec_hash: str
+    log_gains: Tensor | None = None  # (F,) that undo the codec's colouring (tts/equalizer.py)
 
 
 @torch.inference_mode()
@@ -54,8 +56,9 @@ def encode_prompt(
         )
     check_not_silent(audio, str(recording))
     check_speech(audio.numpy(), rate, str(recording))
-    latents = codec.encode(audio[None].to(codec.device))[0].cpu()
-    return Prompt(latents, transcript, codec_hash)
+    latents = codec.encode(audio[None].to(codec.device))  # (1, T, D)
+    copy = codec.decode(latents)[0, : len(audio)].cpu()
+    return Prompt(latents[0].cpu(), transcript, codec_hash, log_gains(audio, copy, rate))
 
 
 def save_voice(prompt: Prompt, path: Path) -> None:
@@ -64,7 +67,9 @@ def save_voice(prompt: Prompt, path: Path) -> None:
     if prompt.transcript is not None:
         metadata["transcript"] = prompt.transcript
     with atomic_path(path) as temporary:
-        save_file({"latents": prompt.latents.contiguous()}, temporary, metadata)
+        tensors = {"latents": prompt.latents, "log_gains": prompt.log_gains}
+        given = {name: value.contiguous() for name, value in tensors.items() if value is not None}
+        save_file(given, temporary, metadata)
 
 
 def load_voice(path: Path) -> Prompt:
@@ -78,13 +83,18 @@ def load_voice(path: Path) -> Prompt:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             latents = file.get_tensor("latents")
+            names = set(file.keys())  # older voices have no gains
+            gains = file.get_tensor("log_gains").float() if "log_gains" in names else None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path} is truncated or not a voice file ({error}); export the voice again"
         ) from None
-    if metadata.get("format") != FORMAT or latents.dim() != 2 or not len(latents):
+    is_whole = latents.dim() == 2 and len(latents) and (gains is None or gains.dim() == 1)
+    if metadata.get("format") != FORMAT or not is_whole:
         raise CheckpointError(
             f"{path} has format {metadata.get('format')!r}; expected {FORMAT!r}: "
             "export the voice again"
         )
-    return Prompt(latents.float(), metadata.get("transcript"), metadata.get("codec_hash", ""))
+    return Prompt(
+        latents.float(), metadata.get("transcript"), metadata.get("codec_hash", ""), gains
+    )

@@ -24,6 +24,7 @@ from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.lm.generate import SamplingConfig
 from latentspeech.text.normalizer import normalize
 from latentspeech.text.sentences import split_sentences
+from latentspeech.tts.equalizer import Equalizer
 from latentspeech.tts.latent_writer import (
     Sentence,
     WrittenSentence,
@@ -138,7 +139,7 @@ class Synthesizer:
             for i, written in zip(rows, write(self.model, now, sampling, retries), strict=True):
                 before[i] = written.latents
                 spoken[i] += [self._pause()] if turn else []
-                spoken[i].append(self._decode(written.latents[None]))
+                spoken[i].append(self._decode(written.latents, voices[i]))
         return [Audio(torch.cat(parts), self.sample_rate) for parts in spoken]
 
     def stream(
@@ -197,7 +198,7 @@ class Synthesizer:
             heard.clear()
             held_back: list[Tensor] = []
             cut = False
-            with _Decoder(self.model.codec, chunk_frames) as decoder:
+            with _Decoder(self.model.codec, sentence.voice, chunk_frames) as decoder:
                 for step in write_steps(self.model, [sentence], sampling, attempt):
                     cut |= step[0].truncated
                     if step[0].latent is not None:
@@ -232,8 +233,12 @@ class Synthesizer:
         return split_sentences(spoken, MAX_SENTENCE_CHARACTERS)
 
     @torch.inference_mode()
-    def _decode(self, latents: Tensor) -> Tensor:
-        return _finish(self.model.codec.decode(latents))
+    def _decode(self, latents: Tensor, voice: Prompt) -> Tensor:
+        """Latents (T, D) to samples (n,)."""
+        audio = self.model.codec.decode(latents[None]).float().cpu()
+        if voice.log_gains is not None:
+            audio = Equalizer(voice.log_gains)(audio[..., None])[..., 0]
+        return _finish(audio)
 
     def _pause(self) -> Tensor:
         return torch.zeros(math.floor(PAUSE_S * self.sample_rate))
@@ -245,13 +250,15 @@ class _Decoder:
     Chunks double from one latent up to `chunk_frames`.
     """
 
-    def __init__(self, codec: Codec, chunk_frames: int) -> None:
+    def __init__(self, codec: Codec, voice: Prompt, chunk_frames: int) -> None:
         self._codec = codec
+        self._gains = voice.log_gains
+        self._equalizer: Equalizer | None = None
         self._most = chunk_frames
         self._size = 1
         self._waiting: list[Tensor] = []
         self._thread = ThreadPoolExecutor(1)
-        self._fresh_state = self._thread.submit(codec.init_decode_state, 1)  # as text is read
+        self._fresh_state = self._thread.submit(self._start)  # while the text is read
         self._state: Any = None
         self._chunks: deque[Future[Tensor]] = deque()
         self._is_first = True
@@ -281,6 +288,14 @@ class _Decoder:
             self._submit()
         return [chunk.result() for chunk in self._chunks]
 
+    def _start(self) -> Any:
+        """States of codec and equalizer before the first latent."""
+        of_equalizer: Any = None
+        if self._gains is not None:
+            self._equalizer = Equalizer(self._gains)
+            of_equalizer = self._equalizer.init_state(1)
+        return self._codec.init_decode_state(1), of_equalizer
+
     def _submit(self) -> None:
         self._chunks.append(self._thread.submit(self._decode, torch.stack(self._waiting)))
         self._waiting = []
@@ -288,7 +303,13 @@ class _Decoder:
     @torch.inference_mode()
     def _decode(self, latents: Tensor) -> Tensor:
         state = self._fresh_state.result() if self._state is None else self._state
-        audio, self._state = self._codec.decode_step(latents[None], state)
+        of_codec, of_equalizer = state
+        audio, of_codec = self._codec.decode_step(latents[None], of_codec)
+        audio = audio.float().cpu()
+        if self._equalizer is not None:
+            equalized, of_equalizer = self._equalizer.step(audio[..., None], of_equalizer)
+            audio = equalized[..., 0]
+        self._state = of_codec, of_equalizer
         return _finish(audio)
 
 
@@ -298,5 +319,5 @@ def sentence_seed(seed: int, sentence: int) -> int:
 
 
 def _finish(audio: Tensor) -> Tensor:
-    """Decoder output (1, T) to samples (T,) on the CPU, limited to what a file can hold."""
-    return audio[0].float().clamp(-1, 1).cpu()
+    """A stream (1, T) to samples (T,), limited to what a file can hold."""
+    return audio[0].clamp(-1, 1)

@@ -1,5 +1,6 @@
 """Streamed speech equals offline speech, a batch equals singles, a seed means one result."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.lm.generate import SamplingConfig
 from latentspeech.core.model_names import MODELS_FOLDER
 from latentspeech.tts import latent_writer
+from latentspeech.tts.equalizer import Equalizer
 from latentspeech.tts.latent_writer import Sentence, write
 from latentspeech.tts.prompt import Prompt, save_voice
 from latentspeech.tts.synthesizer import Synthesizer
@@ -93,6 +95,28 @@ def test_voice_file_speaks_like_its_recording(
     assert speaker.voice(path).transcript == "some words"
     direct = speaker.synthesize("Hello.", prompt, seed=1)
     assert torch.equal(speaker.synthesize("Hello.", path, seed=1).samples, direct.samples)
+
+
+def test_what_the_codec_colours_is_undone_in_everything_spoken(
+    speaker: Synthesizer, recording: Path, tmp_path: Path
+) -> None:
+    """By one filter over each sentence; a voice file made before it was there has none."""
+    gains = torch.linspace(-0.5, 0.5, 401)
+    prompt = dataclasses.replace(speaker.prompt(recording), log_gains=gains)
+    plain = dataclasses.replace(prompt, log_gains=None)
+    without = speaker.synthesize("Hello.", plain, seed=1, retries=0).samples
+    expected = Equalizer(gains)(without[None, :, None])[0, :, 0].clamp(-1, 1)
+    whole = speaker.synthesize("Hello.", prompt, seed=1, retries=0).samples
+    torch.testing.assert_close(whole, expected, rtol=0, atol=1e-5)
+    streamed = torch.cat(list(speaker.stream("Hello.", prompt, seed=1, chunk_frames=2)))
+    torch.testing.assert_close(streamed, whole, rtol=0, atol=1e-4)
+
+    save_voice(plain, tmp_path / "plain.safetensors")
+    assert speaker.voice(tmp_path / "plain.safetensors").log_gains is None
+    save_voice(prompt, tmp_path / "voice.safetensors")
+    found = speaker.voice(tmp_path / "voice.safetensors").log_gains
+    assert found is not None
+    assert torch.equal(found, gains)
 
 
 def test_ten_kilobytes_of_text_stream_in_pieces(speaker: Synthesizer, recording: Path) -> None:
