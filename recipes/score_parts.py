@@ -44,7 +44,7 @@ def _parts(kinds: Mapping[str, str]) -> dict[str, Callable[[UtteranceResult], bo
         return lambda utterance: kinds.get(utterance.id) == kind
 
     parts = {f"{kind} voices": of_kind(kind) for kind in sorted(set(kinds.values()))}
-    parts[f"up to {MOST_WORDS_OF_SHORT} words"] = lambda utterance: _is_short(utterance)
+    parts[f"up to {MOST_WORDS_OF_SHORT} words"] = _is_short
     parts["more words"] = lambda utterance: not _is_short(utterance)
     return parts
 

@@ -10,7 +10,6 @@ B batch, T samples, F = N // 2 + 1 frequencies of a window of N samples, K = N t
 """
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -58,12 +57,12 @@ class Equalizer(StreamingModule):
         """The K - 1 samples before the first, zeros."""
         return self.taps.new_zeros(batch_size, len(self.taps) - 1, 1)
 
-    def step(self, x: Tensor, state: Any) -> tuple[Tensor, Tensor]:
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, T, 1) -> (B, T, 1)."""
         context = torch.cat((state, x), dim=1)  # (B, K - 1 + T, 1)
         size = 2 ** math.ceil(math.log2(context.shape[1]))
         spectra = torch.fft.rfft(context[..., 0], size) * torch.fft.rfft(self.taps, size)
-        y = torch.fft.irfft(spectra, size)[:, len(state[0]) : context.shape[1], None]
+        y = torch.fft.irfft(spectra, size)[:, state.shape[1] : context.shape[1], None]
         return y, context[:, x.shape[1] :]
 
 

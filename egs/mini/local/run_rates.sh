@@ -48,7 +48,8 @@ source recipes/lib/child.sh
 mkdir -p "${exp_dir:?}/data"
 exec 9>"$exp_dir/lock"
 flock -n 9 || fail "other runs are going on in $exp_dir; wait for them or give another --exp_dir"
-(zcat "$data_dir/cuts_train.jsonl.gz" || true) | head -n "${max_train:?}" | gzip -n >"$exp_dir/data/cuts_train.jsonl.gz"
+(zcat "$data_dir/cuts_train.jsonl.gz" || true) | # head ends before zcat does
+  head -n "${max_train:?}" | gzip -n >"$exp_dir/data/cuts_train.jsonl.gz"
 cp "$data_dir/cuts_dev.jsonl.gz" "$exp_dir/data"
 tokenizer=$exp_dir/tokenizer
 run python -m recipes.train_tokenizer --config "$egs_dir/conf/tokenizer_misaki.yaml" \
