@@ -5,7 +5,7 @@
 CORPUS/voices.json says of each speaker of text-to-speech how many seconds were listened to, which
 other one is nearest, and the cosine of their GE2E embeddings (Resemblyzer). Two recordings of one
 voice have .94 to .98 at this length, different people .37 to .80. `prepare_cuts.py --max_likeness`
-leaves out copies (source world) that are too near their original.
+leaves out copies (sources/copies.py) that are too near their original.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from sources.copies import COPY_SUFFIXES
 from sources.terms import SEVERAL_PEOPLE
 from torch import Tensor
 
@@ -60,8 +61,8 @@ def main() -> None:
             "nearest": names[int(row.argmax())],
             "cosine": round(float(row.max()), 3),
         }
-        original = name.removesuffix("_up").removesuffix("_down")
-        if original != name and original in names:
+        original, _, way = name.rpartition("_")
+        if f"_{way}" in COPY_SUFFIXES and original in names:
             report[name]["original"] = original
             report[name]["cosine_to_original"] = round(float(row[names.index(original)]), 3)
     write_json(options.corpus / VOICES_NAME, report)

@@ -112,6 +112,8 @@ install_drascula_music() { unpack_source drascula_music drascula-music; }
 install_freedoom() { unpack_source freedoom freedoom; }
 install_hedgewars() { unpack_source hedgewars hedgewars-data; }
 install_made_noise() { :; } # made by the recipe itself
+install_kokoro_speed() { :; }
+install_queen_speed() { :; }
 install_pocketsphinx() { unpack_source pocketsphinx pocketsphinx-testdata; }
 install_queen() { unpack_source queen flight-of-the-amazon-queen; }
 install_sky() { unpack_source sky beneath-a-steel-sky; }
@@ -161,8 +163,8 @@ install_texts() {
 install_source() {
   case $1 in
     asterisk | asterisk_music | drascula | drascula_music | festival | flite | freedoom | hedgewars | \
-      kokoro | made_noise | piper | pocketsphinx | queen | sky | sonic_pi | texts | tuxpaint | \
-      warzone | warzone_music | world) "install_$1" ;;
+      kokoro | kokoro_speed | made_noise | piper | pocketsphinx | queen | queen_speed | sky | \
+      sonic_pi | texts | tuxpaint | warzone | warzone_music | world) "install_$1" ;;
     *) fail "unknown source '$1'; known: $every texts" ;;
   esac
 }
@@ -181,7 +183,7 @@ try_source() {
 }
 
 every="asterisk pocketsphinx hedgewars queen sky drascula warzone tuxpaint drascula_music sonic_pi"
-every+=" freedoom made_noise asterisk_music warzone_music flite festival piper kokoro world"
+every+=" freedoom made_noise asterisk_music warzone_music flite festival piper kokoro world kokoro_speed queen_speed"
 names=${*:-}
 if [[ -z ${names//[ ,]/} ]]; then
   names="asterisk flite piper kokoro"

@@ -90,6 +90,8 @@ def add_recordings(
             "licence": recording.licence or source.licence,
             "kind": recording.kind,
         }
+        if recording.native_rate_hz is not None:
+            row["native_rate_hz"] = recording.native_rate_hz
         unusable += not _add(writer, waveform, row)
     progress.report()
     if no_speech or unusable:

@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from latentspeech.core.errors import DataError
 
@@ -329,36 +330,74 @@ def test_every_made_noise_is_ten_seconds_finite_and_the_same_again(local):
         np.testing.assert_array_equal(first.samples, again.samples)
 
 
-def test_world_copies_the_voices_that_are_there_but_not_the_held_out_ones(local, tmp_path):
-    pytest.importorskip("pyworld")
-    world = local("sources.world")
+def corpus_of_voiced_seconds(folder):
+    """Three of anna's, one each of a held-out voice, several people and another source."""
     rows = []
-    for number, speaker in enumerate(["anna", "anna", "secret", "bob"]):
-        (tmp_path / speaker).mkdir(exist_ok=True)
+    speakers = ["anna", "anna", "anna", "secret", "queen_scene_ballroom", "bob"]
+    for number, speaker in enumerate(speakers):
+        (folder / speaker).mkdir(exist_ok=True)
         name = f"{speaker}/k{number}.flac"
-        soundfile.write(tmp_path / name, voiced(1.0, 24000), 24000)
+        soundfile.write(folder / name, voiced(1.0, 24000), 24000)
         rows.append(
             {"id": f"k{number}", "audio": name, "speaker": speaker, "text": "Hello.",
              "source": "flite" if speaker == "bob" else "kokoro", "licence": "MIT",
-             "duration_s": 1.0}
+             "duration_s": 1.0, "native_rate_hz": 20000, "symbol_ends_s": [0.25, 0.5]}
         )  # fmt: skip
-    (tmp_path / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    source = world.World(tmp_path, frozenset({"secret"}))
+    (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def test_world_copies_the_voices_that_are_there_but_not_the_held_out_ones(local, tmp_path):
+    pytest.importorskip("pyworld")
+    world = local("sources.world")
+    source = world.World(corpus_of_voiced_seconds(tmp_path), frozenset({"secret"}))
     recordings = sorted(source.recordings())
     assert [(item.name, item.speaker, item.licence) for item in recordings] == [
-        ("down-k1", "anna_down", "MIT"),
+        ("down-k2", "anna_down", "MIT"),
         ("up-k0", "anna_up", "MIT"),
+        ("up-k1", "anna_up", "MIT"),
     ]
+    assert {item.native_rate_hz for item in recordings} == {20000}
     pitches = []
     for recording in recordings:
         waveform = source.load(recording)
         assert abs(len(waveform.samples) - 24000) < 300
+        assert waveform.symbol_ends_s == pytest.approx((0.25, 0.5), rel=0.02)
         pitches.append(median_pitch(waveform.samples.astype(float)))
     original = median_pitch(voiced(1.0, 24000).astype(float))
     assert pitches[0] < 0.9 * original
-    assert pitches[1] > 1.1 * original
+    assert min(pitches[1:]) > 1.1 * original
     with pytest.raises(DataError, match="kokoro"):
         world.World(tmp_path / "nowhere", frozenset())
+
+
+def test_copies_at_other_speeds_are_as_much_shorter_as_their_frequencies_are_higher(
+    local, tmp_path
+):
+    speed, writer = local("sources.speed"), local("corpus_writer")
+    source = speed.Speed(
+        "kokoro_speed", "kokoro", corpus_of_voiced_seconds(tmp_path), frozenset({"secret"})
+    )
+    fast, beside, slow = sorted(source.recordings())
+    assert [fast.speaker, beside.speaker, slow.speaker] == ["anna_fast", "anna_fast", "anna_slow"]
+    for recording, low, high in ((fast, 1.17, 1.23), (slow, 0.8, 0.85)):
+        factor = speed.speed_of(recording.speaker)
+        assert low <= factor <= high
+        assert recording.native_rate_hz == round(20000 * factor)
+        waveform = source.load(recording)
+        assert waveform.symbol_ends_s == pytest.approx((0.25 / factor, 0.5 / factor))
+        assert len(waveform.samples) / waveform.sample_rate == pytest.approx(1 / factor, rel=1e-3)
+        stored, _ = writer.prepare(torch.from_numpy(waveform.samples), waveform.sample_rate)
+        assert strongest_hz(stored) == pytest.approx(
+            factor * strongest_hz(voiced(1.0, 24000)), abs=3
+        )
+    with pytest.raises(DataError, match=r"queen_speed.* with queen in --sources"):
+        speed.Speed("queen_speed", "queen", tmp_path, frozenset())
+
+
+def strongest_hz(samples):
+    spectrum = np.abs(np.fft.rfft(np.asarray(samples), 24000))
+    return float(spectrum.argmax())
 
 
 def median_pitch(samples):
@@ -373,6 +412,8 @@ def test_every_source_has_terms_and_can_be_opened_or_says_what_to_run(local, tmp
     for name, source_terms in terms.SOURCE_TERMS.items():
         assert source_terms.reason
         if name in ("made_noise", "flite", "festival", "piper", "kokoro", "world"):
+            continue
+        if name.endswith("_speed"):  # of what another source made
             continue
         with pytest.raises(DataError, match=rf"install_sources\.sh {name}$"):
             opening.open_source(name, tmp_path, tmp_path)

@@ -24,7 +24,7 @@ from sources.kokoro_network import open_network
 from sources.protocol import Waveform
 
 _INSTALL = "run egs/mini/local/install_sources.sh kokoro"
-_NUM_SAMPLED = 240
+_NUM_SAMPLED = 640
 _TIMBRE_DIM = 128
 # At 1.0 one sampled voice in five is hard to understand.
 _TIMBRE_SCALE = 0.8

@@ -33,7 +33,7 @@ def open_source(name: str, downloads: Path, corpus: Path) -> Synthesizer | Recor
     Args:
         name: one of SOURCE_NAMES.
         downloads: folder that install_sources.sh fills.
-        corpus: folder of the corpus that is being made; world reads what others put there.
+        corpus: folder of the corpus that is being made; copies read what others put there.
     """
     # Each import pulls in what only that source needs.
     match name:
@@ -43,6 +43,10 @@ def open_source(name: str, downloads: Path, corpus: Path) -> Synthesizer | Recor
             from sources.world import World
 
             return World(corpus, held_out_speakers())
+        case "kokoro_speed" | "queen_speed":
+            from sources.speed import Speed
+
+            return Speed(name, name.removesuffix("_speed"), corpus, held_out_speakers())
         case "drascula_music" | "sonic_pi" | "warzone_music":
             from sources.music import open_music
 

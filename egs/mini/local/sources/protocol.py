@@ -39,6 +39,7 @@ class Recording(NamedTuple):
     text: str = ""  # empty: nobody wrote down what is said
     kind: Kind = "speech"
     licence: str = ""  # where it is not the source's own
+    native_rate_hz: int | None = None  # it was recorded at, where the samples have another rate
 
 
 class RecordedAudio(Protocol):

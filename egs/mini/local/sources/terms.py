@@ -20,7 +20,7 @@ class SourceTerms(NamedTuple):
     reason: str
 
 
-# In the order in which they are asked: the cheapest first, world after what it copies.
+# In the order in which they are asked: the cheapest first, copies after what they copy.
 SOURCE_TERMS: dict[str, SourceTerms] = {
     "asterisk": SourceTerms("test", "human", "CC-BY-SA-3.0: share alike"),
     "pocketsphinx": SourceTerms("test", "human", "BSD and public domain, but all too little"),
@@ -41,6 +41,8 @@ SOURCE_TERMS: dict[str, SourceTerms] = {
     "piper": SourceTerms("test", "synthetic", "CC0 by its card, but its parent's terms unchecked"),
     "kokoro": SourceTerms("train", "synthetic", "Apache-2.0"),
     "world": SourceTerms("train", "synthetic", "as what it copies: kokoro, Apache-2.0"),
+    "kokoro_speed": SourceTerms("train", "synthetic", "as what it copies: kokoro, Apache-2.0"),
+    "queen_speed": SourceTerms("train", "human", "as what it copies: queen, free with notice"),
 }
 # Lines that import_corpus.py wrote without knowing their source.
 IMPORTED = SourceTerms("train", "synthetic", "whoever imports a corpus answers for its terms")

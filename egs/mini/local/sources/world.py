@@ -1,28 +1,21 @@
 """Copies of another source's voices with other vocal tracts and pitches, by the vocoder WORLD.
 
-Morise et al. 2016. A speaker's utterances take turns: one copy with formants about 15 % higher and
-the pitch moved up, the next with both lower; 0.04 more or less between speakers, so that two of
-them do not come closer than they were. Pitch alone makes no new speaker, formants do. About ten
-times real time.
+Morise et al. 2016. One copy of a speaker has formants about 15 % higher and the pitch moved up, the
+other both lower; 0.04 more or less between speakers, so that two of them do not come closer than
+they were. Pitch alone makes no new speaker, formants do. About ten times real time.
 """
 
-import hashlib
-import json
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from latentspeech.core.errors import DataError
 from latentspeech.core.tensors import derive_seed
-from latentspeech.data.manifest import MANIFEST_NAME
-from sources.protocol import Recording, Waveform
+from sources.copies import Copies
+from sources.protocol import Waveform
 
-_COPIED_SOURCE = "kokoro"
 _INSTALL = "run egs/mini/local/install_sources.sh world"
 _FORMANT_SHIFT, _FORMANT_SPREAD = 0.15, 0.04
 _PITCH_PER_FORMANT = 1.6  # a shorter tract goes with a higher voice
@@ -35,54 +28,21 @@ class Shift(NamedTuple):
     pitch: float
 
 
-class World:
-    """Reads the corpus that is being made; the copies of a speaker are two new ones."""
+class World(Copies):
+    """Two copies of each voice of kokoro."""
 
-    licence = "Apache-2.0"  # of what is copied, which each line states
+    ways = ("up", "down")
 
     def __init__(self, corpus: Path, left_out: frozenset[str]) -> None:
         try:
             import pyworld  # noqa: F401
         except ImportError as error:
             raise DataError(f"pyworld is not installed ({error}); {_INSTALL}") from None
-        self._corpus = corpus
-        self._rows = {}
-        manifest = corpus / MANIFEST_NAME
-        lines = manifest.read_text(encoding="utf-8").split("\n") if manifest.is_file() else []
-        for line in filter(str.strip, lines):
-            row = json.loads(line)
-            if row["source"] == _COPIED_SOURCE and row["speaker"] not in left_out:
-                self._rows[row["id"]] = row
-        if not self._rows:
-            raise DataError(
-                f"source world: {manifest} has no utterances of {_COPIED_SOURCE} to copy; "
-                f"make some first, with {_COPIED_SOURCE} in --sources"
-            )
+        super().__init__("world", "kokoro", corpus, left_out)
 
-    def recordings(self) -> Iterator[Recording]:
-        """By the hash of the id, so that a part of them has all speakers."""
-        way_of = {}
-        count: dict[str, int] = defaultdict(int)
-        for name in sorted(self._rows):
-            speaker = self._rows[name]["speaker"]
-            way_of[name] = ("up", "down")[count[speaker] % 2]
-            count[speaker] += 1
-        for name in sorted(self._rows, key=lambda name: hashlib.sha256(name.encode()).digest()):
-            row, way = self._rows[name], way_of[name]
-            yield Recording(
-                f"{way}-{name}", f"{row['speaker']}_{way}", row["text"], licence=row["licence"]
-            )
-
-    def load(self, recording: Recording) -> Waveform:
+    def copy(self, samples: NDArray[np.float64], sample_rate: int, speaker: str) -> Waveform:
         """Analyses the original and speaks it again."""
-        row = self._rows[recording.name.split("-", 1)[1]]
-        path = self._corpus / row["audio"]
-        try:
-            samples, rate = soundfile.read(path, dtype="float64")
-        except (soundfile.SoundFileError, OSError) as error:
-            raise DataError(f"source world: {path} cannot be read ({error})") from None
-        shifted = shift_voice(samples, rate, shift_of(recording.speaker))
-        return Waveform(shifted, rate, tuple(row.get("symbol_ends_s", ())))
+        return Waveform(shift_voice(samples, sample_rate, shift_of(speaker)), sample_rate)
 
 
 def shift_of(speaker: str) -> Shift:
