@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# A voice like the one that ships, on a codec that is there already: hears and compares the corpus, chooses
+# its cuts, finds the times of their phonemes, trains, packs and scores. What is done is not done again; a
+# run that was stopped goes on.
+#
+#   bash egs/mini/local/run_voice.sh --corpus egs/mini/data/corpus --exp_dir egs/mini/exp/voice
+set -euo pipefail
+
+egs_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+recipes_root=$(cd "$egs_dir/../.." && pwd)
+# shellcheck source=recipes/lib/options.sh
+source "$recipes_root/recipes/lib/options.sh"
+
+show_help() {
+  sed -n 's/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | sed '1d;/shellcheck/d'
+  printf '\nOptions (- and _ are the same; --name value or --name=value):\n'
+  show_options
+}
+
+add_option corpus egs/mini/data/full/corpus "folder that make_corpus.py wrote"
+add_option heard "kokoro" "sources that Whisper listens to, with commas; a second for three utterances"
+add_option max_wer 0.3 "words of an utterance that Whisper may have heard wrong, as a share"
+add_option max_likeness 0.8 "likeness of a copied voice to its original, a cosine"
+add_option codec latentspeech/models/codec "model directory of the codec"
+add_option start_from "" "model directory of a voice to go on from, with its tokenizer"
+add_option tokenizer_config "$egs_dir/conf/tokenizer_misaki.yaml" "YAML of the tokenizer, without --start_from"
+add_option tts_config "$egs_dir/conf/tts_aligned.yaml" "YAML of the run"
+add_option tts_args "" "its settings to change, as 'a.b=c d.e=f'"
+add_option exp_dir egs/mini/exp/voice "folder of cuts, latents, run, model and scores"
+add_option max_test 150 "test sentences to speak and score"
+add_option nproc "$(nproc)" "CPU threads, and processes that encode"
+add_option nproc_train 1 "processes that train, of nproc threads in all"
+parse_options "$@"
+for name in max_test nproc nproc_train; do check_number "$name"; done
+((${nproc_train:?} > 0 && nproc_train <= ${nproc:?})) || fail "--nproc_train is $nproc_train; expected 1 to $nproc"
+[[ -f ${corpus:?}/manifest.jsonl ]] || fail "no corpus in $corpus; local/make_corpus.py makes one"
+for name in codec start_from; do
+  [[ -z ${!name} || -f ${!name}/config.yaml ]] || fail "no model in ${!name}; --$name names a model directory"
+done
+for name in tokenizer_config tts_config; do [[ -f ${!name} ]] || fail "--$name: no file ${!name}"; done
+for name in corpus codec start_from tokenizer_config tts_config exp_dir; do
+  [[ -z ${!name} ]] || printf -v "$name" '%s' "$(realpath -m -- "${!name}")"
+done
+cd "$recipes_root"
+# shellcheck source=recipes/lib/child.sh
+source recipes/lib/child.sh
+
+mkdir -p "${exp_dir:?}"
+exec 9>"$exp_dir/lock"
+flock -n 9 || fail "another run works in $exp_dir; wait for it or give another --exp_dir"
+export OMP_NUM_THREADS=$nproc
+data=$exp_dir/data
+latents=$exp_dir/latents
+if [[ ! $data/cuts_train.jsonl.gz -nt $corpus/manifest.jsonl ]]; then
+  run python "$egs_dir/local/listen.py" --corpus "$corpus" --sources "${heard:?}"
+  run python "$egs_dir/local/compare_voices.py" --corpus "$corpus"
+  run python "$egs_dir/local/prepare_cuts.py" --corpus "$corpus" --out "$data" --min_train_rate_hz 11025 --align \
+    --max_wer "${max_wer:?}" --max_likeness "${max_likeness:?}"
+fi
+tokenizer=$exp_dir/tokenizer
+settings=()
+if [[ -n $start_from ]]; then
+  tokenizer=$start_from/tokenizer
+  settings=("start_from=\"$start_from\"")
+else
+  run python -m recipes.train_tokenizer --config "${tokenizer_config:?}" --cuts "$data/cuts_train.jsonl.gz" \
+    --out "$tokenizer"
+fi
+
+encode() {
+  run_last python -m recipes.extract_latents "$1" --codec "${codec:?}" --data_dir "$data" --out "$latents" "${@:2}"
+}
+(encode prepare)
+children=()
+for ((rank = 0; rank < nproc; rank++)); do
+  OMP_NUM_THREADS=1 encode extract --rank "$rank" --world_size "$nproc" &
+  children+=($!)
+done
+for child in "${children[@]}"; do wait "$child"; done
+(encode finish)
+
+OMP_NUM_THREADS=$((nproc / nproc_train)) train tts "${tts_config:?}" "$exp_dir/tts" "${tts_args?}" \
+  "codec_dir=\"$codec\"" "tokenizer_dir=\"$tokenizer\"" "latents_dir=\"$latents/train\"" \
+  "valid_latents_dir=\"$latents/dev\"" "${settings[@]}"
+run python -m recipes.pack_model --exp_dir "$exp_dir/tts" --out "$exp_dir/model" --no_codec
+tested=(--cuts "$data/cuts_test.jsonl.gz")
+run python -m recipes.synthesize_test --model "$exp_dir/model" "${tested[@]}" --train_cuts "$data/cuts_train.jsonl.gz" \
+  --out "$exp_dir/synthesis" --max_items "${max_test:?}" --no_prompt_text
+run python -m recipes.score_test --synthesis "$exp_dir/synthesis" "${tested[@]}" --out "$exp_dir/scores"
+run python -m recipes.pack_model --exp_dir "$exp_dir/tts" --out "$exp_dir/model" --no_codec --scores "$exp_dir/scores"
+cat "$exp_dir/scores/scores.md"
