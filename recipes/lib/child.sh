@@ -3,7 +3,7 @@
 # next run would meet it; `train` adds the settings and processes that the recipe's options ask for.
 
 # A script without these options trains in one process, on the CPU.
-: "${ngpu:=0}" "${nnodes:=1}" "${nproc_train:=1}"
+: "${ngpu:=0}" "${nnodes:=1}" "${node_rank:=0}" "${nproc_train:=1}"
 
 tie_to_parent=()
 if setpriv --pdeathsig KILL true 2>/dev/null; then tie_to_parent=(setpriv --pdeathsig KILL); fi
@@ -53,4 +53,25 @@ meet() {
     run python -m recipes.node_agreement --name "$1" --nnodes "$nnodes" --node_rank "${node_rank:?}" \
       --endpoint "${rdzv_endpoint:?}" >/dev/null
   fi
+}
+
+# encode_latents CODEC DATA_DIR OUT OPTIONS...: of the training and validation cuts, by a process a GPU or
+# CPU thread of every node. A shard is lost at most when one is killed; the next run makes what is missing.
+encode_latents() {
+  local processes=${nproc:?} device=cpu rank child
+  local -a children=() command=(python -m recipes.extract_latents)
+  local -a options=(--codec "$1" --data_dir "$2" --out "$3" "${@:4}")
+  if ((${ngpu:?} > 0)); then processes=$ngpu; fi
+  if ((${node_rank:?} == 0)); then run "${command[@]}" prepare "${options[@]}"; fi
+  meet latents_prepared
+  # The ranks of node 0 come first; every node has as many.
+  for ((rank = 0; rank < processes; rank++)); do
+    if ((ngpu > 0)); then device=cuda:$rank; fi
+    OMP_NUM_THREADS=1 run_last "${command[@]}" extract "${options[@]}" --rank $((node_rank * processes + rank)) \
+      --world_size $((processes * ${nnodes:?})) --device "$device" &
+    children+=($!)
+  done
+  for child in "${children[@]}"; do wait "$child"; done
+  meet latents_made
+  if ((node_rank == 0)); then run "${command[@]}" finish "${options[@]}"; fi
 }

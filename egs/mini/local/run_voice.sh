@@ -51,11 +51,13 @@ flock -n 9 || fail "another run works in $exp_dir; wait for it or give another -
 export OMP_NUM_THREADS=$nproc
 data=$exp_dir/data
 latents=$exp_dir/latents
-if [[ ! $data/cuts_train.jsonl.gz -nt $corpus/manifest.jsonl ]]; then
-  run python "$egs_dir/local/listen.py" --corpus "$corpus" --sources "${heard:?}"
+choice="$corpus ${heard:?} ${max_wer:?} ${max_likeness:?}"
+if [[ ! $data/choice -nt $corpus/manifest.jsonl || $(<"$data/choice") != "$choice" ]]; then
+  run python "$egs_dir/local/listen.py" --corpus "$corpus" --sources "$heard"
   run python "$egs_dir/local/compare_voices.py" --corpus "$corpus"
   run python "$egs_dir/local/prepare_cuts.py" --corpus "$corpus" --out "$data" --min_train_rate_hz 11025 --align \
-    --max_wer "${max_wer:?}" --max_likeness "${max_likeness:?}"
+    --max_wer "$max_wer" --max_likeness "$max_likeness"
+  echo "$choice" >"$data/choice"
 fi
 tokenizer=$exp_dir/tokenizer
 settings=()
@@ -67,18 +69,7 @@ else
     --out "$tokenizer"
 fi
 
-encode() {
-  run_last python -m recipes.extract_latents "$1" --codec "${codec:?}" --data_dir "$data" --out "$latents" "${@:2}"
-}
-(encode prepare)
-children=()
-for ((rank = 0; rank < nproc; rank++)); do
-  OMP_NUM_THREADS=1 encode extract --rank "$rank" --world_size "$nproc" &
-  children+=($!)
-done
-for child in "${children[@]}"; do wait "$child"; done
-(encode finish)
-
+encode_latents "${codec:?}" "$data" "$latents"
 OMP_NUM_THREADS=$((nproc / nproc_train)) train tts "${tts_config:?}" "$exp_dir/tts" "${tts_args?}" \
   "codec_dir=\"$codec\"" "tokenizer_dir=\"$tokenizer\"" "latents_dir=\"$latents/train\"" \
   "valid_latents_dir=\"$latents/dev\"" "${settings[@]}"

@@ -375,6 +375,8 @@ def test_copies_at_other_speeds_are_as_much_shorter_as_their_frequencies_are_hig
     local, tmp_path
 ):
     speed, writer = local("sources.speed"), local("corpus_writer")
+    # By its suffix compare_voices.py knows a copy.
+    assert {f"_{way}" for way in speed.Speed.ways} <= set(local("sources.copies").COPY_SUFFIXES)
     source = speed.Speed(
         "kokoro_speed", "kokoro", corpus_of_voiced_seconds(tmp_path), frozenset({"secret"})
     )

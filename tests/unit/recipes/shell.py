@@ -8,7 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 
 
-def run_bash(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_bash(
+    script: str, *arguments: str, timeout_s: float = 60, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """`script` with arguments, the interpreter of this test first on PATH."""
     # A virtual environment is named, so that recipes do not look for one of their own.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -18,6 +20,6 @@ def run_bash(script: str, *arguments: str, **environment: str) -> subprocess.Com
         text=True,
         cwd=ROOT,
         env={**os.environ, "PATH": path, "VIRTUAL_ENV": sys.prefix, **environment},
-        timeout=60,
+        timeout=timeout_s,
         check=False,
     )
