@@ -1,9 +1,10 @@
 """Scores what synthesize_test wrote: the text, the voice, the sound and the speed.
 
 The same numbers of the recordings themselves stand beside the model's: the recogniser mishears
-people too, and two recordings of one speaker are not one voice to the encoder. Codec copies, if
-given, show what of the difference the codec makes. SIM-o is held against the prompt as recorded,
-SIM-r against the codec's copy of it.
+people too, and two recordings of one speaker are not one voice to the encoder. Equalized copies,
+the recordings as codec and equalizer let them through in this voice, show how near a synthesis can
+come; plain copies of the codec, if given, what of the difference the codec makes. SIM-o is held
+against the prompt as recorded, SIM-r against the codec's copy of it.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from latentspeech.eval.report import EvalReport
 from latentspeech.eval.scorer import Scorer
 from recipes.one_line_errors import run_recipe
 from recipes.score_parts import parts_table, read_kinds_of_voice
+from recipes.synthesize_test import COPIES
 
 METRICS = ("wer-w", "sim-ge2e-o", "sim-ge2e-r", "dnsmos")
 
@@ -33,22 +35,24 @@ def recordings_of(pairs: Sequence[EvalPair]) -> list[EvalPair]:
     ]
 
 
-def copies_of(pairs: Sequence[EvalPair], codec_folder: Path) -> list[EvalPair]:
-    """The codec's copies of the same recordings, for those that were copied."""
-    found = [replace(p, hypothesis_path=codec_folder / "hyp" / f"{p.id}.wav") for p in pairs]
+def copies_of(pairs: Sequence[EvalPair], folder: Path) -> list[EvalPair]:
+    """The copies of the same recordings in a folder, for those that were copied."""
+    found = [replace(p, hypothesis_path=folder / f"{p.id}.wav") for p in pairs]
     return [pair for pair in found if pair.hypothesis_path.is_file()]
 
 
 def score_all(
-    items: EvalList, codec_folder: Path | None, scorers: Sequence[Scorer]
+    items: EvalList, copies: Mapping[str, Path], scorers: Sequence[Scorer]
 ) -> dict[str, EvalReport]:
-    """A report for each kind of audio; the last scorer is for the synthesis alone."""
+    """A report for each kind of audio; the last scorer is for the synthesis alone.
+
+    `copies` are kinds of copies of the recordings and the folders that they are in.
+    """
     pairs = items.pairs()
     settings = {"list": items.describe()}
     reports = {"synthesis": evaluate(pairs, scorers, settings=settings)}
     others = {"recordings": recordings_of(pairs)}
-    if codec_folder is not None:
-        others["codec copies"] = copies_of(pairs, codec_folder)
+    others |= {kind: copies_of(pairs, folder) for kind, folder in copies.items()}
     for kind, chosen in others.items():
         if chosen:
             reports[kind] = evaluate(chosen, scorers[:-1], settings=settings)
@@ -80,7 +84,10 @@ def main() -> None:
     items = read_list(arguments.synthesis / "items.jsonl")
     # Nobody timed the people who were recorded.
     scorers = make_scorers([*arguments.metrics.split(","), "rtf"])
-    reports = score_all(items, arguments.codec_check, scorers)
+    copies = {"equalized copies": arguments.synthesis / COPIES}
+    if arguments.codec_check is not None:
+        copies["codec copies"] = arguments.codec_check / "hyp"
+    reports = score_all(items, copies, scorers)
     arguments.out.mkdir(parents=True, exist_ok=True)
     kinds = {} if arguments.cuts is None else read_kinds_of_voice(arguments.cuts)
     text = f"{table(reports)}\n{parts_table(reports, scorers[:-1], kinds)}"

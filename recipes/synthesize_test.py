@@ -2,8 +2,9 @@
 
 With `--setting prefix` it goes on from the first 3 s of each recording instead.
 
-`--out` gets hyp/ (spoken), ref/ (the recordings of the same texts), prompt/, codec_prompt/ (the
-codec's copies of the prompts), times/ and items.jsonl, a list that `latentspeech score --list`
+`--out` gets hyp/ (spoken), ref/ (the recordings of the same texts), copy/ (these through the codec
+and the voice's equalizer, as near as a synthesis can come), prompt/, codec_prompt/ (the codec's
+copies of the prompts), times/ and items.jsonl, a list that `latentspeech score --list`
 reads. The time is that of writing latents and decoding them, after the prompt was encoded.
 """
 
@@ -39,6 +40,7 @@ from recipes.test_items import SETTINGS, Setting, held_out_items, librispeech_it
 
 logger = logging.getLogger(__name__)
 
+COPIES = "copy"  # folder of the recordings as the codec and the equalizer let them through
 # What the folder holds; another number and it is made anew.
 FOLDER_VERSION = 2
 
@@ -198,11 +200,15 @@ def speak_item(
     """Speaks one item unless it was; returns its line of items.jsonl."""
     recordings = write_recordings(synthesizer, item, out)
     spoken = spoken_paths(out, item)
-    if not spoken.is_done and speaking.setting == "prefix":
-        speak_on(synthesizer, item, recordings, out, speaking)
-    elif not spoken.is_done:
+    copy = audio_path(out, COPIES, item.target.id)
+    if speaking.setting == "prefix":
+        if not spoken.is_done:
+            speak_on(synthesizer, item, recordings, out, speaking)
+    elif not (spoken.is_done and copy.is_file()):
         prompt = make_prompt(synthesizer, item, recordings, speaking.with_text)
-        speak(synthesizer, [item], [prompt], out, speaking)
+        _write_copy_in_voice(synthesizer, recordings.reference, prompt, copy)
+        if not spoken.is_done:
+            speak(synthesizer, [item], [prompt], out, speaking)
     return list_row(item, spoken, recordings, out, sex, speaking.setting)
 
 
@@ -225,6 +231,17 @@ def _write_copy(codec: Codec, recording: Path, out: Path, utterance_id: str) -> 
         copy = codec.decode(codec.encode(audio[None]), len(audio))[0]  # (T,)
         write_audio(path, copy.clamp(-1, 1), rate)
     return path
+
+
+@torch.inference_mode()
+def _write_copy_in_voice(
+    synthesizer: Synthesizer, recording: Path, voice: Prompt, path: Path
+) -> None:
+    """The recording through the codec and back, as what is spoken in that voice."""
+    codec = synthesizer.model.codec
+    audio = load_audio(recording, codec.config.sample_rate).to(codec.device)  # (T,)
+    copy = synthesizer.decode(codec.encode(audio[None])[0], voice)[: len(audio)]
+    write_audio(path, copy, codec.config.sample_rate)
 
 
 def add_test_options(parser: argparse.ArgumentParser) -> None:

@@ -139,7 +139,7 @@ class Synthesizer:
             for i, written in zip(rows, write(self.model, now, sampling, retries), strict=True):
                 before[i] = written.latents
                 spoken[i] += [self._pause()] if turn else []
-                spoken[i].append(self._decode(written.latents, voices[i]))
+                spoken[i].append(self.decode(written.latents, voices[i]))
         return [Audio(torch.cat(parts), self.sample_rate) for parts in spoken]
 
     def stream(
@@ -184,6 +184,15 @@ class Synthesizer:
             for text, prompt, seed in zip(sentences, prompts, seeds, strict=True)
         ]
         return write(self.model, rows, sampling, retries)
+
+    @torch.inference_mode()
+    def decode(self, latents: Tensor, prompt: Prompt | Path | str) -> Tensor:
+        """Latents (T, D) of one sentence, as `write_latents` gives them, to samples (n,)."""
+        voice = self._as_prompt(prompt)
+        audio = self.model.codec.decode(latents[None]).float().cpu()
+        if voice.log_gains is not None:
+            audio = Equalizer(voice.log_gains)(audio[..., None])[..., 0]
+        return _finish(audio)
 
     def _stream_sentence(
         self,
@@ -231,14 +240,6 @@ class Synthesizer:
                 f"there is nothing to speak in the text {text[:40]!r}; give at least one word"
             )
         return split_sentences(spoken, MAX_SENTENCE_CHARACTERS)
-
-    @torch.inference_mode()
-    def _decode(self, latents: Tensor, voice: Prompt) -> Tensor:
-        """Latents (T, D) to samples (n,)."""
-        audio = self.model.codec.decode(latents[None]).float().cpu()
-        if voice.log_gains is not None:
-            audio = Equalizer(voice.log_gains)(audio[..., None])[..., 0]
-        return _finish(audio)
 
     def _pause(self) -> Tensor:
         return torch.zeros(math.floor(PAUSE_S * self.sample_rate))

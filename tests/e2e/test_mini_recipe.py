@@ -104,7 +104,7 @@ def test_scores_cover_codec_and_synthesis(folder: Path) -> None:
     failed = {metric["name"] for metric in codec["metrics"] if metric["num_failed"]}
     assert failed <= {"SIM-GE2E"}
     scores = json.loads((folder / "exp/scores/scores.json").read_text())
-    assert set(scores) == {"synthesis", "recordings", "codec copies"}
+    assert set(scores) == {"synthesis", "recordings", "equalized copies", "codec copies"}
     recordings = {metric["name"]: metric["value"] for metric in scores["recordings"]["metrics"]}
     assert recordings["WER-W"] < 60  # real speech is understood, so the texts belong to it
     results = (folder / "exp/RESULTS.md").read_text()

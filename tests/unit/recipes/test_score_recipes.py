@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from latentspeech.audio.io import write_audio
+from latentspeech.audio.io import load_audio, write_audio
 from latentspeech.core.tensors import make_generator
 from latentspeech.data.utterances import Utterance
 from latentspeech.eval.lists import EvalList, ListInfo, ListRow, read_list, write_list
@@ -54,7 +54,9 @@ def items(folder: Path) -> EvalList:
 
 def test_recordings_and_codec_copies_stand_beside_the_synthesis(folder: Path) -> None:
     scorers = make_scorers(["mel", "rtf"])
-    reports = score_test.score_all(items(folder), folder / "check", scorers)
+    reports = score_test.score_all(
+        items(folder), {"codec copies": folder / "check/hyp", "none": folder / "no"}, scorers
+    )
     assert {kind: len(report.utterances) for kind, report in reports.items()} == {
         "synthesis": 3,
         "recordings": 3,
@@ -74,7 +76,7 @@ def test_recordings_and_codec_copies_stand_beside_the_synthesis(folder: Path) ->
 
 def test_parts_are_kinds_of_voices_and_lengths(folder: Path) -> None:
     scorers = make_scorers(["mel", "rtf"])
-    reports = score_test.score_all(items(folder), None, scorers)
+    reports = score_test.score_all(items(folder), {}, scorers)
     kinds = {"s/u0": "human", "s/u1": "synthetic", "s/u2": "synthetic", "s/u9": "made up"}
     lines = parts_table(reports, scorers[-1:], kinds).splitlines()
     assert lines[0] == "| part | utterances | RTF, synthesis | RTF, recordings |"
@@ -111,9 +113,13 @@ def test_what_is_spoken_is_timed_and_kept(tmp_path: Path) -> None:
     assert first.codec_prompt_path == "codec_prompt/s/1.wav"
     for name in (first.hypothesis_path, first.reference_path, first.codec_prompt_path):
         assert (out / str(name)).is_file()
+    copy = out / "copy/s/0.wav"
+    assert len(load_audio(copy, 24000)) == 1.5 * 24000
+    copy.unlink()  # of a folder that was made before there were copies
     before = (out / str(first.hypothesis_path)).stat().st_mtime_ns
     assert speak_item(synthesizer, item, out, Speaking(), "female") == first
     assert (out / str(first.hypothesis_path)).stat().st_mtime_ns == before
+    assert copy.is_file()
     codec = load_codec(model / "codec")
     row = copy_utterance(codec, utterances[0], tmp_path / "check", "male")
     assert (row.hypothesis_path, row.sex) == ("hyp/s/0.wav", "male")
