@@ -23,6 +23,9 @@ Array = NDArray[Any]
 
 _BLOCK = 64  # weights that share a scale
 _ZERO = 128  # what stands for 0 in unsigned bytes
+# The largest weight of a block is taken for no less: with a denormal scale, blocks of zeros, as new
+# layers have (recipes/grow_model.py), take several times as long.
+_LEAST = 1e-20
 
 _OPSETS = {"": 18, "com.microsoft": 1}
 
@@ -92,7 +95,7 @@ class OnnxGraph:
         blocks = -(-width // _BLOCK)
         padded = np.pad(weight, ((0, 0), (0, blocks * _BLOCK - width)))
         parts = padded.reshape(size, blocks, _BLOCK)
-        scales = np.maximum(np.abs(parts).max(axis=2), np.finfo(np.float32).tiny) / (_ZERO - 1)
+        scales = np.maximum(np.abs(parts).max(axis=2), _LEAST) / (_ZERO - 1)
         levels = np.round(parts / scales[..., None]) + _ZERO
         return self.op(
             "MatMulNBits",
