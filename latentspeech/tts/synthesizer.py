@@ -187,7 +187,10 @@ class Synthesizer:
 
     @torch.inference_mode()
     def decode(self, latents: Tensor, prompt: Prompt | Path | str) -> Tensor:
-        """Latents (T, D) of one sentence, as `write_latents` gives them, to samples (n,)."""
+        """Latents (T, D) of one sentence, as of `write_latents`, to samples (n,) in [-1, 1].
+
+        The voice's equalizer is behind the codec.
+        """
         voice = self._as_prompt(prompt)
         audio = self.model.codec.decode(latents[None]).float().cpu()
         if voice.log_gains is not None:
