@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from latentspeech.audio.io import load_audio, write_audio
-from latentspeech.codec.model import Codec
 from latentspeech.core.files import write_json
 from latentspeech.core.lm.generate import SamplingConfig
 from latentspeech.core.model_directory import weights_hash
@@ -93,7 +93,7 @@ def write_recordings(synthesizer: Synthesizer, item: EvaluationItem, out: Path) 
     rate = synthesizer.sample_rate
     reference = write_utterance(item.target, out, "ref", rate)
     prompt = write_utterance(item.prompt, out, "prompt", rate)
-    copy = _write_copy(synthesizer.model.codec, prompt, out, item.prompt.id)
+    copy = _write_copy(synthesizer, prompt, audio_path(out, "codec_prompt", item.prompt.id))
     return Recordings(reference, prompt, copy)
 
 
@@ -206,7 +206,7 @@ def speak_item(
             speak_on(synthesizer, item, recordings, out, speaking)
     elif not (spoken.is_done and copy.is_file()):
         prompt = make_prompt(synthesizer, item, recordings, speaking.with_text)
-        _write_copy_in_voice(synthesizer, recordings.reference, prompt, copy)
+        _write_copy(synthesizer, recordings.reference, copy, prompt.log_gains)
         if not spoken.is_done:
             speak(synthesizer, [item], [prompt], out, speaking)
     return list_row(item, spoken, recordings, out, sex, speaking.setting)
@@ -221,27 +221,18 @@ def write_utterance(utterance: Utterance, out: Path, kind: str, sample_rate: int
 
 
 @torch.inference_mode()
-def _write_copy(codec: Codec, recording: Path, out: Path, utterance_id: str) -> Path:
-    """The recording through the codec and back, by the posterior's means."""
-    path = audio_path(out, "codec_prompt", utterance_id)
+def _write_copy(
+    synthesizer: Synthesizer, recording: Path, path: Path, log_gains: Tensor | None = None
+) -> Path:
+    """The recording through the codec and back, and these gains, unless it is there."""
     if not path.is_file():
-        rate = codec.config.sample_rate
-        device = next(codec.parameters()).device
-        audio = load_audio(recording, rate).to(device)  # (T,)
-        copy = codec.decode(codec.encode(audio[None]), len(audio))[0]  # (T,)
-        write_audio(path, copy.clamp(-1, 1), rate)
+        model = synthesizer.model
+        rate = model.codec.config.sample_rate
+        audio = load_audio(recording, rate).to(model.codec.device)  # (T,)
+        latents = model.codec.encode(audio[None])[0]  # (F, D)
+        voice = Prompt(latents, None, model.codec_hash, log_gains)
+        write_audio(path, synthesizer.decode(latents, voice)[: len(audio)], rate)
     return path
-
-
-@torch.inference_mode()
-def _write_copy_in_voice(
-    synthesizer: Synthesizer, recording: Path, voice: Prompt, path: Path
-) -> None:
-    """The recording through the codec and back, as what is spoken in that voice."""
-    codec = synthesizer.model.codec
-    audio = load_audio(recording, codec.config.sample_rate).to(codec.device)  # (T,)
-    copy = synthesizer.decode(codec.encode(audio[None])[0], voice)[: len(audio)]
-    write_audio(path, copy, codec.config.sample_rate)
 
 
 def add_test_options(parser: argparse.ArgumentParser) -> None:

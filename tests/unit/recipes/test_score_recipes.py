@@ -123,3 +123,5 @@ def test_what_is_spoken_is_timed_and_kept(tmp_path: Path) -> None:
     codec = load_codec(model / "codec")
     row = copy_utterance(codec, utterances[0], tmp_path / "check", "male")
     assert (row.hypothesis_path, row.sex) == ("hyp/s/0.wav", "male")
+    plain, equalized = (load_audio(p, 24000) for p in (tmp_path / "check/hyp/s/0.wav", copy))
+    assert (plain - equalized).norm() > 0.01 * plain.norm()
