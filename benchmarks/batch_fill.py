@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 
+from latentspeech.core.data.latent_format import LatentItem, LatentMeta
+from latentspeech.core.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.data.cut_index import CutIndex
-from latentspeech.data.latent_format import LatentItem, LatentMeta
-from latentspeech.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.text.tokenizers import BPETokenizer
 from latentspeech.tts.batch_fill import measure_fill
 from latentspeech.tts.layout import ConditioningConfig

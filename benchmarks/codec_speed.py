@@ -25,7 +25,7 @@ from benchmarks.hardware import describe
 from benchmarks.timing import median_seconds
 from latentspeech.codec.model import Codec
 from latentspeech.codec.presets import codec_preset, default_codec
-from latentspeech.eval.codecs.contract import fold_weight_norm
+from recipes.codec_benchmark.codecs.contract import fold_weight_norm
 
 OFFLINE, FRAMES = "offline", "frame by frame"
 FAST, MIRRORED, PAPER = "default decoder (harmonic)", "mirrored small decoder", "paper-size decoder"
@@ -112,7 +112,7 @@ def encodec_decoder(seconds: float) -> list[Contestant]:
 
 def mimi_decoder(seconds: float) -> list[Contestant]:
     """Mimi of the `transformers` package with eight codebooks."""
-    from latentspeech.eval.codecs.transformers_codecs import Mimi
+    from recipes.codec_benchmark.codecs.transformers_codecs import Mimi
 
     books = 8
     mimi = Mimi(books, random_weights=True)

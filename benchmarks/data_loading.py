@@ -27,13 +27,13 @@ import torch
 from lhotse import AudioSource, CutSet, MonoCut, Recording, SupervisionSegment
 
 from benchmarks.hardware import describe
+from latentspeech.core.data.latent_format import LatentItem, LatentMeta
+from latentspeech.core.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig
 from latentspeech.core.lm.mixed_sequence import TOKEN
 from latentspeech.core.train.batches import Plan, load_batches
 from latentspeech.data.audio_segments import AudioSegmentConfig, AudioSegments
-from latentspeech.data.latent_format import LatentItem, LatentMeta
-from latentspeech.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.text.tokenizers import BPETokenizer, BPETokenizerConfig, load_tokenizer
 from latentspeech.tts.layout import ConditioningConfig
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config

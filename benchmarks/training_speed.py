@@ -26,19 +26,19 @@ import torch
 from benchmarks.hardware import describe
 from benchmarks.synthetic_batches import audio_batch, speech_batch
 from benchmarks.training_flops import SpeechSizes, codec_flops, tts_flops
-from latentspeech.cli.run_codec import CodecRunConfig
-from latentspeech.cli.run_tts import TTSRunConfig
 from latentspeech.codec.task import CodecTask
 from latentspeech.core.config import load_config
 from latentspeech.core.tensors import map_tensors
 from latentspeech.core.train.batches import PlannedBatch
-from latentspeech.core.train.ema import Ema
+from latentspeech.core.train.block_transforms import prepare_units
 from latentspeech.core.train.engine import TrainConfig
-from latentspeech.core.train.launcher import Launcher
 from latentspeech.core.train.optim import build_optimizers
+from latentspeech.core.train.optimizer_turn import StepBatches, run_turn
+from latentspeech.core.train.processes.launcher import Launcher
+from latentspeech.core.train.state.ema import Ema
 from latentspeech.core.train.task import Task
-from latentspeech.core.train.turn import StepBatches, run_turn
-from latentspeech.core.train.units import prepare_units
+from latentspeech.training.codec_run import CodecRunConfig
+from latentspeech.training.tts_run import TTSRunConfig
 from latentspeech.tts.model import SPEECH, latent_lm_config
 from latentspeech.tts.task import TTSTask
 

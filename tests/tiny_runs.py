@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from latentspeech.cli.run_tts import TTSRunConfig, run_tts
 from latentspeech.codec.model_directory import codec_hash
 from latentspeech.core.config import parse_config
+from latentspeech.core.data.latent_shards import LatentItem, LatentMeta, LatentShardWriter
 from latentspeech.data.extract_latents import finalize
-from latentspeech.data.latent_shards import LatentItem, LatentMeta, LatentShardWriter
+from latentspeech.training.tts_run import TTSRunConfig, run_tts
 from latentspeech.tts.model import Layout
 from tests.tiny_models import CODEC, MODEL
 

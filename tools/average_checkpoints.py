@@ -4,8 +4,8 @@
     python tools/average_checkpoints.py exp/tts/checkpoints/step_00001000 ... --out exp/tts_mean
     python tools/average_checkpoints.py model_a model_b --out model_mean
 
-Checkpoints give a run folder with one checkpoint, which `recipes.pack_model`,
-`recipes.export_codec` and a training take as any other: its weights and its averaged weights are
+Checkpoints give a run folder with one checkpoint, which `recipes.tts.pack_model`,
+`recipes.codec.export` and a training take as any other: its weights and its averaged weights are
 means, each of their own, its optimizer state is that of the newest. Model directories give a model
 directory.
 """
@@ -22,14 +22,14 @@ from torch import Tensor
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.files import atomic_directory
 from latentspeech.core.model_directory import WEIGHTS_NAME, read_description, read_weights
-from latentspeech.core.train.checkpoint import (
+from latentspeech.core.train.run_config import config_hash, write_config
+from latentspeech.core.train.state.checkpoint import (
     STATE_NAME,
     Checkpoint,
     load_part,
     read_state,
     save_checkpoint,
 )
-from latentspeech.core.train.run_config import config_hash, write_config
 from recipes.one_line_errors import run_recipe
 
 LISTED = 3

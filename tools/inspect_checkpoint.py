@@ -24,7 +24,7 @@ from latentspeech.core.model_directory import (
     read_weights,
     weights_hash,
 )
-from latentspeech.core.train.checkpoint import (
+from latentspeech.core.train.state.checkpoint import (
     PARTS,
     STATE_NAME,
     load_part,

@@ -24,9 +24,9 @@ def compare(
 ) -> None:
     """Compare two reports of `score`, utterance by utterance: difference, interval, p-value."""
     from latentspeech.core.errors import DataError
-    from latentspeech.eval.comparison import compare as compare_reports
-    from latentspeech.eval.comparison import markdown
-    from latentspeech.eval.report import EvalReport
+    from latentspeech.core.eval.comparison import compare as compare_reports
+    from latentspeech.core.eval.comparison import markdown
+    from latentspeech.core.eval.report import EvalReport
 
     first, second = EvalReport.read(a), EvalReport.read(b)
     measured = [{m.name for m in report.metrics if m.num_scored} for report in (first, second)]

@@ -19,7 +19,7 @@ def models(
     as_json: JsonOption = False,
 ) -> None:
     """List the built-in models, or describe model directories."""
-    from latentspeech.core.model_names import builtin_models, resolve_model
+    from latentspeech.model_names import builtin_models, resolve_model
 
     known = builtin_models()
     if names:

@@ -57,9 +57,9 @@ def score(
 ) -> None:
     """Score audio. A file or a metric that fails is named in the report and ends in exit code 1."""
     from latentspeech.cli.progress import counted_progress
-    from latentspeech.eval.files import ScoreInputs
-    from latentspeech.eval.scoring_run import score_inputs
-    from latentspeech.eval.weights import DOWNLOAD_VARIABLE
+    from latentspeech.core.eval.weights import DOWNLOAD_VARIABLE
+    from latentspeech.eval.scoring.files import ScoreInputs
+    from latentspeech.eval.scoring.run import score_inputs
 
     if download:
         os.environ[DOWNLOAD_VARIABLE] = "1"  # worker processes inherit it
@@ -88,7 +88,7 @@ def score(
             on_progress=on_progress,
         )
     if html is not None:
-        from latentspeech.eval.html_report import write_html
+        from latentspeech.eval.page.html_report import write_html
 
         write_html(report, html)
     if as_json:
@@ -100,7 +100,7 @@ def score(
 
 
 def _show_metrics(as_json: bool) -> None:
-    from latentspeech.eval.availability import check_metrics
+    from latentspeech.eval.scoring.availability import check_metrics
 
     found = []
     for metric in check_metrics():

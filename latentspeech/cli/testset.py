@@ -33,9 +33,9 @@ def write_testset(
 
     Audio that is missing or damaged is named and ends in exit code 1.
     """
-    from latentspeech.eval.lists import write_list
     from latentspeech.eval.protocols.table import PROTOCOLS, make_testset
     from latentspeech.eval.protocols.testset import Options
+    from latentspeech.eval.scoring.lists import write_list
 
     if list_protocols:
         for key, protocol in PROTOCOLS.items():

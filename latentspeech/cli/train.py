@@ -24,8 +24,8 @@ def codec(
     as_json: JsonOption = False,
 ) -> None:
     """Train a sigma-VAE codec on lhotse cuts."""
-    from latentspeech.cli.run_codec import CodecRunConfig, run_codec
     from latentspeech.core.config import load_config
+    from latentspeech.training.codec_run import CodecRunConfig, run_codec
 
     _log(quiet)
     run = load_config(CodecRunConfig, config, set_ or ())
@@ -42,8 +42,8 @@ def tts(
     as_json: JsonOption = False,
 ) -> None:
     """Train a LatentLM TTS model on latent shards."""
-    from latentspeech.cli.run_tts import TTSRunConfig, run_tts
     from latentspeech.core.config import load_config
+    from latentspeech.training.tts_run import TTSRunConfig, run_tts
 
     _log(quiet)
     run = load_config(TTSRunConfig, config, set_ or ())

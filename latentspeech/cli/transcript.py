@@ -10,9 +10,9 @@ def find_transcript(recording: Path, quiet: bool) -> str | None:
     A model that reads the text before the speech copies a voice better if it knows what it says.
     """
     from latentspeech.audio.io import load_audio
-    from latentspeech.eval.recognisers.recogniser import SAMPLE_RATE
-    from latentspeech.eval.recognisers.whisper import WhisperTiny
-    from latentspeech.eval.scorer import MetricUnavailable
+    from latentspeech.core.eval.scorer import MetricUnavailable
+    from latentspeech.eval.models.recognisers.recogniser import SAMPLE_RATE
+    from latentspeech.eval.models.recognisers.whisper import WhisperTiny
     from latentspeech.text.normalizer import normalize
 
     try:

@@ -25,7 +25,7 @@ from latentspeech.core.model_directory import (
     read_weights,
     write_model,
 )
-from latentspeech.core.model_names import MODEL_VARIABLE, builtin_models, resolve_model
+from latentspeech.model_names import MODEL_VARIABLE, builtin_models, resolve_model
 
 KIND = "codec"
 DECODER_KIND = "codec_decoder"

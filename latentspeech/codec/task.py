@@ -15,11 +15,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from latentspeech.codec.adversarial_loss import (
-    discriminator_loss,
-    feature_matching_loss,
-    generator_loss,
-)
 from latentspeech.codec.convnext import ConvNeXtBlock
 from latentspeech.codec.discriminators.combined import Discriminators, DiscriminatorsConfig
 from latentspeech.codec.harmonic_decoder import HarmonicDecoder
@@ -27,6 +22,11 @@ from latentspeech.codec.loudness_loss import LoudnessLoss
 from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.core.config import Config
+from latentspeech.core.gan import (
+    discriminator_loss,
+    feature_matching_loss,
+    generator_loss,
+)
 from latentspeech.core.latents.sigma_vae import log_sigma_ratio, mean_regularizer, sample_posterior
 from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
 from latentspeech.core.train.task import Losses, Task, Unit

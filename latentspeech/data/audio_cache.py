@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latentspeech.core.data.file_lock import exclusive
 from latentspeech.core.errors import DataError
 from latentspeech.core.files import TEMPORARY_PREFIX, atomic_directory, write_json
 from latentspeech.data.cut_index import CutIndex
-from latentspeech.data.file_lock import exclusive
 from latentspeech.data.utterances import Utterance, load_utterance
 
 logger = logging.getLogger(__name__)

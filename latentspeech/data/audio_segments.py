@@ -20,13 +20,13 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from latentspeech.core.config import Config
+from latentspeech.core.data.file_store import LocalCacheConfig
+from latentspeech.core.data.windows import num_windows, shards_of_window
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.tensors import make_generator
 from latentspeech.data.audio_cache import BYTES_PER_SAMPLE, AudioCache, open_audio_cache
 from latentspeech.data.cut_index import CutIndex
-from latentspeech.data.file_store import LocalCacheConfig
 from latentspeech.data.shar import SharCorpus, is_shar
-from latentspeech.data.windows import num_windows, shards_of_window
 
 logger = logging.getLogger(__name__)
 

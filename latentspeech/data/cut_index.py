@@ -20,9 +20,9 @@ from pydantic import Field
 from torch import Tensor
 
 from latentspeech.core.config import Config
+from latentspeech.core.data.file_lock import exclusive
 from latentspeech.core.errors import DataError
 from latentspeech.core.files import TEMPORARY_PREFIX, atomic_directory, remove_directory, write_json
-from latentspeech.data.file_lock import exclusive
 from latentspeech.data.utterances import (
     Utterance,
     iterate_cuts,

@@ -22,13 +22,13 @@ from torch import Tensor
 
 from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import codec_hash, load_codec
+from latentspeech.core.data.bucketing import plan_batches
+from latentspeech.core.data.latent_format import LatentItem, LatentMeta
+from latentspeech.core.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import atomic_path, remove_leftovers
 from latentspeech.core.latents.normalizer import RunningMoments
-from latentspeech.data.bucketing import plan_batches
 from latentspeech.data.cut_index import CutIndex
-from latentspeech.data.latent_format import LatentItem, LatentMeta
-from latentspeech.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.data.shar import SharCorpus, is_shar
 from latentspeech.data.utterances import Utterance
 

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from latentspeech.core.data.file_store import LocalCacheConfig, open_store
+from latentspeech.core.data.recent import Recent
 from latentspeech.core.errors import DataError
-from latentspeech.data.file_store import LocalCacheConfig, open_store
-from latentspeech.data.recent import Recent
 from latentspeech.data.utterances import Utterance, iterate_cuts, load_span, no_cuts
 
 logger = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class SharCorpus:
         if not pairs:
             raise DataError(
                 f"{self._store} holds no cuts.NNNNNN.jsonl.gz; expected a folder in lhotse's Shar "
-                "format: make it with python -m recipes.make_shar"
+                "format: make it with python -m recipes.lib.make_shar"
             )
         return whole
 
@@ -174,7 +174,7 @@ class SharCorpus:
     def _damaged(self, name: str, reason: str) -> "DamagedSharError":
         return DamagedSharError(
             f"{self._store.where(name)} is missing, truncated or damaged ({reason}); remove both "
-            "files of the shard and run python -m recipes.make_shar again, or set skip_bad"
+            "files of the shard and run python -m recipes.lib.make_shar again, or set skip_bad"
         )
 
 

@@ -7,8 +7,8 @@ as independent: those of one voice are more alike, so between voices it is too n
 import math
 from statistics import NormalDist
 
-from latentspeech.eval.report import Interval
-from latentspeech.eval.statistics import CONFIDENCE
+from latentspeech.core.eval.report import Interval
+from latentspeech.core.eval.statistics import CONFIDENCE
 
 
 def wilson_interval(successes: int, trials: int, confidence: float = CONFIDENCE) -> Interval:

@@ -19,10 +19,10 @@ from latentspeech.core.config import parse_config
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.files import atomic_directory
 from latentspeech.core.lm.latent_lm import LatentLM
-from latentspeech.core.lm.onnx_runtime import OnnxRuntime
 from latentspeech.core.lm.prefix_store import PrefixStore
 from latentspeech.core.lm.runtime import Runtime, TorchRuntime
 from latentspeech.core.model_directory import load_weights, read_model_config, write_model
+from latentspeech.core.onnx.runtime import OnnxRuntime
 from latentspeech.text.tokenizers import Tokenizer, load_tokenizer
 from latentspeech.tts.model import SPEECH, Layout, SpeechLMConfig
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from latentspeech.core.errors import CheckpointError
-from latentspeech.core.model_names import MODEL_VARIABLE, builtin_models, resolve_model
+from latentspeech.model_names import MODEL_VARIABLE, builtin_models, resolve_model
 from latentspeech.tts.model_directory import RuntimeKind
 from latentspeech.tts.synthesizer import Synthesizer
 

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 import latentspeech.text
+from latentspeech.core.data.file_lock import exclusive
+from latentspeech.core.data.latent_shards import LatentShards
+from latentspeech.core.data.recent import Recent
 from latentspeech.core.errors import InputError
 from latentspeech.core.files import atomic_path
-from latentspeech.data.file_lock import exclusive
-from latentspeech.data.latent_shards import LatentShards
-from latentspeech.data.recent import Recent
 from latentspeech.text.tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)

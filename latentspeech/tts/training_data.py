@@ -16,6 +16,11 @@ from pydantic import Field
 from torch import Tensor
 
 from latentspeech.core.config import Config
+from latentspeech.core.data.bucketing import plan_batches, plan_packed
+from latentspeech.core.data.file_store import LocalCacheConfig
+from latentspeech.core.data.latent_format import LatentItem
+from latentspeech.core.data.latent_shards import DamagedShardError, LatentShards
+from latentspeech.core.data.windows import num_windows, shards_of_window
 from latentspeech.core.errors import DataError
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig, sample_posteriors
 from latentspeech.core.lm.latent_lm import ModalityConfig
@@ -27,12 +32,7 @@ from latentspeech.core.lm.mixed_sequence import (
     pack,
 )
 from latentspeech.core.tensors import derive_seed, make_generator
-from latentspeech.data.bucketing import plan_batches, plan_packed
-from latentspeech.data.file_store import LocalCacheConfig
-from latentspeech.data.latent_format import LatentItem
-from latentspeech.data.latent_shards import DamagedShardError, LatentShards
 from latentspeech.data.prompt_pairs import choose_prompt, prompt_candidates
-from latentspeech.data.windows import num_windows, shards_of_window
 from latentspeech.text.tokenizers import Tokenizer
 from latentspeech.tts.layout import (
     ConditioningConfig,

@@ -50,7 +50,7 @@ train() {
 # Waits until every node has come to NAME, so that what one wrote before is there for all.
 meet() {
   if ((${nnodes:?} > 1)); then
-    run python -m recipes.node_agreement --name "$1" --nnodes "$nnodes" --node_rank "${node_rank:?}" \
+    run python -m recipes.lib.barrier --name "$1" --nnodes "$nnodes" --node_rank "${node_rank:?}" \
       --endpoint "${rdzv_endpoint:?}" >/dev/null
   fi
 }
@@ -59,7 +59,7 @@ meet() {
 # CPU thread of every node. A shard is lost at most when one is killed; the next run makes what is missing.
 encode_latents() {
   local processes=${nproc:?} device=cpu rank child
-  local -a children=() command=(python -m recipes.extract_latents)
+  local -a children=() command=(python -m recipes.tts.extract_latents)
   local -a options=(--codec "$1" --data_dir "$2" --out "$3" "${@:4}")
   if ((${ngpu:?} > 0)); then processes=$ngpu; fi
   if ((${node_rank:?} == 0)); then run "${command[@]}" prepare "${options[@]}"; fi

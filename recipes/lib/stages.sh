@@ -3,7 +3,7 @@
 #
 # A stage is a script NN_name.sh with four header lines (Purpose, Reads, Writes, Cost). They are the
 # help text and, for what begins with $ or --, the inputs and outputs that decide whether a stage is
-# done: recipes/stage_record.py compares them with stages/NN_name/done.json in exp_dir (the corpus: data_dir).
+# done: recipes/lib/stage_record.py compares them with stages/NN_name/done.json in exp_dir (the corpus: data_dir).
 
 recipes_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export recipes_root
@@ -156,10 +156,10 @@ run_stage() {
   echo "== stage $(stage_number "$file"): $(stage_header "$file" Purpose)" >&2
   [[ ${force:?} == true ]] && options=(--force)
   if ((node_rank == 0)); then
-    status=$(python -m recipes.stage_record check --stage "$file" "${options[@]}" 9>&-) || exit
+    status=$(python -m recipes.lib.stage_record check --stage "$file" "${options[@]}" 9>&-) || exit
   fi
   if ((nnodes > 1)) && [[ $shared_stages == *" $(stage_number "$file") "* ]]; then
-    status=$(python -m recipes.node_agreement --name "${name%.sh}" --word "${status-}" --nnodes "$nnodes" \
+    status=$(python -m recipes.lib.barrier --name "${name%.sh}" --word "${status-}" --nnodes "$nnodes" \
       --node_rank "$node_rank" --endpoint "$rdzv_endpoint" 9>&-) || exit
   fi
   if [[ $status == "done" ]]; then
@@ -176,6 +176,6 @@ run_stage() {
     exit "$code"
   fi
   ((node_rank == 0)) || return 0
-  python -m recipes.stage_record write --stage "$file" --command "$stage_command" \
+  python -m recipes.lib.stage_record write --stage "$file" --command "$stage_command" \
     --seconds $((SECONDS - began)) 9>&- || exit
 }

@@ -13,14 +13,14 @@ cuts=("data.train_cuts=\"${data_dir:?}/${codec_cuts:?}_train.jsonl.gz\""
 first=()
 if [[ -n ${codec_base_config?} ]]; then
   train codec "$codec_base_config" "${exp_dir:?}/codec/base" "" "${cuts[@]}"
-  run python -m recipes.export_codec --exp_dir "$exp_dir/codec/base" --out "$exp_dir/codec/base_model"
+  run python -m recipes.codec.export --exp_dir "$exp_dir/codec/base" --out "$exp_dir/codec/base_model"
   first=("start_from.codec=\"$exp_dir/codec/base_model\"")
 fi
 train codec "${codec_config:?}" "${exp_dir:?}/codec" "${codec_args?}" "${cuts[@]}" "${first[@]}"
 if [[ -n ${codec_mirrored_config?} ]]; then
-  run python -m recipes.export_codec --exp_dir "$exp_dir/codec" --out "$exp_dir/codec/model"
+  run python -m recipes.codec.export --exp_dir "$exp_dir/codec" --out "$exp_dir/codec/model"
   train codec "$codec_mirrored_config" "$exp_dir/codec/mirrored" "" "${cuts[@]}" \
     "start_from.codec=\"$exp_dir/codec/model\""
 fi
-run python -m recipes.plot_training --exp_dir "$exp_dir/codec" --title "codec" \
+run python -m recipes.lib.plot_training --exp_dir "$exp_dir/codec" --title "codec" \
   --out "$exp_dir/codec_curves.png"

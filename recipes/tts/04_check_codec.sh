@@ -12,7 +12,7 @@ decoders=()
 if [[ -n ${codec_mirrored_config?} ]]; then
   decoders=(--decoder_exp_dir "mirrored=${exp_dir:?}/codec/mirrored")
 fi
-run python -m recipes.export_codec --exp_dir "${exp_dir:?}/codec" --out "$exp_dir/codec_model" \
+run python -m recipes.codec.export --exp_dir "${exp_dir:?}/codec" --out "$exp_dir/codec_model" \
   "${decoders[@]}"
 lists=(--cuts "${data_dir:?}/cuts_test.jsonl.gz")
 if [[ -n ${libritts_dir:-} ]]; then
@@ -25,9 +25,9 @@ for kind in human synthetic; do
   if [[ -f $file ]]; then lists+=(--cuts "$kind=$file"); fi
 done
 if [[ -n ${codec_metrics:-} ]]; then lists+=(--metrics "$codec_metrics"); fi
-run python -m recipes.check_codec --codec "$exp_dir/codec_model" "${lists[@]}" \
+run python -m recipes.codec.check --codec "$exp_dir/codec_model" "${lists[@]}" \
   --out "$exp_dir/codec_check" --max_items "${max_test:?}"
 if [[ -n $codec_mirrored_config ]]; then
-  run python -m recipes.check_codec --codec "$exp_dir/codec_model" --decoder mirrored \
+  run python -m recipes.codec.check --codec "$exp_dir/codec_model" --decoder mirrored \
     "${lists[@]}" --out "$exp_dir/codec_check_mirrored" --max_items "$max_test"
 fi

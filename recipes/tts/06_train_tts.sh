@@ -11,5 +11,5 @@ source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 train tts "${tts_config:?}" "${exp_dir:?}/tts" "${tts_args?}" \
   "codec_dir=\"$exp_dir/codec_model\"" "tokenizer_dir=\"$exp_dir/tokenizer\"" \
   "latents_dir=\"$exp_dir/latents/train\"" "valid_latents_dir=\"$exp_dir/latents/dev\""
-run python -m recipes.plot_training --exp_dir "$exp_dir/tts" --title "TTS" \
+run python -m recipes.lib.plot_training --exp_dir "$exp_dir/tts" --title "TTS" \
   --out "$exp_dir/tts_curves.png"

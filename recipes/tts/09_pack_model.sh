@@ -12,7 +12,7 @@ prefix=()
 if [[ " ${test_settings:?} " == *" prefix "* ]]; then
   prefix=(--prefix_scores "${exp_dir:?}/scores_prefix")
 fi
-run python -m recipes.pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/model" \
+run python -m recipes.tts.pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/model" \
   --data "${data_card:?}" --codec_check "$exp_dir/codec_check" --scores "$exp_dir/scores" \
   "${prefix[@]}" --results "$exp_dir/RESULTS.md" --command "${stage_command:?}" \
   --curves "$exp_dir/codec_curves.png" "$exp_dir/tts_curves.png"
@@ -22,6 +22,6 @@ text="A recording and a sentence in, speech out."
 run python -m latentspeech.cli.main synth --quiet --model "$exp_dir/model" \
   --prompt "${prompts[0]}" --text "$text" --seed "${seed:?}" --out "$exp_dir/sample.wav"
 if [[ -n ${upload_to?} ]]; then
-  run python -m recipes.upload_model --model "$exp_dir/model" --to "$upload_to" \
+  run python -m recipes.lib.upload_model --model "$exp_dir/model" --to "$upload_to" \
     --results "$exp_dir/RESULTS.md" --sample "$exp_dir/sample.wav"
 fi

@@ -19,11 +19,11 @@ from latentspeech.core.lm.mixed_sequence import (
     collate,
     pack,
 )
-from latentspeech.core.lm.onnx_runtime import OnnxRuntime
 from latentspeech.core.lm.prefix_store import PrefixStore
 from latentspeech.core.lm.runtime import Runtime, TorchRuntime
 from latentspeech.core.lm.writing_row import GeneratedElement, GenerationLimits
 from latentspeech.core.nn.transformer import TransformerConfig
+from latentspeech.core.onnx.runtime import OnnxRuntime
 
 DIMS = (3, 5)
 RUNTIMES = (TorchRuntime, OnnxRuntime)

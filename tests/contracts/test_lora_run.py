@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.train.checkpoint import load_part, newest_checkpoint
+from latentspeech.core.train.state.checkpoint import load_part, newest_checkpoint
 from latentspeech.tts.model import Layout
 from latentspeech.tts.model_directory import load_tts
-from recipes.pack_model import pack_model
+from recipes.tts.pack_model import pack_model
 from tests.tiny_models import make_model_directory
 from tests.tiny_runs import run_tiny
 

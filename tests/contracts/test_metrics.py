@@ -11,10 +11,10 @@ import torch
 
 from latentspeech.audio.io import load_audio, resample, write_audio
 from latentspeech.core.errors import InputError
-from latentspeech.eval.evaluate import evaluate
-from latentspeech.eval.metrics import METRICS, make_scorer
-from latentspeech.eval.pair import EvalPair
-from latentspeech.eval.scorer import MetricUnavailable, Scorer
+from latentspeech.core.eval.scorer import MetricUnavailable, Scorer
+from latentspeech.eval.metrics.catalogue import METRICS, make_scorer
+from latentspeech.eval.scoring.evaluate import evaluate
+from latentspeech.eval.scoring.pair import EvalPair
 from tests.tiny_utmos import random_tensors, shrink_utmos, weights_folder
 
 ROOT = Path(__file__).parents[2]
@@ -184,7 +184,7 @@ import resource, sys
 import torch
 torch.set_num_threads(1)
 from latentspeech.core.errors import InputError
-from latentspeech.eval.metrics import make_scorer
+from latentspeech.eval.metrics.catalogue import make_scorer
 from tests.contracts.test_metrics import RATE, noisy, syllables
 
 speech = syllables(float(sys.argv[2]))

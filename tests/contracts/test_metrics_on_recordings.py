@@ -13,8 +13,8 @@ import torch
 
 from latentspeech.audio.io import resample
 from latentspeech.core.errors import InputError
-from latentspeech.eval.metrics import METRICS, make_scorer
-from latentspeech.eval.scorer import MetricUnavailable
+from latentspeech.core.eval.scorer import MetricUnavailable
+from latentspeech.eval.metrics.catalogue import METRICS, make_scorer
 from tests.contracts.test_metrics import SIGNAL_METRICS
 from tests.real_recordings import (
     SAMPLE_RATE,

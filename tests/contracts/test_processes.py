@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from latentspeech.core.train.checkpoint import newest_checkpoint
+from latentspeech.core.train.state.checkpoint import newest_checkpoint
 from tests.contracts.test_resume import PARTS, assert_same_run, num_lines, wait_for
 from tests.unit.core.train.toy_task import untimed
 

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig, ModalityConfig
-from latentspeech.core.lm.onnx_runtime import OnnxRuntime
 from latentspeech.core.lm.runtime import Runtime, TorchRuntime
 from latentspeech.core.nn.transformer import TransformerConfig
+from latentspeech.core.onnx.runtime import OnnxRuntime
 
 RUNTIMES = (TorchRuntime, OnnxRuntime)
 WIDTH, LATENT_DIM = 32, 6

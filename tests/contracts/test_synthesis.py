@@ -13,7 +13,7 @@ from latentspeech.audio.io import write_audio
 from latentspeech.codec import model_directory as codec_directory
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.lm.generate import SamplingConfig
-from latentspeech.core.model_names import MODELS_FOLDER
+from latentspeech.model_names import MODELS_FOLDER
 from latentspeech.tts import latent_writer
 from latentspeech.tts.equalizer import Equalizer
 from latentspeech.tts.latent_writer import Sentence, write

@@ -7,8 +7,8 @@ import torch
 
 from latentspeech.core.nn import transformer
 from latentspeech.core.nn.packed_attention import block_mask
+from latentspeech.core.train.block_transforms import prepare_units
 from latentspeech.core.train.task import Task, Unit
-from latentspeech.core.train.units import prepare_units
 from tests.contracts.process_run import make_data, make_task
 from tests.unit.core.train.toy_task import run, untimed
 

@@ -11,7 +11,7 @@ import pytest
 
 from latentspeech.audio.io import audio_duration_s, write_audio
 from latentspeech.audio.pcm import encode_pcm
-from latentspeech.core.model_names import MODEL_VARIABLE
+from latentspeech.model_names import MODEL_VARIABLE
 from tests.tiny_models import voice_like
 
 pytestmark = pytest.mark.slow

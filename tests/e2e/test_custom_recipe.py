@@ -12,7 +12,7 @@ import soundfile
 from latentspeech.audio.io import load_audio
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.model_directory import read_weights
-from latentspeech.core.model_names import builtin_models
+from latentspeech.model_names import builtin_models
 from latentspeech.tts.model_directory import load_tts
 from tests.real_recordings import SAMPLE_RATE, real_recordings
 from tests.tiny_models import make_model_directory

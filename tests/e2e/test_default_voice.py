@@ -9,9 +9,9 @@ import pytest
 import soundfile
 
 from latentspeech.audio.io import write_audio
-from latentspeech.eval.evaluate import evaluate
-from latentspeech.eval.metrics import make_scorers
-from latentspeech.eval.pair import EvalPair
+from latentspeech.eval.metrics.catalogue import make_scorers
+from latentspeech.eval.scoring.evaluate import evaluate
+from latentspeech.eval.scoring.pair import EvalPair
 from latentspeech.tts.models import find_tts, load
 from latentspeech.tts.voices import builtin_voices
 

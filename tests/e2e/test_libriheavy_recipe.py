@@ -21,7 +21,7 @@ import pytest
 import soundfile
 
 from latentspeech.audio.io import load_audio
-from latentspeech.data.latent_shards import LatentShards
+from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.data.utterances import read_utterances
 from tests.small_corpus import small_corpus
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from latentspeech.eval.librosa_import import import_librosa
+from latentspeech.eval.metrics.librosa_import import import_librosa
 
 librosa = import_librosa()
 

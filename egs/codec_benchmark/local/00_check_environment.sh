@@ -8,4 +8,4 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-run python -m recipes.codec_benchmark check --codecs "${codecs:?}" --ours "${ours?}"
+run python -m recipes.codec_benchmark.benchmark check --codecs "${codecs:?}" --ours "${ours?}"

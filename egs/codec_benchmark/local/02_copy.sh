@@ -8,5 +8,5 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-run python -m recipes.codec_benchmark copy --codecs "${codecs:?}" --ours "${ours?}" \
+run python -m recipes.codec_benchmark.benchmark copy --codecs "${codecs:?}" --ours "${ours?}" \
   --list "${exp_dir:?}/list/items.jsonl" --out "$exp_dir/copies"

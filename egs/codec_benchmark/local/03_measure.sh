@@ -12,5 +12,5 @@ source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 export OMP_WAIT_POLICY=PASSIVE
 options=()
 if [[ ${force:?} == true ]]; then options=(--force); fi
-run python -m recipes.codec_benchmark measure --codecs "${codecs:?}" --ours "${ours?}" \
+run python -m recipes.codec_benchmark.benchmark measure --codecs "${codecs:?}" --ours "${ours?}" \
   --seconds "${speed_seconds:?}" --repeats "${repeats:?}" --out "${exp_dir:?}/facts" "${options[@]}"

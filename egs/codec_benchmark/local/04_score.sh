@@ -8,6 +8,6 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-run python -m recipes.codec_benchmark score --codecs "${codecs:?}" --ours "${ours?}" \
+run python -m recipes.codec_benchmark.benchmark score --codecs "${codecs:?}" --ours "${ours?}" \
   --list "${exp_dir:?}/list/items.jsonl" --copies "$exp_dir/copies" --metrics "${metrics:?}" \
   --out "$exp_dir/scores"

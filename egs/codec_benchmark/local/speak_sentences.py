@@ -9,7 +9,7 @@ from pathlib import Path
 
 from latentspeech.audio.io import audio_duration_s
 from latentspeech.core.errors import InputError
-from latentspeech.eval.lists import ListInfo, ListRow, write_list
+from latentspeech.eval.scoring.lists import ListInfo, ListRow, write_list
 from recipes.one_line_errors import run_recipe
 
 SENTENCES = Path(__file__).parents[2] / "mini/local/sentences.txt"

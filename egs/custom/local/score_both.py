@@ -7,15 +7,15 @@ scores.json (per utterance too), scores.md and RESULTS.md.
 import argparse
 from pathlib import Path
 
+from latentspeech.core.eval.report import EvalReport, MetricResult
 from latentspeech.core.files import atomic_path, write_json
-from latentspeech.eval.evaluate import evaluate
-from latentspeech.eval.lists import read_list
-from latentspeech.eval.metrics import make_scorers
-from latentspeech.eval.report import EvalReport, MetricResult
-from recipes.averaged_weights import Provenance, training_state
+from latentspeech.eval.metrics.catalogue import make_scorers
+from latentspeech.eval.scoring.evaluate import evaluate
+from latentspeech.eval.scoring.lists import read_list
+from recipes.lib.averaged_weights import Provenance, training_state
+from recipes.lib.results_file import write_results
 from recipes.one_line_errors import run_recipe
-from recipes.results_file import write_results
-from recipes.score_test import METRICS, recordings_of
+from recipes.tts.score_test import METRICS, recordings_of
 
 
 def score(exp_dir: Path) -> dict[str, EvalReport]:

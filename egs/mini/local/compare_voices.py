@@ -23,8 +23,8 @@ from latentspeech.audio.io import load_audio
 from latentspeech.core.errors import DataError
 from latentspeech.core.files import write_json
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
-from latentspeech.eval.speakers.ge2e import Ge2e
-from latentspeech.eval.speakers.speaker_model import SAMPLE_RATE
+from latentspeech.eval.models.speakers.ge2e import Ge2e
+from latentspeech.eval.models.speakers.speaker_model import SAMPLE_RATE
 from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)

@@ -20,9 +20,9 @@ import torch
 
 from latentspeech.audio.io import load_audio
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
-from latentspeech.eval.recognisers.recogniser import SAMPLE_RATE, Recogniser
-from latentspeech.eval.recognisers.whisper import WhisperTiny
-from latentspeech.eval.text_normalisers import TextNormaliser, WhisperNormaliser
+from latentspeech.eval.metrics.text_normalisers import TextNormaliser, WhisperNormaliser
+from latentspeech.eval.models.recognisers.recogniser import SAMPLE_RATE, Recogniser
+from latentspeech.eval.models.recognisers.whisper import WhisperTiny
 from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)

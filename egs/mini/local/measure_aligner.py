@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from train_aligner import timed_utterances
 
+from latentspeech.align.symbol_aligner import SHIPPED, load_aligner
 from latentspeech.audio.io import load_audio
 from latentspeech.core.errors import DataError
 from latentspeech.text.tokenizers import MisakiTokenizer
 from recipes.one_line_errors import run_recipe
-from recipes.symbol_aligner import SHIPPED, load_aligner
 
 
 def summary(errors: list[float]) -> dict[str, float]:

@@ -68,26 +68,26 @@ check() {
   shift 2
   local -a cuts=()
   for group in "${groups[@]}"; do cuts+=(--cuts "$group"); done
-  run python -m recipes.check_codec --codec "$folder/model" "${cuts[@]}" --out "$folder/$kind" \
+  run python -m recipes.codec.check --codec "$folder/model" "${cuts[@]}" --out "$folder/$kind" \
     --max_items "${max_test:?}" --metrics "$metrics" "$@" >"$folder/$kind.log"
 }
 
 tabulate() {
-  run python -m recipes.codec_ablations table --exp_dir "$exp_dir" --names "${ordered[@]}" \
+  run python -m recipes.codec.ablations table --exp_dir "$exp_dir" --names "${ordered[@]}" \
     --results "${results:?}" --command "$command_line"
 }
 
 for name in "${names[@]}"; do
   config=$egs_dir/conf/ablations/codec_$name.yaml
   folder=$exp_dir/$name
-  status=$(python -m recipes.codec_ablations is_done --config "$config" --folder "$folder")
+  status=$(python -m recipes.codec.ablations is_done --config "$config" --folder "$folder")
   echo "== $name: $status"
   if [[ $status == "done" ]]; then continue; fi
   train codec "$config" "$folder/run" "" "data.train_cuts=\"$train_cuts\"" "data.valid_cuts=\"$dev_cuts\""
-  run python -m recipes.export_codec --exp_dir "$folder/run" --out "$folder/model"
+  run python -m recipes.codec.export --exp_dir "$folder/run" --out "$folder/model"
   check "$name" means
   check "$name" sampled --sampled "${seed:?}"
-  run python -m recipes.codec_ablations record --config "$config" --folder "$folder"
+  run python -m recipes.codec.ablations record --config "$config" --folder "$folder"
   tabulate
 done
 tabulate

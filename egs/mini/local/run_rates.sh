@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Text-to-speech at 15 and at 7.5 latents a second, and at 15 in the paper's layout: the same model, cuts,
 # seconds of speech a step and number of steps, on one codec whose frames become latents one by one and by
-# twos (recipes.group_codec). Half an hour each on a core; a run that was stopped goes on.
+# twos (recipes.codec.group). Half an hour each on a core; a run that was stopped goes on.
 #
 #   bash egs/mini/local/run_rates.sh --data_dir egs/mini/data/full
 set -euo pipefail
@@ -52,7 +52,7 @@ flock -n 9 || fail "other runs are going on in $exp_dir; wait for them or give a
   head -n "${max_train:?}" | gzip -n >"$exp_dir/data/cuts_train.jsonl.gz"
 cp "$data_dir/cuts_dev.jsonl.gz" "$exp_dir/data"
 tokenizer=$exp_dir/tokenizer
-run python -m recipes.train_tokenizer --config "$egs_dir/conf/tokenizer_misaki.yaml" \
+run python -m recipes.tts.train_tokenizer --config "$egs_dir/conf/tokenizer_misaki.yaml" \
   --cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$tokenizer"
 
 names=()
@@ -64,19 +64,19 @@ for choice in "${chosen[@]}"; do
   layout=()
   if [[ $choice == *:* ]]; then layout=("model.layout=\"${choice#*:}\"" "model.neighbours=[0, 0]"); fi
   grouped=$folder/codec
-  run python -m recipes.group_codec --codec "$codec" --frames "$group" --out "$grouped"
+  run python -m recipes.codec.group --codec "$codec" --frames "$group" --out "$grouped"
   for action in prepare extract finish; do
-    run python -m recipes.extract_latents "$action" --codec "$grouped" --data_dir "$exp_dir/data" --out "$folder/latents"
+    run python -m recipes.tts.extract_latents "$action" --codec "$grouped" --data_dir "$exp_dir/data" --out "$folder/latents"
   done
   train tts "${config:?}" "$folder/tts" "" "codec_dir=\"$grouped\"" "tokenizer_dir=\"$tokenizer\"" \
     "latents_dir=\"$folder/latents/train\"" "valid_latents_dir=\"$folder/latents/dev\"" \
     "data.max_total_latents=$((${max_latents:?} / group))" "${layout[@]}"
-  run python -m recipes.pack_model --exp_dir "$folder/tts" --out "$folder/model"
-  run python -m recipes.check_codec --codec "$grouped" --cuts "$data_dir/cuts_test.jsonl.gz" \
+  run python -m recipes.tts.pack_model --exp_dir "$folder/tts" --out "$folder/model"
+  run python -m recipes.codec.check --codec "$grouped" --cuts "$data_dir/cuts_test.jsonl.gz" \
     --out "$folder/codec_check" --max_items "${max_test:?}" --metrics mel-dac-class
-  run python -m recipes.synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
+  run python -m recipes.tts.synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
     --train_cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$folder/synthesis" --max_items "$max_test" --no_prompt_text
-  run python -m recipes.score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \
+  run python -m recipes.tts.score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \
     --out "$folder/scores"
 done
 run python "$egs_dir/local/rate_table.py" --exp_dir "$exp_dir" --names "${names[@]}" --results "${results:?}" \

@@ -1,6 +1,6 @@
 """Trains the aligner on a corpus whose symbol times are known.
 
-    python egs/mini/local/train_aligner.py --corpus egs/mini/data/corpus --out recipes/aligner
+    python egs/mini/local/train_aligner.py --corpus CORPUS --out latentspeech/align/weights
 
 Speakers of test_speakers.txt are left out, so that `measure_aligner.py` can measure
 on them. Frames are made harder now and then: noise is added, high bands are cut off.
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from latentspeech.align.symbol_aligner import KIND, SymbolAligner, SymbolAlignerConfig
 from latentspeech.audio.io import load_audio
 from latentspeech.audio.mel import LOG_FLOOR
 from latentspeech.core.errors import DataError
@@ -24,7 +25,6 @@ from latentspeech.core.tensors import make_generator
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
 from latentspeech.text.tokenizers import MisakiTokenizer
 from recipes.one_line_errors import run_recipe
-from recipes.symbol_aligner import KIND, SymbolAligner, SymbolAlignerConfig
 
 logger = logging.getLogger(__name__)
 

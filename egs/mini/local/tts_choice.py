@@ -12,8 +12,8 @@ from corpus_items import Item
 from listen import HEARD_NAME, read_heard
 from sources.terms import SEVERAL_PEOPLE
 
+from latentspeech.align.symbol_aligner import add_times
 from latentspeech.core.errors import DataError
-from recipes.symbol_aligner import add_times
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from latentspeech.core.errors import DataError
 from latentspeech.core.tensors import derive_seed, map_tensors
-from latentspeech.core.train.stop import prepare_loader
+from latentspeech.core.train.processes.stop import prepare_loader
 from latentspeech.core.train.task import TrainData
 
 

@@ -19,16 +19,13 @@ from latentspeech.core.config import Config
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.tensors import make_generator
 from latentspeech.core.train.batches import Plan, PlannedBatch, load_batches
-from latentspeech.core.train.checkpoint import (
-    TrainState,
-    clean_checkpoints,
-    newest_checkpoint,
-)
-from latentspeech.core.train.ema import Ema
-from latentspeech.core.train.launcher import Launcher, Precision, Strategy
+from latentspeech.core.train.block_transforms import prepare_units
 from latentspeech.core.train.metric_log import MetricLog, MetricMean, merge_means
 from latentspeech.core.train.optim import build_optimizers
-from latentspeech.core.train.peers import PeerWatch
+from latentspeech.core.train.optimizer_turn import NonFiniteError, StepBatches, run_turn
+from latentspeech.core.train.processes.launcher import Launcher, Precision, Strategy
+from latentspeech.core.train.processes.peer_watch import PeerWatch
+from latentspeech.core.train.processes.stop import StopRequest
 from latentspeech.core.train.progress import TrainProgress
 from latentspeech.core.train.run_config import (
     check_same_config,
@@ -37,11 +34,14 @@ from latentspeech.core.train.run_config import (
     plain,
     write_config,
 )
-from latentspeech.core.train.stop import StopRequest
+from latentspeech.core.train.state.checkpoint import (
+    TrainState,
+    clean_checkpoints,
+    newest_checkpoint,
+)
+from latentspeech.core.train.state.ema import Ema
+from latentspeech.core.train.state.train_state import Trained
 from latentspeech.core.train.task import Task, TrainData
-from latentspeech.core.train.trained import Trained
-from latentspeech.core.train.turn import NonFiniteError, StepBatches, run_turn
-from latentspeech.core.train.units import prepare_units
 
 logger = logging.getLogger(__name__)
 

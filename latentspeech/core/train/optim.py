@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from latentspeech.core.config import Config
 from latentspeech.core.errors import CheckpointError, ConfigError
-from latentspeech.core.train.sharded_tensor import is_sharded, slice_like, whole
+from latentspeech.core.train.state.sharded_tensor import is_sharded, slice_like, whole
 
 
 class OptimizerConfig(Config):

@@ -17,7 +17,6 @@ from latentspeech.audio.io import write_audio
 from latentspeech.core.errors import DataError, InputError
 from latentspeech.data.cuts import read_cuts
 from latentspeech.data.utterances import Utterance, load_utterance, read_utterances
-from latentspeech.eval.lists import ListRow
 from latentspeech.eval.protocols.testset import (
     Options,
     ProtocolList,
@@ -25,6 +24,7 @@ from latentspeech.eval.protocols.testset import (
     refuse_options,
     with_previous,
 )
+from latentspeech.eval.scoring.lists import ListRow
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from latentspeech.core.errors import DataError, InputError
-from latentspeech.eval.lists import ListRow
 from latentspeech.eval.protocols.testset import (
     Options,
     ProtocolList,
@@ -24,6 +23,7 @@ from latentspeech.eval.protocols.testset import (
     refuse_options,
     with_previous,
 )
+from latentspeech.eval.scoring.lists import ListRow
 
 NAME = "librispeech-4-10"
 MIN_DURATION_S = 4.0

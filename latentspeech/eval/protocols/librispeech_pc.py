@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from latentspeech.core.errors import DataError, InputError
-from latentspeech.eval.lists import ListRow
 from latentspeech.eval.protocols.librispeech import find_part, read_sexes
 from latentspeech.eval.protocols.testset import (
     Options,
@@ -20,6 +19,7 @@ from latentspeech.eval.protocols.testset import (
     measured,
     refuse_options,
 )
+from latentspeech.eval.scoring.lists import ListRow
 
 NAME = "librispeech-pc"
 # The list rounds lengths; a file that differs by more is another recording.

@@ -9,7 +9,6 @@ trans.tsv names are reported as missing. Texts are the normalised ones; some fil
 import hashlib
 from pathlib import Path
 
-from latentspeech.eval.lists import ListRow
 from latentspeech.eval.protocols.librispeech import find_part, read_sexes
 from latentspeech.eval.protocols.testset import (
     Options,
@@ -18,6 +17,7 @@ from latentspeech.eval.protocols.testset import (
     measured,
     refuse_options,
 )
+from latentspeech.eval.scoring.lists import ListRow
 
 NAME = "libritts-test-other"
 

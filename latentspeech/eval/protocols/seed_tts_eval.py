@@ -8,7 +8,6 @@ recording of it. Paths are relative to the list's folder. Without the fifth colu
 from pathlib import Path
 
 from latentspeech.core.errors import DataError
-from latentspeech.eval.lists import ListRow
 from latentspeech.eval.protocols.testset import (
     Options,
     ProtocolList,
@@ -16,6 +15,7 @@ from latentspeech.eval.protocols.testset import (
     measured,
     refuse_options,
 )
+from latentspeech.eval.scoring.lists import ListRow
 
 NAME = "seed-tts-eval"
 

@@ -9,7 +9,7 @@ import soundfile
 
 from latentspeech.audio.io import audio_duration_s, load_audio
 from latentspeech.core.errors import ConfigError, DataError, InputError
-from latentspeech.eval.lists import ListInfo, ListRow
+from latentspeech.eval.scoring.lists import ListInfo, ListRow
 
 Item = TypeVar("Item")
 

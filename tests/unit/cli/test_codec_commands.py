@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from latentspeech import model_names
 from latentspeech.audio.io import load_audio, write_audio
 from latentspeech.audio.pcm import decode_pcm
 from latentspeech.cli import codec_stream
-from latentspeech.core import model_names
-from latentspeech.core.model_names import MODEL_VARIABLE
+from latentspeech.model_names import MODEL_VARIABLE
 from tests.cli_runner import latentspeech
 from tests.tiny_codec import make_codec_directory
 from tests.tiny_models import make_model_directory, voice_like

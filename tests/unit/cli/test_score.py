@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from latentspeech.audio.io import write_audio
-from latentspeech.eval.lists import ListInfo, ListRow, write_list
+from latentspeech.eval.scoring.lists import ListInfo, ListRow, write_list
 from tests.cli_runner import latentspeech
 from tests.tiny_models import voice_like
 from tests.unit.eval.published_layouts import librispeech, speech_path
@@ -141,7 +141,7 @@ def test_unknown_metrics_and_useless_options_are_one_line(corpus: Path) -> None:
 # A second metric that takes its time, so that the kill falls into the middle.
 SLOW = """
 import sys, time
-import latentspeech.eval.si_sdr as module
+import latentspeech.eval.metrics.si_sdr as module
 plain = module.SiSdr.score
 def slow(self, *arguments):
     time.sleep(0.15)

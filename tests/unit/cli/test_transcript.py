@@ -6,7 +6,7 @@ import pytest
 
 from latentspeech.audio.io import write_audio
 from latentspeech.cli.transcript import find_transcript
-from latentspeech.eval.recognisers.whisper import WhisperTiny
+from latentspeech.eval.models.recognisers.whisper import WhisperTiny
 from tests.tiny_models import voice_like
 
 

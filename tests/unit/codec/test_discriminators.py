@@ -2,16 +2,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latentspeech.codec.adversarial_loss import (
-    discriminator_loss,
-    feature_matching_loss,
-    generator_loss,
-)
 from latentspeech.codec.discriminators.combined import Discriminators, DiscriminatorsConfig
 from latentspeech.codec.discriminators.complex_stft import ComplexStftConfig, StftDiscriminator
 from latentspeech.codec.discriminators.multi_period import MultiPeriodConfig, PeriodDiscriminator
 from latentspeech.core.config import Config, parse_config
 from latentspeech.core.errors import ConfigError
+from latentspeech.core.gan import (
+    discriminator_loss,
+    feature_matching_loss,
+    generator_loss,
+)
 
 MINI = DiscriminatorsConfig(
     multi_period=MultiPeriodConfig(periods=(2, 3), channels=(4, 8, 16)),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from latentspeech import model_names
 from latentspeech.codec.model_directory import (
     codec_hash,
     decoder_names,
@@ -14,9 +15,8 @@ from latentspeech.codec.model_directory import (
     save_codec,
     save_decoder,
 )
-from latentspeech.core import model_names
 from latentspeech.core.errors import CheckpointError, ConfigError
-from latentspeech.core.model_names import MODEL_VARIABLE
+from latentspeech.model_names import MODEL_VARIABLE
 from tests.tiny_codec import CODEC, MIRRORED, make_codec, make_codec_directory
 from tests.tiny_models import make_model_directory, voice_like
 

@@ -14,10 +14,10 @@ import torch
 from latentspeech.codec.convnext import ConvNeXtConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.codec.model_directory import codec_hash, load_codec, save_codec
+from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.data import extract_latents as extract_latents_module
 from latentspeech.data.extract_latents import extract_latents, finalize
-from latentspeech.data.latent_shards import LatentShards
 from latentspeech.data.shar_writer import write_shar
 
 HOP = 80

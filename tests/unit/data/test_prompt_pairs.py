@@ -1,6 +1,6 @@
 from collections import Counter
 
-from latentspeech.data.latent_format import LatentItem
+from latentspeech.core.data.latent_format import LatentItem
 from latentspeech.data.prompt_pairs import choose_prompt, prompt_candidates
 
 

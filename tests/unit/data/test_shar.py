@@ -10,9 +10,9 @@ import pytest
 import torch
 from lhotse import CutSet
 
+from latentspeech.core.data.file_store import LocalCacheConfig
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.data.audio_segments import AudioSegmentConfig, AudioSegments
-from latentspeech.data.file_store import LocalCacheConfig
 from latentspeech.data.shar import DamagedSharError, SharCorpus
 from latentspeech.data.shar_writer import write_shar
 

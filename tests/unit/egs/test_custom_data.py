@@ -13,11 +13,11 @@ import soundfile
 import torch
 
 import latentspeech
+from latentspeech.align import symbol_aligner
 from latentspeech.core.errors import DataError
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
 from latentspeech.tts.latent_writer import Sentence, write_steps
 from latentspeech.tts.synthesizer import DEFAULT_SAMPLING
-from recipes import symbol_aligner
 from tests.tiny_models import voice_like
 
 LOCAL = Path(__file__).parents[3] / "egs" / "custom" / "local"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from recipes.stage_record import header_parts
+from recipes.lib.stage_record import header_parts
 from tests.unit.recipes.shell import ROOT, run_bash
 
 STAGES = sorted((ROOT / "egs/custom/local").glob("[0-9][0-9]_*.sh"))

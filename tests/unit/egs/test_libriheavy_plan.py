@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from latentspeech.cli.run_codec import CodecRunConfig
-from latentspeech.cli.run_tts import TTSRunConfig
 from latentspeech.codec.model import Codec
 from latentspeech.core.config import load_config
 from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.training.codec_run import CodecRunConfig
+from latentspeech.training.tts_run import TTSRunConfig
 from latentspeech.tts.model import latent_lm_config
 from tests.unit.egs.conftest import EGS
 

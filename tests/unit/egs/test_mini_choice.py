@@ -7,7 +7,7 @@ import torch
 
 from latentspeech.core.errors import DataError
 from latentspeech.data.manifest import CorpusUtterance
-from latentspeech.eval.recognisers.recogniser import SAMPLE_RATE, Recogniser
+from latentspeech.eval.models.recognisers.recogniser import SAMPLE_RATE, Recogniser
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_went_badly_in_a_window_is_heard_again_alone(local, tmp_path):
             assert writer.add(tone, 24000, {**row, "licence": "any"})
     items = local("latentspeech.data.manifest").read_manifest(tmp_path)
     recogniser = Scripted("the tide comes in you left you", "he left at 2")
-    normalise = local("latentspeech.eval.text_normalisers").WhisperNormaliser()
+    normalise = local("latentspeech.eval.metrics.text_normalisers").WhisperNormaliser()
     found = listen.listen(items, tmp_path, recogniser, normalise)
     assert [(heard.errors, heard.words) for heard in found] == [(0, 4), (0, 4)]
     assert recogniser.seconds == [pytest.approx(5.0, abs=0.1), pytest.approx(2.0, abs=0.1)]

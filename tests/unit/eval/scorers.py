@@ -4,7 +4,7 @@ import os
 import time
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.eval.scorer import MetricUnavailable, Score, Scorer
+from latentspeech.core.eval.scorer import MetricUnavailable, Score, Scorer
 
 
 class Peak(Scorer):

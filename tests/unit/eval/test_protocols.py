@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from latentspeech.core.errors import ConfigError, DataError, InputError
-from latentspeech.eval.evaluate import evaluate
-from latentspeech.eval.lists import read_list, write_list
 from latentspeech.eval.protocols.table import PROTOCOLS, make_testset
 from latentspeech.eval.protocols.testset import Options, with_previous
+from latentspeech.eval.scoring.evaluate import evaluate
+from latentspeech.eval.scoring.lists import read_list, write_list
 from tests.unit.eval.published_layouts import (
     SPEECH,
     librispeech,

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from latentspeech.cli.run_codec import CodecRunConfig
-from latentspeech.cli.run_tts import TTSRunConfig
 from latentspeech.codec.presets import codec_preset
 from latentspeech.core.config import Config, load_config
-from recipes.stage_record import header_parts
-from recipes.train_tokenizer import TokenizerRunConfig
+from latentspeech.training.codec_run import CodecRunConfig
+from latentspeech.training.tts_run import TTSRunConfig
+from recipes.lib.stage_record import header_parts
+from recipes.tts.train_tokenizer import TokenizerRunConfig
 from tests.unit.recipes.shell import ROOT, run_bash
 
 STAGES = sorted((ROOT / "recipes/tts").glob("[0-9][0-9]_*.sh"))

@@ -10,11 +10,11 @@ import torch
 from latentspeech.core.errors import CheckpointError, DataError
 from latentspeech.data.utterances import Utterance
 from latentspeech.eval.protocols.cut_utterances import choose_evaluation_items
-from recipes.averaged_weights import load_averaged
-from recipes.plot_training import plot, read_curves
-from recipes.result_folder import audio_path, open_result_folder
-from recipes.results_file import read_table, write_results
-from recipes.stage_record import fingerprint
+from recipes.lib.averaged_weights import load_averaged
+from recipes.lib.plot_training import plot, read_curves
+from recipes.lib.result_folder import audio_path, open_result_folder
+from recipes.lib.results_file import read_table, write_results
+from recipes.lib.stage_record import fingerprint
 
 
 def utterance(speaker: str, number: int, duration_s: float = 3.0, text: str = "hello") -> Utterance:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from latentspeech.core.train.checkpoint import load_part, newest_checkpoint, read_state
+from latentspeech.core.train.state.checkpoint import load_part, newest_checkpoint, read_state
 from latentspeech.tts.model_directory import load_tts
-from recipes.pack_model import pack_model
+from recipes.tts.pack_model import pack_model
 from tests.tiny_models import make_model_directory
 from tests.tiny_runs import run_tiny
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from latentspeech.core.data.latent_format import LatentItem
 from latentspeech.core.errors import DataError
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.lm.mixed_sequence import PADDING, MixedBatch
 from latentspeech.core.nn.transformer import TransformerConfig
-from latentspeech.data.latent_format import LatentItem
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
 from latentspeech.tts.batch_fill import measure_fill
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from latentspeech.data.latent_format import LatentItem
-from latentspeech.data.latent_shards import LatentShards
+from latentspeech.core.data.latent_format import LatentItem
+from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
 from latentspeech.tts import tokenized_texts
 from latentspeech.tts.tokenized_texts import TokenizedTexts

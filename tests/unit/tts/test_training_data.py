@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from latentspeech.core.data.latent_format import LatentItem, LatentMeta
+from latentspeech.core.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.core.errors import DataError
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.core.lm.mixed_sequence import TOKEN
-from latentspeech.data.latent_format import LatentItem, LatentMeta
-from latentspeech.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
 from latentspeech.tts.layout import ConditioningConfig
 from latentspeech.tts.model import SPEECH, Layout, TTSModelConfig, latent_lm_config

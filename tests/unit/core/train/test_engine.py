@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import load_file
 
 from latentspeech.core.errors import CheckpointError, ConfigError, InputError
-from latentspeech.core.train import checkpoint
-from latentspeech.core.train.turn import NonFiniteError
+from latentspeech.core.train.optimizer_turn import NonFiniteError
+from latentspeech.core.train.state import checkpoint
 from tests.unit.core.train.toy_task import ToyData, ToyTask, lines, run, untimed
 
 

@@ -1,0 +1,264 @@
+"""The latents of a corpus on disk: means of the codec's posterior, in shards (latent_format.py).
+
+Every file appears whole or not at all. Reading opens nothing before it is needed and keeps only the
+shards that were used last, so that it takes the same memory for a corpus of any size, and every
+loader process reads for itself.
+
+T frames, D latent dimension.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from latentspeech.core.data.file_store import FileStore, LocalCacheConfig, LocalFolder, open_store
+from latentspeech.core.data.latent_format import (
+    LatentItem,
+    LatentMeta,
+    parse_item,
+    read_meta,
+    shard_names,
+)
+from latentspeech.core.data.recent import Recent
+from latentspeech.core.errors import DataError
+from latentspeech.core.files import atomic_path, write_json
+
+logger = logging.getLogger(__name__)
+
+
+class DamagedShardError(DataError):
+    """A file of a shard is missing, truncated or damaged, which no second attempt will change."""
+
+
+class LatentShardWriter:
+    """Writes the shards of one corpus; a folder begun earlier with the same meta is continued."""
+
+    def __init__(self, directory: Path, meta: LatentMeta) -> None:
+        self.directory = directory
+        self.meta = meta
+        directory.mkdir(parents=True, exist_ok=True)
+        if (directory / "meta.json").exists():
+            _check_same(directory, read_meta(directory), meta)
+        else:
+            write_json(directory / "meta.json", meta.model_dump() | {"frame_rate": meta.frame_rate})
+
+    def is_complete(self, shard: int) -> bool:
+        """Whether the shard is there, undamaged."""
+        files = _ShardFiles(LocalFolder(self.directory), self.meta)
+        try:
+            listed = {item.id for item in files.read_list(shard) if item.num_latents}
+            return listed == set(files.open_weights(shard).keys())
+        except DataError:
+            return False
+
+    def write(self, shard: int, items: list[LatentItem], latents: Mapping[str, Tensor]) -> None:
+        """Stores the means (T, D) of these items under their ids, replacing what there was.
+
+        Items of no latents are listed only.
+        """
+        weights, index = (self.directory / name for name in shard_names(shard))
+        dtype: torch.dtype = getattr(torch, self.meta.dtype)
+        stored = {
+            item.id: latents[item.id].to("cpu", dtype).contiguous()
+            for item in items
+            if item.num_latents
+        }
+        for name, mu in stored.items():
+            if not bool(mu.isfinite().all()):
+                raise DataError(
+                    f"the codec gives NaN or infinite {self.meta.dtype} latents for cut {name}; "
+                    "expected finite ones: check the codec, or leave the cut out"
+                )
+        (self.directory / "stats.safetensors").unlink(missing_ok=True)
+        index.unlink(missing_ok=True)
+        with atomic_path(weights) as temporary:
+            save_file(stored, temporary)
+        lines = [json.dumps(item._asdict(), ensure_ascii=False) + "\n" for item in items]
+        with atomic_path(index) as temporary:
+            temporary.write_text("".join(lines), encoding="utf-8")
+
+
+class LatentShards:
+    """Reads a folder of shards, or a URL of one; it can be pickled.
+
+    Utterances are numbered through the corpus: `index // shard_size` is the shard. A shard that is
+    missing or damaged raises DataError with the command that makes it again; with `skip_bad` it is
+    left out of `shards` if it is missing and `items` of it is empty if its list is damaged, each
+    with a warning. Storage that fails is an error always: processes must agree on what there is.
+    """
+
+    def __init__(
+        self,
+        location: str | Path,
+        expected_codec_hash: str | None = None,
+        cache: LocalCacheConfig | None = None,
+        skip_bad: bool = False,
+    ) -> None:
+        """Raises DataError where shards are missing or of another codec."""
+        store = open_store(location, cache)
+        self.meta = read_meta(store)
+        self._files = _ShardFiles(store, self.meta)
+        self._skip_bad = skip_bad
+        self._lists = Recent(self._files.read_list)
+        self._weights = Recent(self._files.open_weights)
+        if expected_codec_hash not in (None, self.meta.codec_hash):
+            raise DataError(
+                f"{location} holds latents of codec {self.meta.codec_hash}; expected codec "
+                f"{expected_codec_hash}: give the codec that made them, or extract them again "
+                "into another folder"
+            )
+        self.shards = self._present()
+
+    def __str__(self) -> str:
+        return str(self._files.store)
+
+    @property
+    def local_folder(self) -> Path:
+        """Where what is derived from the shards may be kept: the folder itself or its copy."""
+        return self._files.store.local_folder
+
+    def items(self, shard: int) -> list[LatentItem]:
+        """All utterances of a shard; item k has index `shard * shard_size + k`."""
+        try:
+            return list(self._lists[shard])
+        except DamagedShardError as error:
+            if not self._skip_bad:
+                raise
+            count = self.meta.num_items(shard)
+            logger.warning("%d utterances of a damaged shard are left out: %s", count, error)
+            return []
+
+    def item(self, index: int) -> LatentItem:
+        """One utterance."""
+        shard, place = self._place(index)
+        return self._lists[shard][place]
+
+    def load(self, index: int) -> Tensor:
+        """The means (T, D) of an utterance, in the dtype they are stored in."""
+        item, (shard, _) = self.item(index), self._place(index)
+        try:
+            mu: Tensor = self._weights[shard].get_tensor(item.id)
+        except SafetensorError as error:
+            raise self._files.damaged(shard_names(shard)[0], str(error)) from None
+        if mu.shape != (item.num_latents, self.meta.latent_dim):
+            weights, index_name = shard_names(shard)
+            raise self._files.damaged(
+                weights,
+                f"cut {item.id} has shape {tuple(mu.shape)}, {index_name} and meta.json "
+                f"promise {(item.num_latents, self.meta.latent_dim)}",
+            )
+        return mu
+
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and std (D,) of sampled latents z, float32."""
+        name = "stats.safetensors"
+        try:
+            stats = self._files.store.read(name, load_file)
+            return stats["mean"].float(), stats["std"].float()
+        except (SafetensorError, OSError, KeyError) as error:
+            raise self._files.damaged(name, str(error)) from None
+
+    def _present(self) -> list[int]:
+        """The shards whose files are there, by one look at the folder."""
+        names = self._files.store.names()
+        everything = range(self.meta.num_shards)
+        missing = {
+            shard: name for shard in everything for name in shard_names(shard) if name not in names
+        }
+        if not missing:
+            return list(everything)
+        name = min(missing.values())
+        reason = f"no such file; {len(missing)} of {len(everything)} shards are missing"
+        if not self._skip_bad or len(missing) == len(everything):
+            raise self._files.damaged(name, reason)
+        count = sum(map(self.meta.num_items, missing))
+        logger.warning(
+            "%s: %s, and %d utterances with them (first %s)",
+            self._files.store,
+            reason,
+            count,
+            name,
+        )
+        return [shard for shard in everything if shard not in missing]
+
+    def _place(self, index: int) -> tuple[int, int]:
+        return divmod(range(self.meta.num_cuts)[index], self.meta.shard_size)
+
+
+class _ShardFiles:
+    """Opens the two files of a shard, and says how to make them again where that fails."""
+
+    def __init__(self, store: FileStore, meta: LatentMeta) -> None:
+        self.store = store
+        self._meta = meta
+
+    def read_list(self, shard: int) -> "_ItemList":
+        """The item list, complete."""
+        _, name = shard_names(shard)
+        try:
+            lines = self.store.read(name, Path.read_bytes).splitlines()
+        except OSError as error:
+            raise self.damaged(name, str(error)) from None
+        found = _ItemList(lines, partial(self.damaged, name))
+        if len(found) != self._meta.num_items(shard):
+            raise self.damaged(
+                name, f"it lists {len(found)} items, expected {self._meta.num_items(shard)}"
+            )
+        found[-1]  # a file that was cut short ends in half a line
+        return found
+
+    def open_weights(self, shard: int) -> Any:
+        """The mapped latents; opening compares the header's sizes with the file's."""
+        name, _ = shard_names(shard)
+        try:
+            return self.store.read(name, lambda path: safe_open(path, "pt"))
+        except (SafetensorError, OSError) as error:
+            raise self.damaged(name, str(error)) from None
+
+    def damaged(self, name: str, reason: str) -> DamagedShardError:
+        """The error that names the file, and the command that makes it again."""
+        return DamagedShardError(
+            f"{self.store.where(name)} is missing, truncated or damaged ({reason}); make it "
+            f"again with: {self._meta.remake_command}"
+        )
+
+
+class _ItemList(Sequence[LatentItem]):
+    """The lines of an item list; a line becomes an item when it is asked for.
+
+    So a process that needs a few items of many shards keeps text, not objects.
+    """
+
+    def __init__(self, lines: list[bytes], damaged: Callable[[str], DataError]) -> None:
+        self._lines = lines
+        self._damaged = damaged
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __getitem__(self, place: Any) -> Any:
+        try:
+            return parse_item(self._lines[place])
+        except (ValueError, TypeError) as error:
+            raise self._damaged(str(error)) from None
+
+
+def _check_same(directory: Path, found: LatentMeta, wanted: LatentMeta) -> None:
+    differing = [
+        f"{name} {getattr(found, name)} (now {getattr(wanted, name)})"
+        for name in LatentMeta.model_fields
+        if name != "remake_command" and getattr(found, name) != getattr(wanted, name)
+    ]
+    if differing:
+        raise DataError(
+            f"{directory} holds latents of another extraction: {', '.join(differing)}; remove the "
+            "folder or give another one"
+        )

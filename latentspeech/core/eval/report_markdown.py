@@ -1,0 +1,118 @@
+"""A report as Markdown: corpus values, parts of the corpus, how it was measured, what failed."""
+
+from collections.abc import Sequence
+
+from latentspeech.core.eval.report import Bucket, EvalReport, Interval, MetricResult
+
+_SHOWN_FAILURES = 20
+# A table of many voices belongs to the JSON file and the page.
+_GROUPS = ("duration", "words", "sex")
+
+
+def render(report: EvalReport) -> str:
+    """The whole text; it begins with the table of corpus values."""
+    lines = [
+        *_table(report.metrics),
+        *_holes(report),
+        *_buckets(report.metrics),
+        *_method(report),
+        *_failures(report),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(metrics: Sequence[MetricResult]) -> list[str]:
+    lines = [
+        "| metric | value | 95% over utterances | 95% over speakers | better | scored | failed |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for metric in metrics:
+        value = "none" if metric.value is None else f"{metric.value:.3f} {metric.unit}".strip()
+        better = "higher" if metric.higher_is_better else "lower"
+        lines.append(
+            f"| {metric.name} | {value} | {_interval(metric.interval)} "
+            f"| {_interval(metric.speaker_interval)} | {better} "
+            f"| {metric.num_scored} | {metric.num_failed} |"
+        )
+    return lines
+
+
+def _holes(report: EvalReport) -> list[str]:
+    if not report.holes:
+        return []
+    reasons = [f"- {name}: {_one_line(reason)}" for name, reason in report.holes.items()]
+    return ["", "Not measured on this machine:", "", *reasons]
+
+
+def _buckets(metrics: Sequence[MetricResult]) -> list[str]:
+    lines: list[str] = []
+    for group in _GROUPS:
+        found = [(metric, metric.of_group(group)) for metric in metrics if metric.of_group(group)]
+        if not found:
+            continue
+        labels = _labels([buckets for _, buckets in found])
+        names = " | ".join(metric.name for metric, _ in found)
+        lines += ["", f"| {group} | {names} | utterances |", "|---" * (len(found) + 2) + "|"]
+        for label in labels:
+            row = [_find(buckets, label) for _, buckets in found]
+            values = ["none" if part is None else f"{part.value:.3f}" for part in row]
+            count = max(part.num_scored for part in row if part is not None)
+            lines.append(f"| {label} | {' | '.join(values)} | {count} |")
+    return lines
+
+
+def _labels(tables: Sequence[Sequence[Bucket]]) -> list[str]:
+    """All labels; those that only a metric with failures lacks keep the order of the longest."""
+    longest = max(tables, key=len)
+    labels = [bucket.label for bucket in longest]
+    extra = [b.label for table in tables for b in table if b.label not in labels]
+    return labels + list(dict.fromkeys(extra))
+
+
+def _find(buckets: Sequence[Bucket], label: str) -> Bucket | None:
+    return next((bucket for bucket in buckets if bucket.label == label), None)
+
+
+def _method(report: EvalReport) -> list[str]:
+    lines = ["", "Measured with:", ""]
+    for metric in report.metrics:
+        if metric.hole is not None:
+            continue
+        parts = (f"{key} {value}" for key, value in metric.description.items() if key != "metric")
+        lines.append(f"- {metric.name}: {'; '.join(parts)}")
+        if metric.totals:
+            counts = ", ".join(f"{count} {kind}" for kind, count in metric.totals.items())
+            lines.append(f"  (pooled: {counts})".replace("_", " "))
+        if metric.beside:
+            values = ", ".join(f"{kind} {value:.3f}" for kind, value in metric.beside.items())
+            lines.append(f"  (beside: {values})".replace("_", " "))
+    source = report.settings.get("list")
+    if source:
+        lines.append("- list: " + "; ".join(f"{key} {value}" for key, value in source.items()))
+    if report.run:
+        run = report.run
+        memory = run["peak_memory_bytes"] / 2**20
+        lines += [
+            f"- command: `{run['command']}`",
+            f"- commit {run['commit']}, {run['date']}, {run['hardware']}",
+            f"- {run['seconds']} s, {run['jobs']} process(es), at most {memory:.0f} MiB",
+        ]
+    return lines
+
+
+def _failures(report: EvalReport) -> list[str]:
+    if not report.failures:
+        return []
+    lines = ["", f"Not scored ({len(report.failures)}):", ""]
+    shown = report.failures[:_SHOWN_FAILURES]
+    lines += [f"- {f.id}, {f.metric}: {_one_line(f.reason)}" for f in shown]
+    hidden = len(report.failures) - len(shown)
+    return lines + ([f"- and {hidden} more, all in the JSON file"] if hidden else [])
+
+
+def _interval(edges: Interval | None) -> str:
+    return "none" if edges is None else f"{edges[0]:.3f} to {edges[1]:.3f}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,160 @@
+"""Writing ONNX graphs by hand and running them: small steps on a CPU without a framework's cost.
+
+A step of a small model is a hundred operations on a few rows. torch spends more time around such
+operations than in them; ONNX Runtime plans them once. A graph is made from a module's weights when
+it is needed, so there is no exported file that could be of another version.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from latentspeech.core.errors import ConfigError
+
+Shape = Sequence[int | str]
+Array = NDArray[Any]
+
+_BLOCK = 64  # weights that share a scale
+_ZERO = 128  # what stands for 0 in unsigned bytes
+# The largest weight of a block is taken for no less: with a denormal scale, blocks of zeros, as new
+# layers have (recipes/tts/grow_model.py), take several times as long.
+_LEAST = 1e-20
+
+_OPSETS = {"": 18, "com.microsoft": 1}
+
+
+class OnnxGraph:
+    """Operations appended one by one; values are known by name."""
+
+    def __init__(self, name: str, int8: bool = False) -> None:
+        self._name = name
+        self._int8 = int8
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+        self._num_values = 0
+
+    def input(self, name: str, shape: Shape, kind: int = TensorProto.FLOAT) -> str:
+        """Declares an input; sizes that vary are named."""
+        self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
+        return name
+
+    def output(self, name: str, value: str) -> None:
+        """Gives a value out under a name."""
+        self._nodes.append(helper.make_node("Identity", [value], [name]))
+        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+
+    def constant(self, value: Array) -> str:
+        """A number or an array of the graph itself."""
+        name = f"c{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def integers(self, *values: int) -> str:
+        """A constant that lists axes, sizes or indices."""
+        return self.constant(np.array(values, dtype=np.int64))
+
+    def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """An operation with one result."""
+        return self.ops(1, kind, *inputs, domain=domain, **attributes)[0]
+
+    def ops(
+        self, num_results: int, kind: str, *inputs: str, domain: str = "", **attributes: Any
+    ) -> list[str]:
+        """An operation with several results."""
+        results = [f"v{self._num_values + i}" for i in range(num_results)]
+        self._num_values += num_results
+        node = helper.make_node(kind, inputs, results, domain=domain, **attributes)
+        self._nodes.append(node)
+        return results
+
+    def halves(self, value: str, axis: int) -> list[str]:
+        """A value cut in two equal parts."""
+        return self.ops(2, "Split", value, axis=axis, num_outputs=2)
+
+    def linear(self, value: str, layer: nn.Module | Tensor) -> str:
+        """X W^T + b of a linear layer, or x W^T of a matrix."""
+        weight = layer if isinstance(layer, Tensor) else layer.get_parameter("weight")
+        product = self._product(value, array(weight))
+        bias = None if isinstance(layer, Tensor) else getattr(layer, "bias", None)
+        return product if bias is None else self.op("Add", product, self.constant(array(bias)))
+
+    def _product(self, value: str, weight: Array) -> str:
+        """X W^T of a matrix (N, K)."""
+        if not self._int8:
+            return self.op("MatMul", value, self.constant(weight.T))
+        size, width = weight.shape
+        blocks = -(-width // _BLOCK)
+        padded = np.pad(weight, ((0, 0), (0, blocks * _BLOCK - width)))
+        parts = padded.reshape(size, blocks, _BLOCK)
+        scales = np.maximum(np.abs(parts).max(axis=2), _LEAST) / (_ZERO - 1)
+        levels = np.round(parts / scales[..., None]) + _ZERO
+        return self.op(
+            "MatMulNBits",
+            value,
+            self.constant(levels.astype(np.uint8)),
+            self.constant(scales.astype(np.float32)),
+            domain="com.microsoft",
+            K=width,
+            N=size,
+            bits=8,
+            block_size=_BLOCK,
+            accuracy_level=4,  # the inputs become int8 as well
+        )
+
+    def rms_norm(self, value: str, layer: nn.RMSNorm) -> str:
+        """RMSNorm over the last axis."""
+        gain = torch.ones(layer.normalized_shape) if layer.weight is None else layer.weight
+        gain_name = self.constant(array(gain))
+        return self.op("SimplifiedLayerNormalization", value, gain_name, axis=-1, epsilon=layer.eps)
+
+    def silu(self, value: str) -> str:
+        """x sigmoid(x)."""
+        return self.op("Mul", value, self.op("Sigmoid", value))
+
+    def compile(self, num_threads: int) -> "OnnxFunction":
+        """The graph, ready to run on the CPU."""
+        graph = helper.make_graph(
+            self._nodes, self._name, self._inputs, self._outputs, self._constants
+        )
+        opsets = [helper.make_opsetid(domain, version) for domain, version in _OPSETS.items()]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = num_threads
+        options.inter_op_num_threads = 1
+        # Threads that spin after the end of a call take the time of the codec's.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        return OnnxFunction(model.SerializeToString(), options)
+
+
+class OnnxFunction:
+    """A compiled graph; arrays in, arrays out, by name and in order."""
+
+    def __init__(self, model: bytes, options: onnxruntime.SessionOptions) -> None:
+        self._session = onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, inputs: Mapping[str, Array]) -> list[Array]:
+        """The outputs in the order in which they were declared."""
+        outputs: list[Array] = self._session.run(None, inputs)
+        return outputs
+
+
+def array(tensor: Tensor) -> Array:
+    """A tensor of the CPU as a float32 array, without a copy where it is one already."""
+    if tensor.device.type != "cpu":
+        raise ConfigError(
+            f"the onnx runtime runs on the CPU, the model is on {tensor.device}; "
+            "move it there or use the torch runtime"
+        )
+    values: Array = tensor.detach().float().numpy()
+    return values

@@ -1,0 +1,151 @@
+"""The diffusion head as two ONNX graphs, for few latents on a CPU.
+
+One makes the modulations of all solver steps from the hidden states, in one pass over the weights;
+the other is a step of a solver: the head on both halves of guidance, the estimate of x_0 and the
+next state. Whose step it is, the coefficients of `core/diffusion/solvers.py` say.
+
+N latents, M rows (N, or 2 N with guidance), S steps, D latent dimension, d width, m modulations.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latentspeech.core.diffusion.head import DiffusionHead, HeadBlock
+from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
+from latentspeech.core.diffusion.prediction import x0_coefficients
+from latentspeech.core.diffusion.solvers import SolverKind, solver_steps
+from latentspeech.core.nn.norm import AdaLNZero
+from latentspeech.core.onnx.graph import Array, OnnxGraph, array
+
+_NUM_COEFFICIENTS = 5  # a, b of x_0 = a x_t + b prediction; those of a SolverStep
+
+
+class _Course(NamedTuple):
+    """What follows from solver and number of steps alone."""
+
+    times: Array  # (S, 1, d) embedded
+    coefficients: Array  # (S, 5)
+
+
+class OnnxDiffusion:
+    """`LatentDiffusion.sample` without torch; weights are copied when it is made."""
+
+    def __init__(self, diffusion: LatentDiffusion, num_threads: int, int8: bool = False) -> None:
+        self._diffusion = diffusion
+        self._modulate = modulation_graph(diffusion.head, int8).compile(num_threads)
+        self._step = {
+            guided: solver_step_graph(diffusion.head, guided, int8).compile(num_threads)
+            for guided in (False, True)
+        }
+        self._course = functools.lru_cache(maxsize=8)(self._make_course)
+
+    def sample(
+        self,
+        cond: Tensor,
+        noise: Tensor,
+        uncond: Tensor | None,
+        cfg_scale: float,
+        num_steps: int,
+        solver: SolverKind,
+    ) -> Tensor:
+        """As `LatentDiffusion.sample`: (N, d), (N, D) and (N, d) or None -> (N, D)."""
+        hidden = cond if uncond is None else torch.cat((cond, uncond))
+        course = self._course(num_steps, solver)
+        (modulations,) = self._modulate({"hidden": array(hidden), "times": course.times})
+        run = self._step[uncond is not None]
+        guidance = {} if uncond is None else {"cfg_scale": np.array(cfg_scale, np.float32)}
+        x = previous = array(noise)
+        for of_step, coefficients in zip(modulations, course.coefficients, strict=True):
+            inputs = {
+                "x_t": x,
+                "previous": previous,
+                "modulations": of_step,
+                "coefficients": coefficients,
+            }
+            x, previous = run(inputs | guidance)
+        return torch.from_numpy(x)
+
+    @torch.no_grad()
+    def _make_course(self, num_steps: int, solver: SolverKind) -> _Course:
+        diffusion = self._diffusion
+        grid = diffusion.grid(num_steps)
+        levels = diffusion.schedule.alpha_sigma(grid[:-1])
+        of_prediction = x0_coefficients(diffusion.config.prediction_type, *levels)
+        steps = torch.tensor(solver_steps(solver, diffusion.schedule, grid))  # (S, 3)
+        return _Course(
+            times=array(diffusion.head.time(grid[:-1]))[:, None],
+            coefficients=array(torch.column_stack((*of_prediction, steps))),
+        )
+
+
+def modulation_graph(head: DiffusionHead, int8: bool) -> OnnxGraph:
+    """hidden (M, cond), times (S, 1, d) -> modulations (S, M, m d), scales with their 1 added."""
+    graph = OnnxGraph("modulations", int8)
+    hidden = graph.input("hidden", ["M", head.config.cond_dim])
+    times = graph.input("times", ["S", 1, head.config.model_dim])
+    condition = graph.silu(graph.op("Add", graph.linear(hidden, head.condition), times))
+    layers = [*(_modulation(block) for block in head.blocks), head.modulation]
+    weights = torch.cat([layer.projection.weight for layer in layers])  # (m d, d)
+    product = graph.linear(condition, weights)
+    # In each layer the second of two or three is a scale.
+    width = head.config.model_dim
+    ones = [torch.eye(layer.num_chunks)[1].repeat_interleave(width) for layer in layers]
+    graph.output("modulations", graph.op("Add", product, graph.constant(array(torch.cat(ones)))))
+    return graph
+
+
+def solver_step_graph(head: DiffusionHead, guided: bool, int8: bool) -> OnnxGraph:
+    """x_t and x_0 of the step before (N, D), modulations (M, m d) of one time, the step's
+    coefficients (5,) -> the next state (N, D) and x_0 (N, D).
+    """
+    config = head.config
+    num_modulations = 3 * config.num_layers + 2
+    graph = OnnxGraph("solver_step", int8)
+    x_t = graph.input("x_t", ["N", config.latent_dim])
+    previous = graph.input("previous", ["N", config.latent_dim])
+    modulations = graph.input("modulations", ["M", num_modulations * config.model_dim])
+    coefficients = graph.input("coefficients", [_NUM_COEFFICIENTS])
+    parts = graph.ops(num_modulations, "Split", modulations, axis=1, num_outputs=num_modulations)
+    x = graph.linear(x_t, head.input)
+    if guided:
+        x = graph.op("Concat", x, x, axis=0)
+    for number, block in enumerate(head.blocks):
+        assert isinstance(block, HeadBlock)
+        shift, scale, gate = parts[3 * number : 3 * number + 3]
+        y = _modulated(graph, graph.rms_norm(x, block.norm), shift, scale)
+        halves = graph.halves(graph.linear(y, block.ffn.gate_up), axis=1)
+        y = graph.linear(graph.op("Mul", graph.silu(halves[0]), halves[1]), block.ffn.down)
+        x = graph.op("Add", x, graph.op("Mul", gate, y))
+    y = _modulated(graph, graph.rms_norm(x, head.norm), *parts[-2:])
+    prediction = graph.linear(y, head.output)
+    if guided:
+        cfg_scale = graph.input("cfg_scale", [])
+        with_condition, without = graph.halves(prediction, axis=0)
+        difference = graph.op("Sub", with_condition, without)
+        prediction = graph.op("Add", without, graph.op("Mul", cfg_scale, difference))
+    numbers = graph.ops(
+        _NUM_COEFFICIENTS, "Split", coefficients, axis=0, num_outputs=_NUM_COEFFICIENTS
+    )
+    x_0 = _weighted(graph, numbers[:2], (x_t, prediction))
+    graph.output("next", _weighted(graph, numbers[2:], (x_t, x_0, previous)))
+    graph.output("x_0", x_0)
+    return graph
+
+
+def _weighted(graph: OnnxGraph, weights: Sequence[str], values: Sequence[str]) -> str:
+    products = [graph.op("Mul", *pair) for pair in zip(weights, values, strict=True)]
+    return functools.reduce(lambda one, other: graph.op("Add", one, other), products)
+
+
+def _modulated(graph: OnnxGraph, x: str, shift: str, scale: str) -> str:
+    return graph.op("Add", shift, graph.op("Mul", x, scale))
+
+
+def _modulation(block: torch.nn.Module) -> AdaLNZero:
+    assert isinstance(block, HeadBlock)
+    return block.modulation

@@ -1,0 +1,258 @@
+"""The Transformer's step as an ONNX graph, for few rows on a CPU.
+
+The graph gives back the keys and values of the new positions and attends to them beside those of
+the past. So the cache is only read while it runs, and a position that was fed on trial leaves no
+trace unless it is kept.
+
+L layers, R rows, N rows that are fed, T new positions, C capacity of the cache, H heads, G
+key/value heads, Dh head dimension, d model width.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from onnx import TensorProto
+from torch import Tensor
+
+from latentspeech.core.nn.attention import Attention
+from latentspeech.core.nn.feed_forward import SwiGLU
+from latentspeech.core.nn.rope import rotary_angles
+from latentspeech.core.nn.transformer import Transformer, TransformerBlock
+from latentspeech.core.onnx.graph import Array, OnnxFunction, OnnxGraph, Shape, array
+
+_BLOCK = 64  # positions by which a cache grows
+# Whoever waits for the first audio waits for the prefill, and nothing else is to be done meanwhile.
+_MOST_PREFILL_THREADS = 4
+_HIDDEN_FROM_ALL = -1e9
+
+
+class OnnxRow(NamedTuple):
+    """A copy of one row of a cache, cut to its length."""
+
+    keys: list[Array]  # of L layers, (G, positions, Dh)
+    values: list[Array]
+
+    @property
+    def end(self) -> int:
+        """How many positions."""
+        return int(self.keys[0].shape[1])
+
+
+class OnnxCache:
+    """Keys and values of all layers; what stands behind a row's length is hidden by the mask."""
+
+    def __init__(self, transformer: Transformer, num_rows: int) -> None:
+        config = transformer.config
+        shape = (num_rows, config.num_kv_heads, 0, config.head_dim)
+        self.lengths = np.zeros(num_rows, dtype=np.int64)
+        self.keys = [np.zeros(shape, dtype=np.float32) for _ in range(config.num_layers)]
+        self.values = [np.zeros(shape, dtype=np.float32) for _ in range(config.num_layers)]
+        self.mask = np.zeros((num_rows, 1, 1, 0), dtype=np.float32)
+        self.new_keys: list[Array] = []
+        self.new_values: list[Array] = []
+
+    @property
+    def capacity(self) -> int:
+        """Positions that fit before it grows."""
+        return self.mask.shape[-1]
+
+    def keep(self, counts: Sequence[int], first_row: int = 0) -> None:
+        """The first `counts[i]` of the positions just fed to the i-th of the rows fed stay."""
+        fed = slice(first_row, first_row + len(counts))
+        self._make_room(int((self.lengths[fed] + counts).max()))
+        for place, count in enumerate(counts):
+            if not count:
+                continue
+            row = first_row + place
+            start = self.lengths[row]
+            end = start + count
+            for old, new in ((self.keys, self.new_keys), (self.values, self.new_values)):
+                for layer, entries in zip(old, new, strict=True):
+                    layer[row, :, start:end] = entries[place, :, :count]
+            self.mask[row, ..., start:end] = 0
+            self.lengths[row] = end
+
+    def row(self, index: int) -> OnnxRow:
+        """A copy of one row."""
+        length = self.lengths[index]
+        keys, values = (
+            [entries[index, :, :length].copy() for entries in layers]
+            for layers in (self.keys, self.values)
+        )
+        return OnnxRow(keys, values)
+
+    def load_row(self, index: int, source: OnnxRow) -> None:
+        """Puts a copy in the place of an empty row."""
+        self._make_room(source.end)
+        for old, new in ((self.keys, source.keys), (self.values, source.values)):
+            for layer, entries in zip(old, new, strict=True):
+                layer[index, :, : source.end] = entries
+        self.mask[index, ..., : source.end] = 0
+        self.lengths[index] = source.end
+
+    def _make_room(self, longest: int) -> None:
+        """Grows to whole blocks that hold `longest` positions."""
+        if longest <= self.capacity:
+            return
+        capacity = -(-longest // _BLOCK) * _BLOCK
+
+        def grown(old: Array, fill: float, axis: int) -> Array:
+            shape = list(old.shape)
+            shape[axis] = capacity - old.shape[axis]
+            return np.concatenate((old, np.full(shape, fill, dtype=np.float32)), axis=axis)
+
+        self.keys = [grown(keys, 0, 2) for keys in self.keys]
+        self.values = [grown(values, 0, 2) for values in self.values]
+        self.mask = grown(self.mask, _HIDDEN_FROM_ALL, 3)
+
+
+class OnnxTransformer:
+    """`Transformer.step` without torch; weights are copied when it is made."""
+
+    def __init__(self, transformer: Transformer, num_threads: int, int8: bool = False) -> None:
+        self._transformer = transformer
+        self._config = transformer.config
+        self._step = step_graph(transformer, int8).compile(num_threads)
+        prefill_threads = max(num_threads, min(os.cpu_count() or 1, _MOST_PREFILL_THREADS))
+        self._prefill = step_graph(transformer, int8, only_last=True).compile(prefill_threads)
+        self._table: tuple[Array, Array] = self._make_table(_BLOCK)
+
+    def init_state(self, num_rows: int) -> OnnxCache:
+        """An empty cache."""
+        return OnnxCache(self._transformer, num_rows)
+
+    def step(self, x: Tensor, state: OnnxCache) -> Tensor:
+        """The next T positions of all R rows: x (R, T, d) -> hidden (R, T, d)."""
+        return self._feed(self._step, x, state, 0)
+
+    def prefill(self, x: Tensor, state: OnnxCache, row: int) -> Tensor:
+        """The next T positions of one row: x (1, T, d) -> hidden behind the last (1, d)."""
+        run = self._step if x.shape[1] == 1 else self._prefill
+        return self._feed(run, x, state, row)[:, 0]
+
+    def _feed(self, run: OnnxFunction, x: Tensor, state: OnnxCache, first_row: int) -> Tensor:
+        num_rows, num_new, _ = x.shape
+        fed = slice(first_row, first_row + num_rows)
+        cos, sin = self._angles(state.lengths[fed], num_new)
+        causal = np.triu(np.full((num_new, num_new), _HIDDEN_FROM_ALL, dtype=np.float32), 1)
+        past = np.broadcast_to(state.mask[fed], (num_rows, 1, num_new, state.capacity))
+        new = np.broadcast_to(causal, (num_rows, 1, num_new, num_new))
+        inputs = {
+            "x": array(x),
+            "cos": cos,
+            "sin": sin,
+            "mask": np.concatenate((past, new), axis=3),
+            "sizes": np.array([state.capacity, num_new], dtype=np.int64),
+        }
+        for layer in range(self._config.num_layers):
+            inputs[f"keys_{layer}"] = state.keys[layer][fed]
+            inputs[f"values_{layer}"] = state.values[layer][fed]
+        hidden, *new_entries = run(inputs)
+        state.new_keys, state.new_values = new_entries[::2], new_entries[1::2]
+        return torch.from_numpy(hidden)
+
+    def _angles(self, lengths: Array, num_new: int) -> tuple[Array, Array]:
+        """Cosines and signed sines (N, 1, T, Dh) behind the end of rows of `lengths` (N,)."""
+        end = int(lengths.max()) + num_new
+        if end > len(self._table[0]):
+            self._table = self._make_table(2 * end)
+        places = lengths[:, None, None] + np.arange(num_new)  # (N, 1, T)
+        cos, sin = (part[places] for part in self._table)
+        return cos, sin
+
+    def _make_table(self, num_positions: int) -> tuple[Array, Array]:
+        config = self._config
+        positions = torch.arange(num_positions)[None]
+        angles = rotary_angles(positions, config.head_dim, config.rope_theta)
+        cos, sin = (array(part)[0, 0] for part in angles)  # (positions, Dh)
+        return cos, sin
+
+
+def step_graph(transformer: Transformer, int8: bool, only_last: bool = False) -> OnnxGraph:
+    """Inputs x, cos, sin, mask, sizes and each layer's cache; hidden states and new entries out.
+
+    `only_last` gives the hidden state (R, 1, d) of the last position alone.
+    """
+    config = transformer.config
+    graph = OnnxGraph("transformer_step", int8)
+    x = graph.input("x", ["R", "T", config.model_dim])
+    graph.input("cos", ["R", 1, "T", config.head_dim])
+    graph.input("sin", ["R", 1, "T", config.head_dim])
+    graph.input("mask", ["R", 1, "T", "C+T"])
+    graph.input("sizes", [2], TensorProto.INT64)
+    cached: Shape = ["R", config.num_kv_heads, "C", config.head_dim]
+    new_entries = []
+    for number, layer in enumerate(transformer.layers):
+        assert isinstance(layer, TransformerBlock)
+        keys, values = (graph.input(f"{name}_{number}", cached) for name in ("keys", "values"))
+        y = graph.rms_norm(x, layer.attention_norm)
+        y, new_keys, new_values = _attention(graph, y, layer.attention, keys, values)
+        x = graph.op("Add", x, y)
+        if only_last and number == config.num_layers - 1:
+            last = graph.integers(-1), graph.integers(np.iinfo(np.int64).max), graph.integers(1)
+            x = graph.op("Slice", x, *last)
+        x = graph.op("Add", x, feed_forward(graph, graph.rms_norm(x, layer.ffn_norm), layer.ffn))
+        new_entries += [(f"new_keys_{number}", new_keys), (f"new_values_{number}", new_values)]
+    graph.output("hidden", graph.rms_norm(x, transformer.norm))
+    for name, value in new_entries:
+        graph.output(name, value)
+    return graph
+
+
+def feed_forward(graph: OnnxGraph, x: str, layer: torch.nn.Module) -> str:
+    """Either network of `core/nn/feed_forward.py`."""
+    if isinstance(layer, SwiGLU):
+        gate, up = graph.halves(graph.linear(x, layer.gate_up), axis=-1)
+        return graph.linear(graph.op("Mul", graph.silu(gate), up), layer.down)
+    up = graph.linear(x, layer.get_submodule("up"))
+    half = graph.constant(np.array(0.5, dtype=np.float32))
+    one = graph.constant(np.array(1, dtype=np.float32))
+    root_half = graph.constant(np.array(0.5**0.5, dtype=np.float32))
+    erf = graph.op("Erf", graph.op("Mul", up, root_half))
+    gelu = graph.op("Mul", graph.op("Mul", up, half), graph.op("Add", erf, one))
+    return graph.linear(gelu, layer.get_submodule("down"))
+
+
+def _attention(
+    graph: OnnxGraph, x: str, layer: Attention, keys: str, values: str
+) -> tuple[str, str, str]:
+    """Of x (R, T, d): (R, T, d), and the new keys and values (R, G, T, Dh)."""
+    num_heads, num_kv_heads, size = layer.num_heads, layer.num_kv_heads, layer.head_dim
+    heads = graph.linear(x, layer.qkv)
+    heads = graph.op("Reshape", heads, graph.integers(0, 0, -1, size))
+    heads = graph.op("Transpose", heads, perm=[0, 2, 1, 3])
+    parts = graph.integers(num_heads + num_kv_heads, num_kv_heads)
+    q_k, new_values = graph.ops(2, "Split", heads, parts, axis=1)
+    first, second = graph.halves(q_k, axis=3)
+    swapped = graph.op("Concat", second, first, axis=3)
+    q_k = graph.op("Add", graph.op("Mul", q_k, "cos"), graph.op("Mul", swapped, "sin"))
+    parts = graph.integers(num_heads, num_kv_heads)
+    q, new_keys = graph.ops(2, "Split", q_k, parts, axis=1)
+
+    # One more axis, (R, G, H/G, T, ...): the heads of a group share its keys and values.
+    q = graph.op("Reshape", q, graph.integers(0, num_kv_heads, num_heads // num_kv_heads, -1, size))
+    q = graph.op("Mul", q, graph.constant(np.array(size**-0.5, dtype=np.float32)))
+    mask = graph.op("Unsqueeze", "mask", graph.integers(1))
+
+    def product(rows: str, entries: str, **attributes: int) -> str:
+        entries = graph.op("Unsqueeze", entries, graph.integers(2))
+        return graph.op("FusedMatMul", rows, entries, domain="com.microsoft", **attributes)
+
+    def product_by_rows(rows: str, entries: str, **attributes: int) -> str:
+        # ONNX Runtime copies a matrix before it multiplies several rows by it.
+        single = graph.op("Unsqueeze", rows, graph.integers(4))
+        entries = graph.op("Unsqueeze", entries, graph.integers(2))
+        return graph.op("Squeeze", product(single, entries, **attributes), graph.integers(4))
+
+    both = product_by_rows(q, keys, transB=1), product(q, new_keys, transB=1)
+    scores = graph.op("Add", graph.op("Concat", *both, axis=4), mask)
+    weights = graph.op("Softmax", scores, axis=-1)  # (R, G, H/G, T, C + T)
+    of_past, of_new = graph.ops(2, "Split", weights, "sizes", axis=4)
+    y = graph.op("Add", product_by_rows(of_past, values), product(of_new, new_values))
+    y = graph.op("Reshape", y, graph.integers(0, num_heads, -1, size))
+    y = graph.op("Transpose", y, perm=[0, 2, 1, 3])
+    y = graph.op("Reshape", y, graph.integers(0, 0, num_heads * size))
+    return graph.linear(y, layer.out), new_keys, new_values

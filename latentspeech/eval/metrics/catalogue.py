@@ -1,0 +1,118 @@
+"""All metrics by the names a command line uses, each imported only when it is asked for.
+
+`sim-<model>` is held against the reference of the same utterance (codec copies), `sim-<model>-o`
+against the original prompt, `sim-<model>-r` against the codec's copy of the prompt (Wang et al.,
+2023, arXiv 2301.02111); `+prefix` keeps the given seconds of a continuation, which are cut else.
+"""
+
+import difflib
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from latentspeech.core.errors import ConfigError
+from latentspeech.core.eval.scorer import Scorer
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Where a scorer is and how it is made; `about` is its line in the help."""
+
+    module: str
+    scorer: str
+    about: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _similarity(model: str, about: str) -> dict[str, Metric]:
+    module, scorer = "latentspeech.eval.metrics.similarity", "SpeakerSimilarity"
+    against = {"": "reference", "-o": "prompt", "-r": "codec_prompt"}
+    found = {}
+    for suffix, what in against.items():
+        arguments = {"model": model, "held_against": what}
+        name, line = f"sim-{model}{suffix}", f"{about}, against the {what}"
+        found[name] = Metric(module, scorer, line, arguments)
+        if what != "reference":
+            heard = {**arguments, "prefix": "included"}
+            line += ", a continuation's given seconds heard too"
+            found[f"{name}+prefix"] = Metric(module, scorer, line, heard)
+    return found
+
+
+def _wer(name: str, recogniser: str, about: str) -> dict[str, Metric]:
+    module = "latentspeech.eval.metrics.wer"
+    return {name: Metric(module, "WordErrorRate", about, {"recogniser": recogniser})}
+
+
+def _mel(name: str, variant: str, about: str) -> dict[str, Metric]:
+    return {
+        name: Metric(
+            "latentspeech.eval.metrics.mel_distance", "MelDistance", about, {"variant": variant}
+        )
+    }
+
+
+METRICS: dict[str, Metric] = {
+    **_mel("mel", "dac", "mel distance, DAC's 7 scales (its training)"),
+    **_mel("mel-dac-class", "dac-class", "mel distance, DAC's loss class: agrees with the paper"),
+    **_mel("mel-encodec", "encodec", "mel distance of Encodec's training"),
+    **_mel("mel-vocos", "vocos", "mel distance of Vocos' training"),
+    "pesq": Metric("latentspeech.eval.metrics.pesq_wb", "PesqWideBand", "PESQ wide band"),
+    "stoi": Metric("latentspeech.eval.metrics.stoi", "Stoi", "STOI"),
+    "visqol": Metric(
+        "latentspeech.eval.metrics.visqol",
+        "Visqol",
+        "ViSQOL, speech, as in the paper",
+        {"mode": "speech"},
+    ),
+    "visqol-lattice": Metric(
+        "latentspeech.eval.metrics.visqol",
+        "Visqol",
+        "ViSQOL, speech, mapping of ViSQOL 3.3",
+        {"mode": "speech-lattice"},
+    ),
+    "visqol-audio": Metric(
+        "latentspeech.eval.metrics.visqol", "Visqol", "ViSQOL, audio", {"mode": "audio"}
+    ),
+    "si-sdr": Metric("latentspeech.eval.metrics.si_sdr", "SiSdr", "scale-invariant SDR"),
+    "f0": Metric(
+        "latentspeech.eval.metrics.pitch", "LogF0Error", "error of log f0 where both are voiced"
+    ),
+    "voicing": Metric(
+        "latentspeech.eval.metrics.pitch", "VoicingError", "frames voiced in one only"
+    ),
+    "utmos": Metric("latentspeech.eval.metrics.utmos", "Utmos", "UTMOS (utmos22_strong)"),
+    "dnsmos": Metric("latentspeech.eval.metrics.dnsmos", "Dnsmos", "DNSMOS overall, P.835"),
+    **_similarity("wavlm-tdnn", "SIM of the paper: WavLM-large TDNN"),
+    **_similarity("wavlm-sv", "WavLM-base-plus-sv"),
+    **_similarity("ecapa", "SpeechBrain ECAPA-TDNN"),
+    **_similarity("ge2e", "Resemblyzer GE2E"),
+    **_wer("wer-c", "nemo-transducer", "WER-C of the paper: NeMo Conformer-Transducer XL"),
+    **_wer("wer-c-sb", "conformer-transducer", "WER by SpeechBrain's Conformer-Transducer"),
+    **_wer("wer-h", "hubert", "WER-H of the paper: HuBERT-Large LS960"),
+    **_wer("wer-w", "whisper", "WER by offline Whisper tiny.en"),
+    "rtf": Metric(
+        "latentspeech.eval.metrics.speed", "RealTimeFactor", "seconds computed per second"
+    ),
+    "ttfa": Metric(
+        "latentspeech.eval.metrics.speed", "TimeToFirstAudio", "time to first audio, ms"
+    ),
+}
+
+
+def make_scorer(name: str) -> Scorer:
+    """The scorer of one of METRICS; ConfigError for an unknown name."""
+    metric = METRICS.get(name)
+    if metric is None:
+        near = difflib.get_close_matches(name, METRICS, n=3, cutoff=0.3)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise ConfigError(f"unknown metric {name!r}; {hint}choose from {', '.join(METRICS)}")
+    scorer = getattr(importlib.import_module(metric.module), metric.scorer)(**metric.arguments)
+    assert isinstance(scorer, Scorer)
+    return scorer
+
+
+def make_scorers(names: Sequence[str]) -> list[Scorer]:
+    """Scorers of several names, spaces and case forgiven."""
+    return [make_scorer(name.strip().lower()) for name in names]

@@ -1,0 +1,90 @@
+"""SIM: cosine of two speaker embeddings, by model and by what the voice is held against.
+
+SIM-<model>: the original of the same utterance (codec copies). SIM-o-<model>: the original prompt.
+SIM-r-<model>: the codec's copy of the prompt, which is what a model that reads codec latents was
+given (Wang et al., 2023, arXiv 2301.02111). The two sides may say different things and last
+differently; nothing is trimmed to match.
+
+A continuation begins with its own prompt; hearing it again flatters the voice (the recordings
+themselves: .905 with it in VALL-E 2, .668 without it in this paper's Table 4). So the given seconds
+are cut off before scoring by default; `prefix="included"` keeps them and says so in the name. Each
+model has a scale of its own: only numbers of one model are comparable.
+"""
+
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.errors import ConfigError, InputError
+from latentspeech.core.eval.scorer import HeldAgainst, Score, Scorer
+from latentspeech.eval.models.speakers.load import load_speaker_model, speaker_model_class
+from latentspeech.eval.models.speakers.speaker_model import SpeakerModel
+
+# held_against -> what the metric's name says of it, what is missing where it is not given
+_KINDS = {
+    "reference": ("SIM", "a reference recording"),
+    "prompt": ("SIM-o", "the prompt's recording"),
+    "codec_prompt": ("SIM-r", "the codec's copy of the prompt"),
+}
+
+
+class SpeakerSimilarity(Scorer):
+    """Cosine in [-1, 1] ([0, 1] for GE2E); one model serves all scorers that name it."""
+
+    unit = ""
+    higher_is_better = True
+
+    def __init__(
+        self,
+        model: str = "ge2e",
+        held_against: HeldAgainst = "reference",
+        prefix: Literal["included", "excluded"] = "excluded",
+    ) -> None:
+        if held_against not in _KINDS:
+            raise ConfigError(
+                f"SIM cannot be held against {held_against!r}; choose from {', '.join(_KINDS)}"
+            )
+        kind, self._wanted = _KINDS[held_against]
+        self._model_name = model
+        self.held_against = held_against
+        self.prefix = prefix
+        self.name = f"{kind}-{speaker_model_class(model).label}"
+        if prefix == "included":
+            self.name += "+prefix"
+
+    def prepare(self) -> None:
+        """Loads the speaker model."""
+        self._model.prepare()
+
+    def describe(self) -> dict[str, Any]:
+        """The speaker model, its preparation of the audio and the package."""
+        return {
+            "metric": self.name,
+            **self._model.describe(),
+            "held_against": self.held_against,
+            "prefix": self.prefix,
+            "lengths": "each in full",
+            "aggregation": "mean over utterances",
+        }
+
+    def score(
+        self,
+        reference: Tensor | None,
+        hypothesis: Tensor,
+        sample_rate: int,
+        transcript: str | None = None,
+    ) -> Score:
+        """Cosine between the speaker of `reference` (what `held_against` names) and ours."""
+        if reference is None:
+            raise InputError(f"{self.name} compares with {self._wanted}; none was given")
+        target = self._model.embed("reference", reference, sample_rate)
+        found = self._model.embed("hypothesis", hypothesis, sample_rate)
+        cosine = float(torch.dot(target.embedding, found.embedding))
+        heard = {"reference_heard_s": target.heard_s, "hypothesis_heard_s": found.heard_s}
+        return Score(cosine, heard)
+
+    @cached_property
+    def _model(self) -> SpeakerModel:
+        return load_speaker_model(self._model_name)

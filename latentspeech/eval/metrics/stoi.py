@@ -1,0 +1,96 @@
+"""STOI: short-time objective intelligibility, about 0 to 1 (Taal et al., 2011), package `pystoi`.
+
+The pair goes in at its native rate; the package resamples to 10 kHz by its own (Octave's) filter,
+so that the value is the one others report. It keeps every window of 0.4 s at once, so pairs over
+two minutes are cut into equal blocks of at most two minutes and the blocks' values averaged.
+"""
+
+import math
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.errors import InputError
+from latentspeech.core.eval.scorer import (
+    Score,
+    Scorer,
+    align_pair,
+    is_silent,
+    package_version,
+    require_packages,
+)
+
+MAX_BLOCK_S = 120.0
+# 30 half-overlapping frames of 256 samples at the measure's 10 kHz; below, pystoi returns 1e-5.
+MIN_SPEECH_S = 0.4
+# With not even two frames pystoi fails on empty arrays instead.
+_FRAME_S = 256 / 10000
+
+
+class Stoi(Scorer):
+    """Classic (not extended) STOI."""
+
+    name = "STOI"
+    unit = ""
+    higher_is_better = True
+    held_against = "reference"
+
+    def prepare(self) -> None:
+        """Checks the package."""
+        require_packages(self.name, {"pystoi": "pystoi"})
+
+    def describe(self) -> dict[str, Any]:
+        """The variant, the rate, the package and how lengths are treated."""
+        return {
+            "metric": self.name,
+            "model": "STOI (Taal 2011), not extended",
+            "sample_rate": "native; 10000 inside the package",
+            "package": package_version("pystoi"),
+            "lengths": "both cut to the common length, the reference's silent frames left out; "
+            "over 120 s the mean of equal blocks",
+            "aggregation": "mean over utterances",
+        }
+
+    def score(
+        self,
+        reference: Tensor | None,
+        hypothesis: Tensor,
+        sample_rate: int,
+        transcript: str | None = None,
+    ) -> Score:
+        """STOI of one pair; a silent hypothesis scores 0."""
+        self.prepare()
+        pair = align_pair(self.name, reference, hypothesis, sample_rate)
+        num_blocks = math.ceil(pair.details["duration_s"] / MAX_BLOCK_S)
+        blocks = zip(
+            torch.tensor_split(pair.reference, num_blocks),
+            torch.tensor_split(pair.hypothesis, num_blocks),
+            strict=True,
+        )
+        # In a long recording a block may hold next to no speech; it counts for nothing.
+        values = [_stoi(clean, tested, sample_rate) for clean, tested in blocks]
+        measured = [value for value in values if value is not None]
+        if not measured:
+            raise InputError(
+                f"{self.name} expects at least {MIN_SPEECH_S} s of speech that is not silent; "
+                f"found a common length of {pair.details['duration_s']:.3f} s with less"
+            )
+        details = {**pair.details, "num_blocks": len(measured)}
+        return Score(math.fsum(measured) / len(measured), details)
+
+
+def _stoi(reference: Tensor, hypothesis: Tensor, sample_rate: int) -> float | None:
+    """The package's value; None where the reference holds too little speech for one."""
+    import pystoi
+
+    if reference.numel() <= 2 * _FRAME_S * sample_rate or is_silent(reference):
+        return None
+    clean, tested = reference.double().numpy(), hypothesis.double().numpy()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Not enough STFT frames")
+        try:
+            return float(pystoi.stoi(clean, tested, sample_rate))
+        except RuntimeWarning:
+            return None

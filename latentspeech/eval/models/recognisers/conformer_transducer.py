@@ -1,0 +1,121 @@
+"""SpeechBrain's Conformer-Transducer, LibriSpeech 960 h (Ravanelli et al., 2021, arXiv 2106.04624).
+
+A Conformer encoder (Gulati et al., 2020, arXiv 2005.08100) with a transducer head. The published
+model also streams; here it sees the whole utterance and decodes greedily, which its card gives as
+2.72 on test-clean. It is of the kind of the paper's WER-C and is not that model (NeMo's XL, 1.62 on
+the same set), so its number is WER-C-SB.
+
+T samples at 16 kHz, F encoder frames (25 a second).
+"""
+
+import re
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.errors import CheckpointError
+from latentspeech.core.eval.scorer import package_version
+from latentspeech.core.eval.weight_files import first_lines, load_tensors
+from latentspeech.core.eval.weights import Weights, WeightSource, resolve
+from latentspeech.eval.models.recognisers import pieces
+from latentspeech.eval.models.recognisers.recogniser import SAMPLE_RATE, Recogniser
+from latentspeech.eval.models.speechbrain_package import import_speechbrain
+
+SPEECHBRAIN_TRANSDUCER = WeightSource(
+    name="asr-streaming-conformer-librispeech",
+    weights=("model.ckpt",),
+    files=("hyperparams.yaml", "normalizer.ckpt", "tokenizer.ckpt"),
+    repo="speechbrain/asr-streaming-conformer-librispeech",
+    licence="Apache-2.0",
+    size_mb=334,
+)
+# A HyperPyYAML file builds any Python object that it names; these are what a recipe needs.
+_TRUSTED = ("speechbrain.", "torch.nn.", "sentencepiece.")
+
+
+class ConformerTransducer(Recogniser):
+    """The modules that hyperparams.yaml describes, put together for whole utterances."""
+
+    name = "conformer-transducer"
+    metric = "WER-C-SB"
+
+    def __init__(self, source: WeightSource = SPEECHBRAIN_TRANSDUCER) -> None:
+        self.source = source
+
+    def prepare(self) -> None:
+        """Builds the modules and loads their weights."""
+        _ = self._model
+
+    def describe(self) -> dict[str, Any]:
+        """The checkpoint by its content once it is loaded, by its address before."""
+        loaded = "_model" in self.__dict__
+        return {
+            "model": "SpeechBrain Conformer-Transducer, LibriSpeech 960 h (not NeMo's, not WER-C)",
+            "checkpoint": self._weights.checkpoint() if loaded else self.source.where(),
+            "sample_rate": SAMPLE_RATE,
+            "decoding": f"greedy, whole context, no language model; {pieces.ABOUT}",
+            "package": package_version("speechbrain") if loaded else "speechbrain",
+        }
+
+    @torch.inference_mode()
+    def _recognise(self, audio: Tensor) -> str:
+        model = self._model
+        features = model.hparams.fea_streaming_extractor.module
+        # The published decoding function is a partial of the searcher's streaming method.
+        searcher = model.hparams.decoding_function.args[0]
+        whole = torch.ones(1)  # relative length of the only row
+        heard = []
+        for piece in pieces.cut_at_silences(audio, SAMPLE_RATE):
+            encoded = model.mods.enc(features(piece[None], whole), whole)  # (1, F, D)
+            tokens, *_ = searcher.transducer_greedy_decode(model.mods.proj_enc(encoded))
+            heard.append(model.hparams.tokenizer.decode_ids(tokens[0]))
+        return " ".join(heard)
+
+    @cached_property
+    def _weights(self) -> Weights:
+        import_speechbrain(self.metric)
+        return resolve(self.source)
+
+    @cached_property
+    def _model(self) -> Any:
+        weights = self._weights
+        _check_trusted(weights)
+        from speechbrain.inference.ASR import StreamingASR
+        from speechbrain.utils.fetching import LocalStrategy
+
+        folder = str(weights.folder)
+        try:
+            model = StreamingASR.from_hparams(
+                folder, local_strategy=LocalStrategy.NO_LINK, run_opts={"device": "cpu"}
+            )
+        except Exception as error:  # building runs whatever modules the file names
+            raise CheckpointError(
+                f"{folder} cannot be loaded as SpeechBrain's StreamingASR "
+                f"({first_lines(str(error))}); {self.source.remedy()}"
+            ) from error
+        _check_filled(model.hparams.pretrainer.loadables["model"], weights)
+        return model.eval()
+
+
+def _check_filled(modules: torch.nn.Module, weights: Weights) -> None:
+    """CheckpointError for weights that stayed random: SpeechBrain only warns of them."""
+    absent = sorted(set(modules.state_dict()) - set(load_tensors(weights.path)))
+    if absent:
+        raise CheckpointError(
+            f"{weights.path} lacks {len(absent)} weight(s) that hyperparams.yaml describes, the "
+            f"first is {absent[0]}; {weights.source.remedy()}"
+        )
+
+
+def _check_trusted(weights: Weights) -> None:
+    """CheckpointError if hyperparams.yaml would call anything but model building blocks."""
+    path = weights.file("hyperparams.yaml")
+    named = re.findall(r"!(?:new|name|apply|module):\s*([\w.]+)", path.read_text())
+    strange = [name for name in named if not name.startswith(_TRUSTED)]
+    if strange:
+        raise CheckpointError(
+            f"{path} would run {strange[0]}; expected objects of "
+            f"{', '.join(prefix.rstrip('.') for prefix in _TRUSTED)} only; get the file again"
+        )

@@ -1,0 +1,30 @@
+"""Recognisers by name, each made once in a process however many scorers and prompts use it."""
+
+import functools
+
+from latentspeech.core.errors import ConfigError
+from latentspeech.eval.models.recognisers.conformer_transducer import ConformerTransducer
+from latentspeech.eval.models.recognisers.hubert import HubertRecogniser
+from latentspeech.eval.models.recognisers.nemo_transducer import NemoTransducer
+from latentspeech.eval.models.recognisers.recogniser import Recogniser
+from latentspeech.eval.models.recognisers.whisper import WhisperTiny
+
+RECOGNISERS: dict[str, type[Recogniser]] = {
+    kind.name: kind for kind in (WhisperTiny, HubertRecogniser, ConformerTransducer, NemoTransducer)
+}
+
+
+def recogniser_class(name: str) -> type[Recogniser]:
+    """The class of one of RECOGNISERS; ConfigError for an unknown name."""
+    if name not in RECOGNISERS:
+        raise ConfigError(f"unknown recogniser {name!r}; choose from {', '.join(RECOGNISERS)}")
+    return RECOGNISERS[name]
+
+
+@functools.cache
+def load_recogniser(name: str) -> Recogniser:
+    """The process's recogniser of that name; its weights are loaded on first use.
+
+    `load_recogniser("whisper").transcribe(audio, sample_rate)` needs no network.
+    """
+    return recogniser_class(name)()

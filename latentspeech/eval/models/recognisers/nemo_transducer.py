@@ -1,0 +1,83 @@
+"""NVIDIA NeMo's Conformer-Transducer XL: WER-C as published (1.62 on LibriSpeech test-clean).
+
+NeMo is large and pins many packages, so it is no dependency; where it is installed it is used. A
+.nemo file is an archive whose configuration names Python classes: give it only from its publisher.
+
+T samples at 16 kHz.
+"""
+
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.errors import CheckpointError
+from latentspeech.core.eval.scorer import package_version, require_packages
+from latentspeech.core.eval.weight_files import first_lines
+from latentspeech.core.eval.weights import Weights, WeightSource, resolve
+from latentspeech.eval.models.recognisers import pieces
+from latentspeech.eval.models.recognisers.recogniser import SAMPLE_RATE, Recogniser
+
+NEMO_XLARGE = WeightSource(
+    name="stt_en_conformer_transducer_xlarge",
+    weights=("stt_en_conformer_transducer_xlarge.nemo",),
+    repo="nvidia/stt_en_conformer_transducer_xlarge",
+    licence="CC-BY-4.0",
+    size_mb=2580,
+)
+_PACKAGES = {"nemo": '"nemo_toolkit[core,asr-only,common-only]"'}
+
+
+class NemoTransducer(Recogniser):
+    """NeMo's own greedy `transcribe`, one recording at a time."""
+
+    name = "nemo-transducer"
+    metric = "WER-C"
+
+    def __init__(self, source: WeightSource = NEMO_XLARGE) -> None:
+        self.source = source
+
+    def prepare(self) -> None:
+        """Restores the model from its archive."""
+        _ = self._model
+
+    def describe(self) -> dict[str, Any]:
+        """The checkpoint by its content once it is loaded, by its address before."""
+        loaded = "_model" in self.__dict__
+        return {
+            "model": "NeMo Conformer-Transducer XL, English",
+            "checkpoint": self._weights.checkpoint() if loaded else self.source.where(),
+            "sample_rate": SAMPLE_RATE,
+            "decoding": f"greedy, as NeMo's transcribe() does by default; {pieces.ABOUT}",
+            "package": package_version("nemo_toolkit") if loaded else "nemo_toolkit",
+        }
+
+    @torch.inference_mode()
+    def _recognise(self, audio: Tensor) -> str:
+        heard = []
+        for piece in pieces.cut_at_silences(audio, SAMPLE_RATE):
+            results = self._model.transcribe([piece.numpy()], batch_size=1, verbose=False)
+            # Transducers of NeMo 1 return (best, all); NeMo 2 and 3 return the best.
+            best = results[0][0] if isinstance(results, tuple) else results[0]
+            heard.append(best if isinstance(best, str) else best.text)
+        return " ".join(heard)
+
+    @cached_property
+    def _weights(self) -> Weights:
+        require_packages(self.metric, _PACKAGES)
+        return resolve(self.source)
+
+    @cached_property
+    def _model(self) -> Any:
+        weights = self._weights
+        from nemo.collections.asr.models import ASRModel
+
+        try:
+            model = ASRModel.restore_from(str(weights.path), map_location="cpu")
+        except Exception as error:  # restoring builds whatever the archive's configuration names
+            raise CheckpointError(
+                f"{weights.path} cannot be restored by NeMo ({first_lines(str(error))}); "
+                f"{self.source.remedy()}"
+            ) from error
+        return model.eval()

@@ -1,0 +1,28 @@
+"""Speaker models by name, each made once in a process however many scorers use it."""
+
+import functools
+
+from latentspeech.core.errors import ConfigError
+from latentspeech.eval.models.speakers.ecapa import Ecapa
+from latentspeech.eval.models.speakers.ge2e import Ge2e
+from latentspeech.eval.models.speakers.speaker_model import SpeakerModel
+from latentspeech.eval.models.speakers.wavlm_sv import WavLmXVector
+from latentspeech.eval.models.speakers.wavlm_tdnn import WavLmTdnn
+
+SPEAKER_MODELS: dict[str, type[SpeakerModel]] = {
+    kind.name: kind for kind in (WavLmTdnn, WavLmXVector, Ecapa, Ge2e)
+}
+
+
+def speaker_model_class(name: str) -> type[SpeakerModel]:
+    """The class of one of SPEAKER_MODELS; ConfigError for an unknown name."""
+    if name not in SPEAKER_MODELS:
+        known = ", ".join(SPEAKER_MODELS)
+        raise ConfigError(f"unknown speaker model {name!r}; choose from {known}")
+    return SPEAKER_MODELS[name]
+
+
+@functools.cache
+def load_speaker_model(name: str) -> SpeakerModel:
+    """The process's model of that name; its weights are loaded on first use."""
+    return speaker_model_class(name)()

@@ -1,0 +1,98 @@
+"""Pictures of a report as SVG that takes the page's colours: histograms, and a metric by length.
+
+Text and lines are drawn in two marked colours, which are then replaced by the page's own, so one
+picture serves a light and a dark page.
+"""
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from latentspeech.core.eval.report import MetricResult, UtteranceResult
+
+_INK, _ACCENT = "#010203", "#040506"  # marks, never seen
+_MAX_BINS = 24
+
+
+def histogram(metric: MetricResult, utterances: Sequence[UtteranceResult]) -> str | None:
+    """How one metric's utterances are spread, with the corpus value; None below two of them."""
+    values = [u.scores[metric.name].value for u in utterances if metric.name in u.scores]
+    if len(values) < 2 or metric.value is None:
+        return None
+    figure, axes = _axes(3.4, 2.2)
+    axes.hist(values, bins=min(_MAX_BINS, max(5, len(values) // 2)), color=_ACCENT)
+    axes.axvline(metric.value, color=_INK, linestyle="--", linewidth=1)
+    axes.set_xlabel(label_of(metric))
+    axes.set_ylabel("utterances")
+    said = (
+        f"Histogram of {metric.name} over {len(values)} utterances, from {min(values):.3g} to "
+        f"{max(values):.3g}; the dashed line is the corpus value, {metric.value:.3g}"
+    )
+    return _svg(figure, said)
+
+
+def against_length(metric: MetricResult, utterances: Sequence[UtteranceResult]) -> str | None:
+    """One point an utterance: its length, its score; None where fewer than two are known."""
+    points = [
+        (u.duration_s, u.scores[metric.name].value)
+        for u in utterances
+        if u.duration_s is not None and metric.name in u.scores
+    ]
+    if len(points) < 2:
+        return None
+    figure, axes = _axes(5.2, 2.8)
+    lengths, values = zip(*points, strict=True)
+    # Points lie on each other where errors are few.
+    axes.scatter(lengths, values, s=16, color=_ACCENT, alpha=0.6, linewidths=0)
+    axes.set_xlabel("length, s")
+    axes.set_ylabel(label_of(metric))
+    axes.set_xlim(left=0)
+    said = (
+        f"{metric.name} of {len(points)} utterances by their length, which goes from "
+        f"{min(lengths):.1f} to {max(lengths):.1f} s"
+    )
+    return _svg(figure, said)
+
+
+def label_of(metric: MetricResult) -> str:
+    """Name and unit."""
+    return f"{metric.name}, {metric.unit}" if metric.unit else metric.name
+
+
+def number(value: float) -> str:
+    """Three decimals, one for large numbers."""
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
+
+
+def _axes(width: float, height: float) -> tuple[Any, Any]:
+    """A figure of some inches, without the window system that pyplot looks for."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(_INK)
+    axes.tick_params(colors=_INK, labelsize=8)
+    axes.xaxis.label.set(color=_INK, fontsize=9)
+    axes.yaxis.label.set(color=_INK, fontsize=9)
+    axes.locator_params(axis="y", nbins=5)
+    return figure, axes
+
+
+def _svg(figure: Any, said: str) -> str:
+    import matplotlib
+    from markupsafe import escape
+
+    file = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "latentspeech"}):
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    text = file.getvalue()
+    text = text[text.index("<svg") :]  # a page holds no XML declaration
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = text.replace(_INK, "currentColor").replace(_ACCENT, "var(--accent)")
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(said)}"', 1)

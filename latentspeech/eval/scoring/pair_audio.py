@@ -1,0 +1,88 @@
+"""The audio of one pair as each scorer is to hear it: the right partner, the right part, one rate.
+
+Both signals are read at the rate of what the hypothesis is held against (alone, at its own); each
+scorer goes on from there. Where a scorer excludes the given prefix of a continuation, it is cut off
+the hypothesis and off a reference of the same utterance. A prompt that is the reference recording
+itself means its first `prefix_s`: all that the model was given of it.
+"""
+
+from pathlib import Path
+
+import soundfile
+from torch import Tensor
+
+from latentspeech.audio.io import audio_duration_s, load_audio
+from latentspeech.core.errors import InputError
+from latentspeech.core.eval.scorer import Scorer
+from latentspeech.eval.scoring.pair import EvalPair
+
+PARTNERS = {
+    "reference": "a reference recording",
+    "prompt": "the prompt recording",
+    "codec_prompt": "the codec's copy of the prompt",
+}
+
+
+class PairAudio:
+    """Each file of one pair read once, and only when a metric asks for it."""
+
+    def __init__(self, pair: EvalPair) -> None:
+        self._pair = pair
+        self._read: dict[tuple[Path, int], Tensor] = {}
+
+    def heard_by(self, scorer: Scorer) -> tuple[Tensor | None, Tensor, int]:
+        """(what it is held against or None, hypothesis, sample rate of both)."""
+        other = held_against_path(self._pair, scorer)
+        rate = _native_rate(self._pair.hypothesis_path if other is None else other)
+        excluded = scorer.prefix == "excluded"
+        # The partner first: its absence is the clearer message when both are gone.
+        partner = None if other is None else self._load(other, rate)
+        hypothesis = self._load(self._pair.hypothesis_path, rate)
+        if excluded:
+            hypothesis = self._without_prefix("hypothesis", hypothesis, rate)
+        if partner is not None and excluded and scorer.held_against == "reference":
+            partner = self._without_prefix("reference", partner, rate)
+        if partner is not None and self._prompt_is_prefix(scorer):
+            partner = partner[: round(self._pair.prefix_s * rate)]
+        return partner, hypothesis, rate
+
+    def generated_s(self) -> float:
+        """Length of the hypothesis without its given prefix."""
+        return audio_duration_s(self._pair.hypothesis_path) - self._pair.prefix_s
+
+    def _prompt_is_prefix(self, scorer: Scorer) -> bool:
+        pair = self._pair
+        same = pair.prompt_path is not None and pair.prompt_path == pair.reference_path
+        return scorer.held_against == "prompt" and same and pair.prefix_s > 0
+
+    def _without_prefix(self, role: str, audio: Tensor, rate: int) -> Tensor:
+        """(T,) -> (T - prefix,)."""
+        start = round(self._pair.prefix_s * rate)
+        if start >= len(audio):
+            raise InputError(
+                f"{role} audio lasts {len(audio) / rate:.3f} s; expected more than its given "
+                f"prefix of {self._pair.prefix_s:g} s"
+            )
+        return audio[start:]
+
+    def _load(self, path: Path, sample_rate: int) -> Tensor:
+        key = (path, sample_rate)
+        if key not in self._read:
+            self._read[key] = load_audio(path, sample_rate)
+        return self._read[key]
+
+
+def held_against_path(pair: EvalPair, scorer: Scorer) -> Path | None:
+    """The file that the scorer compares with, None for "nothing"; InputError if it is unknown."""
+    if scorer.held_against == "nothing":
+        return None
+    path: Path | None = getattr(pair, f"{scorer.held_against}_path")
+    if path is None:
+        what = PARTNERS[scorer.held_against]
+        raise InputError(f"{scorer.name} compares with {what}; none was given")
+    return path
+
+
+def _native_rate(path: Path) -> int:
+    audio_duration_s(path)  # a missing or damaged file is explained there
+    return int(soundfile.info(path).samplerate)

@@ -1,0 +1,95 @@
+"""All metrics of one pair: what could be scored, and why the rest could not.
+
+Scorers are made ready once by `prepare_all`. A model that is absent or broken makes a hole and
+leaves the other metrics alone; a setting that cannot be used (ConfigError) ends the run.
+"""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from latentspeech.core.errors import ConfigError, DataError, InputError
+from latentspeech.core.eval.report import Failure
+from latentspeech.core.eval.scorer import MetricUnavailable, Score, Scorer
+from latentspeech.eval.metrics.speed import TimingScorer
+from latentspeech.eval.scoring.pair import EvalPair
+from latentspeech.eval.scoring.pair_audio import PairAudio, held_against_path
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What a scorer says of itself once loaded, or why it could not be loaded."""
+
+    description: dict[str, Any]
+    hole: str | None
+
+
+@dataclass(frozen=True)
+class PairOutcome:
+    """Scores by the scorer's name, and a failure for each scorer that has none."""
+
+    scores: dict[str, Score] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def prepare_all(scorers: Sequence[Scorer]) -> dict[str, Readiness]:
+    """Loads every scorer's model."""
+    return {scorer.name: _prepare(scorer) for scorer in scorers}
+
+
+def score_pair(pair: EvalPair, scorers: Sequence[Scorer]) -> PairOutcome:
+    """Scores one pair with every scorer; ConfigError alone is raised."""
+    outcome = PairOutcome()
+    audio = PairAudio(pair)
+    for scorer in scorers:
+        try:
+            outcome.scores[scorer.name] = _score(pair, audio, scorer)
+        except ConfigError:
+            raise
+        except (InputError, DataError) as error:
+            outcome.failures.append(Failure(pair.id, scorer.name, str(error)))
+        except Exception as error:  # a library's own failure on one file must not cost the others
+            logger.exception("%s: %s failed", pair.id, scorer.name)
+            reason = f"{type(error).__name__}: {error}"
+            outcome.failures.append(Failure(pair.id, scorer.name, reason))
+    return outcome
+
+
+def _prepare(scorer: Scorer) -> Readiness:
+    try:
+        scorer.prepare()
+        return Readiness(scorer.describe(), None)
+    except MetricUnavailable as error:
+        reason = str(error)
+    except ConfigError:
+        raise
+    except Exception as error:  # a broken file of weights must not cost the other metrics
+        logger.warning("%s cannot be measured: %s", scorer.name, error)
+        reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    return Readiness(_description_without_model(scorer), reason)
+
+
+def _description_without_model(scorer: Scorer) -> dict[str, Any]:
+    """What can be said of a metric whose package or weights are not here."""
+    try:
+        return scorer.describe()
+    except Exception:  # it may ask for the version of the very package that is absent
+        return {"metric": scorer.name}
+
+
+def _score(pair: EvalPair, audio: PairAudio, scorer: Scorer) -> Score:
+    held_against_path(pair, scorer)
+    if scorer.needs_transcript and pair.transcript is None:
+        raise InputError(f"{scorer.name} compares with a transcript; none was given")
+    if isinstance(scorer, TimingScorer):
+        score = scorer.score_timing(pair, audio.generated_s())
+    else:
+        reference, hypothesis, sample_rate = audio.heard_by(scorer)
+        score = scorer.score(reference, hypothesis, sample_rate, pair.transcript)
+    if not math.isfinite(score.value):
+        raise DataError(f"{scorer.name} gave {score.value}; expected a finite number")
+    return score

@@ -1,0 +1,84 @@
+"""A scoring run from its request to its files: `latentspeech score` without the command line.
+
+With a report to write, scores are kept beside it as they come (`<report>.partial.jsonl`), and a run
+that was ended by whatever goes on there when the same request is made again.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from latentspeech.core.errors import ConfigError, DataError, InputError
+from latentspeech.core.eval.report import EvalReport
+from latentspeech.eval.metrics.catalogue import make_scorers
+from latentspeech.eval.scoring.evaluate import evaluate
+from latentspeech.eval.scoring.files import ScoreInputs, check_request, select_pairs
+from latentspeech.eval.scoring.score_store import ScoreStore, partial_path
+
+logger = logging.getLogger(__name__)
+
+
+def score_inputs(
+    inputs: ScoreInputs,
+    metrics: Sequence[str],
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    jobs: int = 1,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> EvalReport:
+    """Scores a request and, with `out` (.json), writes the report there and its table as .md.
+
+    Args:
+        inputs: what to score.
+        metrics: names out of metrics.METRICS.
+        out: the report. Scores that an unfinished run left beside it are taken over.
+        resume: also take over the scores of the finished report at `out`.
+        jobs: processes.
+        seed: of the bootstrap.
+        on_progress: called with (utterances done, all utterances).
+    """
+    scorers = make_scorers(metrics)
+    selection = select_pairs(inputs)
+    check_request(scorers, selection.pairs)
+    store = _open_store(out, resume)
+    settings = {"list": selection.source}
+    try:
+        report = evaluate(
+            selection.pairs,
+            scorers,
+            seed=seed,
+            jobs=jobs,
+            store=store,
+            settings=settings,
+            on_progress=on_progress,
+        )
+    except KeyboardInterrupt:
+        if out is not None:
+            logger.warning("interrupted; %d scores are kept in %s", len(store), store.path)
+        raise
+    if out is not None:
+        report.write(out)
+        store.remove()
+    return report
+
+
+def _open_store(out: Path | None, resume: bool) -> ScoreStore:
+    if out is None:
+        if resume:
+            raise ConfigError("nothing to resume; name the report with --out")
+        return ScoreStore()
+    if out.suffix != ".json":
+        raise ConfigError(f"{out}: reports are written as .json (and .md beside it)")
+    if not out.parent.is_dir():
+        raise InputError(f"folder {out.parent} does not exist; create it or write elsewhere")
+    store = ScoreStore(partial_path(out))
+    if len(store):
+        logger.info("%d scores of an unfinished run found in %s", len(store), store.path)
+    if resume and out.is_file():
+        try:
+            store.take_from(EvalReport.read(out))
+        except DataError as error:
+            logger.warning("not resumed: %s", error)
+    return store

@@ -1,0 +1,148 @@
+"""Scores on disk while a run goes on, so that a killed run is taken up where it ended.
+
+One JSON line a score, appended as soon as it is known. A score holds as long as its utterance's
+files (size and time of change), texts and times, and the metric's description are the same; lines
+that a kill or a full disk cut short are passed over. Failures are not kept: they are tried again.
+"""
+
+import hashlib
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from latentspeech.core.errors import DataError, InputError
+from latentspeech.core.eval.report import EvalReport
+from latentspeech.core.eval.scorer import Score
+from latentspeech.eval.scoring.pair import EvalPair
+
+logger = logging.getLogger(__name__)
+
+_AUDIO_FIELDS = ("hypothesis_path", "reference_path", "prompt_path", "codec_prompt_path")
+
+
+def fingerprint(pair: EvalPair) -> str:
+    """16 hex digits that change when anything does on which the pair's scores depend."""
+    parts: list[Any] = [pair.id, pair.transcript, pair.prefix_s]
+    parts += [pair.compute_s, pair.first_audio_s]
+    for field in _AUDIO_FIELDS:
+        path: Path | None = getattr(pair, field)
+        parts.append(None if path is None else [str(path), *_state(path)])
+    return _digest(parts)
+
+
+def description_key(name: str, description: dict[str, Any]) -> str:
+    """16 hex digits of what a metric says about itself."""
+    return _digest([name, description])
+
+
+def partial_path(report_path: Path) -> Path:
+    """Where the scores of an unfinished report lie."""
+    return report_path.with_name(report_path.name + ".partial.jsonl")
+
+
+class ScoreStore:
+    """Known scores by (fingerprint, description key); with a path, new ones are appended there."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self._file: Any = None
+        self._known: dict[tuple[str, str], Score] = {}
+        if path is not None and path.is_file():
+            self._known = dict(_read_lines(path))
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __enter__(self) -> Self:
+        if self.path is not None:
+            if not self.path.parent.is_dir():
+                raise InputError(f"folder {self.path.parent} does not exist; create it first")
+            # A line that a kill cut short must not swallow the next one.
+            # Unbuffered, so that nothing is left to flush (and to fail once more) on closing.
+            self._file = self.path.open("ab", buffering=0)
+            self._write("\n" if self._file.tell() else "")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def take_from(self, report: EvalReport) -> None:
+        """Takes in the scores of a finished report."""
+        keys = {m.name: description_key(m.name, m.description) for m in report.metrics}
+        for utterance in report.utterances:
+            for name, score in utterance.scores.items():
+                self._known[utterance.fingerprint, keys[name]] = score
+
+    def get(self, utterance: str, metric: str) -> Score | None:
+        """The score of (fingerprint, description key) if it is known."""
+        return self._known.get((utterance, metric))
+
+    def put(self, utterance: str, metric: str, score: Score) -> Score:
+        """Keeps a score; returns it as it will be read, which JSON makes of its details."""
+        try:
+            values = json.dumps(asdict(score), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"details that are no JSON ({error})") from None
+        line = json.dumps({"utterance": utterance, "metric": metric})
+        kept = Score(**json.loads(values))
+        self._known[utterance, metric] = kept
+        self._write(f'{line[:-1]}, "score": {values}}}\n')
+        return kept
+
+    def remove(self) -> None:
+        """Removes the file: the report is finished."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+    def _write(self, text: str) -> None:
+        if self._file is None:
+            return
+        rest = text.encode()
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be written ({error.strerror}); free space on the disk and "
+                f"repeat the command: {len(self._known)} scores are kept"
+            ) from None
+
+
+def _read_lines(path: Path) -> list[tuple[tuple[str, str], Score]]:
+    found = []
+    bad = 0
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                found.append(((row["utterance"], row["metric"]), Score(**row["score"])))
+            except (json.JSONDecodeError, KeyError, TypeError):
+                bad += 1
+    if bad:
+        logger.warning("%s: %d damaged line(s) passed over; they are scored again", path, bad)
+    return found
+
+
+def _state(path: Path) -> list[int | str]:
+    try:
+        status = path.stat()
+    except OSError:
+        return ["missing"]
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _digest(parts: Any) -> str:
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

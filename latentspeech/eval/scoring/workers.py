@@ -1,0 +1,154 @@
+"""Scores many pairs, in this process or in several that each load every model once.
+
+Worker processes are spawned, never forked: libraries with threads of their own do not survive a
+fork. They get as many threads as their share of this process's, ignore Ctrl-C (the parent tells
+them to stop) and die with the parent. A worker that dies takes its pair along; whatever was scored
+by then has been handed over.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+import torch
+
+from latentspeech.core.errors import ConfigError, DataError
+from latentspeech.core.eval.scorer import Scorer
+from latentspeech.eval.scoring.pair import EvalPair
+from latentspeech.eval.scoring.pair_scores import PairOutcome, Readiness, prepare_all, score_pair
+
+_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
+
+
+class WorkerError(DataError):
+    """A scoring process ended without an answer."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A pair and the names of the scorers that it still needs."""
+
+    place: int  # in the list of pairs
+    pair: EvalPair
+    metrics: frozenset[str]
+
+
+OnOutcome = Callable[[Task, PairOutcome], None]
+
+
+class Bench(Protocol):
+    """Scorers that are ready for work."""
+
+    def readiness(self) -> dict[str, Readiness]:
+        """What each scorer says of itself, by name."""
+
+    def run(self, tasks: Sequence[Task], on_outcome: OnOutcome) -> None:
+        """Does all tasks; outcomes arrive as they are known, in any order."""
+
+
+@contextmanager
+def open_bench(scorers: Sequence[Scorer], jobs: int) -> Iterator[Bench]:
+    """A bench of `jobs` processes; 1 is this one."""
+    if jobs < 1:
+        raise ConfigError(f"jobs = {jobs}; expected at least 1")
+    if jobs == 1:
+        yield _OwnProcess(scorers)
+        return
+    executor = ProcessPoolExecutor(
+        max_workers=jobs,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(list(scorers), os.getpid(), max(1, torch.get_num_threads() // jobs)),
+    )
+    try:
+        yield _Processes(executor, jobs)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+class _OwnProcess:
+    def __init__(self, scorers: Sequence[Scorer]) -> None:
+        self._scorers = scorers
+
+    def readiness(self) -> dict[str, Readiness]:
+        return prepare_all(self._scorers)
+
+    def run(self, tasks: Sequence[Task], on_outcome: OnOutcome) -> None:
+        for task in tasks:
+            scorers = [scorer for scorer in self._scorers if scorer.name in task.metrics]
+            on_outcome(task, score_pair(task.pair, scorers))
+
+
+class _Processes:
+    def __init__(self, executor: ProcessPoolExecutor, jobs: int) -> None:
+        self._executor = executor
+        self._jobs = jobs
+
+    def readiness(self) -> dict[str, Readiness]:
+        try:
+            return self._executor.submit(_worker_readiness).result()
+        except BrokenProcessPool:
+            raise WorkerError(
+                "a scoring process died while it loaded the models; out of memory? "
+                "Try fewer jobs or fewer metrics"
+            ) from None
+
+    def run(self, tasks: Sequence[Task], on_outcome: OnOutcome) -> None:
+        waiting = iter(tasks)
+        flying: dict[Future[PairOutcome], Task] = {}
+        try:
+            while True:
+                # No more in flight than workers, so that the pair that killed one can be named.
+                for task in islice(waiting, self._jobs - len(flying)):
+                    flying[self._executor.submit(_worker_score, task)] = task
+                if not flying:
+                    return
+                done, _ = wait(flying, return_when=FIRST_COMPLETED)
+                for future in done:
+                    on_outcome(flying[future], future.result())
+                    del flying[future]
+        except BrokenProcessPool:
+            lost = ", ".join(task.pair.id for task in flying.values())
+            raise WorkerError(
+                "a scoring process died (out of memory, or a crash inside a library) at one of: "
+                f"{lost}; earlier scores are kept beside the report that --out names: repeat the "
+                "command, with fewer jobs if memory is short"
+            ) from None
+
+
+_scorers: list[Scorer] = []
+_readiness: dict[str, Readiness] | ConfigError = {}
+
+
+def _start_worker(scorers: list[Scorer], parent: int, num_threads: int) -> None:
+    global _readiness
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    torch.set_num_threads(num_threads)
+    _scorers.extend(scorers)
+    try:
+        _readiness = prepare_all(_scorers)
+    except ConfigError as error:  # raised here it would only break the pool
+        _readiness = error
+
+
+def _worker_readiness() -> dict[str, Readiness]:
+    if isinstance(_readiness, ConfigError):
+        raise _readiness
+    return _readiness
+
+
+def _worker_score(task: Task) -> PairOutcome:
+    return score_pair(task.pair, [scorer for scorer in _scorers if scorer.name in task.metrics])

@@ -1,0 +1,220 @@
+"""Copies test utterances through the codec and scores the copies, and what can be of the originals.
+
+`--out` gets ref/, hyp/, items.jsonl (for `latentspeech score --list`), scores.json and scores.md of
+`--cuts PATH`, and the same in a folder NAME for each `--cuts NAME=PATH`, which is checked apart.
+Copies are made of the posterior's means, or with `--sampled` of latents drawn from it, as noisy as
+those that the decoder was trained on.
+"""
+
+import argparse
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from latentspeech.audio.io import write_audio
+from latentspeech.codec.model import Codec
+from latentspeech.codec.model_directory import decoding_hash, load_codec
+from latentspeech.core.errors import ConfigError
+from latentspeech.core.eval.report import EvalReport
+from latentspeech.core.files import atomic_path, write_json
+from latentspeech.core.latents.sigma_vae import sample_posterior
+from latentspeech.core.tensors import make_generator
+from latentspeech.data.utterances import Utterance, load_utterance
+from latentspeech.eval.metrics.catalogue import make_scorers
+from latentspeech.eval.scoring.evaluate import evaluate
+from latentspeech.eval.scoring.lists import EvalList, ListRow, read_list, write_list
+from recipes.codec.check_tables import Checked, groups_table, originals_table
+from recipes.lib.result_folder import audio_path, open_result_folder
+from recipes.one_line_errors import run_recipe
+from recipes.tts.test_items import TestItems, held_out_items, libritts_items
+
+logger = logging.getLogger(__name__)
+
+METRICS = (
+    "mel-dac-class",
+    "pesq",
+    "stoi",
+    "visqol",
+    "mel",
+    "si-sdr",
+    "dnsmos",
+    "sim-ge2e",
+    "wer-w",
+)
+# These need no reference, so that the originals have them too.
+OF_ORIGINALS = ("dnsmos", "wer-w")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cuts that are copied and scored together, and where; the unnamed group's name is empty.
+
+    `libritts` stands in for the cuts.
+    """
+
+    name: str
+    cuts: Path
+    libritts: bool = False
+
+    def folder(self, out: Path) -> Path:
+        """Where its copies and scores are."""
+        return out / self.name
+
+    def test_items(self, max_items: int, seed: int) -> TestItems:
+        """What is copied; `max_items` 0 for all."""
+        if self.libritts:
+            return libritts_items(self.cuts, max_items, seed)
+        return held_out_items(self.cuts, "reference", max_items)
+
+
+def parse_groups(texts: Sequence[str]) -> list[Group]:
+    """PATH or NAME=PATH each; ConfigError for names that occur twice or are no folder's."""
+    groups: list[Group] = []
+    for text in texts:
+        name, separator, path = text.partition("=")
+        # A path may hold "=" itself, behind a folder's slash.
+        group = Group(name, Path(path)) if separator and "/" not in name else Group("", Path(text))
+        if group.name in ("ref", "hyp") or not re.fullmatch(r"[\w-]*", group.name):
+            raise ConfigError(f"--cuts {text}: {group.name!r} is no name for a folder of its own")
+        if group.name in [other.name for other in groups]:
+            raise ConfigError(f"--cuts {text}: give each list a name of its own, as NAME=PATH")
+        groups.append(group)
+    return groups
+
+
+def draw_latents(codec: Codec, means: Tensor, utterance_id: str, seed: int) -> Tensor:
+    """Latents (1, F, D) from the posterior around these means, the same for a seed and an id."""
+    generator = make_generator(seed, f"check_codec/{utterance_id}")
+    return sample_posterior(codec.config.posterior, means, generator)
+
+
+@torch.inference_mode()
+def copy_utterance(
+    codec: Codec,
+    utterance: Utterance,
+    out: Path,
+    sex: str | None = None,
+    sampled: int | None = None,
+) -> ListRow:
+    """Writes the original and its copy by the codec, unless they are there.
+
+    Args:
+        sampled: seed of the latents; None for the means.
+    """
+    rate = codec.config.sample_rate
+    original = audio_path(out, "ref", utterance.id)
+    copy = audio_path(out, "hyp", utterance.id)
+    if not (original.is_file() and copy.is_file()):
+        audio = load_utterance(utterance, rate)  # (T,)
+        latents = codec.encode(audio[None])
+        if sampled is not None:
+            latents = draw_latents(codec, latents, utterance.id, sampled)
+        decoded = codec.decode(latents, len(audio))[0]  # (T,)
+        write_audio(original, audio, rate)
+        write_audio(copy, decoded.clamp(-1, 1), rate)
+    return ListRow(
+        id=utterance.id,
+        hypothesis_path=copy.relative_to(out).as_posix(),
+        reference_path=original.relative_to(out).as_posix(),
+        transcript=utterance.text or None,
+        speaker=utterance.speaker or None,
+        sex=sex,
+        duration_s=round(utterance.duration_s, 6),
+    )
+
+
+def copy_group(codec: Codec, test: TestItems, folder: Path, sampled: int | None) -> EvalList:
+    """Copies a group's utterances and lists them."""
+    sexes = test.sexes
+    rows = [copy_utterance(codec, one, folder, sexes.get(one.id), sampled) for one in test.targets]
+    latents = "the means" if sampled is None else f"samples (seed {sampled})"
+    rule = f"copies by {latents} of the codec's posterior; {test.info.rule}"
+    write_list(folder / "items.jsonl", rows, replace(test.info, rule=rule))
+    return read_list(folder / "items.jsonl")
+
+
+def score_originals(chosen: EvalList, metrics: Sequence[str]) -> EvalReport | None:
+    """The originals in the place of the copies, by the metrics that can; None without any."""
+    possible = [name for name in metrics if name in OF_ORIGINALS]
+    if not possible:
+        return None
+    pairs = [
+        replace(pair, hypothesis_path=pair.reference_path)
+        for pair in chosen.pairs()
+        if pair.reference_path is not None
+    ]
+    return evaluate(pairs, make_scorers(possible), settings={"list": chosen.describe()})
+
+
+def write_reports(folder: Path, checked: Checked) -> str:
+    """scores.json and scores.md of the copies; originals.json, and their table in scores.md."""
+    checked.copies.write(folder / "scores.json")
+    text = checked.copies.to_markdown()
+    if checked.originals is not None:
+        write_json(folder / "originals.json", checked.originals.to_dict())
+        # What reads scores.md takes the table it begins with, which stays the copies'.
+        text += f"\nBeside the originals:\n\n{originals_table(checked.originals, checked.copies)}"
+        with atomic_path(folder / "scores.md") as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return text
+
+
+def check_group(group: Group, chosen: EvalList, out: Path, metrics: Sequence[str]) -> Checked:
+    """Scores listed copies, and writes and prints what came of it."""
+    copies = evaluate(chosen.pairs(), make_scorers(metrics), settings={"list": chosen.describe()})
+    checked = Checked(copies, score_originals(chosen, metrics))
+    text = write_reports(group.folder(out), checked)
+    print(f"{group.name}:\n\n{text}" if group.name else text)
+    return checked
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--codec", type=Path, required=True, help="model directory")
+    parser.add_argument("--decoder", help="a further decoder of that directory; default: its own")
+    parser.add_argument(
+        "--cuts",
+        action="append",
+        default=[],
+        help="test cuts, or NAME=PATH for a group to check apart; may be repeated",
+    )
+    parser.add_argument("--libritts_dir", type=Path, help="the unnamed group is its test-other")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--max_items", type=int, default=100, help="of each list; 0 for all")
+    parser.add_argument("--seed", type=int, default=0, help="of a part of LibriTTS")
+    parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
+    parser.add_argument("--sampled", type=int, help="seed of sampled latents; default: the means")
+    arguments = parser.parse_args()
+    groups = parse_groups(arguments.cuts)
+    if arguments.libritts_dir is not None:
+        groups = [Group("", arguments.libritts_dir, libritts=True), *groups]
+    if not groups or len({group.name for group in groups}) < len(groups):
+        raise ConfigError("give --cuts or --libritts_dir; beside the latter, --cuts NAME=PATH")
+    metrics = [name.strip() for name in arguments.metrics.split(",")]
+    make_scorers(metrics)  # a wrong name is told before the work
+    out, sampled = arguments.out, arguments.sampled
+    key = {"codec_hash": decoding_hash(arguments.codec, arguments.decoder)}
+    if sampled is not None:
+        key["sampled"] = str(sampled)
+    open_result_folder(out, key)
+    codec = load_codec(arguments.codec, arguments.decoder)
+    checked = {}
+    for group in groups:
+        test = group.test_items(arguments.max_items, arguments.seed)
+        logger.info("%s: %s: %d utterances", test.info.protocol, test.info.rule, len(test.items))
+        chosen = copy_group(codec, test, group.folder(out), sampled)
+        checked[group.name or "all"] = check_group(group, chosen, out, metrics)
+    if any(group.name for group in groups):
+        with atomic_path(out / "groups.md") as temporary:
+            temporary.write_text(groups_table(checked), encoding="utf-8")
+        print(groups_table(checked))
+
+
+if __name__ == "__main__":
+    run_recipe(main)

@@ -1,0 +1,151 @@
+"""Packs a TTS run with tokenizer and codec into a model directory, by default its averaged weights.
+
+With scores it is the final one: they go into the model card and, with `--results`, into RESULTS.md.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from latentspeech.codec.model_directory import load_codec
+from latentspeech.core.config import load_config
+from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.core.lm.lora import add_lora, merge_lora
+from latentspeech.text.tokenizers import load_tokenizer
+from latentspeech.training.tts_run import TTSRunConfig
+from latentspeech.tts.model import latent_lm_config
+from latentspeech.tts.model_directory import save_tts
+from recipes.lib.averaged_weights import Provenance, Weights, load_averaged, training_state
+from recipes.lib.results_file import read_table, write_results
+from recipes.one_line_errors import run_recipe
+from recipes.tts.published_rows import published_rows
+
+LIMITS = """## Limits
+
+English alone; the voices, texts and recording conditions of the data above, and nothing like the
+hours that a product voice needs. The table above says how well it speaks.
+
+## Not for
+
+Speaking in the voice of a person who has not agreed, deceiving anyone about who speaks, or any use
+in which a misread word does harm.
+"""
+
+
+def pack_model(
+    exp_dir: Path,
+    out: Path,
+    data: str,
+    scores: str,
+    copy_codec: bool = True,
+    before: Sequence[Path] = (),
+    weights: Weights = "ema",
+) -> Provenance:
+    """The newest checkpoint of the TTS run in `exp_dir` to the model directory `out`.
+
+    Adapters are merged into the weights. `before` are the runs that it went on from, the first one
+    first.
+    """
+    run = load_config(TTSRunConfig, exp_dir / "config.yaml")
+    codec = load_codec(run.codec_dir)
+    tokenizer = load_tokenizer(run.tokenizer_dir)
+    latent_dim, longest = codec.config.latent_dim, run.data.max_prompt_s
+    lm = LatentLM(latent_lm_config(run.model, tokenizer.vocab_size, latent_dim, longest))
+    if run.lora is not None:
+        add_lora(lm, run.lora)
+    provenance = Provenance("TTS run", load_averaged(exp_dir, lm, "model", weights))
+    if run.lora is not None:
+        merge_lora(lm)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    runs = [
+        Provenance(f"TTS run {number}", training_state(path))
+        for number, path in enumerate(before, start=1)
+    ]
+    card = tts_card(lm, [*runs, provenance], data, scores, copy_codec, weights)
+    save_tts(lm, run.tokenizer_dir, run.codec_dir, out, card, copy_codec)
+    return provenance
+
+
+def tts_card(
+    lm: LatentLM,
+    runs: Sequence[Provenance],
+    data: str,
+    scores: str,
+    copy_codec: bool,
+    weights: Weights = "ema",
+) -> str:
+    """The model card."""
+    backbone = lm.config.backbone
+    codec = "the codec is in codec/" if copy_codec else "the codec is the one that ships"
+    millions = sum(parameter.numel() for parameter in lm.parameters()) / 1e6
+    kind = "Averaged weights" if weights == "ema" else "Weights"
+    training = "\n".join(f"- {run.line()}" for run in runs)
+    return (
+        f"# LatentLM text-to-speech\n\n"
+        f"{millions:.1f} million parameters, "
+        f"{backbone.num_layers} layers "
+        f"of width {backbone.model_dim}; {codec}, the tokenizer in tokenizer/.\n\n"
+        f"## Use\n\n```bash\nlatentspeech synth --model DIR --prompt ref.wav "
+        f'--text "The tide comes in." --out out.wav\n```\n\n'
+        f"## Training\n\n{kind} of the last step:\n\n{training}\n\n"
+        f"## Data and licence\n\n{data}\n\n## Measured\n\n"
+        f"{scores or 'not yet'}\n\n{LIMITS}"
+    )
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--exp_dir", type=Path, required=True, help="folder of the TTS run")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--data", default="see the recipe that trained it", help="for the card")
+    parser.add_argument(
+        "--before", type=Path, nargs="*", default=[], help="folders of the runs it went on from"
+    )
+    parser.add_argument("--codec_check", type=Path, help="folder of check_codec")
+    parser.add_argument(
+        "--no_codec",
+        action="store_true",
+        help="leave out codec/, for a model on the one that ships",
+    )
+    parser.add_argument(
+        "--weights", choices=get_args(Weights), default="ema", help="averaged ones, or the last"
+    )
+    parser.add_argument("--scores", type=Path, help="folder of score_test")
+    parser.add_argument("--prefix_scores", type=Path, help="the same of the 3 s prefix setting")
+    parser.add_argument("--results", type=Path, help="RESULTS.md to write")
+    parser.add_argument("--command", default="", help="for RESULTS.md")
+    parser.add_argument(
+        "--curves", type=Path, nargs="*", default=[], help="pictures for RESULTS.md"
+    )
+    arguments = parser.parse_args()
+    folders = {
+        "The codec's copies": arguments.codec_check,
+        "Spoken after another utterance": arguments.scores,
+        "Continued from the first 3 s": arguments.prefix_scores,
+    }
+    scores = "\n".join(
+        f"{title}:\n\n{read_table(folder / 'scores.md')}"
+        for title, folder in folders.items()
+        if folder is not None
+    )
+    provenance = pack_model(
+        arguments.exp_dir,
+        arguments.out,
+        arguments.data,
+        scores,
+        not arguments.no_codec,
+        arguments.before,
+        arguments.weights,
+    )
+    if arguments.results is not None:
+        beside = published_rows(arguments.out / "codec", *folders.values())
+        text = f"{scores}\n{beside}"
+        lines = [provenance.line()]
+        write_results(arguments.results, arguments.command, lines, text, arguments.curves)
+    print(f"model directory: {arguments.out}")
+
+
+if __name__ == "__main__":
+    run_recipe(main)

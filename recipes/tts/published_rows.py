@@ -1,0 +1,84 @@
+"""The paper's rows beside a TTS run's: Table 5 for the codec's copies, 4 for the synthesis."""
+
+import json
+from pathlib import Path
+
+from latentspeech.codec.model_directory import load_codec
+from latentspeech.core.eval.paper_tables.beside import Cell, OurRow, beside, row_from_report
+from latentspeech.core.eval.paper_tables.table import load_paper_table
+from latentspeech.core.eval.report import EvalReport
+from latentspeech.core.eval.text_table import TextTable
+
+# How the test set is spoken: after a whole utterance of the same speaker, or on from its own start.
+REFERENCE = "reference utterance"
+PREFIX = "3 s prefix"
+Reports = dict[str, EvalReport]
+
+
+def published_rows(
+    codec_dir: Path,
+    codec_check: Path | None,
+    scores: Path | None,
+    prefix_scores: Path | None = None,
+) -> str:
+    """Markdown of the tables that the run has measurements for, and what they were measured on."""
+    tables: list[str] = []
+    if codec_check is not None:
+        report = EvalReport.read(codec_check / "scores.json")
+        tables.append(codec_table(codec_dir, report).to_markdown())
+        tables.append(_measured_on("codec copies", report))
+    if scores is not None:
+        settings = {REFERENCE: _read(scores)}
+        if prefix_scores is not None:
+            settings[PREFIX] = _read(prefix_scores)
+        tables.append(synthesis_table(codec_dir, settings).to_markdown())
+        tables += [_measured_on(name, kinds["synthesis"]) for name, kinds in settings.items()]
+    return "\n".join(tables)
+
+
+def _read(scores: Path) -> Reports:
+    values = json.loads((scores / "scores.json").read_text(encoding="utf-8"))
+    return {kind: EvalReport.from_dict(report, kind) for kind, report in values.items()}
+
+
+def _measured_on(what: str, report: EvalReport) -> str:
+    """The test set of this run's rows, since the paper's is another unless this says so."""
+    told = report.settings.get("list", {})
+    left_out = f"; {told['left_out']} left out" if told.get("left_out") else ""
+    protocol, rule = told.get("protocol", "an unnamed list"), told.get("rule", "rule unknown")
+    number = len(report.utterances)
+    return f"- {what}, of this run: {number} utterances of {protocol} ({rule}){left_out}\n"
+
+
+def codec_table(codec_dir: Path, report: EvalReport) -> TextTable:
+    """Table 5 with this codec's copies."""
+    config = load_codec(codec_dir).config
+    settings = {
+        "num_quantizers": 1,
+        "frame_rate": config.frame_rate,
+        "token_reduction_ratio": config.hop_length,
+    }
+    table = load_paper_table(5)
+    name = f"sigma-VAE {config.latent_dim}-d of this run"
+    return beside(table, [row_from_report(table, name, report, settings)])
+
+
+def synthesis_table(codec_dir: Path, settings: dict[str, Reports]) -> TextTable:
+    """Table 4 with this run's synthesis, its recordings, and the codec's copies of them.
+
+    Each setting has rows of its own, for metrics that are not the paper's have one column for all.
+    """
+    table = load_paper_table(4)
+    frame_rate = load_codec(codec_dir).config.frame_rate
+    rows: list[OurRow] = []
+    for setting, reports in settings.items():
+        for kind, report in reports.items():
+            name = f"{kind} of this run"
+            if setting != REFERENCE:
+                name += f", {setting}"
+            row = row_from_report(table, name, report, group=setting)
+            rate = Cell(None, reason="not a synthesis")
+            if kind == "synthesis":
+                rate = Cell(frame_rate)
+            rows.append(OurRow(row.name, {"frame_rate": rate, **row.cells}, row.own))
+    return beside(table, rows)

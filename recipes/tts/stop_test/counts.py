@@ -1,0 +1,148 @@
+"""Which spoken sentences did not end as they should, and how many: counts, intervals, a table."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from latentspeech.core.eval.text_table import TextTable
+from latentspeech.data.utterances import Utterance
+from latentspeech.eval.proportions import wilson_interval
+from latentspeech.text.normalizer import normalize
+from recipes.tts.expected_durations import DurationRule
+
+STOP_FAILURE = "stop failure"
+KINDS = (STOP_FAILURE, "runaway", "early end")
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class SpokenSentence:
+    """What came of one sentence."""
+
+    id: str
+    text: str  # normalised
+    voice: str
+    prompt: str  # id of its recording
+    seconds: float
+    cut: bool  # the model reached a limit of its length
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Says what is wrong with a sentence that took some seconds."""
+
+    rule: DurationRule
+    too_long: float  # times the expected duration
+    too_short: float
+
+    def ratio(self, sentence: SpokenSentence) -> float:
+        """How long it took, in expected durations."""
+        return sentence.seconds / self.rule.seconds(sentence.text, sentence.voice)
+
+    def faults(self, sentence: SpokenSentence) -> list[str]:
+        """The KINDS that it is of, none if it is as it should be."""
+        ratio = self.ratio(sentence)
+        found = (sentence.cut, ratio > self.too_long, ratio < self.too_short)
+        return [kind for kind, is_so in zip(KINDS, found, strict=True) if is_so]
+
+    def sentence(self) -> str:
+        """The rule in words."""
+        return (
+            f"expected: {self.rule.pause_s:.2f} s + {self.rule.s_per_character:.4f} s a letter, "
+            "times the rate of the voice; "
+            f"runaway: more than {self.too_long:g} times that; early end: less than "
+            f"{self.too_short:g} times"
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model's sentences, or the recordings."""
+
+    name: str
+    layout: str | None  # None for the recordings, which no limit cut
+    sentences: Sequence[SpokenSentence]
+
+
+def as_spoken(recordings: Sequence[Utterance]) -> list[SpokenSentence]:
+    """Recordings as if a model had spoken them."""
+    return [
+        SpokenSentence(one.id, normalize(one.text), one.speaker, one.id, one.duration_s, False)
+        for one in recordings
+    ]
+
+
+def counts(judge: Judge, sentences: Sequence[SpokenSentence]) -> dict[str, int]:
+    """How many are of each kind, and of "any"."""
+    faults = [judge.faults(sentence) for sentence in sentences]
+    found = {kind: sum(kind in of_one for of_one in faults) for kind in KINDS}
+    return {**found, "any": sum(bool(of_one) for of_one in faults)}
+
+
+def table(judge: Judge, rows: Sequence[Row]) -> str:
+    """A row a model; a column a kind."""
+    headings = ["model", "layout", "sentences", *(f"{kind}s" for kind in KINDS), "any of these"]
+    lines = [
+        [
+            row.name,
+            row.layout or "-",
+            str(len(row.sentences)),
+            *_cells(judge, row),
+            _spread([judge.ratio(sentence) for sentence in row.sentences]),
+        ]
+        for row in rows
+    ]
+    caption = "Counts and shares; in brackets Wilson's 95% interval of the share."
+    headings.append("time taken / expected: median (5% to 95%)")
+    return TextTable(caption, headings, lines).to_markdown()
+
+
+def examples(judge: Judge, row: Row) -> str:
+    """The sentences at fault by name, the furthest from their expected durations first."""
+    found = [(judge.faults(one), judge.ratio(one), one) for one in row.sentences]
+    bad = [(faults, ratio, one) for faults, ratio, one in found if faults]
+    if not bad:
+        return ""
+    bad.sort(key=lambda item: -max(item[1], 1 / max(item[1], 1e-6)))
+    lines = [f"{row.name}, {len(bad)} of {len(row.sentences)}:", ""]
+    lines += [
+        f"- {one.id} in the voice {one.voice}: {', '.join(faults)}; {one.seconds:.2f} s, "
+        f"{ratio:.2f} of the expected: {one.text}"
+        for faults, ratio, one in bad[:_SHOWN]
+    ]
+    hidden = len(bad) - _SHOWN
+    return "\n".join(lines + ([f"- and {hidden} more, in stops.json"] if hidden > 0 else []))
+
+
+def to_json(judge: Judge, row: Row) -> dict[str, object]:
+    """The counts with their intervals, and what is wrong with which sentence."""
+    num = len(row.sentences)
+    faults = {one.id: judge.faults(one) for one in row.sentences}
+    return {
+        "name": row.name,
+        "layout": row.layout,
+        "num_sentences": num,
+        "counts": {
+            kind: {"count": count, "share_95": wilson_interval(count, num)}
+            for kind, count in counts(judge, row.sentences).items()
+        },
+        "faults": {name: kinds for name, kinds in faults.items() if kinds},
+    }
+
+
+def _cells(judge: Judge, row: Row) -> list[str]:
+    cells = []
+    for kind, count in counts(judge, row.sentences).items():
+        low, high = wilson_interval(count, len(row.sentences))
+        share = 100 * count / len(row.sentences)
+        cells.append(f"{count}: {share:.1f}% ({100 * low:.1f} to {100 * high:.1f})")
+        if row.layout is None and kind == STOP_FAILURE:
+            cells[-1] = "-"
+    return cells
+
+
+def _spread(ratios: Sequence[float]) -> str:
+    if len(ratios) < 2:
+        return f"{ratios[0]:.2f}"
+    edges = statistics.quantiles(ratios, n=20, method="inclusive")
+    return f"{statistics.median(ratios):.2f} ({edges[0]:.2f} to {edges[-1]:.2f})"

@@ -1,0 +1,278 @@
+"""Speaks the test set with one sampling setting after another, and scores each.
+
+Two sweeps, as in the paper's Figure 15: CFG scales at a fixed number of steps, and numbers of steps
+at a fixed CFG scale; and one of scales of the noise that latents start from. All settings speak the
+same items with the same noise. `--out` gets the recordings, and for each setting a folder with
+hyp/, items.jsonl and scores.json; sweep.md and sweep.png are made anew after each setting. A killed
+run goes on where it was, within a setting too.
+
+Items are spoken in batches; up to rounding, how many at a time changes nothing but the time taken.
+"""
+
+import argparse
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from latentspeech.core.errors import DataError
+from latentspeech.core.eval.provenance import hardware
+from latentspeech.core.eval.report import EvalReport
+from latentspeech.core.eval.scorer import Scorer
+from latentspeech.core.files import atomic_path
+from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.data.utterances import read_utterances
+from latentspeech.eval.metrics.catalogue import make_scorers
+from latentspeech.eval.protocols.cut_utterances import (
+    EvaluationItem,
+    choose_evaluation_items,
+    read_cut_sexes,
+)
+from latentspeech.eval.scoring.evaluate import evaluate, metric_key
+from latentspeech.eval.scoring.lists import EvalList, ListInfo, read_list, write_list
+from latentspeech.eval.scoring.pair import EvalPair
+from latentspeech.eval.scoring.score_store import ScoreStore, fingerprint, partial_path
+from latentspeech.tts.prompt import Prompt
+from latentspeech.tts.synthesizer import DEFAULT_SAMPLING, Synthesizer
+from recipes.lib.result_folder import claim_result_folder
+from recipes.lib.results_file import provenance_lines, this_command
+from recipes.one_line_errors import run_recipe
+from recipes.tts.sampling_options import SOLVERS, add_batch_option, make_sampling
+from recipes.tts.score_test import recordings_of
+from recipes.tts.sweep.grid import Grid, make_grid, setting_name
+from recipes.tts.sweep.report import RECORDINGS, differences_table, is_timing, plot, values_table
+from recipes.tts.synthesize_test import (
+    Recordings,
+    Speaking,
+    add_test_options,
+    list_row,
+    make_prompt,
+    speak,
+    spoken_paths,
+    write_recordings,
+)
+
+logger = logging.getLogger(__name__)
+
+METRICS = ("wer-w", "sim-ge2e-o", "dnsmos", "rtf")
+CFG_SCALES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+NUM_STEPS = (1, 2, 3, 5, 8, 12, 20)
+NOISE_SCALES = (0.0, 0.3, 0.6, 1.0)
+RULE = "test cuts, each after the utterance before of the same speaker; one draw"
+
+
+@dataclass
+class Material:
+    """What every setting speaks, and with what."""
+
+    synthesizer: Synthesizer
+    items: Sequence[EvaluationItem]
+    out: Path
+    speaking: Speaking  # but for the sampling
+    batch_size: int
+    sexes: dict[str, str]
+    spoken_on: str = ""  # hardware, for the lists
+    _recordings: dict[str, Recordings] = field(default_factory=dict)
+    _prompts: dict[str, Prompt] = field(default_factory=dict)
+
+    def recordings(self, item: EvaluationItem) -> Recordings:
+        """An item's recordings, written once for all settings."""
+        name = item.target.id
+        if name not in self._recordings:
+            self._recordings[name] = write_recordings(self.synthesizer, item, self.out)
+        return self._recordings[name]
+
+    def prompt(self, item: EvaluationItem) -> Prompt:
+        """An item's voice, encoded once for all settings."""
+        name = item.target.id
+        if name not in self._prompts:
+            self._prompts[name] = make_prompt(
+                self.synthesizer, item, self.recordings(item), self.speaking.with_text
+            )
+        return self._prompts[name]
+
+
+def speak_setting(material: Material, sampling: SamplingConfig) -> EvalList:
+    """Speaks what this setting has not spoken yet, and lists it."""
+    folder = material.out / setting_name(sampling)
+    speaking = replace(material.speaking, sampling=sampling)
+    waiting = [item for item in material.items if not spoken_paths(folder, item).is_done]
+    # Rows of one batch should end together.
+    waiting.sort(key=lambda item: len(item.target.text))
+    for start in range(0, len(waiting), material.batch_size):
+        batch = waiting[start : start + material.batch_size]
+        speak(
+            material.synthesizer, batch, [material.prompt(item) for item in batch], folder, speaking
+        )
+        num_done = len(material.items) - len(waiting) + start + len(batch)
+        logger.info("%s: spoken %d of %d", folder.name, num_done, len(material.items))
+    rows = [
+        list_row(
+            item,
+            spoken_paths(folder, item),
+            material.recordings(item),
+            material.out,
+            material.sexes.get(item.target.id),
+        )
+        for item in material.items
+    ]
+    info = ListInfo("synthesis", RULE, root="..", hardware=material.spoken_on)
+    write_list(folder / "items.jsonl", rows, info)
+    return read_list(folder / "items.jsonl", root=material.out)
+
+
+def score(pairs: Sequence[EvalPair], scorers: Sequence[Scorer], path: Path) -> EvalReport:
+    """Scores pairs into `path`, or takes the report that is there if nothing has changed."""
+    found = _read_report(path)
+    if found is not None and _is_complete(found, pairs, scorers):
+        return found
+    store = ScoreStore(partial_path(path))
+    if found is not None:
+        store.take_from(found)
+    settings = {"list": {"rule": RULE}}
+    report = evaluate(
+        pairs, scorers, store=store, settings=settings, on_progress=_progress(path.parent.name)
+    )
+    report.write(path)
+    store.remove()
+    return report
+
+
+def sweep_sampling(
+    material: Material,
+    settings: Sequence[SamplingConfig],
+    scorers: Sequence[Scorer],
+    on_report: Callable[[dict[str, EvalReport]], None],
+) -> None:
+    """Speaks and scores one setting after another, and the recordings once.
+
+    Args:
+        material: what is spoken.
+        settings: each gets a folder.
+        scorers: are prepared once for all settings.
+        on_report: called with all reports so far, by name, when one is added.
+    """
+    reports: dict[str, EvalReport] = {}
+    of_audio = [scorer for scorer in scorers if not is_timing(metric_key(scorer))]
+    for sampling in settings:
+        pairs = speak_setting(material, sampling).pairs()
+        if RECORDINGS not in reports and of_audio:
+            folder = material.out / RECORDINGS
+            folder.mkdir(exist_ok=True)
+            # How long the synthesis took does not belong to them.
+            recorded = [replace(pair, compute_s=None) for pair in recordings_of(pairs)]
+            reports[RECORDINGS] = score(recorded, of_audio, folder / "scores.json")
+        name = setting_name(sampling)
+        reports[name] = score(pairs, scorers, material.out / name / "scores.json")
+        on_report(reports)
+
+
+def write_report(
+    out: Path, grid: Grid, reports: dict[str, EvalReport], runs: Sequence[str]
+) -> None:
+    """sweep.md and sweep.png of what is scored so far; `runs` are lines on how it was spoken."""
+    names = [setting_name(one) for one in grid.settings()]
+    missing = [name for name in names if name not in reports]
+    notes = [f"not scored yet: {', '.join(missing)}"] if missing else []
+    lines = [
+        "# Sampling settings",
+        "",
+        *provenance_lines(this_command("recipes.tts.sweep.sampling"), [*runs, *notes]),
+        "",
+        values_table(grid.settings(), reports),
+        differences_table(grid.settings(), reports, grid.base),
+        "![sweep](sweep.png)",
+    ]
+    with atomic_path(out / "sweep.md") as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    plot(grid.sweeps, reports, out / "sweep.png")
+
+
+def _read_report(path: Path) -> EvalReport | None:
+    if not path.is_file():
+        return None
+    try:
+        return EvalReport.read(path)
+    except DataError as error:
+        logger.warning("scored again: %s", error)
+        return None
+
+
+def _is_complete(report: EvalReport, pairs: Sequence[EvalPair], scorers: Sequence[Scorer]) -> bool:
+    """Whether a report has these metrics, or more, of these files as they are, nothing missing."""
+    return (
+        {scorer.name for scorer in scorers} <= {metric.name for metric in report.metrics}
+        and [one.fingerprint for one in report.utterances] == [fingerprint(pair) for pair in pairs]
+        and not report.holes
+        and not report.failures
+    )
+
+
+def _progress(name: str) -> Callable[[int, int], None]:
+    def show(done: int, count: int) -> None:
+        if done % 20 == 0 or done == count:
+            logger.info("%s: scored %d of %d", name, done, count)
+
+    return show
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_test_options(parser)
+    parser.add_argument("--cfg_scales", type=float, nargs="*", default=CFG_SCALES)
+    parser.add_argument("--num_steps", type=int, nargs="*", default=NUM_STEPS)
+    parser.add_argument("--noise_scales", type=float, nargs="*", default=NOISE_SCALES)
+    parser.add_argument("--solvers", nargs="+", choices=SOLVERS, default=[DEFAULT_SAMPLING.solver])
+    for name, setting in (("cfg", "cfg_scale"), ("steps", "num_steps"), ("noise", "noise_scale")):
+        value = getattr(DEFAULT_SAMPLING, setting)
+        parser.add_argument(
+            f"--at_{name}", type=type(value), default=value, help="of the other sweeps"
+        )
+    add_batch_option(parser)
+    parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
+    arguments = parser.parse_args()
+    grid = make_grid(
+        make_sampling(
+            cfg_scale=arguments.at_cfg,
+            num_steps=arguments.at_steps,
+            noise_scale=arguments.at_noise,
+        ),
+        arguments.solvers,
+        {
+            "cfg_scale": arguments.cfg_scales,
+            "num_steps": arguments.num_steps,
+            "noise_scale": arguments.noise_scales,
+        },
+    )
+    # A wrong name is told before the work.
+    scorers = make_scorers(arguments.metrics.split(","))
+    items = choose_evaluation_items(read_utterances(arguments.cuts), arguments.max_items)
+    out = arguments.out
+    speaking = Speaking(arguments.seed, not arguments.no_prompt_text, retries=arguments.retries)
+    claim_result_folder(out, sweep_key(speaking, arguments.model))
+    spoken_on = f"{hardware()}; spoken on {arguments.device}, {arguments.batch_size} at a time"
+    synthesizer = Synthesizer.from_directory(arguments.model, arguments.device)
+    sexes = read_cut_sexes(arguments.cuts)
+    material = Material(synthesizer, items, out, speaking, arguments.batch_size, sexes, spoken_on)
+    runs = [
+        f"{len(items)} {RULE}, the same noise in every setting",
+        f"a sentence that came out wrong was spoken again, at most {speaking.retries} times",
+        f"RTF: {spoken_on}, beside what else ran there",
+    ]
+    sweep_sampling(
+        material, grid.settings(), scorers, lambda found: write_report(out, grid, found, runs)
+    )
+    print((out / "sweep.md").read_text(encoding="utf-8"))
+
+
+def sweep_key(speaking: Speaking, model: Path) -> dict[str, Any]:
+    """What all settings have in common."""
+    key = speaking.key(model)
+    del key["sampling"]
+    return key
+
+
+if __name__ == "__main__":
+    run_recipe(main)

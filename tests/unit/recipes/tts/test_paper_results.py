@@ -1,0 +1,39 @@
+"""RESULTS.md of egs/libriheavy: empty where nothing was run, measured where it was."""
+
+from pathlib import Path
+
+import pytest
+
+from latentspeech.core.errors import ConfigError
+from latentspeech.core.files import write_json
+from recipes.tts.paper_results import paper_results, parse_experiments
+from tests.unit.recipes.tts.test_published_rows import metric, report
+
+
+def cells(text: str, start: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith(f"| {start}")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def test_rows_are_empty_until_they_were_measured(tmp_path: Path) -> None:
+    text = paper_results({})
+    ours = cells(text, "LatentLM, egs/libriheavy")
+    assert [row[2] for row in ours] == ["15", "7.5", "3.75"]
+    assert all(cell.startswith("- [") for row in ours for cell in row[3:])
+    assert "not measured in this run" in text
+    for folder, wer in (("scores", 4.0), ("scores_prefix", 6.0)):
+        (tmp_path / folder).mkdir()
+        spoken = report(metric("wer-h", "WER-H", wer, "%"), metric("wer-w", "WER-W", 1.0, "%"))
+        write_json(tmp_path / folder / "scores.json", {"synthesis": spoken.to_dict()})
+    (tmp_path / "codec_check").mkdir()
+    report(metric("pesq", "PESQ-WB", 1.5)).write(tmp_path / "codec_check/scores.json")
+    text = paper_results(parse_experiments([f"3200={tmp_path}"]))
+    first, measured, last = cells(text, "LatentLM, egs/libriheavy")
+    assert measured[5] == "4.0 (3.9 to 4.1)"
+    assert measured[8] == "6.0 (5.9 to 6.1)"
+    assert measured[3].startswith("- [")  # SIM was not measured
+    assert first[5].startswith("- [")
+    assert last[8].startswith("- [")
+    assert cells(text, "sigma-VAE 64-d, egs/libriheavy")[0][6] == "1.500 (1.400 to 1.600)"
+    with pytest.raises(ConfigError, match="expected one of"):
+        parse_experiments(["640=x"])
