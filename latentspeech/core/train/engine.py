@@ -17,6 +17,7 @@ from torch import nn
 
 from latentspeech.core.config import Config
 from latentspeech.core.errors import CheckpointError, InputError
+from latentspeech.core.provenance import git_commit
 from latentspeech.core.tensors import make_generator
 from latentspeech.core.train.batches import Plan, PlannedBatch, load_batches
 from latentspeech.core.train.block_transforms import prepare_units
@@ -30,7 +31,6 @@ from latentspeech.core.train.progress import TrainProgress
 from latentspeech.core.train.run_config import (
     check_same_config,
     config_hash,
-    git_commit,
     plain,
     write_config,
 )
