@@ -11,16 +11,29 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from latentspeech.core.train.metric_log import Mean
 from latentspeech.core.train.optim import OptimizerSpec
 
 
 class Losses(NamedTuple):
     """What one turn computed on one batch."""
 
-    total: Tensor
-    """Scalar; what is backpropagated."""
-    metrics: dict[str, Tensor]
-    """Detached scalars for the log, named like "train/mel_l1"."""
+    parts: Mapping[str, Tensor]
+    """Scalars whose sum is minimised, each a mean over elements of the batch.
+
+    A step minimises the sum of their means over the elements of all its batches, those of every
+    process. How many elements a batch has of each part is what `Task.counts` says; a part that it
+    does not name has one a batch.
+    """
+    metrics: Mapping[str, Tensor | Mean]
+    """Detached scalars for the log, named like "train/mel_l1"; without a count, one a batch."""
+    logged_as: str = ""
+    """Name under which the log shows what the step minimises, like "train/loss"; empty: not."""
+
+    @property
+    def total(self) -> Tensor:
+        """What a step over this batch alone minimises, a scalar."""
+        return torch.stack(tuple(self.parts.values())).sum()
 
 
 class Unit(NamedTuple):
@@ -70,11 +83,23 @@ class Task(nn.Module, ABC):
     def training_step(self, batch: Any, turn: str, step: int, generator: torch.Generator) -> Losses:
         """Losses of one turn on one batch. All noise comes from `generator` (a CPU generator)."""
 
+    def counts(self, batch: Any, turn: str) -> Mapping[str, Tensor]:
+        """Elements of the batch that parts of the turn's loss are means over. Default: none named.
+
+        Scalars on the batch's device; the same names for every batch. They must follow from the
+        batch alone, since a step adds them up before it computes the first loss. A task whose
+        batches all have equally many elements needs none.
+        """
+        return {}
+
     @abstractmethod
     def validation_step(
         self, batch: Any, generator: torch.Generator
-    ) -> Mapping[str, float | Tensor]:
-        """Scalars named "valid/...", averaged over the batches; runs on the averaged weights."""
+    ) -> Mapping[str, float | Tensor | Mean]:
+        """Scalars named "valid/...", averaged over the batches by their counts.
+
+        Runs on the averaged weights.
+        """
 
     @abstractmethod
     def averaged_module(self) -> nn.Module:
