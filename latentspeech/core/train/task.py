@@ -1,4 +1,4 @@
-"""What a training run must supply: a `Task` (modules, optimizers, losses) and its `TrainData`.
+"""What a training run must supply beside its data: a `Task` (modules, optimizers, losses).
 
 A task may own several optimizers, one a *turn*: a codec has the turns "generator" and
 "discriminator". The engine runs the turns of a step one after the other over the same batches.
@@ -6,7 +6,7 @@ A task may own several optimizers, one a *turn*: a codec has the turns "generato
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -108,20 +108,3 @@ class Task(nn.Module, ABC):
     def forward(self, call: StepCall) -> Losses:
         """The door of the distributed wrapper, which only sees calls of `forward`."""
         return self.training_step(call.batch, call.turn, call.step, call.generator)
-
-
-class TrainData(Protocol):
-    """Batches planned a window ahead. It travels to loader processes, so it must be picklable.
-
-    An epoch is `num_windows()` windows, one after the other; what a plan needs to know of the
-    corpus is read for one window, so that a corpus of any size takes the same memory.
-    """
-
-    def num_windows(self) -> int:
-        """How many parts an epoch has, the same for every epoch."""
-
-    def plan(self, epoch: int, window: int) -> Sequence[Sequence[Any]]:
-        """The items of all batches of a window, the same at every call and in every process."""
-
-    def load(self, items: Sequence[Any], seed: int) -> Any:
-        """The batch of these items, a tree of tensors; `seed` drives augmentation."""
