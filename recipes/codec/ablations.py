@@ -2,7 +2,8 @@
 
 `is_done` says whether a run of this configuration is trained and checked; `record` writes down what
 it came to; `table` puts all recorded runs into RESULTS.md. A run's folder holds run/ (training),
-model/, means/ and sampled/ (check_codec on copies by the means and by sampled latents), facts.json.
+model/, means/ and sampled/ (recipes.codec.check on copies by the means and by sampled latents), and
+facts.json.
 
 A cell of the table is a value with, in brackets, the 95% interval of its difference from the base
 run's on the same utterances (paired bootstrap); at the base run that of its own value.

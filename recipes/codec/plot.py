@@ -31,7 +31,7 @@ SCORES = ("PESQ-WB", "STOI", "ViSQOL-speech", "Mel-DAC-class")
 
 @dataclass(frozen=True)
 class Check:
-    """A folder of check_codec and what its copies are called."""
+    """A folder of recipes.codec.check and what its copies are called."""
 
     label: str
     folder: Path
@@ -168,7 +168,7 @@ def main() -> None:
         "--check",
         nargs="+",
         required=True,
-        help="folder of check_codec, or LABEL=FOLDER of several",
+        help="folder of recipes.codec.check, or LABEL=FOLDER of several",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for GROUP_NUMBER.png")
     parser.add_argument("--number", type=int, default=2, help="utterances of each group")

@@ -106,7 +106,7 @@ def _made_with(folder: Path) -> str:
 
 def _from_here(command: str, folder: Path) -> str:
     """The command as one types it in the repository, whatever folder that is."""
-    program, *words = shlex.split(command)
+    words = shlex.split(command)[1:]  # the program is recipes.codec.check
     # Paths stand alone or behind a group's name.
     here = re.compile(rf"(^|=){re.escape(str(Path.cwd()))}/")
     words = [here.sub(r"\1", word) for word in words]
@@ -116,7 +116,7 @@ def _from_here(command: str, folder: Path) -> str:
             f"the command of {folder} names {absolute[0]}, which is nobody else's path; measure "
             "again with paths below the repository"
         )
-    return shlex.join(["python", "-m", f"recipes.{Path(program).stem}", *words])
+    return shlex.join(["python", "-m", "recipes.codec.check", *words])
 
 
 def main() -> None:

@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument(
         "--before", type=Path, nargs="*", default=[], help="folders of the runs it went on from"
     )
-    parser.add_argument("--codec_check", type=Path, help="folder of check_codec")
+    parser.add_argument("--codec_check", type=Path, help="folder of recipes.codec.check")
     parser.add_argument(
         "--no_codec",
         action="store_true",

@@ -76,7 +76,7 @@ def main() -> None:
     """Command line; writes scores.json (per utterance too) and scores.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--synthesis", type=Path, required=True, help="folder of synthesize_test")
-    parser.add_argument("--codec_check", type=Path, help="folder of check_codec")
+    parser.add_argument("--codec_check", type=Path, help="folder of recipes.codec.check")
     parser.add_argument("--out", type=Path, required=True, help="existing or new folder")
     parser.add_argument("--cuts", type=Path, help="that were spoken, to tell kinds of voices apart")
     parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")

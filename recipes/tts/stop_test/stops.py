@@ -7,8 +7,8 @@ of the next, until there are `--num`. Latents say how long it took: nothing is d
 A sentence is a *stop failure* if the model reached a limit of its length and was cut there (in the
 layout `aligned`, at any symbol), a *runaway* if it took more than `--too_long` times, an *early
 end* if it took less than `--too_short` times what recipes.tts.expected_durations says. The
-recordings of the cuts are held to the same rule, in the last row. `--out` gets prompt/, NAME.json of each
-model (what it spoke), stops.json and stops.md; a killed run goes on where it was.
+recordings of the cuts are held to the same rule, in the last row. `--out` gets prompt/, NAME.json
+of each model (what it spoke), stops.json and stops.md; a killed run goes on where it was.
 """
 
 import argparse
