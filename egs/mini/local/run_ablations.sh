@@ -83,7 +83,7 @@ for name in "${names[@]}"; do
   status=$(python -m recipes.codec.ablations is_done --config "$config" --folder "$folder")
   echo "== $name: $status"
   if [[ $status == "done" ]]; then continue; fi
-  train codec "$config" "$folder/run" "" "data.train_cuts=\"$train_cuts\"" "data.valid_cuts=\"$dev_cuts\""
+  train latentspeech codec "$config" "$folder/run" "" "data.train_cuts=\"$train_cuts\"" "data.valid_cuts=\"$dev_cuts\""
   run python -m recipes.codec.export --exp_dir "$folder/run" --out "$folder/model"
   check "$name" means
   check "$name" sampled --sampled "${seed:?}"

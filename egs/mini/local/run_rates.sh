@@ -68,7 +68,7 @@ for choice in "${chosen[@]}"; do
   for action in prepare extract finish; do
     run python -m recipes.tts.extract_latents "$action" --codec "$grouped" --data_dir "$exp_dir/data" --out "$folder/latents"
   done
-  train tts "${config:?}" "$folder/tts" "" "codec_dir=\"$grouped\"" "tokenizer_dir=\"$tokenizer\"" \
+  train latentspeech tts "${config:?}" "$folder/tts" "" "codec_dir=\"$grouped\"" "tokenizer_dir=\"$tokenizer\"" \
     "latents_dir=\"$folder/latents/train\"" "valid_latents_dir=\"$folder/latents/dev\"" \
     "data.max_total_latents=$((${max_latents:?} / group))" "${layout[@]}"
   run python -m recipes.tts.pack_model --exp_dir "$folder/tts" --out "$folder/model"

@@ -44,6 +44,8 @@ done
 cd "$recipes_root"
 # shellcheck source=recipes/lib/child.sh
 source recipes/lib/child.sh
+# shellcheck source=recipes/tts/encode_latents.sh
+source recipes/tts/encode_latents.sh
 
 mkdir -p "${exp_dir:?}"
 exec 9>"$exp_dir/lock"
@@ -70,7 +72,7 @@ else
 fi
 
 encode_latents "${codec:?}" "$data" "$latents"
-OMP_NUM_THREADS=$((nproc / nproc_train)) train tts "${tts_config:?}" "$exp_dir/tts" "${tts_args?}" \
+OMP_NUM_THREADS=$((nproc / nproc_train)) train latentspeech tts "${tts_config:?}" "$exp_dir/tts" "${tts_args?}" \
   "codec_dir=\"$codec\"" "tokenizer_dir=\"$tokenizer\"" "latents_dir=\"$latents/train\"" \
   "valid_latents_dir=\"$latents/dev\"" "${settings[@]}"
 run python -m recipes.tts.pack_model --exp_dir "$exp_dir/tts" --out "$exp_dir/model" --no_codec

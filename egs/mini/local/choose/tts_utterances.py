@@ -46,7 +46,8 @@ def misread_utterances(corpus: Path, max_wer: float | None) -> set[str]:
     heard = read_heard(corpus)
     if not heard:
         raise DataError(
-            f"--max_wer needs {corpus / HEARD_NAME}; run python -m egs.mini.local.choose.listen first"
+            f"--max_wer needs {corpus / HEARD_NAME}; "
+            "run python -m egs.mini.local.choose.listen first"
         )
     misread = {name for name, words in heard.items() if words.wer > max_wer}
     logger.info("%d of %d utterances are misread too often", len(misread), len(heard))

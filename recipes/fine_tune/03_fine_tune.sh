@@ -11,4 +11,4 @@ source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 settings=("latents_dir=\"${exp_dir:?}/latents/train\"" "valid_latents_dir=\"$exp_dir/latents/dev\""
   "train.max_steps=${steps:?}" "optimizer.total_steps=$((steps > 10 ? steps : 11))")
 if [[ ${full:?} != true ]]; then settings+=("lora.rank=${lora_rank:?}"); fi
-train tts "$exp_dir/finetune.yaml" "$exp_dir/tts" "${tts_args?}" "${settings[@]}"
+train latentspeech tts "$exp_dir/finetune.yaml" "$exp_dir/tts" "${tts_args?}" "${settings[@]}"

@@ -8,5 +8,5 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-PYTHONPATH=$recipes_root run python "${egs_dir:?}/local/score_both.py" --exp_dir "${exp_dir:?}" \
+run python -m recipes.fine_tune.score_both --exp_dir "${exp_dir:?}" \
   --command "${stage_command:?}"

@@ -8,7 +8,7 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-PYTHONPATH=$recipes_root run python "${egs_dir:?}/local/make_config.py" --model "${model:?}" \
+run python -m recipes.fine_tune.make_config --model "${model:?}" \
   --base "${finetune_config:?}" --out "${exp_dir:?}/finetune.yaml"
 codec=$(sed -n 's/^codec_dir: //p' "$exp_dir/finetune.yaml")
 for action in prepare extract finish; do

@@ -65,10 +65,10 @@ def read_folder(folder: Path) -> Found:
     top = {path.parts[0] if len(path.parts) > 1 else "" for path in paths}
     recordings = []
     for path in paths:
-        line = line_of.get(path)
-        text = line.text if line is not None else _read_beside(folder / path)
+        said = line_of.get(path)
+        text = said.text if said is not None else _read_beside(folder / path)
         folder_name = path.parts[0] if len(top) > 1 and len(path.parts) > 1 else ""
-        speaker = (line.speaker if line is not None else None) or folder_name
+        speaker = (said.speaker if said is not None else None) or folder_name
         recordings.append(Recording(path, text, speaker or folder.resolve().name))
     return Found(recordings, without_audio)
 
@@ -83,18 +83,19 @@ def read_metadata(path: Path) -> list[Line]:
     head = rows[0] if rows else ""
     separator = "|" if "|" in head else ","
     # LJSpeech does not quote: a quotation mark is part of a text there.
-    quoting = csv.QUOTE_NONE if separator == "|" else csv.QUOTE_MINIMAL
+    fields = csv.reader(rows, delimiter="|", quoting=csv.QUOTE_NONE)
+    if separator == ",":
+        fields = csv.reader(rows)
     columns = [name.strip().lower() for name in head.split(separator)]
     if {"file_name", "text"} <= set(columns):
-        fields = csv.reader(rows[1:], delimiter=separator, quoting=quoting)
+        next(fields)
         return [_line(path, columns, row) for row in fields if row]
     if separator == ",":
         raise DataError(
             f"{path}: expected lines like id|text, or a first line with file_name,text and perhaps "
             f"speaker; found {head[:60]!r}"
         )
-    plain = csv.reader(rows, delimiter=separator, quoting=quoting)
-    return [_line(path, ["file_name", "text"], row) for row in plain if row]
+    return [_line(path, ["file_name", "text"], row) for row in fields if row]
 
 
 def _line(path: Path, columns: list[str], row: list[str]) -> Line:

@@ -10,5 +10,5 @@ source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
 strictly=()
 if [[ ${strict:?} == true ]]; then strictly=(--strict); fi
-PYTHONPATH=$recipes_root run python "${egs_dir:?}/local/align.py" --corpus "${data_dir:?}/corpus" \
+run python -m recipes.fine_tune.align --corpus "${data_dir:?}/corpus" \
   --model "${model:?}" --out "$data_dir" --num_test "${num_test:?}" --seed "${seed:?}" "${strictly[@]}"

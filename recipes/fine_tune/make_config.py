@@ -1,6 +1,6 @@
 """The configuration of a run that goes on from a model directory: its sizes, and how it is trained.
 
-python egs/custom/local/make_config.py --model DIR --base conf/tts_lora.yaml --out finetune.yaml
+python -m recipes.fine_tune.make_config --model DIR --base BASE.yaml --out finetune.yaml
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Looks at a user's recordings one by one, says what is wrong, and makes a corpus of the rest.
 
-    python egs/custom/local/check_data.py --data FOLDER --out CORPUS
+    python -m recipes.fine_tune.check_data --data FOLDER --out CORPUS
 
 CORPUS gets manifest.jsonl, audio/ (mono, at the codec's rate, silence at the ends cut to 0.2 s) and
 report.json, which names every file that was left out, and why. With --strict any such file is an
@@ -16,7 +16,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transcripts import Recording, read_folder
 
 from latentspeech.audio.io import check_not_silent, load_audio, write_audio
 from latentspeech.audio.speech_check import check_speech
@@ -24,6 +23,7 @@ from latentspeech.core.errors import DataError, InputError
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.data.manifest import MANIFEST_NAME
 from latentspeech.text.normalizer import normalize
+from recipes.fine_tune.transcripts import Recording, read_folder
 from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ if [[ -n ${audio_dir?} ]]; then
 elif [[ -f ${cuts?} ]]; then
   run "${testset[@]}" cuts --corpus "$cuts"
 elif [[ -z $cuts && ${debug:?} == true ]]; then
-  PYTHONPATH=$recipes_root run python "${egs_dir:?}/local/speak_sentences.py" --out "$list" --num "$max_items"
+  run python -m recipes.codec_benchmark.speak_sentences --sentences "${debug_sentences:?}" \
+    --out "$list" --num "$max_items"
 else
   echo "error: no cuts at $cuts; make them with: bash egs/mini/run.sh --stop_stage 1, or give --cuts" \
     "or --audio_dir" >&2

@@ -1,5 +1,6 @@
-"""A few sentences by espeak-ng, so that the recipe runs where no recordings are: no speech to rank
-codecs by.
+"""Lets espeak-ng say a few sentences, so that the recipe can be tried without recordings.
+
+Synthetic speech of this kind ranks no codecs.
 """
 
 import argparse
@@ -12,7 +13,6 @@ from latentspeech.core.errors import InputError
 from latentspeech.eval.scoring.lists import ListInfo, ListRow, write_list
 from recipes.one_line_errors import run_recipe
 
-SENTENCES = Path(__file__).parents[2] / "mini/local/sentences.txt"
 VOICES = ("en-us", "en-gb")
 
 
@@ -25,6 +25,7 @@ def speak(text: str, voice: str, path: Path) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sentences", type=Path, required=True, help="file, one a line")
     parser.add_argument("--out", type=Path, required=True, help="list to write, .jsonl")
     parser.add_argument("--num", type=int, required=True)
     arguments = parser.parse_args()
@@ -32,7 +33,8 @@ def main() -> None:
         raise InputError(
             "espeak-ng is not installed; install it (Debian: espeak-ng) or give --cuts"
         )
-    sentences = SENTENCES.read_text(encoding="utf-8").splitlines()[: arguments.num or None]
+    lines: list[str] = arguments.sentences.read_text(encoding="utf-8").splitlines()
+    sentences = lines[: arguments.num or None]
     folder: Path = arguments.out.parent / "audio"
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[ListRow] = []

@@ -1,6 +1,6 @@
 """Finds when each symbol is heard, where the model needs it, and splits the corpus into cuts.
 
-    python egs/custom/local/align.py --corpus CORPUS --model DIR --out FOLDER
+    python -m recipes.fine_tune.align --corpus CORPUS --model DIR --out FOLDER
 
 FOLDER gets cuts_train, cuts_dev and cuts_test.jsonl.gz: a few utterances of each speaker are held
 out, one in twenty (at least one) is for validation. In the layout `aligned` a recording whose text

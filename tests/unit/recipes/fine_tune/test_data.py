@@ -1,11 +1,7 @@
-"""egs/custom: what is found in a user's folder, what is left out and why, how times are found."""
+"""Fine-tuning: what a user's folder holds, what is left out and why, how times are found."""
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -18,29 +14,10 @@ from latentspeech.core.errors import DataError
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
 from latentspeech.tts.latent_writer import Sentence, write_steps
 from latentspeech.tts.synthesizer import DEFAULT_SAMPLING
+from recipes.fine_tune import align, check_data, transcripts
 from tests.tiny_models import voice_like
 
-LOCAL = Path(__file__).parents[3] / "egs" / "custom" / "local"
 RATE = 16_000
-
-
-class Local(NamedTuple):
-    """The modules beside the recipe, which import each other by their plain names."""
-
-    transcripts: ModuleType
-    check_data: ModuleType
-    align: ModuleType
-
-
-@pytest.fixture(scope="module")
-def local() -> Iterator[Local]:
-    sys.path.insert(0, str(LOCAL))
-    import align
-    import check_data
-    import transcripts
-
-    yield Local(transcripts, check_data, align)
-    sys.path.remove(str(LOCAL))
 
 
 def write(path: Path, samples: torch.Tensor | np.ndarray | None = None, rate: int = RATE) -> Path:
@@ -50,33 +27,33 @@ def write(path: Path, samples: torch.Tensor | np.ndarray | None = None, rate: in
     return path
 
 
-def test_ljspeech_lines_find_files_by_name(tmp_path: Path, local: Local) -> None:
+def test_ljspeech_lines_find_files_by_name(tmp_path: Path) -> None:
     for name in ("wavs/a.wav", "wavs/b.flac", "wavs/c.wav"):
         write(tmp_path / name)
     (tmp_path / "metadata.csv").write_text('a|He said "no".|he said no\nb|Two, or so.\nd|Gone.\n')
-    found = local.transcripts.read_folder(tmp_path)
+    found = transcripts.read_folder(tmp_path)
     assert found.without_audio == ["d"]
     texts = {item.path.name: item.text for item in found.recordings}
     assert texts == {"a.wav": 'He said "no".', "b.flac": "Two, or so.", "c.wav": None}
     assert {item.speaker for item in found.recordings} == {tmp_path.name}
 
 
-def test_a_header_names_columns_and_speakers(tmp_path: Path, local: Local) -> None:
+def test_a_header_names_columns_and_speakers(tmp_path: Path) -> None:
     for name in ("x/a.wav", "y/a.wav"):
         write(tmp_path / name)
     (tmp_path / "metadata.csv").write_text(
         'file_name,text,speaker\nx/a.wav,"One, two.",ann\ny/a.wav,Three.,\na.wav,Which?,bob\n'
     )
-    found = local.transcripts.read_folder(tmp_path)
+    found = transcripts.read_folder(tmp_path)
     rows = [(item.path.as_posix(), item.text, item.speaker) for item in found.recordings]
     assert rows == [("x/a.wav", "One, two.", "ann"), ("y/a.wav", "Three.", "y")]
     assert found.without_audio == ["a.wav"]  # two files have that name
 
 
-def test_text_files_beside_recordings(tmp_path: Path, local: Local) -> None:
+def test_text_files_beside_recordings(tmp_path: Path) -> None:
     write(tmp_path / "ann/one.wav").with_suffix(".txt").write_text("\ufeffOne\n sentence.\n")
     write(tmp_path / "bob/one.ogg").with_suffix(".txt").write_text("Another.")
-    rows = [(i.text, i.speaker) for i in local.transcripts.read_folder(tmp_path).recordings]
+    rows = [(i.text, i.speaker) for i in transcripts.read_folder(tmp_path).recordings]
     assert rows == [("One sentence.", "ann"), ("Another.", "bob")]
 
 
@@ -84,19 +61,17 @@ def test_text_files_beside_recordings(tmp_path: Path, local: Local) -> None:
     ("text", "message"),
     [("a,b\n", "expected lines like"), ("file_name,text\n,hello\n", "no file name"), ("a|", None)],
 )
-def test_metadata_that_makes_no_sense(
-    tmp_path: Path, local: Local, text: str, message: str | None
-) -> None:
+def test_metadata_that_makes_no_sense(tmp_path: Path, text: str, message: str | None) -> None:
     path = tmp_path / "metadata.csv"
     path.write_text(text)
     if message is None:
-        assert local.transcripts.read_metadata(path)[0].text == ""
+        assert transcripts.read_metadata(path)[0].text == ""
     else:
         with pytest.raises(DataError, match=message):
-            local.transcripts.read_metadata(path)
+            transcripts.read_metadata(path)
 
 
-def test_every_defect_is_named_and_counted(tmp_path: Path, local: Local) -> None:
+def test_every_defect_is_named_and_counted(tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "corpus"
     write(data / "stereo.flac", torch.stack([voice_like(3.0, 44_100)] * 2, 1).numpy(), 44_100)
     silence = torch.zeros(2 * RATE)
@@ -115,7 +90,7 @@ def test_every_defect_is_named_and_counted(tmp_path: Path, local: Local) -> None
     lines = [f"{name}|Some words." for name in names]
     (data / "metadata.csv").write_text("\n".join([*lines, "empty|..."]) + "\n")
     out.mkdir()
-    report = local.check_data.make_corpus(data, out, 1.0, 20.0)
+    report = check_data.make_corpus(data, out, 1.0, 20.0)
     assert {kind: len(found) for kind, found in report["left_out"].items()} == {
         "transcript without recording": 1,
         "silent": 1,
@@ -130,13 +105,13 @@ def test_every_defect_is_named_and_counted(tmp_path: Path, local: Local) -> None
     assert json.loads((out / "report.json").read_text()) == report
     corpus = {item.id: item for item in read_manifest(out)}
     assert corpus.keys() == {"stereo", "padded"}
-    assert corpus["padded"].duration_s < 2.0 + 2 * local.check_data.KEPT_SILENCE_S + 0.05
+    assert corpus["padded"].duration_s < 2.0 + 2 * check_data.KEPT_SILENCE_S + 0.05
     info = soundfile.info(out / corpus["stereo"].audio)
     assert (info.samplerate, info.channels) == (24_000, 1)
     assert info.frames / 24_000 == corpus["stereo"].duration_s
 
 
-def test_best_path_is_the_best(local: Local) -> None:
+def test_best_path_is_the_best() -> None:
     scores = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
     starts = symbol_aligner.best_path(scores)
 
@@ -157,9 +132,9 @@ def make_items(count: int, speaker: str) -> list[CorpusUtterance]:
     ]
 
 
-def test_split_holds_sentences_of_each_speaker_out(local: Local) -> None:
+def test_split_holds_sentences_of_each_speaker_out() -> None:
     items = [*make_items(40, "ann"), *make_items(9, "bob"), *make_items(3, "eve")]
-    parts = local.align.split(items, 5, seed=0)
+    parts = align.split(items, 5, seed=0)
     assert sorted(i.id for part in parts.values() for i in part) == sorted(i.id for i in items)
     counts = {
         (name, speaker): sum(item.speaker == speaker for item in part)
@@ -170,13 +145,13 @@ def test_split_holds_sentences_of_each_speaker_out(local: Local) -> None:
     assert counts["test", "bob"] == 3
     assert counts["test", "eve"] == 0  # a prompt beside the sentence would leave one to train on
     assert min(counts["train", name] for name in ("ann", "bob", "eve")) >= 2
-    assert parts == local.align.split(items, 5, seed=0)
+    assert parts == align.split(items, 5, seed=0)
     with pytest.raises(DataError, match="too few recordings: ann 4"):
-        local.align.split(items[:4], 5, seed=0)
+        align.split(items[:4], 5, seed=0)
 
 
 @pytest.mark.slow
-def test_the_aligner_finds_where_the_voice_put_its_symbols(local: Local) -> None:
+def test_the_aligner_finds_where_the_voice_put_its_symbols() -> None:
     """The shipped voice writes symbols among its latents, so when each begins is known."""
     speaker = latentspeech.load()
     model, rate = speaker.model, speaker.model.codec.config.frame_rate

@@ -7,7 +7,7 @@ import pytest
 from recipes.lib.stage_record import header_parts
 from tests.unit.recipes.shell import ROOT, run_bash
 
-STAGES = sorted((ROOT / "egs/custom/local").glob("[0-9][0-9]_*.sh"))
+STAGES = sorted((ROOT / "recipes/fine_tune").glob("[0-9][0-9]_*.sh"))
 
 
 def test_help_lists_the_stages() -> None:
