@@ -3,6 +3,8 @@
 
 # shellcheck source=recipes/lib/stages.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/stages.sh"
+# shellcheck source=recipes/tts/hooks.sh
+source "$recipes_root/recipes/tts/hooks.sh"
 
 stage_dir=$recipes_root/recipes/fine_tune
 
@@ -47,15 +49,4 @@ settle_fine_tune_options() {
   default_option exp_dir "$egs_dir/exp/$name"
   settle_run_options
   [[ ! ${exp_dir:?}/ == "$data"/* ]] || fail "--exp_dir lies inside --data; give a folder elsewhere"
-}
-
-check_machine() {
-  python tools/check_environment.py --quiet
-}
-
-show_results() {
-  [[ -f ${exp_dir:?}/RESULTS.md ]] || return 0
-  cat "$exp_dir/RESULTS.md"
-  printf '\nwav:             %s\ntable of scores: %s\nmodel directory: %s\n' \
-    "$exp_dir/sample.wav" "$exp_dir/RESULTS.md" "$exp_dir/model"
 }

@@ -154,7 +154,7 @@ run_stage() {
     status=$(python -m recipes.lib.stage_record check --stage "$file" "${options[@]}" 9>&-) || exit
   fi
   if ((nnodes > 1)) && is_shared "$file"; then
-    status=$(python -m recipes.lib.barrier --name "${name%.sh}" --word "${status-}" --nnodes "$nnodes" \
+    status=$(python -m recipes.lib.barrier --name "${name%.sh}" --message "${status-}" --nnodes "$nnodes" \
       --node_rank "$node_rank" --endpoint "$rdzv_endpoint" 9>&-) || exit
   fi
   if [[ $status == "done" ]]; then

@@ -3,6 +3,8 @@
 
 # shellcheck source=recipes/lib/stages.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/stages.sh"
+# shellcheck source=recipes/tts/hooks.sh
+source "$recipes_root/recipes/tts/hooks.sh"
 
 stage_dir=$recipes_root/recipes/tts
 # Where the training data comes from, for the model card.
@@ -37,15 +39,4 @@ settle_tts_options() {
   if [[ ${debug:?} == true ]]; then size=debug; fi
   data_dir=${data_dir:-${egs_dir:?}/data/$size}
   settle_run_options
-}
-
-check_machine() {
-  python tools/check_environment.py --quiet
-}
-
-show_results() {
-  [[ -f ${exp_dir:?}/RESULTS.md ]] || return 0
-  cat "$exp_dir/RESULTS.md"
-  printf '\nwav:             %s\ntable of scores: %s\nmodel directory: %s\n' \
-    "$exp_dir/sample.wav" "$exp_dir/RESULTS.md" "$exp_dir/model"
 }
