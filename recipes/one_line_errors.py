@@ -10,7 +10,7 @@ from latentspeech.core.errors import CheckpointError, ConfigError, DataError, In
 def run_recipe(main: Callable[[], None]) -> None:
     """Runs `main` with log lines on stderr."""
     logging.basicConfig(level=logging.WARNING, format="   %(message)s")
-    for name in ("latentspeech", "recipes", "__main__"):
+    for name in ("latentspeech", "recipes", "egs", "__main__"):
         logging.getLogger(name).setLevel(logging.INFO)
     try:
         main()
