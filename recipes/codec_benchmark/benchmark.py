@@ -122,7 +122,7 @@ def score(names: Sequence[str], list_path: Path, copies: Path, metrics: str, out
             continue
         inputs = ScoreInputs(hypothesis=folder, list_file=list_path)
         found = score_inputs(inputs, metrics.split(","), out=report, resume=True)
-        print(f"   {label}: {len(found.utterances)} utterances", flush=True)
+        print(f"   {label}: {len(found.items)} utterances", flush=True)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ def table(reports: dict[str, EvalReport]) -> str:
     lines = [f"| audio | {' | '.join(names)} | utterances |", "|---" * (len(names) + 2) + "|"]
     for kind, report in reports.items():
         cells = [_cell(metric) for metric in report.metrics]
-        lines.append(f"| {kind} | {' | '.join(cells)} | {len(report.utterances)} |")
+        lines.append(f"| {kind} | {' | '.join(cells)} | {len(report.items)} |")
     return "\n".join(lines) + "\n"
 
 
