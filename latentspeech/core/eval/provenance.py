@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from latentspeech.core.train.run_config import git_commit
+from latentspeech.core.provenance import git_commit
 
 # Distributions that take part in a score; those that are installed are named in a report.
 _DISTRIBUTIONS = (

@@ -18,7 +18,7 @@ from latentspeech.codec.model_directory import (
 from latentspeech.core.config import dump_yaml
 from latentspeech.core.errors import CheckpointError, ConfigError
 from latentspeech.core.train.engine import TrainConfig
-from latentspeech.core.train.state.checkpoint import PARTS, TrainState, save_checkpoint
+from latentspeech.core.train.state.checkpoint import PARTS, RunState, save_checkpoint
 from latentspeech.data.cuts import cuts_from_manifest, write_cuts
 from latentspeech.data.manifest import CorpusUtterance
 from latentspeech.training.codec_run import CodecDataConfig, CodecRunConfig
@@ -43,7 +43,7 @@ def write_run(folder: Path, codec: Codec, step: int = 700) -> Path:
         train=TrainConfig(max_steps=step),
     )
     (folder / "config.yaml").write_text(dump_yaml(run), encoding="utf-8")
-    state = TrainState(step=step, seconds=7200.0, git_commit="abc123", config_hash="f" * 64)
+    state = RunState(step=step, seconds=7200.0, git_commit="abc123", config_hash="f" * 64)
     tensors = {part: codec.state_dict() if part == "ema" else {} for part in PARTS}
     save_checkpoint(folder / "checkpoints", state, tensors, keep=1)
     return folder
