@@ -31,7 +31,7 @@ def prepare(codec_dir: Path, cuts: Path, folder: Path) -> None:
     if folder.is_dir():
         try:
             meta = read_meta(folder)
-            found = (meta.codec_hash, meta.cuts_hash)
+            found = (meta.vae_hash, meta.source_hash)
         except DataError:
             found = ("", "")
         if found != wanted:

@@ -69,7 +69,7 @@ def test_a_reader_that_has_gone_ends_the_program_quietly():
         "from latentspeech.core.command import run_recipe\n"
         "run_recipe(lambda: [print('y' * 70000, flush=True) for _ in range(9)])\n"
     )
-    command = f"{sys.executable} -c \"{code}\" | head -c 1; echo ${{PIPESTATUS[0]}}"
+    command = f'{sys.executable} -c "{code}" | head -c 1; echo ${{PIPESTATUS[0]}}'
     result = subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60
     )
