@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from latentspeech.codec.convnext import ConvNeXtBlock
-from latentspeech.codec.discriminators.combined import Discriminators, DiscriminatorsConfig
+from latentspeech.codec.discriminators import Discriminators, DiscriminatorsConfig
 from latentspeech.codec.harmonic_decoder import HarmonicDecoder
 from latentspeech.codec.loudness_loss import LoudnessLoss
 from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig

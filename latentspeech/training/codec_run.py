@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from latentspeech.codec.discriminators.combined import DiscriminatorsConfig
+from latentspeech.codec.discriminators import DiscriminatorsConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.codec.model_directory import load_codec
 from latentspeech.codec.task import CodecLossConfig, CodecTask

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from latentspeech.codec.model_directory import load_codec
+from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config
 from latentspeech.core.errors import CheckpointError, DataError
 from latentspeech.core.eval.comparison import compare
@@ -24,9 +25,9 @@ from latentspeech.core.eval.report import EvalReport, Interval
 from latentspeech.core.files import write_json
 from latentspeech.core.train.run_config import config_hash
 from latentspeech.core.train.state.checkpoint import newest_checkpoint
+from latentspeech.eval.metrics.catalogue import make_scorer
 from latentspeech.training.codec_run import CodecRunConfig
 from recipes.lib.results_file import provenance_lines, write_section
-from recipes.one_line_errors import run_recipe
 
 BASE = "base"
 SECTION = "codec ablations"
@@ -164,7 +165,7 @@ def _cell(report: EvalReport | None, base: EvalReport | None, metric: str) -> st
         return "none"
     if base is None:
         return f"{mine.value:.3f} ({_edges(mine.interval, '')})"
-    found = compare(base, report, metric, common_only=True, num_permutations=1)
+    found = compare(base, report, metric, make_scorer, common_only=True, num_permutations=1)
     return f"{mine.value:.3f} ({_edges(found.interval, '+')})"
 
 
@@ -206,7 +207,7 @@ def section(exp_dir: Path, names: Sequence[str], command: str) -> str:
     by_run = {name: read_reports(folder) for name, folder in folders.items()}
     for group in sorted({group for mine in by_run.values() for group in mine}):
         reports = {name: mine[group] for name, mine in by_run.items() if group in mine}
-        count = len(next(iter(next(iter(reports.values())).values())).utterances)
+        count = len(next(iter(next(iter(reports.values())).values())).items)
         lines += [
             f"Copies of {count} {group} test utterances; in brackets the 95% interval of the "
             "difference from `base` on the same utterances (of `base`: of its value).",

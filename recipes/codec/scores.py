@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from latentspeech.codec.model_directory import decoder_names, decoding_hash
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import CheckpointError, ConfigError
 from recipes.lib.result_folder import KEY_NAME
 from recipes.lib.results_file import read_table
-from recipes.one_line_errors import run_recipe
 
 ORIGINALS_HEADING = "Beside the originals:"
 

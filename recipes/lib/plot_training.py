@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.files import atomic_path
-from recipes.one_line_errors import run_recipe
 
 GROUPS = ("train", "valid")
 # What a quantity's name in the log cannot say.

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.audio.speech_check import check_speech
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError, InputError
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.core.tensors import derive_seed
@@ -31,7 +32,6 @@ from latentspeech.text.sentences import split_sentences
 from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, Synthesizer
 from recipes.lib.results_file import provenance_lines, this_command
-from recipes.one_line_errors import run_recipe
 from recipes.tts.expected_durations import fit_duration_rule
 from recipes.tts.sampling_options import (
     add_batch_option,

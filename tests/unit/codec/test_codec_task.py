@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.discriminators.combined import DiscriminatorsConfig
-from latentspeech.codec.discriminators.complex_stft import ComplexStftConfig
-from latentspeech.codec.discriminators.multi_period import MultiPeriodConfig
+from latentspeech.codec.discriminators import (
+    ComplexStftConfig,
+    DiscriminatorsConfig,
+    MultiPeriodConfig,
+)
 from latentspeech.codec.harmonic_decoder import HarmonicDecoderConfig
 from latentspeech.codec.istft_decoder import IstftDecoderConfig
 from latentspeech.codec.model import CodecConfig

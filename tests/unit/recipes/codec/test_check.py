@@ -74,8 +74,8 @@ def test_groups_are_checked_apart(
     reports = {name: EvalReport.read(out / name / "scores.json") for name in ("human", "synthetic")}
     for name, report in reports.items():
         # Speakers take turns.
-        assert len({utterance.speaker for utterance in report.utterances}) == 2
-        assert [utterance.id.split("-")[0] for utterance in report.utterances] == [name] * 3
+        assert len({utterance.group for utterance in report.items}) == 2
+        assert [utterance.id.split("-")[0] for utterance in report.items] == [name] * 3
         originals = EvalReport.from_dict(json.loads((out / name / "originals.json").read_text()))
         assert [metric.key for metric in originals.metrics] == ["mel"]
         assert originals.metric("mel").value == pytest.approx(0.0, abs=1e-6)
@@ -100,7 +100,7 @@ def test_one_plain_list_stays_where_it_was(
 ) -> None:
     out = tmp_path / "out"
     run_check(monkeypatch, "--codec", codec, "--out", out, "--cuts", human)
-    assert len(EvalReport.read(out / "scores.json").utterances) == 4
+    assert len(EvalReport.read(out / "scores.json").items) == 4
     assert (out / "items.jsonl").is_file()
     assert not (out / "groups.md").exists()
     own = [load_audio(path) for path in sorted((out / "hyp").glob("*.wav"))]
