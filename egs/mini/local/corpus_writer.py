@@ -9,7 +9,6 @@ import json
 import os
 from collections import defaultdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import torch
@@ -53,12 +52,7 @@ class CorpusWriter:
     def __enter__(self) -> "CorpusWriter":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._manifest.close()
         self._lock.release()
 
