@@ -40,7 +40,7 @@ def run_command(main: Callable[[], Any]) -> None:
 def run_recipe(main: Callable[[], Any]) -> None:
     """As `run_command` for the program of a stage, whose log lines go to stderr, indented."""
     logging.basicConfig(level=logging.WARNING, format="   %(message)s")
-    for name in ("latentspeech", "latentvision", "recipes", "__main__"):
+    for name in ("latentspeech", "latentvision", "recipes", "egs", "__main__"):
         logging.getLogger(name).setLevel(logging.INFO)
     run_command(main)
 

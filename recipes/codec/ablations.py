@@ -2,7 +2,8 @@
 
 `is_done` says whether a run of this configuration is trained and checked; `record` writes down what
 it came to; `table` puts all recorded runs into RESULTS.md. A run's folder holds run/ (training),
-model/, means/ and sampled/ (check_codec on copies by the means and by sampled latents), facts.json.
+model/, means/ and sampled/ (recipes.codec.check on copies by the means and by sampled latents), and
+facts.json.
 
 A cell of the table is a value with, in brackets, the 95% interval of its difference from the base
 run's on the same utterances (paired bootstrap); at the base run that of its own value.
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from latentspeech.codec.model_directory import load_codec
+from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config
 from latentspeech.core.errors import CheckpointError, DataError
 from latentspeech.core.eval.comparison import compare
@@ -26,7 +28,6 @@ from latentspeech.core.train.state.checkpoint import newest_checkpoint
 from latentspeech.eval.metrics.catalogue import make_scorer
 from latentspeech.training.codec_run import CodecRunConfig
 from recipes.lib.results_file import provenance_lines, write_section
-from recipes.one_line_errors import run_recipe
 
 BASE = "base"
 SECTION = "codec ablations"

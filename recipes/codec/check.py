@@ -19,6 +19,7 @@ from torch import Tensor
 from latentspeech.audio.io import write_audio
 from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import decoding_hash, load_codec
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import render, write_report
@@ -31,7 +32,6 @@ from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import EvalList, ListRow, read_list, write_list
 from recipes.codec.check_tables import Checked, groups_table, originals_table
 from recipes.lib.result_folder import audio_path, open_result_folder
-from recipes.one_line_errors import run_recipe
 from recipes.tts.test_items import TestItems, held_out_items, libritts_items
 
 logger = logging.getLogger(__name__)

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import load_audio
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.report import EvalReport, ItemResult
 from latentspeech.core.files import atomic_path
-from recipes.one_line_errors import run_recipe
 
 SAMPLE_RATE = 24_000
 WINDOW_S = 0.040  # resolves the harmonics of a low voice
@@ -31,7 +31,7 @@ SCORES = ("PESQ-WB", "STOI", "ViSQOL-speech", "Mel-DAC-class")
 
 @dataclass(frozen=True)
 class Check:
-    """A folder of check_codec and what its copies are called."""
+    """A folder of recipes.codec.check and what its copies are called."""
 
     label: str
     folder: Path
@@ -168,7 +168,7 @@ def main() -> None:
         "--check",
         nargs="+",
         required=True,
-        help="folder of check_codec, or LABEL=FOLDER of several",
+        help="folder of recipes.codec.check, or LABEL=FOLDER of several",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for GROUP_NUMBER.png")
     parser.add_argument("--number", type=int, default=2, help="utterances of each group")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.audio.io import load_audio, write_audio
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.scorer import MetricUnavailable
 from latentspeech.core.files import write_json
@@ -23,7 +24,6 @@ from recipes.codec_benchmark.codecs.codec_speed import measure_speed
 from recipes.codec_benchmark.codecs.contract import CodecAdapter
 from recipes.codec_benchmark.codecs.names import make_codec
 from recipes.lib.result_folder import audio_path, open_result_folder
-from recipes.one_line_errors import run_recipe
 
 ANCHOR = "encodec-8"
 THREADS = (1, 2)

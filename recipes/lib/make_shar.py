@@ -7,9 +7,9 @@ import argparse
 import logging
 from pathlib import Path
 
+from latentspeech.core.command import run_recipe
 from latentspeech.data.shar_writer import write_shar
-from recipes.one_line_errors import run_recipe
-from recipes.tts.extract_latents import Report
+from recipes.lib.progress_log import ProgressLog
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def main() -> None:
         arguments.rank,
         arguments.world_size,
         arguments.skip_bad,
-        Report(f"shar, process {arguments.rank}"),
+        ProgressLog(f"shar, process {arguments.rank}"),
     )
 
 

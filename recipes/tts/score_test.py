@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import render
 from latentspeech.core.files import atomic_path, write_json
@@ -20,7 +21,6 @@ from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import EvalList, read_list
 from latentspeech.eval.scoring.pair import EvalPair
-from recipes.one_line_errors import run_recipe
 from recipes.tts.score_parts import parts_table, read_kinds_of_voice
 from recipes.tts.synthesize_test import COPIES
 
@@ -77,7 +77,7 @@ def main() -> None:
     """Command line; writes scores.json (per utterance too) and scores.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--synthesis", type=Path, required=True, help="folder of synthesize_test")
-    parser.add_argument("--codec_check", type=Path, help="folder of check_codec")
+    parser.add_argument("--codec_check", type=Path, help="folder of recipes.codec.check")
     parser.add_argument("--out", type=Path, required=True, help="existing or new folder")
     parser.add_argument("--cuts", type=Path, help="that were spoken, to tell kinds of voices apart")
     parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")

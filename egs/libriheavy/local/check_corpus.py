@@ -12,10 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from make_cuts import HELD_OUT, SUBSETS, manifest_path
-from plan import amount, bytes_needed
-
-from recipes.one_line_errors import run_recipe
+from egs.libriheavy.local.make_cuts import HELD_OUT, SUBSETS, manifest_path
+from egs.libriheavy.local.plan import amount, bytes_needed
+from latentspeech.core.command import run_recipe
 
 logger = logging.getLogger(__name__)
 

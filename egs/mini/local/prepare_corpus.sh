@@ -15,6 +15,7 @@ if [[ ${all_licences:-false} == true ]]; then cut_arguments+=(--all_licences); f
 
 if [[ ${debug:?} == true ]]; then sources=${sources:-flite}; fi
 # A source that cannot be installed is named there and again below, where the others go on.
+cd "${recipes_root:?}"
 bash "$here/install_sources.sh" ${sources:+"$sources"} || true
-PYTHONPATH=${recipes_root:?} python "$here/make_corpus.py" "${arguments[@]}"
-PYTHONPATH=${recipes_root:?} python "$here/prepare_cuts.py" --corpus "$data_dir/corpus" --out "$data_dir" "${cut_arguments[@]}"
+python -m egs.mini.local.corpus.make "${arguments[@]}"
+python -m egs.mini.local.corpus.prepare_cuts --corpus "$data_dir/corpus" --out "$data_dir" "${cut_arguments[@]}"

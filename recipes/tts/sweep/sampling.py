@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import write_report as write_scores
@@ -38,7 +39,6 @@ from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import DEFAULT_SAMPLING, Synthesizer
 from recipes.lib.result_folder import claim_result_folder
 from recipes.lib.results_file import provenance_lines, this_command
-from recipes.one_line_errors import run_recipe
 from recipes.tts.sampling_options import SOLVERS, add_batch_option, make_sampling
 from recipes.tts.score_test import recordings_of
 from recipes.tts.sweep.grid import Grid, make_grid, setting_name

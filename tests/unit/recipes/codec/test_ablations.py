@@ -130,7 +130,7 @@ def test_a_cell_is_the_value_and_the_interval_of_its_difference_from_base() -> N
 
 
 def recorded(exp_dir: Path, name: str, **changes: Any) -> Path:
-    """A run's folder as `record` and check_codec leave it."""
+    """A run's folder as `record` and recipes.codec.check leave it."""
     folder = exp_dir / name
     values = {
         "about": about(RUNS[name]),
