@@ -16,8 +16,8 @@ import torch
 from latentspeech.audio.io import write_audio
 from latentspeech.eval.scoring.lists import ListInfo, ListRow, write_list
 from tests.cli_runner import latentspeech
+from tests.published_layouts import librispeech, speech_path
 from tests.tiny_models import voice_like
-from tests.unit.eval.published_layouts import librispeech, speech_path
 
 NUM_FILES = 12
 
