@@ -17,6 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from latentspeech.core.device import CPU
 from latentspeech.core.errors import ConfigError, InputError
 from latentspeech.core.eval.scorer import HeldAgainst, Score, Scorer
 from latentspeech.eval.models.speakers.load import load_speaker_model, speaker_model_class
@@ -41,6 +42,7 @@ class SpeakerSimilarity(Scorer):
         model: str = "ge2e",
         held_against: HeldAgainst = "reference",
         prefix: Literal["included", "excluded"] = "excluded",
+        device: torch.device = CPU,
     ) -> None:
         if held_against not in _KINDS:
             raise ConfigError(
@@ -48,6 +50,7 @@ class SpeakerSimilarity(Scorer):
             )
         kind, self._wanted = _KINDS[held_against]
         self._model_name = model
+        self.device = device
         self.held_against = held_against
         self.prefix = prefix
         self.name = f"{kind}-{speaker_model_class(model).label}"
@@ -87,4 +90,4 @@ class SpeakerSimilarity(Scorer):
 
     @cached_property
     def _model(self) -> SpeakerModel:
-        return load_speaker_model(self._model_name)
+        return load_speaker_model(self._model_name, self.device)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import resample
+from latentspeech.core.device import CPU, describe_device
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.eval.scorer import (
     Score,
@@ -67,6 +68,9 @@ class Utmos(Scorer):
     unit = "MOS"
     higher_is_better = True
 
+    def __init__(self, device: torch.device = CPU) -> None:
+        self.device = device
+
     def prepare(self) -> None:
         """Loads the network."""
         require_packages(self.name, {"utmos_pytorch": "utmos-pytorch"})
@@ -82,6 +86,7 @@ class Utmos(Scorer):
             "package": package_version("utmos-pytorch"),
             "lengths": "clips scored singly; over 40 s the mean of equal blocks",
             "aggregation": "mean over utterances",
+            **describe_device(self.device),
         }
 
     def score(
@@ -103,7 +108,7 @@ class Utmos(Scorer):
             )
         num_blocks = math.ceil(audio.numel() / (MAX_BLOCK_S * SAMPLE_RATE))
         blocks = torch.tensor_split(audio, num_blocks)
-        values = [float(self._network.score(block)) for block in blocks]
+        values = [float(self._network.score(block.to(self.device))) for block in blocks]
         value = math.fsum(values) / num_blocks
         return Score(value, {"duration_s": duration_s, "num_blocks": num_blocks})
 
@@ -126,7 +131,7 @@ class Utmos(Scorer):
         with warnings.catch_warnings():
             # The package and its weights use torch's old weight norm.
             warnings.filterwarnings("ignore", category=FutureWarning)
-            return Network(ckpt_path=str(self._weights.path))
+            return Network(ckpt_path=str(self._weights.path), device=str(self.device))
 
 
 def find_weights() -> Weights:

@@ -10,9 +10,11 @@ T samples at 16 kHz.
 from abc import ABC, abstractmethod
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from latentspeech.audio.io import resample
+from latentspeech.core.device import CPU
 from latentspeech.core.eval.scorer import check_signal, is_silent
 
 SAMPLE_RATE = 16000
@@ -20,10 +22,13 @@ MIN_SAMPLES = 400  # the receptive field of wav2vec-like encoders, the window of
 
 
 class Recogniser(ABC):
-    """English speech to text, one recording at a time."""
+    """English speech to text, one recording at a time, on `device`."""
 
     name: str  # as `load_recogniser` knows it
     metric: str  # the WER by this recogniser, in reports and errors
+
+    def __init__(self, device: torch.device = CPU) -> None:
+        self.device = device
 
     @abstractmethod
     def prepare(self) -> None:
