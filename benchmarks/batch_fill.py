@@ -15,10 +15,11 @@ from typing import Any
 
 import torch
 
-from latentspeech.core.data.latent_format import LatentItem, LatentMeta
+from latentspeech.core.data.latent_format import LatentMeta
 from latentspeech.core.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.data.cut_index import CutIndex
+from latentspeech.data.speech_latents import frame_rate_of, speech_item
 from latentspeech.text.tokenizers import BPETokenizer
 from latentspeech.tts.batch_fill import measure_fill
 from latentspeech.tts.layout import ConditioningConfig
@@ -31,25 +32,24 @@ SAMPLE_RATE, LATENT_DIM = 24_000, 2
 def write_lengths(cuts: CutIndex, folder: Path, hop_length: int) -> None:
     """Shards whose latents are as long as the cuts."""
     meta = LatentMeta(
-        codec_hash="none",
-        cuts_hash=cuts.cuts_hash,
+        vae_hash="none",
+        source_hash=cuts.cuts_hash,
         latent_dim=LATENT_DIM,
-        sample_rate=SAMPLE_RATE,
-        hop_length=hop_length,
+        modality={"sample_rate": SAMPLE_RATE, "hop_length": hop_length},
         posterior_kind="per_example",
         sigma_std=0.625,
         shard_size=200,
-        num_cuts=len(cuts),
+        num_items=len(cuts),
         remake_command="python -m benchmarks.batch_fill",
     )
     writer = LatentShardWriter(folder, meta)
     for shard in range(meta.num_shards):
         items = [
-            LatentItem(
+            speech_item(
                 cut.id,
                 cut.speaker,
                 cut.text,
-                math.ceil(cut.duration_s * meta.frame_rate),
+                math.ceil(cut.duration_s * frame_rate_of(meta)),
                 cut.duration_s,
             )
             for cut in cuts[shard * meta.shard_size : (shard + 1) * meta.shard_size]

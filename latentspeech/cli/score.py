@@ -56,7 +56,8 @@ def score(
     as_json: JsonOption = False,
 ) -> None:
     """Score audio. A file or a metric that fails is named in the report and ends in exit code 1."""
-    from latentspeech.cli.progress import counted_progress
+    from latentspeech.core.command import counted_progress
+    from latentspeech.core.eval.report_markdown import render
     from latentspeech.core.eval.weights import DOWNLOAD_VARIABLE
     from latentspeech.eval.scoring.files import ScoreInputs
     from latentspeech.eval.scoring.run import score_inputs
@@ -88,13 +89,13 @@ def score(
             on_progress=on_progress,
         )
     if html is not None:
-        from latentspeech.eval.page.html_report import write_html
+        from latentspeech.eval.page.report import write_html
 
         write_html(report, html)
     if as_json:
         print(json.dumps(report.to_dict()))
     elif not quiet:
-        print(report.to_markdown(), end="")
+        print(render(report), end="")
     if report.failures or report.holes:
         raise typer.Exit(1)
 

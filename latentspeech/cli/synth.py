@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from latentspeech.cli.options import JsonOption, ModelOption, QuietOption, report
+from latentspeech.cli.options import JsonOption, ModelOption, QuietOption
 from latentspeech.cli.transcript import find_transcript
+from latentspeech.core.command import report
 from latentspeech.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -111,12 +112,12 @@ def _write(
 ) -> None:
     import torch
 
-    from latentspeech.cli.progress import stream_progress
+    from latentspeech.core.command import open_ended_progress
     from latentspeech.tts.synthesizer import Audio
 
     start = time.perf_counter()
     parts = []
-    with stream_progress("speaking", quiet or as_json) as advance:
+    with open_ended_progress("speaking", "s of audio", quiet or as_json) as advance:
         for chunk in speaker.stream(text, prompt, seed, sampling, retries=retries):
             parts.append(chunk)
             advance(len(chunk) / speaker.sample_rate)

@@ -62,7 +62,7 @@ def continue_latents(
         )
     start = LatentSpan(SPEECH, given.to(model.lm.device), False)
     prompt = [*inference_prompt(speech, model.tokenizer.encode(spoken), None), start]
-    without = None if sampling.cfg_scale == 1 else [[*unconditional_prompt(speech), start]]
+    without = [[*unconditional_prompt(speech), start]] if sampling.guided else None
     least = max(limits.min_latents, len(given) + 1)  # something is to be heard of the model
     limits = dataclasses.replace(limits, max_elements=room, min_latents=least)
     for attempt in range(retries + 1):

@@ -82,7 +82,7 @@ def write_steps(
     text_ids = model.tokenizer.encode_batch([sentence.text for sentence in sentences])
     voices: list[SpokenText | None] = [_voice(model, sentence) for sentence in sentences]
     without: list[MixedSequence] = []
-    if sampling.cfg_scale != 1:
+    if sampling.guided:
         without = [unconditional_prompt(speech)] * len(sentences)
     prefixes: list[Prefix | None] | None = None
     if len(sentences) == 1 and sentences[0].before is None:  # many are faster read at once

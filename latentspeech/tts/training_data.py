@@ -33,6 +33,7 @@ from latentspeech.core.lm.mixed_sequence import (
 )
 from latentspeech.core.tensors import derive_seed, make_generator
 from latentspeech.data.prompt_pairs import choose_prompt, prompt_candidates
+from latentspeech.data.speech_latents import frame_rate_of, symbol_ends_of
 from latentspeech.text.tokenizers import Tokenizer
 from latentspeech.tts.layout import (
     ConditioningConfig,
@@ -115,7 +116,7 @@ class TTSTrainingData:
         candidates = prompt_candidates(items, self.config.max_prompt_s * self._frame_rate)
         places = self._timed(indices, items) if self.layout == "aligned" else range(len(items))
         prompts = [
-            choose_prompt(candidates.get(items[place].speaker, ()), place, self.seed, epoch)
+            choose_prompt(candidates.get(items[place].group, ()), place, self.seed, epoch)
             for place in places
         ]
         targets = [
@@ -158,7 +159,7 @@ class TTSTrainingData:
 
     @property
     def _frame_rate(self) -> float:
-        return self.shards.meta.frame_rate
+        return frame_rate_of(self.shards.meta)
 
     def _window(self, epoch: int, window: int) -> tuple[list[int], list[LatentItem]]:
         """The utterances of a window that have latents: their indices, rising, and items."""
@@ -199,17 +200,17 @@ class TTSTrainingData:
         ids = self.texts[index]
         if self.layout == "sentence" or ids is None:
             return SpokenText(ids, latents)
-        ends_s = self.shards.item(index).symbol_ends_s
+        ends_s = symbol_ends_of(self.shards.item(index))
         starts = symbol_frames(ends_s, self._frame_rate, len(latents))
         return SpokenSymbols(ids, starts, latents, self.neighbours)
 
     def _timed(self, indices: Sequence[int], items: Sequence[LatentItem]) -> list[int]:
         """Places of the utterances with times of symbols, one for each of the tokenizer's."""
-        timed = [place for place, item in enumerate(items) if item.symbol_ends_s]
+        timed = [place for place, item in enumerate(items) if symbol_ends_of(item)]
         fitting = [
             place
             for place in timed
-            if len(self.texts[indices[place]] or ()) == len(items[place].symbol_ends_s)
+            if len(self.texts[indices[place]] or ()) == len(symbol_ends_of(items[place]))
         ]
         logger.info(
             "layout aligned: %d of %d utterances are targets; %d have no times, %d others not the "

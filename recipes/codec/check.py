@@ -19,8 +19,10 @@ from torch import Tensor
 from latentspeech.audio.io import write_audio
 from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import decoding_hash, load_codec
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.report import EvalReport
+from latentspeech.core.eval.report_markdown import render, write_report
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.core.latents.sigma_vae import sample_posterior
 from latentspeech.core.tensors import make_generator
@@ -30,7 +32,6 @@ from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import EvalList, ListRow, read_list, write_list
 from recipes.codec.check_tables import Checked, groups_table, originals_table
 from recipes.lib.result_folder import audio_path, open_result_folder
-from recipes.one_line_errors import run_recipe
 from recipes.tts.test_items import TestItems, held_out_items, libritts_items
 
 logger = logging.getLogger(__name__)
@@ -153,8 +154,8 @@ def score_originals(chosen: EvalList, metrics: Sequence[str]) -> EvalReport | No
 
 def write_reports(folder: Path, checked: Checked) -> str:
     """scores.json and scores.md of the copies; originals.json, and their table in scores.md."""
-    checked.copies.write(folder / "scores.json")
-    text = checked.copies.to_markdown()
+    write_report(checked.copies, folder / "scores.json")
+    text = render(checked.copies)
     if checked.originals is not None:
         write_json(folder / "originals.json", checked.originals.to_dict())
         # What reads scores.md takes the table it begins with, which stays the copies'.

@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 
 from latentspeech.audio.io import audio_duration_s
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import InputError
 from latentspeech.eval.scoring.lists import ListInfo, ListRow, write_list
-from recipes.one_line_errors import run_recipe
 
 VOICES = ("en-us", "en-gb")
 

@@ -17,6 +17,7 @@ import torch
 from lhotse import CutSet
 
 from latentspeech.align.symbol_aligner import add_times
+from latentspeech.core.command import run_recipe
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import write_json
@@ -27,7 +28,6 @@ from latentspeech.data.manifest import CorpusUtterance, read_manifest
 from latentspeech.text.tokenizers import MisakiTokenizer, load_tokenizer
 from latentspeech.tts.model import SpeechLMConfig
 from latentspeech.tts.model_directory import KIND
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from latentspeech.audio.io import check_not_silent, load_audio, write_audio
 from latentspeech.audio.speech_check import check_speech
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError, InputError
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.data.manifest import MANIFEST_NAME
 from latentspeech.text.normalizer import normalize
 from recipes.fine_tune.transcripts import Recording, read_folder
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import yaml
 
 from latentspeech.codec.model_directory import find_codec
+from latentspeech.core.command import run_recipe
 from latentspeech.core.config import merge, parse_config, read_yaml
 from latentspeech.core.files import atomic_path
 from latentspeech.core.model_directory import read_model_config
 from latentspeech.tts.model import SPEECH, SpeechLMConfig, TTSModelConfig
 from latentspeech.tts.model_directory import KIND
-from recipes.one_line_errors import run_recipe
 
 
 def model_settings(config: SpeechLMConfig) -> TTSModelConfig:

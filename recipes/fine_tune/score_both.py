@@ -7,6 +7,7 @@ scores.json (per utterance too), scores.md and RESULTS.md.
 import argparse
 from pathlib import Path
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.eval.report import EvalReport, MetricResult
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.eval.metrics.catalogue import make_scorers
@@ -14,7 +15,6 @@ from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import read_list
 from recipes.lib.averaged_weights import Provenance, training_state
 from recipes.lib.results_file import write_results
-from recipes.one_line_errors import run_recipe
 from recipes.tts.score_test import METRICS, recordings_of
 
 
@@ -37,7 +37,7 @@ def table(reports: dict[str, EvalReport]) -> str:
     lines = [f"| audio | {' | '.join(names)} | utterances |", "|---" * (len(names) + 2) + "|"]
     for kind, report in reports.items():
         cells = [_cell(metric) for metric in report.metrics]
-        lines.append(f"| {kind} | {' | '.join(cells)} | {len(report.utterances)} |")
+        lines.append(f"| {kind} | {' | '.join(cells)} | {len(report.items)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -24,8 +24,8 @@ from torch.distributed import (  # type: ignore[attr-defined]
     TCPStore,
 )
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, InputError
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

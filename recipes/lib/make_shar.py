@@ -7,9 +7,9 @@ import argparse
 import logging
 from pathlib import Path
 
+from latentspeech.core.command import run_recipe
 from latentspeech.data.shar_writer import write_shar
 from recipes.lib.progress_log import ProgressLog
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

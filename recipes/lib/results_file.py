@@ -16,9 +16,8 @@ from pathlib import Path
 
 import torch
 
-from latentspeech.core.eval.provenance import hardware
 from latentspeech.core.files import atomic_path
-from latentspeech.core.train.run_config import git_commit
+from latentspeech.core.provenance import git_commit, hardware
 
 
 def read_table(path: Path) -> str:

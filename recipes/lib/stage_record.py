@@ -19,11 +19,11 @@ from pathlib import Path
 from string import Template
 from typing import Any, Literal
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.config import read_yaml
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import write_json
-from latentspeech.core.train.run_config import git_commit
-from recipes.one_line_errors import run_recipe
+from latentspeech.core.provenance import git_commit
 
 logger = logging.getLogger(__name__)
 

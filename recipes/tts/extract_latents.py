@@ -10,13 +10,13 @@ import shutil
 from pathlib import Path
 
 from latentspeech.codec.model_directory import codec_hash
+from latentspeech.core.command import run_recipe
 from latentspeech.core.data.latent_format import read_meta
 from latentspeech.core.errors import DataError
 from latentspeech.data.cut_index import CutIndex
 from latentspeech.data.extract_latents import extract_latents, finalize
 from latentspeech.data.shar import SharCorpus
 from recipes.lib.progress_log import ProgressLog
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def prepare(codec_dir: Path, cuts: Path, folder: Path) -> None:
     if folder.is_dir():
         try:
             meta = read_meta(folder)
-            found = (meta.codec_hash, meta.cuts_hash)
+            found = (meta.vae_hash, meta.source_hash)
         except DataError:
             found = ("", "")
         if found != wanted:

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from latentspeech.codec.presets import codec_preset
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.paper_tables.beside import Cell, OurRow, beside, row_from_report
 from latentspeech.core.eval.paper_tables.table import PaperTable, load_paper_table
 from latentspeech.core.eval.report import EvalReport
 from recipes.lib.results_file import this_command, write_results
-from recipes.one_line_errors import run_recipe
 from recipes.tts.published_rows import PREFIX, REFERENCE
 
 REDUCTIONS = (1600, 3200, 6400)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.lm.generate import (
     Prefix,
     SamplingConfig,
@@ -249,8 +250,7 @@ def test_scripts_are_read_as_if_they_had_stood_there(
             torch.stack(conditions),
             torch.stack([torch.randn(DIMS[0], generator=generator) for _ in latents]),
             model(without)[0, :-1],
-            sampling.cfg_scale,
-            sampling.num_steps,
+            sampling,
         )
         expected = model.denormalize(0, again).to(latents[0].dtype)
         torch.testing.assert_close(torch.stack(latents), expected, rtol=1e-4, atol=1e-4)
@@ -339,6 +339,25 @@ def test_latents_without_noise_are_the_same_for_every_seed() -> None:
     full, half = (torch.stack(latents(1, scale)) for scale in (1.0, 0.5))
     for one, other in ((full, half), (half, silent), (silent, full)):
         assert not torch.allclose(one[0], other[0], rtol=1e-2)
+
+
+def test_each_modality_is_drawn_with_its_own_settings() -> None:
+    """The second modality's settings leave the first one alone, and rule the second."""
+    runtime = TorchRuntime(randomize(make()))
+
+    def latents(bod_id: int, sampling: SamplingConfig) -> torch.Tensor:
+        generators = [torch.Generator().manual_seed(1)]
+        prompts: list[MixedSequence] = [[token_span([1, bod_id])]]
+        steps = generate(runtime, prompts, sampling, [GenerationLimits(4)], generators)
+        return torch.stack([e.latent for (e,) in steps if e is not None and e.latent is not None])
+
+    shared = SamplingConfig(num_steps=2, stop_bias=-1e9)
+    image = LatentSampling(num_steps=7, solver="ddim")
+    mixed = SamplingConfig(num_steps=2, stop_bias=-1e9, modalities={"image": image})
+    alone = SamplingConfig(num_steps=7, solver="ddim", stop_bias=-1e9)
+    assert torch.equal(latents(10, mixed), latents(10, shared))
+    assert torch.equal(latents(13, mixed), latents(13, alone))
+    assert not torch.equal(latents(13, mixed), latents(13, shared))
 
 
 def test_guidance_needs_its_prompts() -> None:

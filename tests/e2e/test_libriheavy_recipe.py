@@ -221,7 +221,7 @@ def test_two_nodes_share_latents_and_training(done: Recipe) -> None:
     assert "stage 4" not in said  # that is node 0's
     assert "train, process 1: " in said
     assert re.search(r"MEMBER: [12]/2", said)
-    assert LatentShards(done.exp / "latents/train").meta.num_cuts > 8
+    assert LatentShards(done.exp / "latents/train").meta.num_items > 8
     # No second record of the stages, and the run before is kept.
     assert len(list(done.exp.glob("tts.*/checkpoints"))) == 1
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from egs.libriheavy.local.make_cuts import HELD_OUT, SUBSETS, manifest_path
 from egs.libriheavy.local.plan import amount, bytes_needed
-from recipes.one_line_errors import run_recipe
+from latentspeech.core.command import run_recipe
 
 logger = logging.getLogger(__name__)
 

@@ -31,9 +31,9 @@ import soundfile
 
 from egs.libriheavy.local.codec_mix.clip import Clip
 from latentspeech.audio.completeness import find_defect
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import atomic_path, write_json
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

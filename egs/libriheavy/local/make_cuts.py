@@ -26,9 +26,9 @@ from typing import Any, Literal, TextIO
 
 import soundfile
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
 from latentspeech.core.files import atomic_path, remove_leftovers, write_json
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

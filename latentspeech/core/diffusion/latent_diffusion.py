@@ -16,14 +16,14 @@ from latentspeech.core.diffusion.guidance import guide
 from latentspeech.core.diffusion.head import DiffusionHead, DiffusionHeadConfig, Modulation
 from latentspeech.core.diffusion.loss import DiffusionLossConfig, diffusion_loss
 from latentspeech.core.diffusion.prediction import PredictionType, x0_coefficients
+from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.diffusion.schedules import (
     CosineDDPMConfig,
     NoiseSchedule,
     ScheduleConfig,
     build_schedule,
 )
-from latentspeech.core.diffusion.solvers import SolverKind, solve, time_grid
-from latentspeech.core.errors import ConfigError
+from latentspeech.core.diffusion.solvers import solve, time_grid
 
 # At t = 1 there is no signal left, and x_0 = (x - sigma eps) / alpha turns any error of eps into a
 # huge x_0. An epsilon head is sampled from here, where alpha is 0.05 (cosine) or 0.03 (flow
@@ -69,39 +69,28 @@ class LatentDiffusion(nn.Module):
         cond: Tensor,
         noise: Tensor,
         uncond: Tensor | None,
-        cfg_scale: float,
-        num_steps: int,
-        solver: SolverKind = "dpm_solver_pp_2m",
+        sampling: LatentSampling,
     ) -> Tensor:
         """Latents for hidden states.
 
         Args:
             cond: (N, d) hidden states with the condition.
-            noise: (N, D) standard normal start, float32.
-            uncond: (N, d) hidden states without it; not evaluated if cfg_scale is 1.
-            cfg_scale: how far to go from uncond through cond.
-            num_steps: evaluations of the head.
-            solver: which integrator.
+            noise: (N, D) standard normal, float32.
+            uncond: (N, d) hidden states without it; not evaluated if `sampling` has no guidance.
+            sampling: solver, steps, guidance and the scale of the noise.
 
         Returns:
             (N, D) float32.
         """
-        if cfg_scale == 1:
-            uncond = None
-        elif uncond is None:
-            raise ConfigError(
-                f"cfg_scale = {cfg_scale} needs hidden states without the condition and none were "
-                "given; give uncond or set cfg_scale to 1"
-            )
-        hidden = cond if uncond is None else torch.cat((cond, uncond))
-        grid = self.grid(num_steps)
+        hidden = sampling.conditions(cond, uncond)
+        grid = self.grid(sampling.num_steps)
         denoiser = HeadDenoiser(
             head=self.head,
             schedule=self.schedule,
             steps=self._steps(hidden, grid),
-            cfg_scale=None if uncond is None else cfg_scale,
+            cfg_scale=sampling.cfg_scale if sampling.guided else None,
         )
-        return solve(solver, denoiser, noise, grid)
+        return solve(sampling.solver, denoiser, sampling.noise_scale * noise, grid)
 
     def grid(self, num_steps: int) -> Tensor:
         """The solver's times from noise to data, float32 (S + 1,)."""

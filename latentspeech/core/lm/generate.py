@@ -15,15 +15,15 @@ Every row draws from its own generator, so a batch of N gives what N single call
 B rows, R = B or 2 B cache rows, d model width, D_k latent size, V vocabulary.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor
 
-from latentspeech.core.config import Config
-from latentspeech.core.diffusion.solvers import SolverKind
+from latentspeech.core.diffusion.sampling import LatentSampling
+from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.mixed_sequence import (
     NO_NEIGHBOUR,
@@ -39,18 +39,47 @@ from latentspeech.core.lm.writing_row import GeneratedElement, GenerationLimits,
 from latentspeech.core.tensors import randn
 
 
-class SamplingConfig(Config):
-    """How elements are drawn."""
+class SamplingConfig(LatentSampling):
+    """How elements are drawn: tokens, and the latents of every modality."""
 
     temperature: float = Field(0.0, ge=0, description="of tokens; 0 is greedy")
     top_p: float = Field(1.0, gt=0, le=1, description="probability mass of tokens kept")
-    noise_scale: float = Field(
-        1.0, ge=0, description="of the noise that latents start from; below 1 nearer to the mean"
-    )
-    cfg_scale: float = Field(1.0, ge=0, description="guidance of latents; 1 is off")
-    num_steps: int = Field(5, ge=1, description="solver steps a latent; 5 in the paper for speech")
-    solver: SolverKind = Field("dpm_solver_pp_2m", description="integrator of the reverse process")
     stop_bias: float = Field(0.0, description="logit added to EOD against going on")
+    modalities: dict[str, LatentSampling] = Field(
+        {}, description="by name of a modality: settings of its latents that differ from the above"
+    )
+
+    @field_validator("modalities")
+    @classmethod
+    def _complete(
+        cls, modalities: dict[str, LatentSampling], info: ValidationInfo
+    ) -> dict[str, LatentSampling]:
+        """What a modality leaves open is set to the shared value, here and once for all."""
+        shared = {key: info.data[key] for key in LatentSampling.model_fields if key in info.data}
+        return {
+            name: LatentSampling(**{**shared, **own.model_dump(exclude_unset=True)})
+            for name, own in modalities.items()
+        }
+
+    @property
+    def guided(self) -> bool:
+        """Whether any latents need prompts without the condition."""
+        return super().guided or any(own.guided for own in self.modalities.values())
+
+    def of_modalities(self, names: Sequence[str]) -> dict[str, LatentSampling]:
+        """The settings of each modality of a model, its own or the shared ones, by name.
+
+        Raises:
+            ConfigError: there are settings for a modality that `names` does not list.
+        """
+        unknown = sorted(set(self.modalities) - set(names))
+        if unknown:
+            raise ConfigError(
+                f"sampling settings for modalities {unknown}; the model has {sorted(names)}, give "
+                "settings for these only"
+            )
+        shared = LatentSampling(**self.model_dump(include=set(LatentSampling.model_fields)))
+        return {name: self.modalities.get(name, shared) for name in names}
 
 
 class Prefix(NamedTuple):
@@ -81,16 +110,16 @@ def generate(
         limits: one a row.
         generators: one a row, on the CPU; the only source of randomness.
         unconditional: B sequences for guidance, each ending as its prompt does; needed if and only
-            if cfg_scale differs from 1.
+            if `sampling` is guided.
         scripts: for each row the tokens among its latents, the last of which ends it; the row
             without the condition does not get them. Prompts end with BOD.
         prefixes: what stands before each prompt and then before each unconditional one, of which
             it may be all.
     """
-    guided = sampling.cfg_scale != 1
-    if guided != (unconditional is not None):
+    if sampling.guided != (unconditional is not None):
         raise ValueError("unconditional prompts are needed exactly when cfg_scale is not 1")
     model = runtime.model
+    of_latents = sampling.of_modalities([modality.name for modality in model.config.modalities])
     sequences = [*prompts, *(unconditional or ())]
     rows = [
         WritingRow.start(model, prompt, limit)
@@ -107,7 +136,7 @@ def generate(
     cache = runtime.open(len(sequences), longest + room + 1)
     state = _prefill(model, sequences, before, cache)
     while True:
-        elements = _decide(runtime, state.hidden, rows, sampling, generators)
+        elements = _decide(runtime, state.hidden, rows, sampling, of_latents, generators)
         yield elements
         if all(row.done for row in rows):
             return
@@ -194,6 +223,7 @@ def _decide(
     hidden: Tensor,
     rows: list[WritingRow],
     sampling: SamplingConfig,
+    of_latents: Mapping[str, LatentSampling],
     generators: Sequence[torch.Generator],
 ) -> list[GeneratedElement | None]:
     """The next element of every row that has not ended, from hidden (R, d)."""
@@ -218,8 +248,9 @@ def _decide(
         else:
             wanting.setdefault(row.mode - 1, []).append(i)
     for modality, indices in wanting.items():
+        settings = of_latents[model.config.modalities[modality].name]
         latents = _sample_latents(
-            runtime, modality, hidden, indices, len(rows), sampling, generators
+            runtime, modality, hidden, indices, len(rows), settings, generators
         )
         for i, latent in zip(indices, latents, strict=True):
             elements[i] = rows[i].write_latent(latent)
@@ -232,7 +263,7 @@ def _sample_latents(
     hidden: Tensor,
     indices: list[int],
     num_rows: int,
-    sampling: SamplingConfig,
+    sampling: LatentSampling,
     generators: Sequence[torch.Generator],
 ) -> Tensor:
     """One raw latent for each of the rows `indices`, (n, D_k)."""
@@ -241,11 +272,9 @@ def _sample_latents(
     guided = hidden.shape[0] > num_rows
     normalized = runtime.sampler(modality).sample(
         cond=hidden[indices],
-        noise=sampling.noise_scale * noise,
+        noise=noise,
         uncond=hidden[[num_rows + i for i in indices]] if guided else None,
-        cfg_scale=sampling.cfg_scale,
-        num_steps=sampling.num_steps,
-        solver=sampling.solver,
+        sampling=sampling,
     )
     return runtime.model.denormalize(modality, normalized)
 

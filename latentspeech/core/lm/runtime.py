@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from latentspeech.core.diffusion.solvers import SolverKind
+from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.nn.kv_cache import KVCache
 from latentspeech.core.nn.transformer import Transformer
@@ -53,13 +53,7 @@ class Sampler(Protocol):
     """What writes latents from hidden states."""
 
     def sample(
-        self,
-        cond: Tensor,
-        noise: Tensor,
-        uncond: Tensor | None,
-        cfg_scale: float,
-        num_steps: int,
-        solver: SolverKind,
+        self, cond: Tensor, noise: Tensor, uncond: Tensor | None, sampling: LatentSampling
     ) -> Tensor:
         """Normalised latents (N, D_k), as `LatentDiffusion.sample`."""
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from latentspeech.core.diffusion.head import DiffusionHead, HeadBlock
 from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
 from latentspeech.core.diffusion.prediction import x0_coefficients
+from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.diffusion.solvers import SolverKind, solver_steps
 from latentspeech.core.nn.norm import AdaLNZero
 from latentspeech.core.onnx.graph import Array, OnnxGraph, array
@@ -45,21 +46,16 @@ class OnnxDiffusion:
         self._course = functools.lru_cache(maxsize=8)(self._make_course)
 
     def sample(
-        self,
-        cond: Tensor,
-        noise: Tensor,
-        uncond: Tensor | None,
-        cfg_scale: float,
-        num_steps: int,
-        solver: SolverKind,
+        self, cond: Tensor, noise: Tensor, uncond: Tensor | None, sampling: LatentSampling
     ) -> Tensor:
-        """As `LatentDiffusion.sample`: (N, d), (N, D) and (N, d) or None -> (N, D)."""
-        hidden = cond if uncond is None else torch.cat((cond, uncond))
-        course = self._course(num_steps, solver)
+        """Does what `LatentDiffusion.sample` does: (N, d), (N, D), (N, d) or None -> (N, D)."""
+        hidden = sampling.conditions(cond, uncond)
+        course = self._course(sampling.num_steps, sampling.solver)
         (modulations,) = self._modulate({"hidden": array(hidden), "times": course.times})
-        run = self._step[uncond is not None]
-        guidance = {} if uncond is None else {"cfg_scale": np.array(cfg_scale, np.float32)}
-        x = previous = array(noise)
+        run = self._step[sampling.guided]
+        cfg_scale = np.array(sampling.cfg_scale, np.float32)
+        guidance = {"cfg_scale": cfg_scale} if sampling.guided else {}
+        x = previous = array(sampling.noise_scale * noise)
         for of_step, coefficients in zip(modulations, course.coefficients, strict=True):
             inputs = {
                 "x_t": x,

@@ -12,7 +12,7 @@ from latentspeech.core.tensors import derive_seed, make_generator
 from latentspeech.core.train.batches import PlannedBatch
 from latentspeech.core.train.optim import TurnOptimizer
 from latentspeech.core.train.processes.launcher import Launcher
-from latentspeech.core.train.task import StepCall
+from latentspeech.core.train.task import StepCall, Task
 
 NON_FINITE_NAME = "nonfinite.json"
 
@@ -29,18 +29,25 @@ class StepBatches(NamedTuple):
     loaded: list[Any]
 
 
+class TurnContext(NamedTuple):
+    """What the turns of a run have in common."""
+
+    task: Task
+    model: nn.Module
+    """The task in the distributed wrapper."""
+    launcher: Launcher
+    seed: int
+    exp_dir: Path
+
+
 def run_turn(
-    model: nn.Module,
-    optimizer: TurnOptimizer,
-    batches: StepBatches,
-    launcher: Launcher,
-    seed: int,
-    exp_dir: Path,
+    context: TurnContext, optimizer: TurnOptimizer, batches: StepBatches
 ) -> list[dict[str, Tensor | float]]:
     """Updates the turn's parameters; returns the metrics of each batch and of the update.
 
     A loss or gradient norm that is not finite raises NonFiniteError before the update.
     """
+    _, model, launcher, seed, _ = context
     turn, step, count = optimizer.turn, batches.step, len(batches.loaded)
     metrics: list[dict[str, Tensor | float]] = []
     losses: list[Tensor] = []
@@ -63,7 +70,7 @@ def run_turn(
     finite = torch.isfinite(norm) & torch.isfinite(torch.stack(losses)).all()
     if launcher.maximum(int(not finite)):
         optimizer.zero_grad()
-        _stop(turn, batches, losses, norm, launcher, exp_dir)
+        _stop(context, turn, batches, losses, norm)
     rate = optimizer.step(step)
     optimizer.zero_grad()
     metrics.append({f"optim/{turn}_grad_norm": norm, f"optim/{turn}_lr": rate})
@@ -71,20 +78,16 @@ def run_turn(
 
 
 def _stop(
-    turn: str,
-    batches: StepBatches,
-    losses: list[Tensor],
-    norm: Tensor,
-    launcher: Launcher,
-    exp_dir: Path,
+    context: TurnContext, turn: str, batches: StepBatches, losses: list[Tensor], norm: Tensor
 ) -> NoReturn:
     """Writes down the items that all processes were training on, and raises."""
+    launcher = context.launcher
     mine = [
         {"rank": launcher.rank, "loss": str(float(loss)), **planned._asdict()}
         for loss, planned in zip(losses, batches.planned, strict=True)
     ]
     entries = [entry for part in launcher.gather(mine) for entry in part]
-    path = exp_dir / NON_FINITE_NAME
+    path = context.exp_dir / NON_FINITE_NAME
     if launcher.is_main:
         values = {"step": batches.step, "turn": turn, "grad_norm": str(float(norm))}
         write_json(path, {**values, "batches": entries})

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.eval.scorer import Scorer
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def make_scorer(name: str) -> Scorer:
+def make_scorer(name: str) -> AudioScorer:
     """The scorer of one of METRICS; ConfigError for an unknown name."""
     metric = METRICS.get(name)
     if metric is None:
@@ -109,10 +109,10 @@ def make_scorer(name: str) -> Scorer:
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise ConfigError(f"unknown metric {name!r}; {hint}choose from {', '.join(METRICS)}")
     scorer = getattr(importlib.import_module(metric.module), metric.scorer)(**metric.arguments)
-    assert isinstance(scorer, Scorer)
+    assert isinstance(scorer, AudioScorer)
     return scorer
 
 
-def make_scorers(names: Sequence[str]) -> list[Scorer]:
+def make_scorers(names: Sequence[str]) -> list[AudioScorer]:
     """Scorers of several names, spaces and case forgiven."""
     return [make_scorer(name.strip().lower()) for name in names]

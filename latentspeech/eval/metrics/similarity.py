@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from latentspeech.core.errors import ConfigError, InputError
-from latentspeech.core.eval.scorer import HeldAgainst, Score, Scorer
+from latentspeech.core.eval.scorer import Score
+from latentspeech.eval.metrics.audio_scorer import AudioScorer, HeldAgainst
 from latentspeech.eval.models.speakers.load import load_speaker_model, speaker_model_class
 from latentspeech.eval.models.speakers.speaker_model import SpeakerModel
 
@@ -30,7 +31,7 @@ _KINDS = {
 }
 
 
-class SpeakerSimilarity(Scorer):
+class SpeakerSimilarity(AudioScorer):
     """Cosine in [-1, 1] ([0, 1] for GE2E); one model serves all scorers that name it."""
 
     unit = ""

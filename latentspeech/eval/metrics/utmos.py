@@ -21,16 +21,12 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import resample
+from latentspeech.audio.signal_check import check_signal
 from latentspeech.core.errors import CheckpointError, InputError
-from latentspeech.core.eval.scorer import (
-    Score,
-    Scorer,
-    check_signal,
-    package_version,
-    require_packages,
-)
+from latentspeech.core.eval.scorer import Score, package_version, require_packages
 from latentspeech.core.eval.weight_files import check_whole, load_strictly, load_tensors
 from latentspeech.core.eval.weights import FOLDER_VARIABLE, Weights, WeightSource, resolve
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 
 SAMPLE_RATE = 16000
 MAX_BLOCK_S = 40.0
@@ -60,7 +56,7 @@ _ROWS = {
 }
 
 
-class Utmos(Scorer):
+class Utmos(AudioScorer):
     """UTMOS of the strong learner, about 1 to 5."""
 
     name = "UTMOS"

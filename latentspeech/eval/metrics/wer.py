@@ -14,7 +14,8 @@ from typing import Any, Literal
 from torch import Tensor
 
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.scorer import Score, Scorer, package_version, require_packages
+from latentspeech.core.eval.scorer import Score, package_version, require_packages
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.text_normalisers import NORMALISERS, TextNormaliser, check_normaliser
 from latentspeech.eval.models.recognisers.load import load_recogniser, recogniser_class
 from latentspeech.eval.models.recognisers.recogniser import Recogniser
@@ -22,7 +23,7 @@ from latentspeech.eval.models.recognisers.recogniser import Recogniser
 _KINDS = ("substitutions", "deletions", "insertions", "reference_words")
 
 
-class WordErrorRate(Scorer):
+class WordErrorRate(AudioScorer):
     """WER in percent; insertions can take it past 100.
 
     Args:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from latentspeech.core.errors import ConfigError, DataError, InputError
 from latentspeech.core.eval.report import EvalReport
+from latentspeech.core.eval.report_markdown import write_report
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.files import ScoreInputs, check_request, select_pairs
@@ -59,7 +60,7 @@ def score_inputs(
             logger.warning("interrupted; %d scores are kept in %s", len(store), store.path)
         raise
     if out is not None:
-        report.write(out)
+        write_report(report, out)
         store.remove()
     return report
 

@@ -79,7 +79,7 @@ class ScoreStore:
     def take_from(self, report: EvalReport) -> None:
         """Takes in the scores of a finished report."""
         keys = {m.name: description_key(m.name, m.description) for m in report.metrics}
-        for utterance in report.utterances:
+        for utterance in report.items:
             for name, score in utterance.scores.items():
                 self._known[utterance.fingerprint, keys[name]] = score
 

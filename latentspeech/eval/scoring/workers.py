@@ -22,7 +22,7 @@ from typing import Protocol
 import torch
 
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.eval.scorer import Scorer
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.scoring.pair import EvalPair
 from latentspeech.eval.scoring.pair_scores import PairOutcome, Readiness, prepare_all, score_pair
 
@@ -56,7 +56,7 @@ class Bench(Protocol):
 
 
 @contextmanager
-def open_bench(scorers: Sequence[Scorer], jobs: int) -> Iterator[Bench]:
+def open_bench(scorers: Sequence[AudioScorer], jobs: int) -> Iterator[Bench]:
     """A bench of `jobs` processes; 1 is this one."""
     if jobs < 1:
         raise ConfigError(f"jobs = {jobs}; expected at least 1")
@@ -76,7 +76,7 @@ def open_bench(scorers: Sequence[Scorer], jobs: int) -> Iterator[Bench]:
 
 
 class _OwnProcess:
-    def __init__(self, scorers: Sequence[Scorer]) -> None:
+    def __init__(self, scorers: Sequence[AudioScorer]) -> None:
         self._scorers = scorers
 
     def readiness(self) -> dict[str, Readiness]:
@@ -125,11 +125,11 @@ class _Processes:
             ) from None
 
 
-_scorers: list[Scorer] = []
+_scorers: list[AudioScorer] = []
 _readiness: dict[str, Readiness] | ConfigError = {}
 
 
-def _start_worker(scorers: list[Scorer], parent: int, num_threads: int) -> None:
+def _start_worker(scorers: list[AudioScorer], parent: int, num_threads: int) -> None:
     global _readiness
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":

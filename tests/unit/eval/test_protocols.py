@@ -8,6 +8,7 @@ from latentspeech.eval.protocols.table import PROTOCOLS, make_testset
 from latentspeech.eval.protocols.testset import Options, with_previous
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import read_list, write_list
+from tests.tiny_scorers import Peak
 from tests.unit.eval.published_layouts import (
     SPEECH,
     librispeech,
@@ -16,7 +17,6 @@ from tests.unit.eval.published_layouts import (
     seed_tts,
     speech_path,
 )
-from tests.unit.eval.scorers import Peak
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_the_prefix_task_continues_the_first_3_s_of_the_utterance_itself(speech,
     held.held_against = "prompt"
     held.prefix = "excluded"
     spoken = replace(pair, hypothesis_path=pair.reference_path)
-    details = evaluate([spoken], [held]).utterances[0].scores["Peak"].details
+    details = evaluate([spoken], [held]).items[0].scores["Peak"].details
     assert (details["samples"], details["reference_samples"]) == (16000, 3 * 16000)
 
 
@@ -186,7 +186,7 @@ def test_cuts_give_a_list_and_pieces_of_recordings_their_own_audio(tmp_path):
     held.held_against = "reference"
     pairs = read_list(tmp_path / "list.jsonl").pairs(tmp_path / "audio")
     report = evaluate(pairs, [held])
-    assert [row.scores["Peak"].details["samples"] for row in report.utterances] == [32000] * 3
+    assert [row.scores["Peak"].details["samples"] for row in report.items] == [32000] * 3
 
 
 def test_prompts_are_the_utterance_before_of_the_same_speaker():

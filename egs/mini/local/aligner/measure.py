@@ -16,9 +16,9 @@ from torch import Tensor
 from egs.mini.local.aligner.train import timed_utterances
 from latentspeech.align.symbol_aligner import SHIPPED, load_aligner
 from latentspeech.audio.io import load_audio
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
 from latentspeech.text.tokenizers import MisakiTokenizer
-from recipes.one_line_errors import run_recipe
 
 
 def summary(errors: list[float]) -> dict[str, float]:

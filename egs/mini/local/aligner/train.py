@@ -20,12 +20,12 @@ from egs.mini.local.sources.terms import held_out_speakers
 from latentspeech.align.symbol_aligner import KIND, SymbolAligner, SymbolAlignerConfig
 from latentspeech.audio.io import load_audio
 from latentspeech.audio.mel import LOG_FLOOR
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
 from latentspeech.core.model_directory import write_model
 from latentspeech.core.tensors import make_generator
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
 from latentspeech.text.tokenizers import MisakiTokenizer
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

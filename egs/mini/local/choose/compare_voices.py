@@ -20,12 +20,12 @@ from torch import Tensor
 from egs.mini.local.sources.copies.contract import COPY_SUFFIXES
 from egs.mini.local.sources.terms import SEVERAL_PEOPLE
 from latentspeech.audio.io import load_audio
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
 from latentspeech.core.files import write_json
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
 from latentspeech.eval.models.speakers.ge2e import Ge2e
 from latentspeech.eval.models.speakers.speaker_model import SAMPLE_RATE
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

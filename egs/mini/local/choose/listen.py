@@ -19,11 +19,11 @@ from typing import NamedTuple
 import torch
 
 from latentspeech.audio.io import load_audio
+from latentspeech.core.command import run_recipe
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
 from latentspeech.eval.metrics.text_normalisers import TextNormaliser, WhisperNormaliser
 from latentspeech.eval.models.recognisers.recogniser import SAMPLE_RATE, Recogniser
 from latentspeech.eval.models.recognisers.whisper import WhisperTiny
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

@@ -28,8 +28,8 @@ from egs.mini.local.sources.catalogue import (
     parse_source_names,
 )
 from egs.mini.local.sources.protocol import Synthesizer
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

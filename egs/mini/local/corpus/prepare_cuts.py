@@ -33,11 +33,11 @@ from lhotse import CutSet
 from egs.mini.local.choose.tts_utterances import choose
 from egs.mini.local.corpus.items import Item, read_items
 from egs.mini.local.sources.terms import SOURCE_TERMS, held_out_speakers
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import write_json
 from latentspeech.data.cuts import cuts_from_manifest, write_cuts
 from latentspeech.data.manifest import CorpusUtterance, split_by_speaker
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

@@ -27,8 +27,7 @@ class Column(Config):
     unit: str = Field("", description="empty for a pure number")
     direction: Literal["higher", "lower", "none"] = Field(description="which end is better")
     metric: str | None = Field(
-        None,
-        description="speech: its name in latentspeech.eval.metrics.catalogue; null for a setting",
+        None, description="its key in the reports of its modality; null for a setting"
     )
     decimals: int | None = Field(None, ge=0, description="printed; null prints it as it stands")
 

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from latentspeech.audio.io import resample
-from latentspeech.core.eval.scorer import check_signal, is_silent
+from latentspeech.audio.signal_check import check_signal, is_silent
 
 SAMPLE_RATE = 16000
 MIN_SAMPLES = 400  # the receptive field of wav2vec-like encoders, the window of the others

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import resample
+from latentspeech.audio.signal_check import check_signal, is_silent
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.scorer import check_signal, is_silent
 
 SAMPLE_RATE = 16000
 MIN_S = 0.5

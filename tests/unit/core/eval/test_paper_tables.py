@@ -59,7 +59,7 @@ def metric(key: str, name: str, value: float | None, **more: object) -> MetricRe
         "held_against": "reference",
         "value": value,
         "interval": (1.0, 2.0),
-        "speaker_interval": None,
+        "group_interval": None,
         "num_scored": 2,
         "num_failed": 0,
         "totals": {},
@@ -135,7 +135,7 @@ def test_a_hole_keeps_its_reason_and_an_interval_is_the_wider_one():
     table = load_paper_table(5)
     found = report(
         metric("utmos", "UTMOS", None, interval=None, hole="weights absent; run: fetch"),
-        metric("stoi", "STOI", 0.9, interval=(0.89, 0.91), speaker_interval=(0.8, 0.95)),
+        metric("stoi", "STOI", 0.9, interval=(0.89, 0.91), group_interval=(0.8, 0.95)),
     )
     text = render_beside(table, [row_from_report(table, "ours", found)])
     assert "weights absent; run: fetch" in text

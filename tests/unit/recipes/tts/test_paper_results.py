@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from latentspeech.core.errors import ConfigError
+from latentspeech.core.eval.report_markdown import write_report
 from latentspeech.core.files import write_json
 from recipes.tts.paper_results import paper_results, parse_experiments
 from tests.unit.recipes.tts.test_published_rows import metric, report
@@ -26,7 +27,8 @@ def test_rows_are_empty_until_they_were_measured(tmp_path: Path) -> None:
         spoken = report(metric("wer-h", "WER-H", wer, "%"), metric("wer-w", "WER-W", 1.0, "%"))
         write_json(tmp_path / folder / "scores.json", {"synthesis": spoken.to_dict()})
     (tmp_path / "codec_check").mkdir()
-    report(metric("pesq", "PESQ-WB", 1.5)).write(tmp_path / "codec_check/scores.json")
+    found = report(metric("pesq", "PESQ-WB", 1.5))
+    write_report(found, tmp_path / "codec_check/scores.json")
     text = paper_results(parse_experiments([f"3200={tmp_path}"]))
     first, measured, last = cells(text, "LatentLM, egs/libriheavy")
     assert measured[5] == "4.0 (3.9 to 4.1)"

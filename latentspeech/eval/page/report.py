@@ -59,11 +59,11 @@ def write_html(
     ]
     text = (
         _environment()
-        .get_template("html_report.html.j2")
+        .get_template("report.html.j2")
         .render(
             title=title,
-            style=_source("html_report.css"),
-            script=_source("html_report.js"),
+            style=_source("report.css"),
+            script=_source("report.js"),
             systems=systems,
             overview=_overview(reports),
             tables=tables,
@@ -100,17 +100,15 @@ def _system(
     """What the template shows of one report."""
     ranking = worst_first(report)
     by_length = [metric for metric in report.metrics if metric.key.startswith("wer")]
-    pictures = (histogram(metric, report.utterances) for metric in report.metrics)
-    scatters = (
-        against_length(metric, report.utterances) for metric in by_length or ranking.metrics
-    )
+    pictures = (histogram(metric, report.items) for metric in report.metrics)
+    scatters = (against_length(metric, report.items) for metric in by_length or ranking.metrics)
     rows = [_row(report, utterance) for utterance in ranking.utterances[:MAX_ROWS]]
     failures = report.failures[:MAX_FAILURES]
     return {
         "name": name,
         "anchor": f"system-{place}",
         "facts": _facts(report),
-        "num_utterances": len(report.utterances),
+        "num_utterances": len(report.items),
         "metrics": [_metric(metric) for metric in report.metrics],
         "holes": list(report.holes.items()),
         "histograms": [picture for picture in pictures if picture is not None],
@@ -151,7 +149,7 @@ def _metric(metric: MetricResult) -> dict[str, Any]:
         "hole": metric.hole,
         "value": value,
         "interval": _interval(metric.interval),
-        "speaker_interval": _interval(metric.speaker_interval),
+        "group_interval": _interval(metric.group_interval),
         "better": "higher" if metric.higher_is_better else "lower",
         "num_scored": metric.num_scored,
         "num_failed": metric.num_failed,
@@ -165,7 +163,7 @@ def _overview(reports: Mapping[str, EvalReport]) -> TextTable:
     for name, report in reports.items():
         found = {metric.name: metric for metric in report.metrics}
         cells = [_overview_cell(found.get(column)) for column in columns]
-        rows.append([name, *cells, str(len(report.utterances))])
+        rows.append([name, *cells, str(len(report.items))])
     caption = "All systems, with 95% intervals over utterances"
     return TextTable(caption, ["system", *columns.values(), "utterances"], rows)
 
@@ -180,15 +178,15 @@ def _overview_cell(metric: MetricResult | None) -> str:
 def _bucket_tables(report: EvalReport) -> list[TextTable]:
     tables: list[TextTable] = []
     for group in _GROUPS:
-        found = [metric for metric in report.metrics if metric.of_group(group)]
+        found = [metric for metric in report.metrics if metric.buckets_by(group)]
         if not found:
             continue
         labels = dict.fromkeys(
-            bucket.label for metric in found for bucket in metric.of_group(group)
+            bucket.label for metric in found for bucket in metric.buckets_by(group)
         )
         rows: list[list[str]] = []
         for label in labels:
-            row = [next((b for b in m.of_group(group) if b.label == label), None) for m in found]
+            row = [next((b for b in m.buckets_by(group) if b.label == label), None) for m in found]
             cells = ["none" if b is None else f"{number(b.value)} ({b.num_scored})" for b in row]
             rows.append([label, *cells])
         caption = f"By {group}; how many utterances were scored in brackets"
@@ -197,10 +195,10 @@ def _bucket_tables(report: EvalReport) -> list[TextTable]:
 
 
 def _row(report: EvalReport, utterance: Any) -> list[dict[str, Any]]:
-    length = utterance.duration_s
+    length = utterance.facts.get("duration_s")
     cells = [
         {"text": utterance.id, "key": utterance.id},
-        {"text": utterance.speaker or "", "key": utterance.speaker},
+        {"text": utterance.group or "", "key": utterance.group},
         {"text": "" if length is None else f"{length:.1f}", "key": length},
     ]
     for metric in report.metrics:

@@ -13,15 +13,15 @@ from latentspeech.core.eval.report import (
     Bucket,
     EvalReport,
     Failure,
+    ItemResult,
     MetricResult,
-    UtteranceResult,
 )
 from latentspeech.core.eval.scorer import Score
 from latentspeech.core.eval.text_table import TextTable
-from latentspeech.eval.page import html_report
+from latentspeech.eval.page import report as page_module
 from latentspeech.eval.page.audio import read_clip, spectrograms
 from latentspeech.eval.page.examples import AudioBudget, worst_first
-from latentspeech.eval.page.html_report import write_html
+from latentspeech.eval.page.report import write_html
 
 HOLE = "the weights utmos22_strong are not on this machine; run: fetch <them> & wait"
 
@@ -35,7 +35,7 @@ def metric(key, name, value, higher=True, hole=None, buckets=()):
         held_against="reference",
         value=value,
         interval=None if value is None else (value - 1, value + 1),
-        speaker_interval=None,
+        group_interval=None,
         num_scored=0 if value is None else 4,
         num_failed=1,
         totals={"insertions": 2},
@@ -57,13 +57,13 @@ def report(tmp_path):
         if errors is not None:
             scores["WER-W"] = Score(errors, {"recognised": f"heard <{place}>"})
             scores["PESQ"] = Score(1 + place / 10)
-        utterance = UtteranceResult(
+        utterance = ItemResult(
             id=f"u{place}",
             hypothesis=f"hyp{place}.wav",
             reference=f"ref{place}.wav",
-            transcript='say "<b>this</b>" & that',
-            speaker=f"s{place % 2}",
-            duration_s=0.5 + place,
+            text='say "<b>this</b>" & that',
+            group=f"s{place % 2}",
+            facts={"duration_s": 0.5 + place},
             scores=scores,
         )
         utterances.append(utterance)
@@ -232,7 +232,7 @@ def test_missing_audio_is_said_and_does_not_end_the_page(report, tmp_path):
 
 def test_the_audio_of_a_page_is_limited_and_the_page_says_so(report, tmp_path, monkeypatch):
     size = len(read_clip("reference", tmp_path / "ref2.wav").flac)
-    monkeypatch.setattr(html_report, "MAX_AUDIO_BYTES", 5 * size)
+    monkeypatch.setattr(page_module, "MAX_AUDIO_BYTES", 5 * size)
     page = make_page(report, tmp_path)
     assert 2 <= len(page.all("audio")) <= 6
     assert "no more audio fits" in page.words()
@@ -268,7 +268,7 @@ def _png_size(address):
 
 
 def test_long_lists_are_cut_in_the_page_and_counted(report, tmp_path, monkeypatch):
-    monkeypatch.setattr(html_report, "MAX_ROWS", 2)
+    monkeypatch.setattr(page_module, "MAX_ROWS", 2)
     words = make_page(report, tmp_path).words()
     assert "3 more are in the JSON file" in words
     assert re.search(r"\(2 of 5\)", words)

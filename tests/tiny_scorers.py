@@ -4,10 +4,11 @@ import os
 import time
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.eval.scorer import MetricUnavailable, Score, Scorer
+from latentspeech.core.eval.scorer import MetricUnavailable, Score
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 
 
-class Peak(Scorer):
+class Peak(AudioScorer):
     """Largest sample; needs neither text nor reference. Counts how often it is made ready."""
 
     name = "Peak"

@@ -12,20 +12,20 @@ from torch import Tensor
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.train.optim import TurnOptimizer
 from latentspeech.core.train.processes.launcher import Launcher
-from latentspeech.core.train.state.checkpoint import Part, TrainState, load_part, save_checkpoint
+from latentspeech.core.train.state.checkpoint import Part, RunState, load_part, save_checkpoint
 from latentspeech.core.train.state.ema import Ema
 from latentspeech.core.train.state.sharded_tensor import gather_whole, slice_like
 from latentspeech.core.train.task import Task
 
 
-class Trained(NamedTuple):
-    """Weights, their averages, and the optimizers by turn."""
+class TrainedTensors(NamedTuple):
+    """The task with its weights, their averages, and the optimizers by turn."""
 
     task: Task
     ema: Ema
     optimizers: Mapping[str, TurnOptimizer]
 
-    def save(self, launcher: Launcher, exp_dir: Path, state: TrainState, keep: int) -> None:
+    def save(self, launcher: Launcher, exp_dir: Path, state: RunState, keep: int) -> None:
         """The main process writes a checkpoint, all take part; older ones than `keep` go."""
         moments = [optimizer.tensors() for optimizer in self.optimizers.values()]
         parts: dict[Part, Mapping[str, Tensor]] = {
