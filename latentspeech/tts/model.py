@@ -65,6 +65,7 @@ def latent_lm_config(
         head_layers=model.head_layers,
         head_ffn_dim=model.head_ffn_dim,
         diffusion=model.diffusion,
+        diffusion_weight=model.diffusion_weight,
     )
     return SpeechLMConfig(
         layout=model.layout,
@@ -74,5 +75,4 @@ def latent_lm_config(
         backbone=model.backbone,
         vocab_size=text_vocab_size + 3,
         modalities=(speech,),
-        diffusion_weight=model.diffusion_weight,
     )

@@ -40,6 +40,7 @@ class ModalityConfig(Config):
     )
     predict_end: bool = Field(True, description="learn when to stop; false for fixed-size images")
     diffusion: DiffusionConfig = Field(DiffusionConfig(), description="schedule, target, loss")
+    diffusion_weight: float = Field(1.0, ge=0, description="alpha_k in L_LM + sum alpha_k L_diff,k")
 
 
 class LatentLMConfig(Config):
@@ -50,7 +51,6 @@ class LatentLMConfig(Config):
     num_neighbours: int = Field(0, ge=0, description="neighbours that a token may bring along")
     modalities: tuple[ModalityConfig, ...] = Field(min_length=1, description="kinds of latents")
     token_head: Literal["tied", "separate"] = Field("tied", description="W_v shared with the input")
-    diffusion_weight: float = Field(1.0, ge=0, description="alpha in L_LM + alpha L_diff")
 
     @model_validator(mode="after")
     def _check(self) -> "LatentLMConfig":

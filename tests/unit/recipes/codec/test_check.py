@@ -131,12 +131,12 @@ def test_librispeech_is_a_group_of_its_own(
     monkeypatch.setattr(check, "librispeech_items", items)
     out, corpus = tmp_path / "out", tmp_path / "LibriSpeech"
     plain = ("--cuts", synthetic, "--librispeech_dir", corpus)
-    check(monkeypatch, "--codec", codec, "--out", out, *plain)
-    ids = [u.id for u in EvalReport.read(out / "librispeech/scores.json").utterances]
+    run_check(monkeypatch, "--codec", codec, "--out", out, *plain)
+    ids = [u.id for u in EvalReport.read(out / "librispeech/scores.json").items]
     assert ids
     assert all(name.startswith("human") for name in ids)
     assert all(
-        u.id.startswith("synthetic") for u in EvalReport.read(out / "scores.json").utterances
+        u.id.startswith("synthetic") for u in EvalReport.read(out / "scores.json").items
     )
 
 
