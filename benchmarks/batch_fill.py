@@ -21,7 +21,8 @@ from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.data.cut_index import CutIndex
 from latentspeech.text.tokenizers import BPETokenizer
 from latentspeech.tts.batch_fill import measure_fill
-from latentspeech.tts.layout import ConditioningConfig
+from latentspeech.tts.layouts.layout import ConditioningConfig
+from latentspeech.tts.layouts.sentence import SentenceLayout
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
 from latentspeech.tts.training_data import TTSDataConfig, TTSTrainingData
 
@@ -70,7 +71,7 @@ def measure(cuts: CutIndex, config: TTSDataConfig, hop_length: int, batches: int
             data = TTSTrainingData(
                 LatentShards(Path(folder) / "latents"),
                 tokenizer,
-                speech,
+                SentenceLayout(speech),
                 SigmaVAEConfig(),
                 ConditioningConfig(),
                 config.model_copy(update={"packing": packing}),

@@ -21,7 +21,7 @@ from latentspeech.core.eval.provenance import hardware
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.scorer import Scorer
 from latentspeech.core.files import atomic_path
-from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.data.utterances import read_utterances
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.protocols.cut_utterances import (
