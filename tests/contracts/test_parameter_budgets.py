@@ -43,7 +43,7 @@ def image_model(
         slot_id=NUM_CLASSES + 2,
         head_layers=head_layers,
         head_ffn_dim=head_ffn_dim,
-        predict_end=False,
+        num_latents=256,
     )
     config = LatentLMConfig(
         backbone=backbone(width, layers, heads, ffn_dim, "swiglu"),

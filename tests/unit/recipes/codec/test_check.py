@@ -135,9 +135,7 @@ def test_librispeech_is_a_group_of_its_own(
     ids = [u.id for u in EvalReport.read(out / "librispeech/scores.json").items]
     assert ids
     assert all(name.startswith("human") for name in ids)
-    assert all(
-        u.id.startswith("synthetic") for u in EvalReport.read(out / "scores.json").items
-    )
+    assert all(u.id.startswith("synthetic") for u in EvalReport.read(out / "scores.json").items)
 
 
 def test_copies_are_made_on_the_codecs_device(
