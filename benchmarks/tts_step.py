@@ -17,6 +17,7 @@ from benchmarks.hardware import describe
 from benchmarks.timing import median_seconds
 from latentspeech.codec.model import Codec
 from latentspeech.codec.presets import codec_preset
+from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
 from latentspeech.tts.model_directory import load_tts
@@ -44,14 +45,14 @@ def measure(
     lm.backbone.step(prefix, cache)
     hidden, noise = torch.randn(1, width), torch.randn(1, size)
     uncond = torch.randn(1, width) if rows == 2 else None
-    scale = 2.0 if rows == 2 else 1.0
+    sampling = LatentSampling(cfg_scale=2.0 if rows == 2 else 1.0, num_steps=num_steps)
     latent = torch.randn(1, 1, size)
     state = codec.init_decode_state(1)
     diffusion = lm.diffusion(SPEECH)
     seconds = median_seconds(
         {
             "backbone_ms": lambda: lm.backbone.step(one, cache),
-            "head_ms": lambda: diffusion.sample(hidden, noise, uncond, scale, num_steps),
+            "head_ms": lambda: diffusion.sample(hidden, noise, uncond, sampling),
             "decoder_ms": lambda: codec.decode_step(latent, state),
         },
         repeats,

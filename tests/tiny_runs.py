@@ -8,10 +8,11 @@ import torch
 
 from latentspeech.codec.model_directory import codec_hash
 from latentspeech.core.config import parse_config
-from latentspeech.core.data.latent_shards import LatentItem, LatentMeta, LatentShardWriter
+from latentspeech.core.data.latent_shards import LatentMeta, LatentShardWriter
 from latentspeech.data.extract_latents import finalize
+from latentspeech.data.speech_latents import speech_item
 from latentspeech.training.tts_run import TTSRunConfig, run_tts
-from latentspeech.tts.model import Layout
+from latentspeech.tts.model import LayoutKind
 from tests.tiny_models import CODEC, MODEL
 
 FRAME_RATE = 15
@@ -20,15 +21,14 @@ FRAME_RATE = 15
 def write_latents(folder: Path, codec_dir: Path, num_items: int = 6) -> None:
     """Random latents of one speaker; the symbols of each text share its time evenly."""
     meta = LatentMeta(
-        codec_hash=codec_hash(codec_dir),
-        cuts_hash="d",
+        vae_hash=codec_hash(codec_dir),
+        source_hash="d",
         latent_dim=CODEC.latent_dim,
-        sample_rate=CODEC.sample_rate,
-        hop_length=math.prod(CODEC.encoder.strides),
+        modality={"sample_rate": CODEC.sample_rate, "hop_length": math.prod(CODEC.encoder.strides)},
         posterior_kind="per_example",
         sigma_std=0.1,
         shard_size=100,
-        num_cuts=num_items,
+        num_items=num_items,
         remake_command="make them",
     )
     items, latents = [], {}
@@ -36,14 +36,14 @@ def write_latents(folder: Path, codec_dir: Path, num_items: int = 6) -> None:
     for number in range(num_items):
         text, frames = f"text {'abcdef'[number]}", 8 + number
         ends = tuple(frames / FRAME_RATE * (i + 1) / len(text) for i in range(len(text)))
-        items.append(LatentItem(f"u{number}", "ann", text, frames, frames / FRAME_RATE, ends))
+        items.append(speech_item(f"u{number}", "ann", text, frames, frames / FRAME_RATE, ends))
         latents[f"u{number}"] = torch.randn(frames, CODEC.latent_dim, generator=generator)
     LatentShardWriter(folder, meta).write(0, items, latents)
     finalize(folder)
 
 
 def run_tiny(
-    exp_dir: Path, model: Path, max_steps: int, layout: Layout = "sentence", **settings: Any
+    exp_dir: Path, model: Path, max_steps: int, layout: LayoutKind = "sentence", **settings: Any
 ) -> TTSRunConfig:
     """Trains on from `model` (tests/tiny_models.py); latents are made beside it once."""
     for part, count in (("train", 6), ("dev", 2)):

@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.files import atomic_directory
 from latentspeech.core.model_directory import WEIGHTS_NAME, read_description, read_weights
@@ -30,7 +31,6 @@ from latentspeech.core.train.state.checkpoint import (
     read_state,
     save_checkpoint,
 )
-from recipes.one_line_errors import run_recipe
 
 LISTED = 3
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from latentspeech.cli.options import JsonOption, ModelOption, QuietOption, report
+from latentspeech.cli.options import JsonOption, ModelOption, QuietOption
 from latentspeech.cli.transcript import find_transcript
+from latentspeech.core.command import report
 from latentspeech.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from latentspeech.core.lm.generate import SamplingConfig
+    from latentspeech.core.lm.sampling_config import SamplingConfig
     from latentspeech.tts.prompt import Prompt
     from latentspeech.tts.synthesizer import Synthesizer
 
@@ -67,7 +68,7 @@ def synth(
         raise InputError(f"the folder {out.parent} does not exist; create it or choose another")
 
     from latentspeech.core.config import parse_config
-    from latentspeech.core.lm.generate import SamplingConfig
+    from latentspeech.core.lm.sampling_config import SamplingConfig
     from latentspeech.tts.models import load
     from latentspeech.tts.synthesizer import DEFAULT_RETRIES, DEFAULT_SAMPLING
 
@@ -76,7 +77,7 @@ def synth(
     sampling = parse_config(SamplingConfig, DEFAULT_SAMPLING.model_dump() | given, "options")
     speaker = load(model, device, runtime)
     _set_threads(speaker, threads)
-    if prompt is not None and prompt_text is None and speaker.model.layout == "sentence":
+    if prompt is not None and prompt_text is None and speaker.model.layout.uses_prompt_text:
         prompt_text = find_transcript(prompt, quiet or as_json)
     source = speaker.voice(voice) if voice else speaker.prompt(_existing(prompt), prompt_text)
     if stream:
@@ -111,12 +112,12 @@ def _write(
 ) -> None:
     import torch
 
-    from latentspeech.cli.progress import stream_progress
+    from latentspeech.core.command import open_ended_progress
     from latentspeech.tts.synthesizer import Audio
 
     start = time.perf_counter()
     parts = []
-    with stream_progress("speaking", quiet or as_json) as advance:
+    with open_ended_progress("speaking", "s of audio", quiet or as_json) as advance:
         for chunk in speaker.stream(text, prompt, seed, sampling, retries=retries):
             parts.append(chunk)
             advance(len(chunk) / speaker.sample_rate)

@@ -7,11 +7,17 @@ discriminators, and DAC's weights (1 and 2) belong to eight of them with five la
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from latentspeech.codec.discriminators.output import DiscriminatorOutput
+
+class DiscriminatorOutput(NamedTuple):
+    """Logits (any shape, one number a patch, 1 is real) and the hidden layers' outputs in order."""
+
+    logits: Tensor
+    features: list[Tensor]
 
 
 def discriminator_loss(

@@ -9,15 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.eval.paper_tables.beside import Cell, OurRow, beside, row_from_report
 from latentspeech.core.eval.paper_tables.table import PaperTable, load_paper_table
 from latentspeech.core.eval.report import EvalReport, MetricResult
 from latentspeech.core.eval.text_table import TextTable
 from latentspeech.eval.metrics.catalogue import make_scorer
-from latentspeech.eval.page.html_report import write_html
+from latentspeech.eval.page.report import write_html
 from recipes.codec_benchmark.benchmark import ANCHOR, codec_names
 from recipes.lib.results_file import write_results
-from recipes.one_line_errors import run_recipe
 
 MEL_VARIANTS = ("mel", "mel-dac-class", "mel-encodec", "mel-vocos")
 
@@ -130,7 +130,9 @@ def mel_table(reports: Mapping[str, EvalReport]) -> TextTable | None:
     names = [f"{make_scorer(variant).name} ({variant})" for variant in MEL_VARIANTS]
     caption = (
         "Mel distances of the same copies by the variants in circulation (lower is better): they "
-        "are different numbers. Those of the paper are the first, as DAC's training is configured."
+        "are different numbers. The paper's figures agree with the second, the defaults of DAC's "
+        "loss class, not with DAC's training configuration (docs/evaluation/signal_metrics.md has "
+        "the evidence)."
     )
     return TextTable(caption, ["codec", *names], rows)
 

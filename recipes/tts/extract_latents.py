@@ -7,21 +7,20 @@ rank, `finish` computes the statistics once all ranks have ended.
 import argparse
 import logging
 import shutil
-import time
 from pathlib import Path
 
 from latentspeech.codec.model_directory import codec_hash
+from latentspeech.core.command import run_recipe
 from latentspeech.core.data.latent_format import read_meta
 from latentspeech.core.errors import DataError
 from latentspeech.data.cut_index import CutIndex
 from latentspeech.data.extract_latents import extract_latents, finalize
 from latentspeech.data.shar import SharCorpus
-from recipes.one_line_errors import run_recipe
+from recipes.lib.progress_log import ProgressLog
 
 logger = logging.getLogger(__name__)
 
 PARTS = ("train", "dev")
-REPORT_EVERY_S = 20.0
 
 
 def prepare(codec_dir: Path, cuts: Path, folder: Path) -> None:
@@ -31,29 +30,13 @@ def prepare(codec_dir: Path, cuts: Path, folder: Path) -> None:
     if folder.is_dir():
         try:
             meta = read_meta(folder)
-            found = (meta.codec_hash, meta.cuts_hash)
+            found = (meta.vae_hash, meta.source_hash)
         except DataError:
             found = ("", "")
         if found != wanted:
             logger.info("%s was made with another codec or corpus; it is made again", folder)
             shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-
-
-class Report:
-    """A log line now and then."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._last = time.monotonic()
-        self._told = -1
-
-    def __call__(self, done: int, total: int) -> None:
-        """Called with utterances done and all of them."""
-        due = done == total or time.monotonic() - self._last > REPORT_EVERY_S
-        if due and done != self._told:
-            self._last, self._told = time.monotonic(), done
-            logger.info("%s: %d of %d utterances", self._name, done, total)
 
 
 def main() -> None:
@@ -87,7 +70,7 @@ def main() -> None:
                     shard_size=arguments.shard_size,
                     rank=arguments.rank,
                     world_size=arguments.world_size,
-                    progress=Report(f"{part}, process {arguments.rank}"),
+                    progress=ProgressLog(f"{part}, process {arguments.rank}"),
                     device=arguments.device,
                     skip_bad=arguments.skip_bad,
                 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from latentspeech.codec.model_directory import load_codec
+from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.lora import add_lora, merge_lora
@@ -18,7 +19,6 @@ from latentspeech.tts.model import latent_lm_config
 from latentspeech.tts.model_directory import save_tts
 from recipes.lib.averaged_weights import Provenance, Weights, load_averaged, training_state
 from recipes.lib.results_file import read_table, write_results
-from recipes.one_line_errors import run_recipe
 from recipes.tts.published_rows import published_rows
 
 LIMITS = """## Limits
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument(
         "--before", type=Path, nargs="*", default=[], help="folders of the runs it went on from"
     )
-    parser.add_argument("--codec_check", type=Path, help="folder of check_codec")
+    parser.add_argument("--codec_check", type=Path, help="folder of recipes.codec.check")
     parser.add_argument(
         "--no_codec",
         action="store_true",

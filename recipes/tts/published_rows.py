@@ -46,7 +46,7 @@ def _measured_on(what: str, report: EvalReport) -> str:
     told = report.settings.get("list", {})
     left_out = f"; {told['left_out']} left out" if told.get("left_out") else ""
     protocol, rule = told.get("protocol", "an unnamed list"), told.get("rule", "rule unknown")
-    number = len(report.utterances)
+    number = len(report.items)
     return f"- {what}, of this run: {number} utterances of {protocol} ({rule}){left_out}\n"
 
 

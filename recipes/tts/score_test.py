@@ -12,14 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from latentspeech.core.command import run_recipe
+from latentspeech.core.device import AUTO, DEVICE_HELP, choose_device
 from latentspeech.core.eval.report import EvalReport
-from latentspeech.core.eval.scorer import Scorer
+from latentspeech.core.eval.report_markdown import render
 from latentspeech.core.files import atomic_path, write_json
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import EvalList, read_list
 from latentspeech.eval.scoring.pair import EvalPair
-from recipes.one_line_errors import run_recipe
 from recipes.tts.score_parts import parts_table, read_kinds_of_voice
 from recipes.tts.synthesize_test import COPIES
 
@@ -42,7 +44,7 @@ def copies_of(pairs: Sequence[EvalPair], folder: Path) -> list[EvalPair]:
 
 
 def score_all(
-    items: EvalList, copies: Mapping[str, Path], scorers: Sequence[Scorer]
+    items: EvalList, copies: Mapping[str, Path], scorers: Sequence[AudioScorer]
 ) -> dict[str, EvalReport]:
     """A report for each kind of audio; the last scorer is for the synthesis alone.
 
@@ -68,7 +70,7 @@ def table(reports: Mapping[str, EvalReport]) -> str:
         found = {metric.name: metric.value for metric in report.metrics}
         values = [found.get(metric.name) for metric in metrics]
         cells = ["none" if value is None else f"{value:.3f}" for value in values]
-        rows.append(f"| {kind} | {' | '.join(cells)} | {len(report.utterances)} |")
+        rows.append(f"| {kind} | {' | '.join(cells)} | {len(report.items)} |")
     return "\n".join(rows) + "\n"
 
 
@@ -76,14 +78,15 @@ def main() -> None:
     """Command line; writes scores.json (per utterance too) and scores.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--synthesis", type=Path, required=True, help="folder of synthesize_test")
-    parser.add_argument("--codec_check", type=Path, help="folder of check_codec")
+    parser.add_argument("--codec_check", type=Path, help="folder of recipes.codec.check")
     parser.add_argument("--out", type=Path, required=True, help="existing or new folder")
     parser.add_argument("--cuts", type=Path, help="that were spoken, to tell kinds of voices apart")
     parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
+    parser.add_argument("--device", default=AUTO, help=f"of networks: {DEVICE_HELP}")
     arguments = parser.parse_args()
     items = read_list(arguments.synthesis / "items.jsonl")
     # Nobody timed the people who were recorded.
-    scorers = make_scorers([*arguments.metrics.split(","), "rtf"])
+    scorers = make_scorers([*arguments.metrics.split(","), "rtf"], choose_device(arguments.device))
     copies = {"equalized copies": arguments.synthesis / COPIES}
     if arguments.codec_check is not None:
         copies["codec copies"] = arguments.codec_check / "hyp"
@@ -92,7 +95,7 @@ def main() -> None:
     kinds = {} if arguments.cuts is None else read_kinds_of_voice(arguments.cuts)
     text = f"{table(reports)}\n{parts_table(reports, scorers[:-1], kinds)}"
     with atomic_path(arguments.out / "scores.md") as temporary:
-        notes = reports["synthesis"].to_markdown()
+        notes = render(reports["synthesis"])
         temporary.write_text(f"{text}\nOf the synthesis:\n\n{notes}", encoding="utf-8")
     values = {kind: report.to_dict() for kind, report in reports.items()}
     write_json(arguments.out / "scores.json", values)

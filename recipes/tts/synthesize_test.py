@@ -21,10 +21,11 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import load_audio, write_audio
-from latentspeech.core.eval.provenance import hardware
+from latentspeech.core.command import run_recipe
 from latentspeech.core.files import write_json
-from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.model_directory import weights_hash
+from latentspeech.core.provenance import hardware
 from latentspeech.core.tensors import derive_seed
 from latentspeech.data.utterances import Utterance, load_utterance
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem
@@ -34,7 +35,6 @@ from latentspeech.tts.continuation import continue_latents
 from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import DEFAULT_RETRIES, DEFAULT_SAMPLING, Audio, Synthesizer
 from recipes.lib.result_folder import audio_path, open_result_folder
-from recipes.one_line_errors import run_recipe
 from recipes.tts.sampling_options import add_retries_option, add_sampling_options, sampling_of
 from recipes.tts.test_items import SETTINGS, Setting, held_out_items, librispeech_items
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.config import Config, load_config
 from latentspeech.core.files import atomic_directory
 from latentspeech.data.cut_index import CutIndex
 from latentspeech.text.tokenizers import BPETokenizerConfig, TokenizerConfig, build_tokenizer
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

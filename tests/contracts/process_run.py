@@ -14,9 +14,11 @@ import torch
 
 from benchmarks.synthetic_batches import speech_batch
 from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.discriminators.combined import DiscriminatorsConfig
-from latentspeech.codec.discriminators.complex_stft import ComplexStftConfig
-from latentspeech.codec.discriminators.multi_period import MultiPeriodConfig
+from latentspeech.codec.discriminators import (
+    ComplexStftConfig,
+    DiscriminatorsConfig,
+    MultiPeriodConfig,
+)
 from latentspeech.codec.model import CodecConfig
 from latentspeech.codec.task import CodecLossConfig, CodecTask
 from latentspeech.core.errors import DataError

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from latentspeech.core.diffusion.process import DiffusionConfig, DiffusionProcess
+from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig, ModalityConfig
 from latentspeech.core.lm.runtime import Runtime, TorchRuntime
@@ -111,15 +113,11 @@ def test_a_saved_row_starts_other_rows(kind: type[Runtime]) -> None:
 @torch.inference_mode()
 def test_both_sample_the_same_latents(solver: Any, prediction_type: Any, cfg_scale: float) -> None:
     model = make()
-    config = model.diffusion(0).config
-    model.diffusion(0).config = config.model_copy(update={"prediction_type": prediction_type})
+    config = DiffusionConfig(prediction_type=prediction_type)
+    model.diffusion(0).process = DiffusionProcess(config)
     cond, uncond, noise = torch.randn(4, WIDTH), torch.randn(4, WIDTH), torch.randn(4, LATENT_DIM)
-    one, other = (
-        kind(model)
-        .sampler(0)
-        .sample(cond, noise, None if cfg_scale == 1 else uncond, cfg_scale, 4, solver)
-        for kind in RUNTIMES
-    )
+    sampling = LatentSampling(cfg_scale=cfg_scale, num_steps=4, solver=solver, noise_scale=0.7)
+    one, other = (kind(model).sampler(0).sample(cond, noise, uncond, sampling) for kind in RUNTIMES)
     torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.codec.model_directory import load_codec
+from latentspeech.core.command import run_recipe
 from recipes.lib.averaged_weights import training_state
 from recipes.lib.results_file import provenance_lines, write_section
-from recipes.one_line_errors import run_recipe
 
 SECTION = "latent rates"
 METRICS = ("WER-W", "SIM-o-GE2E", "SIM-r-GE2E", "DNSMOS")

@@ -106,7 +106,7 @@ def decision_ids(model: LatentLM, batch: MixedBatch) -> tuple[Tensor, Tensor]:
         here = batch.kinds == 1 + modality
         ids = ids.masked_fill(here, config.slot_id)
         forced = here & previous_is_token & (previous == config.bod_id)
-        choice = choice & ~(forced if config.predict_end else here)
+        choice = choice & ~(forced if config.num_latents is None else here)
     return ids, choice
 
 

@@ -15,22 +15,17 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import resample
+from latentspeech.audio.signal_check import is_silent
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.scorer import (
-    Score,
-    Scorer,
-    align_pair,
-    is_silent,
-    package_version,
-    require_packages,
-)
+from latentspeech.core.eval.scorer import Score, package_version, require_packages
+from latentspeech.eval.metrics.audio_scorer import AudioScorer, align_pair
 
 SAMPLE_RATE = 16000
 MAX_BLOCK_S = 20.0
 MIN_DURATION_S = 0.25
 
 
-class PesqWideBand(Scorer):
+class PesqWideBand(AudioScorer):
     """PESQ-WB at 16 kHz."""
 
     name = "PESQ-WB"

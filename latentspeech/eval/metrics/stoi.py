@@ -12,15 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentspeech.audio.signal_check import is_silent
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.scorer import (
-    Score,
-    Scorer,
-    align_pair,
-    is_silent,
-    package_version,
-    require_packages,
-)
+from latentspeech.core.eval.scorer import Score, package_version, require_packages
+from latentspeech.eval.metrics.audio_scorer import AudioScorer, align_pair
 
 MAX_BLOCK_S = 120.0
 # 30 half-overlapping frames of 256 samples at the measure's 10 kHz; below, pystoi returns 1e-5.
@@ -29,7 +24,7 @@ MIN_SPEECH_S = 0.4
 _FRAME_S = 256 / 10000
 
 
-class Stoi(Scorer):
+class Stoi(AudioScorer):
     """Classic (not extended) STOI."""
 
     name = "STOI"

@@ -20,15 +20,10 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import resample
+from latentspeech.audio.signal_check import is_silent
 from latentspeech.core.errors import ConfigError, InputError
-from latentspeech.core.eval.scorer import (
-    Score,
-    Scorer,
-    align_pair,
-    is_silent,
-    package_version,
-    require_packages,
-)
+from latentspeech.core.eval.scorer import Score, package_version, require_packages
+from latentspeech.eval.metrics.audio_scorer import AudioScorer, align_pair
 
 MAX_BLOCK_S = 30.0
 
@@ -74,7 +69,7 @@ MODES = {
 }
 
 
-class Visqol(Scorer):
+class Visqol(AudioScorer):
     """One of MODES."""
 
     unit = "MOS-LQO"

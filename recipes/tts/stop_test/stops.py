@@ -7,8 +7,8 @@ of the next, until there are `--num`. Latents say how long it took: nothing is d
 A sentence is a *stop failure* if the model reached a limit of its length and was cut there (in the
 layout `aligned`, at any symbol), a *runaway* if it took more than `--too_long` times, an *early
 end* if it took less than `--too_short` times what recipes.tts.expected_durations says. The
-recordings of the cuts are held to the same rule, in the last row. `--out` gets prompt/, NAME.json of each
-model (what it spoke), stops.json and stops.md; a killed run goes on where it was.
+recordings of the cuts are held to the same rule, in the last row. `--out` gets prompt/, NAME.json
+of each model (what it spoke), stops.json and stops.md; a killed run goes on where it was.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.audio.speech_check import check_speech
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError, InputError
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.core.tensors import derive_seed
@@ -31,7 +32,6 @@ from latentspeech.text.sentences import split_sentences
 from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, Synthesizer
 from recipes.lib.results_file import provenance_lines, this_command
-from recipes.one_line_errors import run_recipe
 from recipes.tts.expected_durations import fit_duration_rule
 from recipes.tts.sampling_options import (
     add_batch_option,
@@ -251,7 +251,7 @@ def main() -> None:
         voices = Voices(Synthesizer.from_directory(directory, arguments.device), speaking, out)
         path = out / f"{name}.json"
         spoken = speak_all(voices, sentences, arguments.batch_size, path, directory)
-        rows.append(Row(name, voices.synthesizer.model.layout, spoken))
+        rows.append(Row(name, voices.synthesizer.model.layout.kind, spoken))
     rows.append(Row("recordings", None, as_spoken(recordings)))
     how = "left out" if train_cuts else "not looked for"
     notes = [

@@ -16,13 +16,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
-from latentspeech.core.eval.provenance import hardware
 from latentspeech.core.eval.report import EvalReport
-from latentspeech.core.eval.scorer import Scorer
+from latentspeech.core.eval.report_markdown import write_report as write_scores
 from latentspeech.core.files import atomic_path
-from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.provenance import hardware
 from latentspeech.data.utterances import read_utterances
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.protocols.cut_utterances import (
     EvaluationItem,
@@ -37,7 +39,6 @@ from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import DEFAULT_SAMPLING, Synthesizer
 from recipes.lib.result_folder import claim_result_folder
 from recipes.lib.results_file import provenance_lines, this_command
-from recipes.one_line_errors import run_recipe
 from recipes.tts.sampling_options import SOLVERS, add_batch_option, make_sampling
 from recipes.tts.score_test import recordings_of
 from recipes.tts.sweep.grid import Grid, make_grid, setting_name
@@ -122,7 +123,7 @@ def speak_setting(material: Material, sampling: SamplingConfig) -> EvalList:
     return read_list(folder / "items.jsonl", root=material.out)
 
 
-def score(pairs: Sequence[EvalPair], scorers: Sequence[Scorer], path: Path) -> EvalReport:
+def score(pairs: Sequence[EvalPair], scorers: Sequence[AudioScorer], path: Path) -> EvalReport:
     """Scores pairs into `path`, or takes the report that is there if nothing has changed."""
     found = _read_report(path)
     if found is not None and _is_complete(found, pairs, scorers):
@@ -134,7 +135,7 @@ def score(pairs: Sequence[EvalPair], scorers: Sequence[Scorer], path: Path) -> E
     report = evaluate(
         pairs, scorers, store=store, settings=settings, on_progress=_progress(path.parent.name)
     )
-    report.write(path)
+    write_scores(report, path)
     store.remove()
     return report
 
@@ -142,7 +143,7 @@ def score(pairs: Sequence[EvalPair], scorers: Sequence[Scorer], path: Path) -> E
 def sweep_sampling(
     material: Material,
     settings: Sequence[SamplingConfig],
-    scorers: Sequence[Scorer],
+    scorers: Sequence[AudioScorer],
     on_report: Callable[[dict[str, EvalReport]], None],
 ) -> None:
     """Speaks and scores one setting after another, and the recordings once.
@@ -199,11 +200,13 @@ def _read_report(path: Path) -> EvalReport | None:
         return None
 
 
-def _is_complete(report: EvalReport, pairs: Sequence[EvalPair], scorers: Sequence[Scorer]) -> bool:
+def _is_complete(
+    report: EvalReport, pairs: Sequence[EvalPair], scorers: Sequence[AudioScorer]
+) -> bool:
     """Whether a report has these metrics, or more, of these files as they are, nothing missing."""
     return (
         {scorer.name for scorer in scorers} <= {metric.name for metric in report.metrics}
-        and [one.fingerprint for one in report.utterances] == [fingerprint(pair) for pair in pairs]
+        and [one.fingerprint for one in report.items] == [fingerprint(pair) for pair in pairs]
         and not report.holes
         and not report.failures
     )

@@ -9,6 +9,7 @@ from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.codec.model_directory import save_codec
 from latentspeech.core.eval.paper_tables.table import load_paper_table
 from latentspeech.core.eval.report import EvalReport, MetricResult
+from latentspeech.core.eval.report_markdown import write_report
 from latentspeech.core.files import write_json
 from recipes.codec_benchmark.results import mel_table, quality_table, speed_table
 from recipes.tts.published_rows import published_rows
@@ -23,7 +24,7 @@ def metric(key: str, name: str, value: float, unit: str = "") -> MetricResult:
         held_against="reference",
         value=value,
         interval=(value - 0.1, value + 0.1),
-        speaker_interval=None,
+        group_interval=None,
         num_scored=2,
         num_failed=0,
         totals={},
@@ -53,9 +54,8 @@ def test_a_tts_runs_results_have_both_tables(tmp_path: Path, codec_dir: Path) ->
     check, scores = tmp_path / "check", tmp_path / "scores"
     check.mkdir()
     scores.mkdir()
-    report(metric("pesq", "PESQ-WB", 1.5), metric("si-sdr", "SI-SDR", 3.0, "dB")).write(
-        check / "scores.json"
-    )
+    found = report(metric("pesq", "PESQ-WB", 1.5), metric("si-sdr", "SI-SDR", 3.0, "dB"))
+    write_report(found, check / "scores.json")
     spoken = report(metric("wer-w", "WER-W", 5.0, "%"), metric("wer-h", "WER-H", 4.0, "%"))
     values = {kind: spoken.to_dict() for kind in ("synthesis", "recordings")}
     write_json(scores / "scores.json", values)

@@ -57,7 +57,7 @@ def test_recordings_and_codec_copies_stand_beside_the_synthesis(folder: Path) ->
     reports = score_test.score_all(
         items(folder), {"codec copies": folder / "check/hyp", "none": folder / "no"}, scorers
     )
-    assert {kind: len(report.utterances) for kind, report in reports.items()} == {
+    assert {kind: len(report.items) for kind, report in reports.items()} == {
         "synthesis": 3,
         "recordings": 3,
         "codec copies": 2,

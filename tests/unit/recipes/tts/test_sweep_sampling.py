@@ -9,9 +9,9 @@ import pytest
 
 from latentspeech.audio.io import load_audio, write_audio
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.eval.report import EvalReport, MetricResult, UtteranceResult
+from latentspeech.core.eval.report import EvalReport, ItemResult, MetricResult
 from latentspeech.core.eval.scorer import Score
-from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.data.utterances import Utterance
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem
@@ -152,7 +152,7 @@ def test_a_killed_sweep_goes_on_where_it_was(
     assert [path.stat().st_mtime_ns for path in (first, out / RECORDINGS / "scores.json")] == after
     seen.pop()
     report = EvalReport.read(out / f"cfg2_steps1_noise1_{SOLVER}/scores.json")
-    assert {one.id: one.sex for one in report.utterances} == {
+    assert {one.id: one.facts.get("sex") for one in report.items} == {
         "s/0": None,
         "s/1": "female",
         "s/2": None,
@@ -191,7 +191,7 @@ def report(values: Mapping[str, float], rtf: float) -> EvalReport:
             held_against="nothing",
             value=value,
             interval=(value - 1, value + 1),
-            speaker_interval=(value - 2, value + 2),
+            group_interval=(value - 2, value + 2),
             num_scored=len(values),
             num_failed=0,
             totals={},
@@ -199,7 +199,7 @@ def report(values: Mapping[str, float], rtf: float) -> EvalReport:
         )
 
     rows = [
-        UtteranceResult(id=name, hypothesis=f"{name}.wav", scores={"STOI": Score(value)})
+        ItemResult(id=name, hypothesis=f"{name}.wav", scores={"STOI": Score(value)})
         for name, value in values.items()
     ]
     metrics = [metric("stoi", "STOI", sum(values.values()) / len(values))]
