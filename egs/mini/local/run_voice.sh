@@ -67,7 +67,7 @@ if [[ -n $start_from ]]; then
   tokenizer=$start_from/tokenizer
   settings=("start_from=\"$start_from\"")
 else
-  run python -m recipes.tts.train_tokenizer --config "${tokenizer_config:?}" --cuts "$data/cuts_train.jsonl.gz" \
+  run python -m recipes.tts.02_train_tokenizer --config "${tokenizer_config:?}" --cuts "$data/cuts_train.jsonl.gz" \
     --out "$tokenizer"
 fi
 
