@@ -70,9 +70,8 @@ class CodecRunConfig(Config):
 
 def run_codec(run: CodecRunConfig) -> TrainResult:
     """Trains, or goes on with, the run in `exp_dir`."""
-    seed_initialization(run.train.seed)
-    segments = AudioSegmentConfig(**run.data.model_dump(exclude={"train_cuts", "valid_cuts"}))
-    rate = run.codec.sample_rate
+    data, rate, seed = run.data, run.codec.sample_rate, run.train.seed
+    seed_initialization(seed)
     task = CodecTask(
         run.codec, run.loss, run.discriminators, run.optimizer, run.discriminator_optimizer
     )
@@ -80,8 +79,8 @@ def run_codec(run: CodecRunConfig) -> TrainResult:
         _start_from(task.codec, run.start_from)
     return train(
         task,
-        AudioSegments(run.data.train_cuts, segments, rate, run.train.seed),
-        AudioSegments(run.data.valid_cuts, segments, rate, run.train.seed, valid=True),
+        AudioSegments(data.train_cuts, data, rate, seed),
+        AudioSegments(data.valid_cuts, data, rate, seed, valid=True),
         run.train,
         run.exp_dir,
         run.model_dump(mode="json"),

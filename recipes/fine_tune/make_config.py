@@ -27,7 +27,7 @@ def model_settings(config: SpeechLMConfig) -> TTSModelConfig:
         head_layers=speech.head_layers,
         head_ffn_dim=speech.head_ffn_dim,
         diffusion=speech.diffusion,
-        diffusion_weight=config.diffusion_weight,
+        diffusion_weight=speech.diffusion_weight,
     )
 
 

@@ -183,7 +183,7 @@ class _Findings:
 def metric_key(scorer: AudioScorer) -> str:
     """What the command line calls this scorer; "" if it is none of METRICS."""
     for key, metric in METRICS.items():
-        if (metric.module, metric.scorer) != (type(scorer).__module__, type(scorer).__name__):
+        if (metric.path, metric.scorer) != (type(scorer).__module__, type(scorer).__name__):
             continue
         if make_scorer(key).name == scorer.name:
             return key

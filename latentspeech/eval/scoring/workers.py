@@ -6,11 +6,9 @@ them to stop) and die with the parent. A worker that dies takes its pair along; 
 by then has been handed over.
 """
 
-import ctypes
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -22,11 +20,10 @@ from typing import Protocol
 import torch
 
 from latentspeech.core.errors import ConfigError, DataError
+from latentspeech.core.train.processes.stop import die_with_parent
 from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.scoring.pair import EvalPair
 from latentspeech.eval.scoring.pair_scores import PairOutcome, Readiness, prepare_all, score_pair
-
-_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 
 
 class WorkerError(DataError):
@@ -132,8 +129,7 @@ _readiness: dict[str, Readiness] | ConfigError = {}
 def _start_worker(scorers: list[AudioScorer], parent: int, num_threads: int) -> None:
     global _readiness
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+    die_with_parent()
     if os.getppid() != parent:
         os._exit(1)
     torch.set_num_threads(num_threads)

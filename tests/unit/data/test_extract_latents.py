@@ -49,7 +49,7 @@ def test_means_of_every_cut_without_padding_leak(codec_dir, make_corpus, tmp_pat
     assert [item.num_latents for item in items] == [-(-n // HOP) for n in LENGTHS]
     assert items[3].group == "speaker-1"
     assert items[3].text == "text of 3"
-    assert items[0].duration_s == 0.25
+    assert items[0].extras["duration_s"] == 0.25
     codec = load_codec(codec_dir)
     for index, item in enumerate(items):
         audio = torch.from_numpy(corpus.samples[item.id].astype(np.float32) / 32768)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.batch_fill import measure_fill
 from latentspeech.core.errors import DataError
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss
@@ -12,7 +13,6 @@ from latentspeech.core.lm.mixed_sequence import PADDING, MixedBatch
 from latentspeech.core.nn.transformer import TransformerConfig
 from latentspeech.data.speech_latents import speech_item
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
-from latentspeech.tts.batch_fill import measure_fill
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
 from latentspeech.tts.training_data import TTSTrainingData
 from tests.unit.tts.test_training_data import indices, make_data, write_shards

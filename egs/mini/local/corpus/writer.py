@@ -5,15 +5,14 @@ final name, so a killed run loses what it was working on and no more. Opening th
 clears what the kill left: temporary files, half a line, lines without audio.
 """
 
-import fcntl
 import json
 import os
 from collections import defaultdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from latentspeech.audio.io import resample, write_audio
@@ -34,11 +33,10 @@ class CorpusWriter:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._lock = (folder / ".lock").open("w")
+        self._lock = FileLock(folder / ".lock")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
+            self._lock.acquire(blocking=False)
+        except Timeout:
             raise DataError(f"another process is writing to {folder}; wait for it to end") from None
         for place in (folder, *(item for item in folder.iterdir() if item.is_dir())):
             remove_leftovers(place)
@@ -54,14 +52,9 @@ class CorpusWriter:
     def __enter__(self) -> "CorpusWriter":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._manifest.close()
-        self._lock.close()
+        self._lock.release()
 
     @property
     def hours(self) -> float:

@@ -23,6 +23,7 @@ from recipes.tts.stop_test.counts import (
     counts,
     examples,
     table,
+    wilson_interval,
 )
 from recipes.tts.stop_test.stops import (
     HeldOutSentence,
@@ -236,3 +237,16 @@ def test_models_have_names_of_their_own() -> None:
     for texts in (["x/y"], ["a=x", "a=y"], ["a/b=x"], ["stops=x"]):
         with pytest.raises(ConfigError, match="NAME=DIR"):
             parse_models(texts)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [
+        (0, 500, 0.0, 0.007624),
+        (1, 10, 0.017876, 0.404150),
+        (5, 10, 0.236593, 0.763407),
+        (10, 10, 0.722467, 1.0),
+    ],
+)
+def test_shares_have_wilsons_interval(successes, trials, low, high) -> None:
+    assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=1e-6)

@@ -7,7 +7,7 @@ import torch
 
 from latentspeech.audio.io import load_audio, write_audio
 from latentspeech.core.errors import ConfigError, DataError, InputError
-from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.data.cuts import cuts_from_manifest, write_cuts
 from latentspeech.data.manifest import CorpusUtterance
 from latentspeech.data.utterances import Utterance
@@ -16,8 +16,8 @@ from latentspeech.tts.continuation import continue_latents
 from latentspeech.tts.synthesizer import Synthesizer
 from recipes.tts.synthesize_test import Speaking, speak_item
 from recipes.tts.test_items import first_seconds, held_out_items, librispeech_items, libritts_items
+from tests.published_layouts import librispeech, libritts, speech_path
 from tests.tiny_models import make_model_directory, voice_like
-from tests.unit.eval.published_layouts import librispeech, libritts, speech_path
 
 
 def test_librispeech_in_both_settings(tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ from latentspeech.eval.protocols.table import PROTOCOLS, make_testset
 from latentspeech.eval.protocols.testset import Options, with_previous
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import read_list, write_list
-from tests.tiny_scorers import Peak
-from tests.unit.eval.published_layouts import (
+from tests.published_layouts import (
     SPEECH,
     librispeech,
     librispeech_pc_list,
@@ -17,6 +16,7 @@ from tests.unit.eval.published_layouts import (
     seed_tts,
     speech_path,
 )
+from tests.tiny_scorers import Peak
 
 
 @pytest.fixture(scope="module")
