@@ -14,7 +14,7 @@ pack=(python -m recipes.tts.pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_
 if [[ ! -d ${model:?}/codec ]]; then pack+=(--no_codec); fi
 run "${pack[@]}"
 speak() {
-  run python -m recipes.tts.synthesize_test --model "$1" --cuts "${data_dir:?}/cuts_test.jsonl.gz" \
+  run python -m recipes.tts.07_synthesize_test --model "$1" --cuts "${data_dir:?}/cuts_test.jsonl.gz" \
     --out "$exp_dir/$2" --max_items 0 --seed "${seed:?}"
 }
 speak "$model" before

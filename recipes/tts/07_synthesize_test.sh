@@ -21,6 +21,6 @@ read -r -a sampling <<<"${sampling_args:-}"
 for setting in ${test_settings:?}; do
   folder=$exp_dir/synthesis
   if [[ $setting != reference ]]; then folder+=_$setting; fi
-  run python -m recipes.tts.synthesize_test --model "$exp_dir/tts_model" --setting "$setting" \
+  run python -m recipes.tts.07_synthesize_test --model "$exp_dir/tts_model" --setting "$setting" \
     --cuts "${data_dir:?}/cuts_test.jsonl.gz" --out "$folder" "${options[@]}" "${sampling[@]}"
 done

@@ -74,7 +74,7 @@ for choice in "${chosen[@]}"; do
   run python -m recipes.tts.pack_model --exp_dir "$folder/tts" --out "$folder/model"
   run python -m recipes.codec.check --codec "$grouped" --cuts "$data_dir/cuts_test.jsonl.gz" \
     --out "$folder/codec_check" --max_items "${max_test:?}" --metrics mel-dac-class
-  run python -m recipes.tts.synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
+  run python -m recipes.tts.07_synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
     --train_cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$folder/synthesis" --max_items "$max_test" --no_prompt_text
   run python -m recipes.tts.score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \
     --out "$folder/scores"
