@@ -76,7 +76,7 @@ for choice in "${chosen[@]}"; do
     --out "$folder/codec_check" --max_items "${max_test:?}" --metrics mel-dac-class
   run python -m recipes.tts.07_synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
     --train_cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$folder/synthesis" --max_items "$max_test" --no_prompt_text
-  run python -m recipes.tts.score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \
+  run python -m recipes.tts.08_score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \
     --out "$folder/scores"
 done
 run python -m egs.mini.local.rate_table --exp_dir "$exp_dir" --names "${names[@]}" --results "${results:?}" \
