@@ -10,7 +10,7 @@ source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
 device=cpu
 if ((${ngpu:?} > 0)); then device=cuda; fi
-run python -m recipes.tts.pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/tts_model"
+run python -m recipes.tts.09_pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/tts_model"
 options=(--max_items "${max_test:?}" --seed "${seed:?}" --device "$device")
 if [[ -n ${librispeech_dir:-} ]]; then
   options+=(--librispeech_dir "$librispeech_dir")

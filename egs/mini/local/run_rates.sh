@@ -71,7 +71,7 @@ for choice in "${chosen[@]}"; do
   train latentspeech tts "${config:?}" "$folder/tts" "" "codec_dir=\"$grouped\"" "tokenizer_dir=\"$tokenizer\"" \
     "latents_dir=\"$folder/latents/train\"" "valid_latents_dir=\"$folder/latents/dev\"" \
     "data.max_total_latents=$((${max_latents:?} / group))" "${layout[@]}"
-  run python -m recipes.tts.pack_model --exp_dir "$folder/tts" --out "$folder/model"
+  run python -m recipes.tts.09_pack_model --exp_dir "$folder/tts" --out "$folder/model"
   run python -m recipes.codec.check --codec "$grouped" --cuts "$data_dir/cuts_test.jsonl.gz" \
     --out "$folder/codec_check" --max_items "${max_test:?}" --metrics mel-dac-class
   run python -m recipes.tts.07_synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
