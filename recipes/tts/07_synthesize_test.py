@@ -1,4 +1,7 @@
-"""Speaks the test set with a model directory; recipes/tts/synthesize_test.py says what is written."""
+"""Speaks the test set with a model directory.
+
+recipes/tts/synthesize_test.py says what is written, and how the setting `prefix` goes on.
+"""
 
 import argparse
 import logging
