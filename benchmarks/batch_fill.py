@@ -107,7 +107,7 @@ def measure(cuts: CutIndex, config: TTSDataConfig, hop_length: int, batches: int
                 LatentShards(Path(folder) / "latents"),
                 tokenizer,
                 speech,
-                SigmaVAEConfig(),
+                SigmaVAEConfig(sigma_std=0.625),
                 ConditioningConfig(),
                 config.model_copy(update={"packing": packing}),
                 seed=0,

@@ -205,7 +205,7 @@ def make_training_data(folder: Path, packing: bool) -> TTSTrainingData:
         LatentShards(folder / "latents"),
         tokenizer,
         paper_model(tokenizer.vocab_size).modalities[SPEECH],
-        SigmaVAEConfig(),
+        SigmaVAEConfig(sigma_std=0.625),
         ConditioningConfig(),
         TTSDataConfig(max_total_latents=20_000, max_batch_size=512, packing=packing),
         seed=0,

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, NonNegativeInt
 
 from latentspeech.core.config import Config
-from latentspeech.core.diffusion.latent_diffusion import DiffusionConfig
+from latentspeech.core.diffusion.process import DiffusionConfig
 from latentspeech.core.lm.latent_lm import LatentLMConfig, ModalityConfig
 from latentspeech.core.nn.transformer import TransformerConfig
 

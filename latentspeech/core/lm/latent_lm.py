@@ -19,7 +19,8 @@ from torch.nn import functional
 
 from latentspeech.core.config import Config
 from latentspeech.core.diffusion.head import DiffusionHeadConfig
-from latentspeech.core.diffusion.latent_diffusion import DiffusionConfig, LatentDiffusion
+from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
+from latentspeech.core.diffusion.process import DiffusionConfig
 from latentspeech.core.latents.normalizer import LatentNormalizer
 from latentspeech.core.lm.mixed_sequence import NO_NEIGHBOUR, TOKEN, MixedBatch
 from latentspeech.core.nn.transformer import Transformer, TransformerConfig

@@ -4,10 +4,12 @@
     y, state = m.step(x, state)      # any partition of the input gives the offline result
     y = m(x)                         # offline is one step from a fresh state: one code path
 
-A state is a tree of tensors whose first axis is the batch and whose fresh value is zero, so that a
-row can be reset by zeroing it, and a state can be copied, saved and moved without knowing its
-module. `step` may reuse the storage of the state it is given: copy with `copy_state` to keep an old
-one. Sequences are (B, T, C), channels last.
+A state is a tree of tensors whose first axis is the batch and whose fresh value is zero. So
+`reset_rows` starts single streams of a batch anew, and a state can be copied, saved and moved
+without knowing its module. The Transformer's KV cache is such a state too; its own `reset_rows`
+costs less, because it sets lengths to zero and leaves the entries. `step` may reuse the storage of
+the state it is given: copy with `copy_state` to keep an old one. Sequences are (B, T, C), channels
+last.
 """
 
 from abc import ABC, abstractmethod
