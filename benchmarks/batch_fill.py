@@ -24,7 +24,8 @@ from latentspeech.core.train.batches import Plan
 from latentspeech.data.cut_index import CutIndex
 from latentspeech.data.speech_latents import frame_rate_of, speech_item
 from latentspeech.text.tokenizers import BPETokenizer
-from latentspeech.tts.layout import ConditioningConfig
+from latentspeech.tts.layouts.layout import ConditioningConfig
+from latentspeech.tts.layouts.sentence import SentenceLayout
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
 from latentspeech.tts.training_data import TTSDataConfig, TTSTrainingData
 
@@ -106,7 +107,7 @@ def measure(cuts: CutIndex, config: TTSDataConfig, hop_length: int, batches: int
             data = TTSTrainingData(
                 LatentShards(Path(folder) / "latents"),
                 tokenizer,
-                speech,
+                SentenceLayout(speech),
                 SigmaVAEConfig(sigma_std=0.625),
                 ConditioningConfig(),
                 config.model_copy(update={"packing": packing}),

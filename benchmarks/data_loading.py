@@ -36,7 +36,8 @@ from latentspeech.core.train.batches import Plan, load_batches
 from latentspeech.data.audio_segments import AudioSegmentConfig, AudioSegments
 from latentspeech.data.speech_latents import frame_rate_of, speech_item
 from latentspeech.text.tokenizers import BPETokenizer, BPETokenizerConfig, load_tokenizer
-from latentspeech.tts.layout import ConditioningConfig
+from latentspeech.tts.layouts.layout import ConditioningConfig
+from latentspeech.tts.layouts.sentence import SentenceLayout
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
 from latentspeech.tts.training_data import TTSDataConfig, TTSTrainingData
 
@@ -204,7 +205,7 @@ def make_training_data(folder: Path, packing: bool) -> TTSTrainingData:
     return TTSTrainingData(
         LatentShards(folder / "latents"),
         tokenizer,
-        paper_model(tokenizer.vocab_size).modalities[SPEECH],
+        SentenceLayout(paper_model(tokenizer.vocab_size).modalities[SPEECH]),
         SigmaVAEConfig(sigma_std=0.625),
         ConditioningConfig(),
         TTSDataConfig(max_total_latents=20_000, max_batch_size=512, packing=packing),

@@ -10,7 +10,7 @@ from latentspeech.codec.model_directory import save_codec
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.nn.transformer import TransformerConfig
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
-from latentspeech.tts.model import Layout, TTSModelConfig, latent_lm_config
+from latentspeech.tts.model import LayoutKind, TTSModelConfig, latent_lm_config
 from latentspeech.tts.model_directory import save_tts
 
 CARD = "# tiny\n\nRandom weights, for tests.\n"
@@ -26,7 +26,7 @@ MODEL = TTSModelConfig(
 
 
 def make_model_directory(
-    directory: Path, layout: Layout = "sentence", max_prompt_s: float | None = None
+    directory: Path, layout: LayoutKind = "sentence", max_prompt_s: float | None = None
 ) -> Path:
     """Writes `directory`/model; returns it."""
     torch.manual_seed(0)

@@ -12,7 +12,7 @@ from latentspeech.core.data.latent_shards import LatentMeta, LatentShardWriter
 from latentspeech.data.extract_latents import finalize
 from latentspeech.data.speech_latents import speech_item
 from latentspeech.training.tts_run import TTSRunConfig, run_tts
-from latentspeech.tts.model import Layout
+from latentspeech.tts.model import LayoutKind
 from tests.tiny_models import CODEC, MODEL
 
 FRAME_RATE = 15
@@ -43,7 +43,7 @@ def write_latents(folder: Path, codec_dir: Path, num_items: int = 6) -> None:
 
 
 def run_tiny(
-    exp_dir: Path, model: Path, max_steps: int, layout: Layout = "sentence", **settings: Any
+    exp_dir: Path, model: Path, max_steps: int, layout: LayoutKind = "sentence", **settings: Any
 ) -> TTSRunConfig:
     """Trains on from `model` (tests/tiny_models.py); latents are made beside it once."""
     for part, count in (("train", 6), ("dev", 2)):

@@ -2,7 +2,7 @@
 # LatentLM text-to-speech on a corpus that any machine can make: voices that packages ship.
 #
 #   bash egs/mini/run.sh --debug                      everything at toy size, minutes on two cores
-#   bash egs/mini/run.sh                              the full run; Ctrl-C or a crash, then again: it goes on
+#   bash egs/mini/run.sh                              the full run; after Ctrl-C or a crash the same line goes on
 #   bash egs/mini/run.sh --stage 5 --stop_stage 6     latents and TTS only
 set -euo pipefail
 
@@ -10,7 +10,7 @@ egs_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 recipe_command="bash egs/mini/run.sh $*"
 recipe_title="egs/mini: LatentLM text-to-speech on a corpus made by this recipe"
 data_card="Speech of the voices named in the corpus manifest (egs/mini/README.md lists them, their texts and licences)."
-# The codec also hears what has no text; prepare_cuts.py lists it apart.
+# The codec also trains on audio without text; corpus/prepare_cuts.py writes those cuts apart.
 export codec_cuts=cuts_codec
 # shellcheck source=recipes/tts/options.sh
 source "$egs_dir/../../recipes/tts/options.sh"

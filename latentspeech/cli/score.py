@@ -45,6 +45,9 @@ def score(
         bool, typer.Option("--resume", help="Reuse the scores of the report at --out.")
     ] = False,
     jobs: Annotated[int, typer.Option(help="Processes; each loads every model.")] = 1,
+    device: Annotated[
+        str, typer.Option(help="Of networks: auto, cpu, cuda, cuda:N. Signal metrics: CPU.")
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="Of the bootstrap intervals.")] = 0,
     download: Annotated[
         bool, typer.Option("--download", help="Allow weights to be downloaded.")
@@ -57,6 +60,7 @@ def score(
 ) -> None:
     """Score audio. A file or a metric that fails is named in the report and ends in exit code 1."""
     from latentspeech.core.command import counted_progress
+    from latentspeech.core.device import choose_device
     from latentspeech.core.eval.report_markdown import render
     from latentspeech.core.eval.weights import DOWNLOAD_VARIABLE
     from latentspeech.eval.scoring.files import ScoreInputs
@@ -85,6 +89,7 @@ def score(
             out=out,
             resume=resume,
             jobs=jobs,
+            device=choose_device(device),
             seed=seed,
             on_progress=on_progress,
         )

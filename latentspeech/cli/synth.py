@@ -13,7 +13,7 @@ from latentspeech.core.command import report
 from latentspeech.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from latentspeech.core.lm.generate import SamplingConfig
+    from latentspeech.core.lm.sampling_config import SamplingConfig
     from latentspeech.tts.prompt import Prompt
     from latentspeech.tts.synthesizer import Synthesizer
 
@@ -68,7 +68,7 @@ def synth(
         raise InputError(f"the folder {out.parent} does not exist; create it or choose another")
 
     from latentspeech.core.config import parse_config
-    from latentspeech.core.lm.generate import SamplingConfig
+    from latentspeech.core.lm.sampling_config import SamplingConfig
     from latentspeech.tts.models import load
     from latentspeech.tts.synthesizer import DEFAULT_RETRIES, DEFAULT_SAMPLING
 
@@ -77,7 +77,7 @@ def synth(
     sampling = parse_config(SamplingConfig, DEFAULT_SAMPLING.model_dump() | given, "options")
     speaker = load(model, device, runtime)
     _set_threads(speaker, threads)
-    if prompt is not None and prompt_text is None and speaker.model.layout == "sentence":
+    if prompt is not None and prompt_text is None and speaker.model.layout.uses_prompt_text:
         prompt_text = find_transcript(prompt, quiet or as_json)
     source = speaker.voice(voice) if voice else speaker.prompt(_existing(prompt), prompt_text)
     if stream:

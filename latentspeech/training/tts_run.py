@@ -14,7 +14,8 @@ from latentspeech.core.train.engine import TrainConfig, TrainResult, train
 from latentspeech.core.train.optim import OptimizerConfig
 from latentspeech.core.train.seeding import seed_initialization
 from latentspeech.text.tokenizers import load_tokenizer
-from latentspeech.tts.layout import ConditioningConfig
+from latentspeech.tts.layouts.build import build_layout
+from latentspeech.tts.layouts.layout import ConditioningConfig
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
 from latentspeech.tts.model_directory import load_tts
 from latentspeech.tts.task import TTSTask
@@ -59,6 +60,7 @@ def run_tts(run: TTSRunConfig) -> TrainResult:
     codec = load_codec(run.codec_dir)
     tokenizer = load_tokenizer(run.tokenizer_dir)
     config = latent_lm_config(run.model, tokenizer.vocab_size, codec.config.latent_dim)
+    layout = build_layout(config.layout, config.modalities[SPEECH], config.neighbours)
     train_shards, valid_shards = (
         LatentShards(location, hash_, run.data.cache, run.data.skip_bad)
         for location in (run.latents_dir, run.valid_latents_dir)
@@ -67,13 +69,11 @@ def run_tts(run: TTSRunConfig) -> TrainResult:
         TTSTrainingData(
             shards,
             tokenizer,
-            config.modalities[SPEECH],
+            layout,
             codec.config.posterior,
             run.conditioning,
             run.data,
             run.train.seed,
-            run.model.layout,
-            run.model.neighbours,
         )
         for shards in (train_shards, valid_shards)
     )

@@ -3,8 +3,9 @@
     text BOD given latents | latents EOD
 
 The given latents stand where the model's own would, so it goes on in the same voice and room, in
-the middle of a word if need be. Only the layout `text first` can do so: in `aligned` the times of
-the symbols within the given seconds would have to be known.
+the middle of a word if need be. Guidance strengthens the text alone: the sequence without the
+condition has the given latents too, while that of a prompted sentence has no prompt. The layout
+`aligned` cannot continue, since the times of the symbols within the given seconds are not known.
 
 T frames, D latent dimension.
 """
@@ -15,15 +16,14 @@ import logging
 import torch
 from torch import Tensor
 
-from latentspeech.core.errors import ConfigError, InputError
-from latentspeech.core.lm.generate import SamplingConfig, generate
-from latentspeech.core.lm.mixed_sequence import LatentSpan
+from latentspeech.core.errors import InputError
+from latentspeech.core.lm.generate import generate
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.tensors import make_generator
 from latentspeech.text.normalizer import normalize
 from latentspeech.tts.latent_writer import WrittenSentence
-from latentspeech.tts.layout import inference_prompt, unconditional_prompt
-from latentspeech.tts.length_guard import generation_limits, is_plausible
-from latentspeech.tts.model import SPEECH
+from latentspeech.tts.layouts.layout import unconditional_prompt
+from latentspeech.tts.length_guard import is_plausible
 from latentspeech.tts.model_directory import TTSModel
 
 logger = logging.getLogger(__name__)
@@ -43,34 +43,31 @@ def continue_latents(
     `retries` times; the last attempt stays, with a warning.
 
     Raises:
-        ConfigError: the model has another layout.
+        ConfigError: the layout cannot continue a recording.
         InputError: nothing is given, or as much as the longest time that the text may take.
     """
-    if model.layout == "aligned":
-        raise ConfigError(
-            "a model of the layout 'aligned' cannot continue a recording, since the times of its "
-            "symbols are not known; use the setting 'reference'"
-        )
-    spoken, rate = normalize(text), model.codec.config.frame_rate
-    speech = model.lm.config.modalities[SPEECH]
-    limits = generation_limits(spoken, rate, speech.eod_id)
+    layout, rate = model.layout, model.codec.config.frame_rate
+    spoken = normalize(text)
+    text_ids = model.tokenizer.encode(spoken)
+    start = given.to(model.lm.device)
+    prompt = layout.continuation_prompt(text_ids, start)
+    limits = layout.limits(spoken, text_ids, rate)
     room = limits.max_elements - len(given)
     if not len(given) or room < 1:
         raise InputError(
             f"{len(given) / rate:.2f} s of {text[:40]!r} are given; expected more than none and "
             f"less than {limits.max_elements / rate:.1f} s: give the first seconds of the recording"
         )
-    start = LatentSpan(SPEECH, given.to(model.lm.device), False)
-    prompt = [*inference_prompt(speech, model.tokenizer.encode(spoken), None), start]
-    without = [[*unconditional_prompt(speech), start]] if sampling.guided else None
+    without = [unconditional_prompt(layout.speech, start)] if sampling.guided else None
+    policy = layout.policy(model.lm, sampling)
     least = max(limits.min_latents, len(given) + 1)  # something is to be heard of the model
     limits = dataclasses.replace(limits, max_elements=room, min_latents=least)
     for attempt in range(retries + 1):
         stream = f"continuation/{attempt}" if attempt else "continuation"
         generators = [make_generator(seed, stream)]
-        latents, cut = [*start.latents], False
+        latents, cut = [*start], False
         for (element,) in generate(
-            model.runtime, [prompt], sampling, [limits], generators, without
+            model.runtime, [prompt], sampling, [limits], generators, without, policy=policy
         ):
             assert element is not None
             cut |= element.truncated

@@ -12,21 +12,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latentspeech.core.lm.generate import Prefix, SamplingConfig, generate
-from latentspeech.core.lm.mixed_sequence import MixedSequence, TokenSpan
-from latentspeech.core.lm.writing_row import GeneratedElement
+from latentspeech.core.lm.generate import GeneratedElement, generate
+from latentspeech.core.lm.mixed_sequence import MixedSequence
+from latentspeech.core.lm.prefix_store import Prefix
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.tensors import make_generator
 from latentspeech.text.normalizer import normalize
-from latentspeech.tts.layout import (
-    SpokenText,
-    aligned_prompt,
-    aligned_script,
-    inference_prompt,
-    unconditional_prompt,
-    voice_prefix,
-)
-from latentspeech.tts.length_guard import aligned_limits, generation_limits, is_plausible
-from latentspeech.tts.model import SPEECH
+from latentspeech.tts.layouts.layout import SpokenText, unconditional_prompt, voice_prefix
+from latentspeech.tts.length_guard import is_plausible
 from latentspeech.tts.model_directory import TTSModel
 from latentspeech.tts.prompt import Prompt
 
@@ -78,7 +71,7 @@ def write_steps(
 ) -> Iterator[dict[int, GeneratedElement]]:
     """Writes all sentences at once; yields {index: its next element} a step."""
     lm, rate = model.lm, model.codec.config.frame_rate
-    speech = lm.config.modalities[SPEECH]
+    speech = model.layout.speech
     text_ids = model.tokenizer.encode_batch([sentence.text for sentence in sentences])
     voices: list[SpokenText | None] = [_voice(model, sentence) for sentence in sentences]
     without: list[MixedSequence] = []
@@ -90,17 +83,11 @@ def write_steps(
         whole = [voice_prefix(speech, voices[0]), *without]
         prefixes = [model.prefixes.get(sequence) for sequence in whole]
         voices, without = [None], [[] for _ in without]
-    in_layout = aligned_prompt if model.layout == "aligned" else inference_prompt
-    prompts = [in_layout(speech, *row) for row in zip(text_ids, voices, strict=True)]
-    scripts: list[TokenSpan] | None = None
-    if model.layout == "aligned":
-        scripts = [aligned_script(speech, ids, model.neighbours) for ids in text_ids]
-        limits = [
-            aligned_limits(sentence.text, len(script.ids), rate, speech.eod_id)
-            for sentence, script in zip(sentences, scripts, strict=True)
-        ]
-    else:
-        limits = [generation_limits(s.text, rate, speech.eod_id) for s in sentences]
+    prompts = [model.layout.prompt(*row) for row in zip(text_ids, voices, strict=True)]
+    limits = [
+        model.layout.limits(sentence.text, ids, rate)
+        for sentence, ids in zip(sentences, text_ids, strict=True)
+    ]
     stream = f"synthesis/{attempt}" if attempt else "synthesis"
     steps = generate(
         model.runtime,
@@ -109,8 +96,8 @@ def write_steps(
         limits,
         [make_generator(sentence.seed, stream) for sentence in sentences],
         without or None,
-        scripts,
         prefixes,
+        model.layout.policy(lm, sampling),
     )
     for step in steps:
         yield {i: element for i, element in enumerate(step) if element is not None}
@@ -150,20 +137,10 @@ def _write_once(
 
 
 def _voice(model: TTSModel, sentence: Sentence) -> SpokenText:
-    """The prompt as the model reads it.
-
-    In the layout `aligned` it is no longer than those in training, with the end of the sentence
-    before.
-    """
-    most = model.max_prompt_latents or len(sentence.voice.latents)
-    is_whole = sentence.before is None and len(sentence.voice.latents) <= most
-    if is_whole or model.layout != "aligned":
-        transcript = sentence.voice.transcript
-        ids = None if transcript is None else model.tokenizer.encode(normalize(transcript))
-        return SpokenText(ids, sentence.voice.latents)
-    tail = sentence.voice.latents[:0]
-    if sentence.before is not None:
-        context = round(CONTEXT_S * model.codec.config.frame_rate)
-        tail = sentence.before[-min(context, most // 2) :]
-    voice = sentence.voice.latents[: most - len(tail)]
-    return SpokenText(None, torch.cat((voice.to(tail), tail)))
+    """What the sentence hears first; latents that the layout changes have no transcript."""
+    latents, transcript = sentence.voice.latents, sentence.voice.transcript
+    context = round(CONTEXT_S * model.codec.config.frame_rate)
+    heard = model.layout.heard(latents, sentence.before, model.max_prompt_latents, context)
+    if heard is not latents or transcript is None:
+        return SpokenText(None, heard)
+    return SpokenText(model.tokenizer.encode(normalize(transcript)), latents)

@@ -5,10 +5,9 @@ at a third of the slower rate and at twice the faster one; those of plausibility
 for one and a half. A word takes 60 ms a phoneme or so, and what stands for pauses.
 """
 
-import dataclasses
 import math
 
-from latentspeech.core.lm.writing_row import GenerationLimits
+from latentspeech.core.lm.row_policy import GenerationLimits
 
 SLOWEST_S_PER_CHARACTER = 0.22
 FASTEST_S_PER_CHARACTER = 0.025
@@ -26,16 +25,6 @@ def generation_limits(text: str, frame_rate: float, eod_id: int) -> GenerationLi
         max_elements=math.ceil(longest_s * frame_rate) + 1,
         min_latents=max(1, math.floor(shortest_s * frame_rate)),
         end_ids=frozenset({eod_id}),
-    )
-
-
-def aligned_limits(text: str, num_symbols: int, frame_rate: float, eod_id: int) -> GenerationLimits:
-    """Limits where symbols stand among the latents: none of them may last too long either."""
-    whole = generation_limits(text, frame_rate, eod_id)
-    return dataclasses.replace(
-        whole,
-        max_elements=whole.max_elements + num_symbols,
-        max_run=math.ceil(LONGEST_SYMBOL_S * frame_rate),
     )
 
 

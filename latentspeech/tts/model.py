@@ -15,13 +15,13 @@ from latentspeech.core.nn.transformer import TransformerConfig
 SPEECH = 0  # index of the only modality
 
 
-Layout = Literal["sentence", "aligned"]
+LayoutKind = Literal["sentence", "aligned"]
 
 
 class SpeechLMConfig(LatentLMConfig):
-    """A LatentLM and how text and speech take turns in it (tts/layout.py)."""
+    """A LatentLM and how text and speech take turns in it (tts/layouts)."""
 
-    layout: Layout = Field("sentence", description="text then latents, or symbols among them")
+    layout: LayoutKind = Field("sentence", description="text then latents, or symbols among them")
     neighbours: tuple[NonNegativeInt, NonNegativeInt] = Field(
         (0, 0), description="symbols before and after that one among the latents brings along"
     )
@@ -36,7 +36,7 @@ class SpeechLMConfig(LatentLMConfig):
 class TTSModelConfig(Config):
     """What a TTS run chooses; the tokenizer and the codec decide the rest."""
 
-    layout: Layout = Field(
+    layout: LayoutKind = Field(
         "sentence", description="text then latents (the paper), or symbols among them"
     )
     neighbours: tuple[NonNegativeInt, NonNegativeInt] = Field(
@@ -65,6 +65,7 @@ def latent_lm_config(
         head_layers=model.head_layers,
         head_ffn_dim=model.head_ffn_dim,
         diffusion=model.diffusion,
+        diffusion_weight=model.diffusion_weight,
     )
     return SpeechLMConfig(
         layout=model.layout,
@@ -74,5 +75,4 @@ def latent_lm_config(
         backbone=model.backbone,
         vocab_size=text_vocab_size + 3,
         modalities=(speech,),
-        diffusion_weight=model.diffusion_weight,
     )

@@ -24,7 +24,9 @@ from latentspeech.core.lm.runtime import Runtime, TorchRuntime
 from latentspeech.core.model_directory import load_weights, read_model_config, write_model
 from latentspeech.core.onnx.runtime import OnnxRuntime
 from latentspeech.text.tokenizers import Tokenizer, load_tokenizer
-from latentspeech.tts.model import SPEECH, Layout, SpeechLMConfig
+from latentspeech.tts.layouts.build import build_layout
+from latentspeech.tts.layouts.layout import Layout
+from latentspeech.tts.model import SPEECH, SpeechLMConfig
 
 KIND = "tts"
 
@@ -42,7 +44,6 @@ class TTSModel:
     codec_hash: str
     tokenizer: Tokenizer
     layout: Layout
-    neighbours: tuple[int, int]  # of a symbol among the latents
     max_prompt_s: float | None = None
 
     @functools.cached_property
@@ -124,8 +125,7 @@ def load_tts(
         codec.to(device),
         hash_,
         tokenizer,
-        config.layout,
-        config.neighbours,
+        build_layout(config.layout, config.modalities[SPEECH], config.neighbours),
         config.max_prompt_s,
     )
 

@@ -21,7 +21,7 @@ from latentspeech import __version__
 from latentspeech.audio.io import write_audio
 from latentspeech.codec.model import Codec
 from latentspeech.core.errors import CheckpointError, InputError
-from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.text.normalizer import normalize
 from latentspeech.text.sentences import split_sentences
 from latentspeech.tts.equalizer import Equalizer

@@ -23,7 +23,6 @@ from latentspeech.core.data.latent_shards import DamagedShardError, LatentShards
 from latentspeech.core.data.windows import num_windows, shards_of_window
 from latentspeech.core.errors import DataError
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig, sample_posteriors
-from latentspeech.core.lm.latent_lm import ModalityConfig
 from latentspeech.core.lm.mixed_sequence import (
     MixedBatch,
     MixedSequence,
@@ -35,14 +34,8 @@ from latentspeech.core.tensors import derive_seed, make_generator
 from latentspeech.data.prompt_pairs import choose_prompt, prompt_candidates
 from latentspeech.data.speech_latents import frame_rate_of, symbol_ends_of
 from latentspeech.text.tokenizers import Tokenizer
-from latentspeech.tts.layout import (
-    ConditioningConfig,
-    SpokenSymbols,
-    SpokenText,
-    symbol_frames,
-    training_sequence,
-)
-from latentspeech.tts.model import Layout
+from latentspeech.tts.layouts.aligned import symbol_frames
+from latentspeech.tts.layouts.layout import ConditioningConfig, Layout, SpokenText
 from latentspeech.tts.tokenized_texts import TokenizedTexts
 
 logger = logging.getLogger(__name__)
@@ -82,25 +75,21 @@ class TTSTrainingData:
         self,
         shards: LatentShards,
         tokenizer: Tokenizer,
-        speech: ModalityConfig,
+        layout: Layout,
         posterior: SigmaVAEConfig,
         conditioning: ConditioningConfig,
         config: TTSDataConfig,
         seed: int,
-        layout: Layout = "sentence",
-        neighbours: tuple[int, int] = (0, 0),
     ) -> None:
-        """DataError if `layout` is aligned and there is no utterance with times of its symbols."""
+        """DataError if the layout needs the times of symbols and no utterance has them."""
         self.shards = shards
         self.texts = TokenizedTexts(shards, tokenizer)
-        self.speech = speech
+        self.layout = layout
         self.posterior = posterior
         self.conditioning = conditioning
         self.config = config
         self.seed = seed
-        self.layout = layout
-        self.neighbours = neighbours
-        if layout == "aligned":
+        if layout.needs_symbol_times:
             self.plan(0, 0)  # raises here instead of after the start
 
     def num_windows(self) -> int:
@@ -114,7 +103,9 @@ class TTSTrainingData:
         """
         indices, items = self._window(epoch, window)
         candidates = prompt_candidates(items, self.config.max_prompt_s * self._frame_rate)
-        places = self._timed(indices, items) if self.layout == "aligned" else range(len(items))
+        places = (
+            self._timed(indices, items) if self.layout.needs_symbol_times else range(len(items))
+        )
         prompts = [
             choose_prompt(candidates.get(items[place].group, ()), place, self.seed, epoch)
             for place in places
@@ -154,8 +145,8 @@ class TTSTrainingData:
         latents = iter(sample_posteriors(self.posterior, means, generator))
         sequences = [self._sequence(target, latents, generator) for target in read]
         if self.config.packing:
-            return pack(sequences, (self.speech.latent_dim,), self.config.pack_length)
-        return collate(sequences, (self.speech.latent_dim,))
+            return pack(sequences, (self.layout.speech.latent_dim,), self.config.pack_length)
+        return collate(sequences, (self.layout.speech.latent_dim,))
 
     @property
     def _frame_rate(self) -> float:
@@ -179,12 +170,15 @@ class TTSTrainingData:
         self, target: Target, latents: Iterator[Tensor], generator: torch.Generator
     ) -> MixedSequence:
         """The target, and before it its prompt if it has one; takes their `latents`."""
-        spoken = self._spoken(target.utterance, next(latents))
+        spoken = SpokenText(self.texts[target.utterance], next(latents))
+        starts = self._symbol_starts(target.utterance, spoken)
         prompt = None
         if target.prompt is not None:
             prompt = SpokenText(self.texts[target.prompt], next(latents))
         while True:
-            sequence = training_sequence(self.speech, spoken, prompt, self.conditioning, generator)
+            sequence = self.layout.training_sequence(
+                spoken, starts, prompt, self.conditioning, generator
+            )
             length = num_elements(sequence)
             if not self.config.packing or length <= self.config.pack_length:
                 return sequence
@@ -196,13 +190,12 @@ class TTSTrainingData:
                 )
             prompt = None  # what does not fit with a prompt may without
 
-    def _spoken(self, index: int, latents: Tensor) -> SpokenText | SpokenSymbols:
-        ids = self.texts[index]
-        if self.layout == "sentence" or ids is None:
-            return SpokenText(ids, latents)
+    def _symbol_starts(self, index: int, spoken: SpokenText) -> list[int] | None:
+        """The frame in which each symbol begins, where the layout needs it."""
+        if not self.layout.needs_symbol_times or spoken.text_ids is None:
+            return None
         ends_s = symbol_ends_of(self.shards.item(index))
-        starts = symbol_frames(ends_s, self._frame_rate, len(latents))
-        return SpokenSymbols(ids, starts, latents, self.neighbours)
+        return symbol_frames(ends_s, self._frame_rate, len(spoken.latents))
 
     def _timed(self, indices: Sequence[int], items: Sequence[LatentItem]) -> list[int]:
         """Places of the utterances with times of symbols, one for each of the tokenizer's."""

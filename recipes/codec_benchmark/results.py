@@ -130,7 +130,9 @@ def mel_table(reports: Mapping[str, EvalReport]) -> TextTable | None:
     names = [f"{make_scorer(variant).name} ({variant})" for variant in MEL_VARIANTS]
     caption = (
         "Mel distances of the same copies by the variants in circulation (lower is better): they "
-        "are different numbers. Those of the paper are the first, as DAC's training is configured."
+        "are different numbers. The paper's figures agree with the second, the defaults of DAC's "
+        "loss class, not with DAC's training configuration (docs/evaluation/signal_metrics.md has "
+        "the evidence)."
     )
     return TextTable(caption, ["codec", *names], rows)
 

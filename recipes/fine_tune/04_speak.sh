@@ -10,7 +10,7 @@ source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
 pack=(python -m recipes.tts.pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/tts_model"
   --weights "${weights:?}")
-# A model on the codec that ships goes without a copy of it, as it came.
+# A model without a codec of its own uses the one that ships; it is packed without a copy.
 if [[ ! -d ${model:?}/codec ]]; then pack+=(--no_codec); fi
 run "${pack[@]}"
 speak() {

@@ -68,7 +68,7 @@ def split(
 def find_times(
     items: Sequence[CorpusUtterance], corpus: Path, model: Path
 ) -> list[CorpusUtterance]:
-    """The utterances as the model's layout needs them."""
+    """The utterances with the times of their symbols if the model's layout needs them."""
     config = parse_config(SpeechLMConfig, read_model_config(model, KIND), origin=str(model))
     if config.layout == "sentence":
         logger.info("the model's layout is sentence; no times are needed")

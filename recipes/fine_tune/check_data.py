@@ -37,7 +37,7 @@ SHOWN = 5
 
 
 class UnusableError(Exception):
-    """A recording that is left out: kind of the defect, and what exactly."""
+    """A recording cannot be used; states the kind of defect and the details."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(detail)
@@ -45,7 +45,7 @@ class UnusableError(Exception):
 
 
 def trim(audio: Tensor) -> Tensor:
-    """Samples (T,) without the silence at the ends, but for KEPT_SILENCE_S."""
+    """Samples (T,) with at most KEPT_SILENCE_S of silence at both ends."""
     width = round(WINDOW_S * SAMPLE_RATE)
     level = torch.nn.functional.avg_pool1d(audio.square()[None, None], width, width)[0, 0].sqrt()
     loud = (level > QUIET * level.max()).nonzero()[:, 0]
@@ -55,7 +55,7 @@ def trim(audio: Tensor) -> Tensor:
 
 
 def read_recording(path: Path, text: str | None, min_s: float, max_s: float) -> Tensor:
-    """The samples that can be used (T,); UnusableError says why there are none."""
+    """The usable samples (T,); UnusableError says why there are none."""
     if text is None:
         raise UnusableError("no transcript", "neither in metadata.csv nor in a .txt beside it")
     if not any(character.isalnum() for character in normalize(text)):

@@ -1,4 +1,4 @@
-"""The configuration of a run that goes on from a model directory: its sizes, and how it is trained.
+"""Writes the configuration of a run that goes on from a model directory: sizes and training.
 
 python -m recipes.fine_tune.make_config --model DIR --base BASE.yaml --out finetune.yaml
 """
@@ -18,7 +18,7 @@ from latentspeech.tts.model_directory import KIND
 
 
 def model_settings(config: SpeechLMConfig) -> TTSModelConfig:
-    """What a run must say to get a model of the same sizes."""
+    """The settings that give a run a model of the same sizes."""
     speech = config.modalities[SPEECH]
     return TTSModelConfig(
         layout=config.layout,
@@ -27,7 +27,7 @@ def model_settings(config: SpeechLMConfig) -> TTSModelConfig:
         head_layers=speech.head_layers,
         head_ffn_dim=speech.head_ffn_dim,
         diffusion=speech.diffusion,
-        diffusion_weight=config.diffusion_weight,
+        diffusion_weight=speech.diffusion_weight,
     )
 
 

@@ -1,7 +1,7 @@
 """Scores what was spoken before and after fine-tuning, and the recordings of the same texts.
 
-The recordings score what the recogniser and the speaker encoder can tell at best. Writes
-scores.json (per utterance too), scores.md and RESULTS.md.
+The scores of the recordings are the best that recogniser and speaker encoder can give. Writes
+scores.json (with a score for each utterance), scores.md and RESULTS.md.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Which recording of a folder says what, and who speaks.
+"""Reads which recording of a folder says what, and who speaks.
 
 Transcripts stand in metadata.csv (lines `id|text`, or a header with file_name, text and perhaps
-speaker) or in NAME.txt beside NAME.wav. The speaker is the column's, else the first subfolder where
-recordings lie in several, else the folder's name.
+speaker) or in NAME.txt beside NAME.wav. The speaker is named by the column; without it by the first
+subfolder, if recordings lie in several; otherwise by the folder.
 """
 
 import csv
@@ -33,7 +33,7 @@ class Line(NamedTuple):
 
 
 class Found(NamedTuple):
-    """All audio files, and the names in metadata.csv that are none of them, or of several."""
+    """All audio files, and the names in metadata.csv that match no file or several."""
 
     recordings: list[Recording]
     without_audio: list[str]
@@ -106,7 +106,7 @@ def _line(path: Path, columns: list[str], row: list[str]) -> Line:
 
 
 def _by_name(paths: Iterable[Path]) -> dict[str, list[Path]]:
-    """A file is found by its path or by its name alone, with its suffix or without."""
+    """Files by every name that a transcript may use: path or name alone, with suffix or without."""
     found: dict[str, list[Path]] = {}
     for path in paths:
         for name in {_name(path.as_posix()), path.stem}:

@@ -21,8 +21,7 @@ def load_averaged(
 ) -> RunState:
     """Loads them into `module`, which the run's task calls `name`; returns the training's state.
 
-    What has no average, since it was frozen, comes from the weights themselves; with `weights`
-    model all does.
+    A frozen weight has no average; it is taken as it is. With `weights` "model" all weights are.
     """
     found = _newest(exp_dir)
     start = f"{name}."

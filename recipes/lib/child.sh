@@ -12,12 +12,12 @@ run() {
   "${tie_to_parent[@]}" "$@"
 }
 
-# Replaces the subshell it is called in: in the background only so the child's parent is the stage.
+# Replaces the subshell in which it is called, so that the parent of a background child is the stage.
 run_last() {
   exec "${tie_to_parent[@]}" "$@"
 }
 
-# Processes of this node that train: one a GPU, or as many as asked for on the CPU.
+# Number of processes of this node that train: one for each GPU, or --nproc_train on the CPU.
 train_processes() {
   echo $((${ngpu:?} > 0 ? ngpu : ${nproc_train:?}))
 }
@@ -44,7 +44,7 @@ train() {
   result=$(run_last "${launch[@]}" "$package.cli.main" train "$kind" --config "$config" --json \
     "${arguments[@]}")
   echo "   $result" >&2
-  # A signal ends a training in good order, but it is not finished.
+  # After a signal a training ends in good order, but it is not finished.
   if [[ $result == *'"reason": "signal"'* ]]; then exit 130; fi
 }
 

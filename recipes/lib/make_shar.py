@@ -1,6 +1,6 @@
 """Copies the audio of cuts into lhotse's Shar format: large tar files that stream from anywhere.
 
-Several processes may share the work; the same command goes on where it stopped.
+Several processes may share the work. The same command goes on where it stopped.
 """
 
 import argparse

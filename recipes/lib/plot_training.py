@@ -1,8 +1,8 @@
-"""Draws the curves of a run's metrics.jsonl: a panel a quantity, training and validation.
+"""Draws the curves of a run's metrics.jsonl: one panel for each quantity, training and validation.
 
-Several runs are drawn one after the other, as a run that starts from another's weights goes on from
-it; `--scores STEP=FOLDER` adds what recipes.codec.check measured after so many steps of all runs,
-if all folders have it.
+Several runs are drawn one after the other, for runs that start from the weights of the one before.
+`--scores STEP=FOLDER` adds metrics that recipes.codec.check measured after that many steps of all
+runs; a metric is drawn if all folders have it.
 """
 
 import argparse

@@ -132,7 +132,7 @@ run_stages() {
   if setpriv --pdeathsig KILL true 2>/dev/null; then run_as=(setpriv --pdeathsig KILL); fi
   trap 'stage_interrupted=true' INT TERM
   export OMP_NUM_THREADS="${nproc:?}"
-  # Threads cost a toy more than they give it, above all on a busy machine.
+  # Threads slow a toy run down, above all on a busy machine.
   if [[ ${debug:?} == true ]]; then OMP_NUM_THREADS=1; fi
   export stage_command="${recipe_command:?}"
   for file in "$stage_dir"/[0-9][0-9]_*.sh; do

@@ -11,7 +11,7 @@ source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 # shellcheck source=recipes/tts/encode_latents.sh
 source "$recipes_root/recipes/tts/encode_latents.sh"
 
-# A toy corpus has few utterances; several shards of them are what a kill and several processes need.
+# A toy corpus has few utterances; small shards let several processes share them.
 shard_size=200
 if [[ ${debug:?} == true ]]; then shard_size=8; fi
 read -r -a further <<<"${latents_args:-}"

@@ -29,6 +29,7 @@ add_tts_options() {
   add_option tts_args "" "settings of the TTS run to change, as 'a.b=c d.e=f'"
   add_option max_test "100" "test utterances to copy, to speak and to score; 0 for all"
   add_option upload_to "" "repository of the Hugging Face hub, owner/name, that gets the packed model"
+  add_option device auto "where codec checks and scores compute their networks: cpu, cuda, cuda:N; auto takes a GPU if there is one"
   add_option seed 0 "of the corpus and of the test's synthesis"
 }
 

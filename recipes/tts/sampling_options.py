@@ -5,7 +5,7 @@ from typing import get_args
 
 from latentspeech.core.config import parse_config
 from latentspeech.core.diffusion.solvers import SolverKind
-from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.tts.synthesizer import DEFAULT_SAMPLING
 
 SOLVERS: tuple[str, ...] = get_args(SolverKind)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from latentspeech.core.command import run_recipe
+from latentspeech.core.device import AUTO, DEVICE_HELP, choose_device
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import render
 from latentspeech.core.files import atomic_path, write_json
@@ -81,10 +82,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="existing or new folder")
     parser.add_argument("--cuts", type=Path, help="that were spoken, to tell kinds of voices apart")
     parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
+    parser.add_argument("--device", default=AUTO, help=f"of networks: {DEVICE_HELP}")
     arguments = parser.parse_args()
     items = read_list(arguments.synthesis / "items.jsonl")
     # Nobody timed the people who were recorded.
-    scorers = make_scorers([*arguments.metrics.split(","), "rtf"])
+    scorers = make_scorers([*arguments.metrics.split(","), "rtf"], choose_device(arguments.device))
     copies = {"equalized copies": arguments.synthesis / COPIES}
     if arguments.codec_check is not None:
         copies["codec copies"] = arguments.codec_check / "hyp"

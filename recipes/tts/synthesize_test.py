@@ -23,7 +23,7 @@ from torch import Tensor
 from latentspeech.audio.io import load_audio, write_audio
 from latentspeech.core.command import run_recipe
 from latentspeech.core.files import write_json
-from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.model_directory import weights_hash
 from latentspeech.core.provenance import hardware
 from latentspeech.core.tensors import derive_seed

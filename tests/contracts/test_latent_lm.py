@@ -4,13 +4,8 @@ import pytest
 import torch
 
 from latentspeech.core.diffusion.sampling import LatentSampling
-from latentspeech.core.lm.generate import (
-    Prefix,
-    SamplingConfig,
-    generate,
-    token_span,
-)
-from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig, ModalityConfig
+from latentspeech.core.errors import ConfigError
+from latentspeech.core.lm.generate import generate, token_span
 from latentspeech.core.lm.loss import decision_ids, latent_lm_loss
 from latentspeech.core.lm.mixed_sequence import (
     PADDING,
@@ -20,47 +15,11 @@ from latentspeech.core.lm.mixed_sequence import (
     collate,
     pack,
 )
-from latentspeech.core.lm.prefix_store import PrefixStore
+from latentspeech.core.lm.prefix_store import Prefix, PrefixStore
+from latentspeech.core.lm.row_policy import GenerationLimits
 from latentspeech.core.lm.runtime import Runtime, TorchRuntime
-from latentspeech.core.lm.writing_row import GeneratedElement, GenerationLimits
-from latentspeech.core.nn.transformer import TransformerConfig
-from latentspeech.core.onnx.runtime import OnnxRuntime
-
-DIMS = (3, 5)
-RUNTIMES = (TorchRuntime, OnnxRuntime)
-SPEECH = {"bod_id": 10, "eod_id": 11, "slot_id": 12}
-IMAGE = {"bod_id": 13, "eod_id": 14, "slot_id": 15}
-
-
-def make(width: int = 16, layers: int = 2, num_neighbours: int = 0) -> LatentLM:
-    torch.manual_seed(5)
-    backbone = TransformerConfig(
-        model_dim=width,
-        num_layers=layers,
-        num_heads=4,
-        num_kv_heads=2,
-        head_dim=width // 4,
-        ffn_dim=2 * width,
-        ffn_kind="swiglu",
-    )
-    head = {"head_layers": 2, "head_ffn_dim": 2 * width}
-    modalities = (
-        ModalityConfig(name="speech", latent_dim=DIMS[0], **SPEECH, **head),
-        ModalityConfig(name="image", latent_dim=DIMS[1], **IMAGE, **head),
-    )
-    config = LatentLMConfig(
-        backbone=backbone, vocab_size=16, modalities=modalities, num_neighbours=num_neighbours
-    )
-    return LatentLM(config).eval()
-
-
-def randomize(model: LatentLM, kind: type[Runtime] = TorchRuntime) -> LatentLM:
-    """AdaLN-Zero starts blind to its condition; tests need one that sees."""
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    for embedding in model.neighbour_embeddings:
-        torch.nn.init.zeros_(embedding.weight[0])  # no neighbour adds nothing
-    return model.double() if kind is TorchRuntime else model
+from latentspeech.core.lm.sampling_config import SamplingConfig
+from tests.mixed_models import DIMS, RUNTIMES, make, randomize
 
 
 def sequence() -> MixedSequence:
@@ -195,99 +154,6 @@ def test_batch_of_many_equals_singles_with_guidance(kind: type[Runtime]) -> None
 
 
 @pytest.mark.parametrize("kind", RUNTIMES)
-@pytest.mark.parametrize("num_neighbours", [0, 2])
-def test_scripts_are_read_as_if_they_had_stood_there(
-    num_neighbours: int, kind: type[Runtime]
-) -> None:
-    """What stands around a script's tokens is what the whole sequence, seen at once, predicts."""
-    model = randomize(make(num_neighbours=num_neighbours), kind)
-    speech = model.config.modalities[0]
-    sampling = SamplingConfig(cfg_scale=1.7, num_steps=3, stop_bias=-4.0)
-    scripts = [
-        TokenSpan(
-            torch.tensor([*ids, speech.eod_id]),
-            True,
-            torch.arange(-1, 2 * len(ids) + 1).view(-1, 2),
-        )
-        for ids in ([1, 2, 3], [4, 5, 6, 7, 8])
-    ]
-    if not num_neighbours:
-        scripts = [TokenSpan(script.ids, True) for script in scripts]
-    steps = generate(
-        kind(model),
-        [[token_span([9, speech.bod_id])], [token_span([9, 9, speech.bod_id])]],
-        sampling,
-        [GenerationLimits(100, max_run=4)] * 2,
-        [torch.Generator().manual_seed(i) for i in range(2)],
-        [[token_span([speech.bod_id])]] * 2,
-        scripts,
-    )
-    rows: list[list[GeneratedElement]] = [[], []]
-    for step in steps:
-        for row, element in zip(rows, step, strict=True):
-            row += [element] if element is not None else []
-
-    for number, (row, script) in enumerate(zip(rows, scripts, strict=True)):
-        assert [e.token_id for e in row if e.latent is None] == script.ids.tolist()
-        latents = [e.latent for e in row if e.latent is not None]
-        assert len(latents) > len(script.ids)
-        prompt = [token_span([9] * (1 + number)), token_span([speech.bod_id])]
-        written: MixedSequence = [
-            LatentSpan(0, e.latent[None], True)
-            if e.latent is not None
-            else TokenSpan(
-                torch.tensor([e.token_id]), True, e.neighbours[None] if num_neighbours else None
-            )
-            for e in row
-        ]
-        whole = collate([[*prompt, *written]], DIMS)
-        without = collate([[prompt[1], LatentSpan(0, torch.stack(latents), True)]], DIMS)
-        hidden = model(whole)[0, 1 + number :]  # the states that decide on each element written
-        check_times(model, hidden, row, sampling.stop_bias)
-        conditions = [hidden[i] for i, e in enumerate(row) if e.latent is not None]
-        generator = torch.Generator().manual_seed(number)
-        again = model.diffusion(0).sample(
-            torch.stack(conditions),
-            torch.stack([torch.randn(DIMS[0], generator=generator) for _ in latents]),
-            model(without)[0, :-1],
-            sampling,
-        )
-        expected = model.denormalize(0, again).to(latents[0].dtype)
-        torch.testing.assert_close(torch.stack(latents), expected, rtol=1e-4, atol=1e-4)
-
-
-def check_times(
-    model: LatentLM, hidden: torch.Tensor, row: list[GeneratedElement], stop_bias: float
-) -> None:
-    """A token stands where the chance that it has not come yet falls to a half, or at the limit."""
-    slot = model.config.modalities[0].slot_id
-    logits = model.token_logits(hidden)
-    logits[:, [i for i in range(logits.shape[1]) if i != slot]] += stop_bias
-    staying = 1.0
-    run = 0
-    for element, probability in zip(row, logits.softmax(1)[:, slot].tolist(), strict=False):
-        staying *= probability
-        assert (element.latent is None) == (staying <= 0.5 or run == 4)
-        assert element.truncated == (run == 4 and staying > 0.5)
-        if element.latent is None:
-            staying, run = 1.0, 0
-        else:
-            run += 1
-
-
-def test_a_script_does_not_end_before_enough_latents() -> None:
-    model = randomize(make())
-    at_once = SamplingConfig(stop_bias=1e9)
-    limits, generators = [GenerationLimits(20, min_latents=3)], [torch.Generator()]
-    prompt = [token_span([1, 10])]
-    steps = generate(
-        TorchRuntime(model), [prompt], at_once, limits, generators, scripts=[token_span([5, 6, 11])]
-    )
-    kinds = [element.kind for (element,) in steps if element is not None]
-    assert kinds == [0, 0, 1, 1, 1, 0]
-
-
-@pytest.mark.parametrize("kind", RUNTIMES)
 def test_a_prefix_read_before_stands_before_the_prompt(kind: type[Runtime]) -> None:
     """And the store reads the same content once, other content anew, and forgets the oldest."""
     model = randomize(make(), kind)
@@ -361,7 +227,7 @@ def test_each_modality_is_drawn_with_its_own_settings() -> None:
 
 
 def test_guidance_needs_its_prompts() -> None:
-    with pytest.raises(ValueError, match="unconditional prompts"):
+    with pytest.raises(ConfigError, match="unconditional prompts"):
         next(
             generate(
                 TorchRuntime(make()),

@@ -7,7 +7,7 @@ import torch
 
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.train.state.checkpoint import load_part, newest_checkpoint
-from latentspeech.tts.model import Layout
+from latentspeech.tts.model import LayoutKind
 from latentspeech.tts.model_directory import load_tts
 from recipes.tts.pack_model import pack_model
 from tests.tiny_models import make_model_directory
@@ -39,7 +39,7 @@ def test_two_steps_and_two_more_equal_four(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", ["sentence", "aligned"])
 @pytest.mark.parametrize("lora", [None, LORA])
 def test_a_run_from_a_model_packs_into_one_like_it(
-    tmp_path: Path, layout: Layout, lora: dict[str, float] | None
+    tmp_path: Path, layout: LayoutKind, lora: dict[str, float] | None
 ) -> None:
     model = make_model_directory(tmp_path, layout)
     exp_dir = tmp_path / "exp"

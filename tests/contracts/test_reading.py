@@ -9,20 +9,20 @@ import torch
 from torch import Tensor
 
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig, sample_posterior
-from latentspeech.core.lm.generate import SamplingConfig, generate
+from latentspeech.core.lm.generate import generate
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.lm.mixed_sequence import collate
+from latentspeech.core.lm.row_policy import GenerationLimits
 from latentspeech.core.lm.runtime import TorchRuntime
-from latentspeech.core.lm.writing_row import GenerationLimits
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.nn.transformer import TransformerConfig
-from latentspeech.tts.layout import (
+from latentspeech.tts.layouts.layout import (
     ConditioningConfig,
     SpokenText,
-    inference_prompt,
-    training_sequence,
     unconditional_prompt,
 )
+from latentspeech.tts.layouts.sentence import SentenceLayout
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
 
 NUM_CHARACTERS, FRAMES, SIZE = 5, 2, 4
@@ -43,7 +43,7 @@ def random_text(generator: torch.Generator) -> Tensor:
 
 
 def train(model: LatentLM, codes: Tensor, generator: torch.Generator) -> None:
-    speech = model.config.modalities[SPEECH]
+    layout = SentenceLayout(model.config.modalities[SPEECH])
     posterior = SigmaVAEConfig(sigma_std=0.2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
@@ -57,7 +57,9 @@ def train(model: LatentLM, codes: Tensor, generator: torch.Generator) -> None:
                 mu = spoken(text, codes, speaker)[None]
                 z = sample_posterior(posterior, mu, generator)[0]
                 pair.append(SpokenText(text.tolist(), z))
-            sequences.append(training_sequence(speech, pair[0], pair[1], CONDITIONING, generator))
+            sequences.append(
+                layout.training_sequence(pair[0], None, pair[1], CONDITIONING, generator)
+            )
         loss = latent_lm_loss(model, collate(sequences, (SIZE,)), generator).total
         optimizer.zero_grad()
         loss.backward()
@@ -87,7 +89,7 @@ def test_unseen_text_is_read_in_the_voice_of_the_prompt() -> None:
     for text, speaker in zip(texts, speakers, strict=True):
         heard = random_text(fresh)
         voice = SpokenText(heard.tolist(), spoken(heard, codes, speaker))
-        prompts.append(inference_prompt(speech, text.tolist(), voice))
+        prompts.append(SentenceLayout(speech).prompt(text.tolist(), voice))
     written: list[list[Tensor]] = [[] for _ in texts]
     steps = generate(
         TorchRuntime(model),

@@ -12,7 +12,7 @@ import latentspeech
 from latentspeech.audio.io import write_audio
 from latentspeech.codec import model_directory as codec_directory
 from latentspeech.core.errors import CheckpointError, InputError
-from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.model_names import MODELS_FOLDER
 from latentspeech.tts import latent_writer
 from latentspeech.tts.equalizer import Equalizer

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Whether manifests and audio of the subset are there, and room for what the stages write.
+# Checks that the subset's manifests and audio are there, and room for what the stages write.
 set -euo pipefail
 
 arguments=(--audio_dir "${audio_dir?}" --manifest_dir "${manifest_dir?}" --subset "${subset:?}"

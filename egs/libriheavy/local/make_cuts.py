@@ -1,4 +1,4 @@
-"""Libriheavy's manifests to cuts for training: cased text, and paths to the audio on this machine.
+"""Turns Libriheavy's manifests into cuts: cased text, and paths to the audio on this machine.
 
 The manifests (one JSON cut a line) name audio as download/librilight/small/100/....flac; it is
 looked for under --audio_dir as small/100/....flac. Cuts are read and written one by one as plain

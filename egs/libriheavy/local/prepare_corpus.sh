@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Libriheavy's manifests become cuts that point to the audio on this machine; nothing is copied.
-# With --codec_mix the codec gets cuts of its own, made of other corpora.
+# Turns Libriheavy's manifests into cuts that point to the audio on this machine; nothing is copied.
+# With --codec_mix it also makes cuts of other corpora, for the codec alone.
 set -euo pipefail
 
 arguments=(--audio_dir "${audio_dir?}" --manifest_dir "${manifest_dir?}" --subset "${subset:?}")

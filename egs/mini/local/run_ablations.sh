@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Trains, checks and tabulates the codec ablations of conf/ablations: short runs of a small codec, each
-# changing one thing of codec_base.yaml. Minutes a run on one thread; a run that is done is skipped, one
-# that was killed goes on.
+# Trains, checks and tabulates the codec ablations of conf/ablations: short runs of a small codec, each of
+# which changes one thing of codec_base.yaml. A run takes minutes on one thread. Runs that are done are
+# skipped; a run that was killed goes on.
 #
 #   bash egs/mini/local/run_ablations.sh --data_dir egs/mini/data/full
 #   bash egs/mini/local/run_ablations.sh --only "base istft_decoder" --max_test 8
@@ -13,7 +13,7 @@ recipes_root=$(cd "$egs_dir/../.." && pwd)
 source "$recipes_root/recipes/lib/options.sh"
 command_line="bash egs/mini/local/run_ablations.sh $*"
 
-# What decides most comes first.
+# The runs that decide most come first.
 ordered=(base seed_1 istft_decoder no_cepstrum sigma_025 sigma_075 fixed_050 dim_16 dim_64 rate_7.5 beta_001 beta_1
   mirrored_decoder waveform_encoder fixed_025 fixed_075)
 all="${ordered[*]}"

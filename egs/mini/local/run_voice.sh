@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A voice like the one that ships, on a codec that is there already: hears and compares the corpus, chooses
-# its cuts, finds the times of their phonemes, trains, packs and scores. What is done is not done again; a
-# run that was stopped goes on.
+# Makes a voice like the one that ships, on an existing codec: listens to the corpus, compares its voices,
+# chooses cuts, finds the times of their phonemes, trains, packs and scores. A second run skips what is done;
+# a run that was stopped goes on.
 #
 #   bash egs/mini/local/run_voice.sh --corpus egs/mini/data/corpus --exp_dir egs/mini/exp/voice
 set -euo pipefail

@@ -10,7 +10,7 @@ by L_LM.
 B rows, T elements, D_k latent size of modality k, d model width, V vocabulary.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -38,8 +38,24 @@ class ModalityConfig(Config):
     head_ffn_dim: int = Field(
         4096, ge=1, description="inner width of its SwiGLU; the paper's is 4 d"
     )
-    predict_end: bool = Field(True, description="learn when to stop; false for fixed-size images")
+    num_latents: int | None = Field(
+        None, ge=1, description="latents between BOD and EOD; None: the model says when EOD comes"
+    )
     diffusion: DiffusionConfig = Field(DiffusionConfig(), description="schedule, target, loss")
+    diffusion_weight: float = Field(1.0, ge=0, description="alpha_k in L_LM + sum alpha_k L_diff,k")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_predict_end(cls, values: Any) -> Any:
+        """Model directories have named `predict_end: true` before there was `num_latents`."""
+        if isinstance(values, dict) and "predict_end" in values:
+            if not values["predict_end"]:
+                raise ValueError(
+                    "predict_end: false is no longer a setting; give num_latents, the number of "
+                    "latents between BOD and EOD"
+                )
+            values = {name: value for name, value in values.items() if name != "predict_end"}
+        return values
 
 
 class LatentLMConfig(Config):
@@ -48,9 +64,10 @@ class LatentLMConfig(Config):
     backbone: TransformerConfig = Field(TransformerConfig(), description="the causal Transformer")
     vocab_size: int = Field(ge=1, description="tokens, those of the modalities included")
     num_neighbours: int = Field(0, ge=0, description="neighbours that a token may bring along")
-    modalities: tuple[ModalityConfig, ...] = Field(min_length=1, description="kinds of latents")
+    modalities: tuple[ModalityConfig, ...] = Field(
+        (), description="kinds of latents; empty: a plain language model"
+    )
     token_head: Literal["tied", "separate"] = Field("tied", description="W_v shared with the input")
-    diffusion_weight: float = Field(1.0, ge=0, description="alpha in L_LM + alpha L_diff")
 
     @model_validator(mode="after")
     def _check(self) -> "LatentLMConfig":
@@ -58,7 +75,7 @@ class LatentLMConfig(Config):
         ids = [i for m in self.modalities for i in (m.bod_id, m.eod_id, m.slot_id)]
         if len(set(names)) < len(names) or len(set(ids)) < len(ids):
             raise ValueError("names and bod/eod/slot ids of the modalities must all differ")
-        if max(ids) >= self.vocab_size:
+        if ids and max(ids) >= self.vocab_size:
             raise ValueError(f"id {max(ids)} is outside the vocabulary of {self.vocab_size}")
         return self
 
@@ -146,13 +163,14 @@ class LatentLM(nn.Module):
                 x = x.masked_scatter((batch.kinds == 1 + modality)[..., None], inputs.to(x.dtype))
         return x
 
-    def embed_tokens(self, ids: Tensor, neighbours: Tensor) -> Tensor:
+    def embed_tokens(self, ids: Tensor, neighbours: Tensor | None) -> Tensor:
         """Ids (...) and those of their neighbours (..., C or 0) -> inputs of the backbone (..., d).
 
-        Each place around a token has its own embedding; NO_NEIGHBOUR adds nothing.
+        Each place around a token has its own embedding; NO_NEIGHBOUR adds nothing. None: no token
+        has neighbours.
         """
         x: Tensor = self.token_embedding(ids)
-        if neighbours.shape[-1]:
+        if neighbours is not None and neighbours.shape[-1]:
             places = neighbours.unbind(-1)
             for embedding, beside in zip(self.neighbour_embeddings, places, strict=True):
                 x = x + embedding(beside - NO_NEIGHBOUR)

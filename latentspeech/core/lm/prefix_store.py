@@ -1,12 +1,42 @@
-"""What prompts begin with, such as a voice, read once for many of them."""
+"""What prompts begin with, such as a voice, read once for many of them.
+
+d model width.
+"""
 
 import functools
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from latentspeech.core.lm.generate import Prefix, read_prefix
-from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
-from latentspeech.core.lm.runtime import Runtime
+import torch
+from torch import Tensor
+
+from latentspeech.core.lm.mixed_sequence import (
+    LatentSpan,
+    MixedSequence,
+    TokenSpan,
+    collate,
+    num_elements,
+)
+from latentspeech.core.lm.runtime import Runtime, SavedRow
+
+
+class Prefix(NamedTuple):
+    """A sequence that the model has read."""
+
+    saved: SavedRow
+    hidden: Tensor  # (d,) behind its last element
+
+
+@torch.inference_mode()
+def read_prefix(runtime: Runtime, sequence: MixedSequence) -> Prefix:
+    """Has the model read what stands before prompts."""
+    model = runtime.model
+    length = num_elements(sequence)
+    cache = runtime.open(1, length)
+    batch = collate([sequence], model.config.latent_dims).to(model.device)
+    hidden = cache.prefill(model.embed(batch), [length])
+    return Prefix(cache.save(0), hidden[0])
 
 
 @dataclass(frozen=True)
@@ -20,7 +50,8 @@ class _Sequence:
 class PrefixStore:
     """The prefixes that were asked for last; for a model whose weights stay as they are.
 
-    Few, for half a minute of speech is 0.1 GB of keys and values in a model of 300M parameters.
+    Few are kept: half a minute of speech is 0.1 GB of keys and values in a model of 300M
+    parameters.
     """
 
     def __init__(self, runtime: Runtime, capacity: int = 4) -> None:

@@ -5,7 +5,9 @@ R rows, T positions, N latents, D_k latent size, d model width.
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from latentspeech.core.lm.latent_lm import LatentLM
@@ -26,8 +28,8 @@ class OnnxRuntime:
         ]
 
     def open(self, num_rows: int, capacity: int) -> "OnnxRows":
-        """A cache that grows as it must."""
-        return OnnxRows(self._transformer, num_rows)
+        """A cache that grows with its rows and their lengths."""
+        return OnnxRows(self._transformer)
 
     def sampler(self, modality: int) -> OnnxDiffusion:
         """The graphs of a head."""
@@ -37,33 +39,43 @@ class OnnxRuntime:
 class OnnxRows:
     """A cache of the ONNX Transformer."""
 
-    def __init__(self, transformer: OnnxTransformer, num_rows: int) -> None:
+    def __init__(self, transformer: OnnxTransformer) -> None:
         self._transformer = transformer
-        self._cache: OnnxCache = transformer.init_state(num_rows)
+        self._cache: OnnxCache = transformer.init_state()
 
     def save(self, row: int) -> OnnxRow:
-        """As `RuntimeCache` says."""
+        """A copy of the row, as long as the row is."""
         return self._cache.row(row)
 
     def load(self, row: int, saved: SavedRow) -> None:
-        """As `RuntimeCache` says."""
+        """Copies a saved row into an empty one."""
         assert isinstance(saved, OnnxRow)
         self._cache.load_row(row, saved)
 
-    def prefill(self, x: Tensor, lengths: Sequence[int]) -> Tensor:
-        """As `RuntimeCache` says; row by row, since padding would cost as much as positions do."""
+    def move(self, source: int, target: int) -> None:
+        """Copies a row into the place of another."""
+        self._cache.move_row(source, target)
+
+    def clear(self, row: int) -> None:
+        """The row has no positions any more."""
+        self._cache.clear_row(row)
+
+    def prefill(self, x: Tensor, lengths: Sequence[int], first_row: int = 0) -> Tensor:
+        """Reads one row after the other, since padding would cost as much as positions do."""
+        self._cache.make_room(first_row + len(lengths), 0)
         hidden = torch.zeros(len(lengths), x.shape[2])
-        for row, length in enumerate(lengths):
+        for place, length in enumerate(lengths):
             if length:
-                new = x[row : row + 1, :length]
-                hidden[row] = self._transformer.prefill(new, self._cache, row)[0]
+                row, new = first_row + place, x[place : place + 1, :length]
+                hidden[place] = self._transformer.prefill(new, self._cache, row)[0]
                 self._cache.keep([length], row)
         return hidden
 
     def feed(self, x: Tensor) -> Tensor:
-        """As `RuntimeCache` says."""
+        """Hidden states (R, T, d) of inputs (R, T, d) to the first R rows."""
+        self._cache.make_room(len(x), 0)
         return self._transformer.step(x, self._cache)
 
-    def keep(self, counts: Sequence[int]) -> None:
-        """As `RuntimeCache` says."""
+    def keep(self, counts: Sequence[int] | NDArray[np.int64]) -> None:
+        """Copies the first `counts[r]` of the positions just fed into the cache."""
         self._cache.keep(counts)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto
 from torch import Tensor
 
@@ -25,6 +26,7 @@ from latentspeech.core.nn.transformer import Transformer, TransformerBlock
 from latentspeech.core.onnx.graph import Array, OnnxFunction, OnnxGraph, Shape, array
 
 _BLOCK = 64  # positions by which a cache grows
+_FIRST_ROWS = 2  # that a cache begins with
 # Whoever waits for the first audio waits for the prefill, and nothing else is to be done meanwhile.
 _MOST_PREFILL_THREADS = 4
 _HIDDEN_FROM_ALL = -1e9
@@ -43,15 +45,19 @@ class OnnxRow(NamedTuple):
 
 
 class OnnxCache:
-    """Keys and values of all layers; what stands behind a row's length is hidden by the mask."""
+    """Keys and values of all layers; what stands behind a row's length is hidden by the mask.
 
-    def __init__(self, transformer: Transformer, num_rows: int) -> None:
+    It has memory for the rows and positions that were needed so far, and gives some back when the
+    longest row is cleared. A run over the first rows reads the arrays as they lie.
+    """
+
+    def __init__(self, transformer: Transformer) -> None:
         config = transformer.config
-        shape = (num_rows, config.num_kv_heads, 0, config.head_dim)
-        self.lengths = np.zeros(num_rows, dtype=np.int64)
+        shape = (_FIRST_ROWS, config.num_kv_heads, 0, config.head_dim)
+        self.lengths = np.zeros(_FIRST_ROWS, dtype=np.int64)
         self.keys = [np.zeros(shape, dtype=np.float32) for _ in range(config.num_layers)]
         self.values = [np.zeros(shape, dtype=np.float32) for _ in range(config.num_layers)]
-        self.mask = np.zeros((num_rows, 1, 1, 0), dtype=np.float32)
+        self.mask = np.zeros((_FIRST_ROWS, 1, 1, 0), dtype=np.float32)
         self.new_keys: list[Array] = []
         self.new_values: list[Array] = []
 
@@ -60,21 +66,20 @@ class OnnxCache:
         """Positions that fit before it grows."""
         return self.mask.shape[-1]
 
-    def keep(self, counts: Sequence[int], first_row: int = 0) -> None:
+    def keep(self, counts: Sequence[int] | NDArray[np.int64], first_row: int = 0) -> None:
         """The first `counts[i]` of the positions just fed to the i-th of the rows fed stay."""
-        fed = slice(first_row, first_row + len(counts))
-        self._make_room(int((self.lengths[fed] + counts).max()))
-        for place, count in enumerate(counts):
-            if not count:
-                continue
-            row = first_row + place
-            start = self.lengths[row]
-            end = start + count
-            for old, new in ((self.keys, self.new_keys), (self.values, self.new_values)):
-                for layer, entries in zip(old, new, strict=True):
-                    layer[row, :, start:end] = entries[place, :, :count]
-            self.mask[row, ..., start:end] = 0
-            self.lengths[row] = end
+        counts = np.asarray(counts)
+        end_row = first_row + len(counts)
+        starts = self.lengths[first_row:end_row].copy()
+        self.make_room(end_row, int((starts + counts).max()))
+        if len(counts) <= counts.max():
+            for place in np.flatnonzero(counts):
+                self._keep_of_row(place, first_row + place, starts[place], counts[place])
+        else:
+            for new in range(counts.max()):  # a position of all rows at once
+                places = np.flatnonzero(counts > new)
+                self._keep_position(new, places, first_row + places, starts[places] + new)
+        self.lengths[first_row:end_row] = starts + counts
 
     def row(self, index: int) -> OnnxRow:
         """A copy of one row."""
@@ -87,27 +92,65 @@ class OnnxCache:
 
     def load_row(self, index: int, source: OnnxRow) -> None:
         """Puts a copy in the place of an empty row."""
-        self._make_room(source.end)
+        self.make_room(index + 1, source.end)
         for old, new in ((self.keys, source.keys), (self.values, source.values)):
             for layer, entries in zip(old, new, strict=True):
                 layer[index, :, : source.end] = entries
         self.mask[index, ..., : source.end] = 0
         self.lengths[index] = source.end
 
-    def _make_room(self, longest: int) -> None:
-        """Grows to whole blocks that hold `longest` positions."""
-        if longest <= self.capacity:
-            return
-        capacity = -(-longest // _BLOCK) * _BLOCK
+    def move_row(self, source: int, target: int) -> None:
+        """Row `target` takes over what row `source` holds."""
+        length = self.lengths[source]
+        for layer in (*self.keys, *self.values):
+            layer[target, :, :length] = layer[source, :, :length]
+        self.mask[target] = self.mask[source]
+        self.lengths[target] = length
 
+    def clear_row(self, index: int) -> None:
+        """Empties a row; where no row needs half of the positions, the others go."""
+        self.mask[index] = _HIDDEN_FROM_ALL
+        self.lengths[index] = 0
+        needed = _whole_blocks(int(self.lengths.max()))
+        if 2 * needed <= self.capacity:
+            self.keys = [keys[:, :, :needed].copy() for keys in self.keys]
+            self.values = [values[:, :, :needed].copy() for values in self.values]
+            self.mask = self.mask[..., :needed].copy()
+
+    def make_room(self, num_rows: int, num_positions: int) -> None:
+        """Grows to as many rows, at least doubling, and to whole blocks of positions."""
+        if num_rows > len(self.lengths):
+            self._grow(max(num_rows, 2 * len(self.lengths)), self.capacity)
+        if num_positions > self.capacity:
+            self._grow(len(self.lengths), _whole_blocks(num_positions))
+
+    def _grow(self, num_rows: int, capacity: int) -> None:
         def grown(old: Array, fill: float, axis: int) -> Array:
             shape = list(old.shape)
-            shape[axis] = capacity - old.shape[axis]
-            return np.concatenate((old, np.full(shape, fill, dtype=np.float32)), axis=axis)
+            shape[0], shape[axis] = num_rows, capacity
+            new = np.full(shape, fill, dtype=np.float32)
+            new[tuple(map(slice, old.shape))] = old
+            return new
 
         self.keys = [grown(keys, 0, 2) for keys in self.keys]
         self.values = [grown(values, 0, 2) for values in self.values]
         self.mask = grown(self.mask, _HIDDEN_FROM_ALL, 3)
+        self.lengths = np.pad(self.lengths, (0, num_rows - len(self.lengths)))
+
+    def _keep_of_row(self, place: int, row: int, start: int, count: int) -> None:
+        """The first `count` of the new positions of one row."""
+        end = start + count
+        for old, new in ((self.keys, self.new_keys), (self.values, self.new_values)):
+            for layer, entries in zip(old, new, strict=True):
+                layer[row, :, start:end] = entries[place, :, :count]
+        self.mask[row, ..., start:end] = 0
+
+    def _keep_position(self, new: int, places: Array, rows: Array, positions: Array) -> None:
+        """The new position with index `new` of several rows."""
+        for old, fed in ((self.keys, self.new_keys), (self.values, self.new_values)):
+            for layer, entries in zip(old, fed, strict=True):
+                layer[rows, :, positions] = entries[places, :, new]
+        self.mask[rows, 0, 0, positions] = 0
 
 
 class OnnxTransformer:
@@ -121,12 +164,12 @@ class OnnxTransformer:
         self._prefill = step_graph(transformer, int8, only_last=True).compile(prefill_threads)
         self._table: tuple[Array, Array] = self._make_table(_BLOCK)
 
-    def init_state(self, num_rows: int) -> OnnxCache:
+    def init_state(self) -> OnnxCache:
         """An empty cache."""
-        return OnnxCache(self._transformer, num_rows)
+        return OnnxCache(self._transformer)
 
     def step(self, x: Tensor, state: OnnxCache) -> Tensor:
-        """The next T positions of all R rows: x (R, T, d) -> hidden (R, T, d)."""
+        """The next T positions of the first R rows: x (R, T, d) -> hidden (R, T, d)."""
         return self._feed(self._step, x, state, 0)
 
     def prefill(self, x: Tensor, state: OnnxCache, row: int) -> Tensor:
@@ -170,6 +213,11 @@ class OnnxTransformer:
         angles = rotary_angles(positions, config.head_dim, config.rope_theta)
         cos, sin = (array(part)[0, 0] for part in angles)  # (positions, Dh)
         return cos, sin
+
+
+def _whole_blocks(num_positions: int) -> int:
+    """The positions that have room in as many blocks as it takes."""
+    return -(-num_positions // _BLOCK) * _BLOCK
 
 
 def step_graph(transformer: Transformer, int8: bool, only_last: bool = False) -> OnnxGraph:

@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
+from latentspeech.core.device import CPU
 from latentspeech.core.errors import ConfigError
 from latentspeech.eval.metrics.audio_scorer import AudioScorer
 
@@ -23,6 +26,7 @@ class Metric:
     scorer: str  # a class in it
     about: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    takes_device: bool = False  # a network of torch; the others compute on the CPU
 
     @property
     def path(self) -> str:
@@ -37,17 +41,17 @@ def _similarity(model: str, about: str) -> dict[str, Metric]:
     for suffix, what in against.items():
         arguments = {"model": model, "held_against": what}
         name, line = f"sim-{model}{suffix}", f"{about}, against the {what}"
-        found[name] = Metric(module, scorer, line, arguments)
+        found[name] = Metric(module, scorer, line, arguments, takes_device=True)
         if what != "reference":
             heard = {**arguments, "prefix": "included"}
             line += ", a continuation's given seconds heard too"
-            found[f"{name}+prefix"] = Metric(module, scorer, line, heard)
+            found[f"{name}+prefix"] = Metric(module, scorer, line, heard, takes_device=True)
     return found
 
 
 def _wer(name: str, recogniser: str, about: str) -> dict[str, Metric]:
-    module = "wer"
-    return {name: Metric(module, "WordErrorRate", about, {"recogniser": recogniser})}
+    arguments = {"recogniser": recogniser}
+    return {name: Metric("wer", "WordErrorRate", about, arguments, takes_device=True)}
 
 
 def _mel(name: str, variant: str, about: str) -> dict[str, Metric]:
@@ -77,7 +81,7 @@ METRICS: dict[str, Metric] = {
     "si-sdr": Metric("si_sdr", "SiSdr", "scale-invariant SDR"),
     "f0": Metric("pitch", "LogF0Error", "error of log f0 where both are voiced"),
     "voicing": Metric("pitch", "VoicingError", "frames voiced in one only"),
-    "utmos": Metric("utmos", "Utmos", "UTMOS (utmos22_strong)"),
+    "utmos": Metric("utmos", "Utmos", "UTMOS (utmos22_strong)", takes_device=True),
     "dnsmos": Metric("dnsmos", "Dnsmos", "DNSMOS overall, P.835"),
     **_similarity("wavlm-tdnn", "SIM of the paper: WavLM-large TDNN"),
     **_similarity("wavlm-sv", "WavLM-base-plus-sv"),
@@ -92,18 +96,22 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def make_scorer(name: str) -> AudioScorer:
-    """The scorer of one of METRICS; ConfigError for an unknown name."""
+def make_scorer(name: str, device: torch.device = CPU) -> AudioScorer:
+    """The scorer of one of METRICS; ConfigError for an unknown name.
+
+    Networks of torch compute on `device`. Signal metrics, DNSMOS and Whisper stay on the CPU.
+    """
     metric = METRICS.get(name)
     if metric is None:
         near = difflib.get_close_matches(name, METRICS, n=3, cutoff=0.3)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise ConfigError(f"unknown metric {name!r}; {hint}choose from {', '.join(METRICS)}")
-    scorer = getattr(importlib.import_module(metric.path), metric.scorer)(**metric.arguments)
+    arguments = {**metric.arguments, **({"device": device} if metric.takes_device else {})}
+    scorer = getattr(importlib.import_module(metric.path), metric.scorer)(**arguments)
     assert isinstance(scorer, AudioScorer)
     return scorer
 
 
-def make_scorers(names: Sequence[str]) -> list[AudioScorer]:
-    """Scorers of several names, spaces and case forgiven."""
-    return [make_scorer(name.strip().lower()) for name in names]
+def make_scorers(names: Sequence[str], device: torch.device = CPU) -> list[AudioScorer]:
+    """Scorers of several names, spaces and case forgiven; `device` as in `make_scorer`."""
+    return [make_scorer(name.strip().lower(), device) for name in names]

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from latentspeech.core.device import CPU
 from latentspeech.core.errors import ConfigError, InputError
 from latentspeech.core.eval.scorer import Score
 from latentspeech.eval.metrics.audio_scorer import AudioScorer, HeldAgainst
@@ -42,6 +43,7 @@ class SpeakerSimilarity(AudioScorer):
         model: str = "ge2e",
         held_against: HeldAgainst = "reference",
         prefix: Literal["included", "excluded"] = "excluded",
+        device: torch.device = CPU,
     ) -> None:
         if held_against not in _KINDS:
             raise ConfigError(
@@ -49,6 +51,7 @@ class SpeakerSimilarity(AudioScorer):
             )
         kind, self._wanted = _KINDS[held_against]
         self._model_name = model
+        self.device = device
         self.held_against = held_against
         self.prefix = prefix
         self.name = f"{kind}-{speaker_model_class(model).label}"
@@ -88,4 +91,4 @@ class SpeakerSimilarity(AudioScorer):
 
     @cached_property
     def _model(self) -> SpeakerModel:
-        return load_speaker_model(self._model_name)
+        return load_speaker_model(self._model_name, self.device)

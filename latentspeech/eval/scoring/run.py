@@ -8,6 +8,9 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
+
+from latentspeech.core.device import CPU
 from latentspeech.core.errors import ConfigError, DataError, InputError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import write_report
@@ -26,6 +29,7 @@ def score_inputs(
     out: Path | None = None,
     resume: bool = False,
     jobs: int = 1,
+    device: torch.device = CPU,
     seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EvalReport:
@@ -37,10 +41,11 @@ def score_inputs(
         out: the report. Scores that an unfinished run left beside it are taken over.
         resume: also take over the scores of the finished report at `out`.
         jobs: processes.
+        device: what networks of torch compute on.
         seed: of the bootstrap.
         on_progress: called with (utterances done, all utterances).
     """
-    scorers = make_scorers(metrics)
+    scorers = make_scorers(metrics, device)
     selection = select_pairs(inputs)
     check_request(scorers, selection.pairs)
     store = _open_store(out, resume)

@@ -251,7 +251,7 @@ def main() -> None:
         voices = Voices(Synthesizer.from_directory(directory, arguments.device), speaking, out)
         path = out / f"{name}.json"
         spoken = speak_all(voices, sentences, arguments.batch_size, path, directory)
-        rows.append(Row(name, voices.synthesizer.model.layout, spoken))
+        rows.append(Row(name, voices.synthesizer.model.layout.kind, spoken))
     rows.append(Row("recordings", None, as_spoken(recordings)))
     how = "left out" if train_cuts else "not looked for"
     notes = [

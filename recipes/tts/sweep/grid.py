@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from recipes.tts.sampling_options import make_sampling
 
 Field = Literal["cfg_scale", "num_steps", "noise_scale"]

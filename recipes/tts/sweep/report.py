@@ -14,7 +14,7 @@ from latentspeech.core.eval.paper_tables.beside import cell_of, own_heading
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.text_table import TextTable
 from latentspeech.core.files import atomic_path
-from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.eval.metrics.catalogue import METRICS, make_scorer
 from recipes.tts.sweep.grid import HEADINGS, Sweep, setting_name
 

@@ -258,3 +258,14 @@ def test_every_metric_says_whether_it_is_here() -> None:
     assert found["mel"] is None
     assert found["rtf"] is None
     assert all(reason is None or len(reason) > 20 for reason in found.values())
+
+
+def test_a_gpu_that_is_not_there_is_one_line_and_exit_code_2(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    result = score(corpus, "--device", "cuda")
+    assert result.returncode == 2
+    assert result.stderr.decode().startswith("error: device 'cuda' is not here")
+    assert result.stdout == b""
+    assert score(corpus, "--device", "cpu").returncode == 0

@@ -1,5 +1,6 @@
 """Every stage and every YAML of the recipes, as they stand in the repository."""
 
+import math
 import os
 import shutil
 import subprocess
@@ -8,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from latentspeech.codec.presets import codec_preset
+from latentspeech.codec.task import RATIO_POWER
 from latentspeech.core.config import Config, load_config
+from latentspeech.core.eval.paper_tables.table import load_paper_table
+from latentspeech.core.train.optim import learning_rate
 from latentspeech.training.codec_run import CodecRunConfig
 from latentspeech.training.tts_run import TTSRunConfig
 from recipes.lib.stage_record import header_parts
@@ -81,9 +85,34 @@ def test_a_configuration_is_valid(path: Path) -> None:
 
 @pytest.mark.parametrize("reduction", [640, 1600, 3200, 6400])
 def test_libriheavy_codecs_are_the_papers(reduction: int) -> None:
-    assert load_codec_run(f"libriheavy/conf/codec_{reduction}x.yaml").codec == codec_preset(
-        reduction
-    )
+    run = load_codec_run(f"libriheavy/conf/codec_{reduction}x.yaml")
+    # beta is a matter of training, not of size.
+    preset = codec_preset(reduction)
+    assert run.codec == preset.model_copy(update={"posterior": run.codec.posterior})
+    assert run.codec.posterior == preset.posterior.model_copy(update={"beta": 0.1})
+
+
+@pytest.mark.parametrize("path", sorted(LIBRIHEAVY.glob("codec_*.yaml")), ids=lambda p: p.stem)
+def test_libriheavy_codecs_hold_the_ratio_and_train_as_dac_does(path: Path) -> None:
+    run = load_config(CodecRunConfig, path)
+    assert run.loss.log_sigma_ratio is not None
+    # Losses that pull 24 times harder than beta holds.
+    assert run.loss.log_sigma_ratio + math.log(24) / RATIO_POWER < 1.2
+    for optimizer, norm in ((run.optimizer, 1000), (run.discriminator_optimizer, 10)):
+        assert (optimizer.weight_decay, optimizer.clip_norm) == (0.01, norm)
+        if "debug" not in path.stem:
+            assert learning_rate(optimizer, 250_000) == pytest.approx(
+                1e-4 * 0.999996**250_000, rel=1e-3
+            )
+
+
+def test_table_8_has_three_codecs() -> None:
+    names = ("640x", "1600x_16", "1600x")
+    codecs = [load_codec_run(f"libriheavy/conf/codec_{name}.yaml").codec for name in names]
+    table = load_paper_table(8)
+    assert [(c.hop_length, c.frame_rate, c.latent_dim) for c in codecs] == [
+        row.values[:3] for row in table.rows
+    ]
 
 
 def test_the_mini_codec_is_the_mini_preset() -> None:

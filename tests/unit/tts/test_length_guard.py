@@ -2,7 +2,7 @@
 
 import pytest
 
-from latentspeech.tts.length_guard import aligned_limits, generation_limits, is_plausible
+from latentspeech.tts.length_guard import generation_limits, is_plausible
 
 
 def test_ordinary_speech_lies_within_the_bounds() -> None:
@@ -12,15 +12,6 @@ def test_ordinary_speech_lies_within_the_bounds() -> None:
         frames = len(text) / characters_per_second * 15
         assert limits.min_latents <= frames <= limits.max_elements
     assert limits.end_ids == {3}
-
-
-def test_no_symbol_lasts_long_and_symbols_count_beside_latents() -> None:
-    text = "One, two, three."
-    limits = aligned_limits(text, num_symbols=16, frame_rate=15.0, eod_id=3)
-    whole = generation_limits(text, frame_rate=15.0, eod_id=3)
-    assert limits.max_elements == whole.max_elements + 16
-    assert limits.min_latents == whole.min_latents
-    assert limits.max_run == 18
 
 
 @pytest.mark.parametrize(("seconds", "plausible"), [(1.0, False), (2.5, True), (20.0, False)])

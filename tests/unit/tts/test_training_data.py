@@ -14,8 +14,9 @@ from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.core.lm.mixed_sequence import TOKEN
 from latentspeech.data.speech_latents import speech_item
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
-from latentspeech.tts.layout import ConditioningConfig
-from latentspeech.tts.model import SPEECH, Layout, TTSModelConfig, latent_lm_config
+from latentspeech.tts.layouts.build import build_layout
+from latentspeech.tts.layouts.layout import ConditioningConfig
+from latentspeech.tts.model import SPEECH, LayoutKind, TTSModelConfig, latent_lm_config
 from latentspeech.tts.training_data import Target, TTSDataConfig, TTSTrainingData
 
 SHOW_ALL = ConditioningConfig(drop_condition=0, drop_prompt=0, drop_prompt_text=0)
@@ -43,21 +44,20 @@ def write_shards(folder: Path, items: list[LatentItem]) -> LatentShards:
 
 
 def make_data(
-    shards: LatentShards, layout: Layout = "sentence", **settings: object
+    shards: LatentShards, layout: LayoutKind = "sentence", **settings: object
 ) -> TTSTrainingData:
     tokenizer = CharacterTokenizer(CharacterTokenizerConfig())
     config = latent_lm_config(TTSModelConfig(), tokenizer.vocab_size, 2)
     return TTSTrainingData(
         shards,
         tokenizer,
-        config.modalities[SPEECH],
+        build_layout(layout, config.modalities[SPEECH]),
         SigmaVAEConfig(sigma_std=0.01),
         SHOW_ALL,
         TTSDataConfig(
             **{"max_total_latents": 30, "max_batch_size": 3, "num_buckets": 2} | settings
         ),
         seed=0,
-        layout=layout,
     )
 
 
@@ -141,7 +141,10 @@ def test_text_stands_before_its_latents(data: TTSTrainingData) -> None:
     tokens = batch.token_ids[0][batch.kinds[0] == TOKEN].tolist()
     spoken = CharacterTokenizer(CharacterTokenizerConfig()).encode("text 5")
     joined = ",".join(map(str, tokens))
-    assert ",".join(map(str, [*spoken, data.speech.bod_id, data.speech.eod_id])) in joined
+    assert (
+        ",".join(map(str, [*spoken, data.layout.speech.bod_id, data.layout.speech.eod_id]))
+        in joined
+    )
 
 
 def test_it_travels_to_loader_processes(data: TTSTrainingData) -> None:
@@ -158,9 +161,9 @@ def test_symbols_need_times_that_fit_the_tokenizer(tmp_path: Path) -> None:
     assert sorted(indices(data.plan(0, 0))) == [0, 3]
     batch = data.load(unprompted(3), 0)
     spoken = CharacterTokenizer(CharacterTokenizerConfig()).encode("to go")
-    end = [data.speech.eod_id]
+    end = [data.layout.speech.eod_id]
     tokens = batch.token_ids[0][batch.kinds[0] == TOKEN].tolist()
-    expected = [*spoken, *end, data.speech.bod_id, *spoken, *end]
+    expected = [*spoken, *end, data.layout.speech.bod_id, *spoken, *end]
     assert tokens[-len(expected) :] == expected
     # At 15 frames a second the last, which begins at 0.2 s, stands before the fourth latent.
     own = batch.kinds[0].tolist()[-(len(spoken) + 7 + 1) :]

@@ -1,4 +1,4 @@
-"""How far the aligner is from times that are known, on speakers that it has not heard.
+"""Measures how far the aligner is from known times, on speakers that it was not trained on.
 
     python -m egs.mini.local.aligner.measure --corpus egs/mini/data/corpus
 
@@ -37,7 +37,7 @@ def summary(errors: list[float]) -> dict[str, float]:
 
 
 def rounded(values: Tensor) -> list[float]:
-    """Three digits are enough."""
+    """The values with three digits."""
     return [round(value, 3) for value in values.tolist()]
 
 

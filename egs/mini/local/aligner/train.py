@@ -36,7 +36,7 @@ BATCH_SIZE = 32
 
 
 def timed_utterances(corpus: Path, test: bool) -> list[tuple[CorpusUtterance, list[int]]]:
-    """Those of the test speakers or of the others whose times fit their text, with its ids."""
+    """Utterances of the test speakers or the others whose times fit their text; its token ids."""
     tokenizer = MisakiTokenizer()
     named = held_out_speakers()
     items = [
@@ -54,7 +54,7 @@ def timed_utterances(corpus: Path, test: bool) -> list[tuple[CorpusUtterance, li
 def frame_labels(
     aligner: SymbolAligner, mels: Tensor, ids: Sequence[int], ends_s: Sequence[float]
 ) -> Tensor:
-    """The class of each frame (T,); at the ends, what is quiet is silence and the rest unsure."""
+    """The class of each frame (T,); quiet frames at both ends are silence."""
     times = torch.arange(len(mels)) / aligner.config.frame_rate
     place = torch.bucketize(times, torch.tensor(ends_s), right=True).clamp(max=len(ids) - 1)
     labels = torch.tensor(ids)[place]
@@ -68,7 +68,7 @@ def frame_labels(
 
 
 def make_harder(features: Tensor, generator: torch.Generator) -> Tensor:
-    """Noise under half of the utterances (B, T, M), no high bands in a quarter of them."""
+    """Adds noise to half of the utterances (B, T, M) and removes high bands of a quarter."""
     batch, _, bands = features.shape
     floor = LOG_FLOOR ** torch.rand(batch, 1, 1, generator=generator)
     noisy = (10**features + floor).log10()

@@ -1,11 +1,11 @@
-"""Which voices of a corpus a speaker encoder tells apart: made voices may be no new ones.
+"""Finds which voices of a corpus a speaker encoder tells apart: not every made voice is a new one.
 
     python -m egs.mini.local.choose.compare_voices --corpus egs/mini/data/corpus
 
-CORPUS/voices.json says of each speaker of text-to-speech how many seconds were listened to, which
-other one is nearest, and the cosine of their GE2E embeddings (Resemblyzer). Two recordings of one
-voice have .94 to .98 at this length, different people .37 to .80. `prepare_cuts.py --max_likeness`
-leaves out copies (sources/copies/) that are too near their original.
+CORPUS/voices.json gets, for each speaker of text-to-speech, the seconds that were listened to, the
+nearest other speaker, and the cosine of their GE2E embeddings (Resemblyzer). At this length two
+recordings of one voice have cosines of .94 to .98, those of different people .37 to .80.
+`prepare_cuts.py --max_likeness` leaves out copies (sources/copies/) too near their original.
 """
 
 import argparse

@@ -1,10 +1,11 @@
-"""What Whisper tiny.en hears in a corpus, so that what it cannot read need not be learned from.
+"""Writes down what Whisper tiny.en hears in a corpus, so that misread utterances can be left out.
 
     python -m egs.mini.local.choose.listen --corpus egs/mini/data/corpus
 
 CORPUS/heard.jsonl gets a line for each utterance with a text: id, heard, and how many of its words
-are wrong (Whisper's normaliser on both texts). Utterances share Whisper's windows of 30 s, half a
-second apart, which is four times as fast; those with too many errors there are heard again alone.
+are wrong (Whisper's normaliser on both texts). Several utterances share one of Whisper's windows of
+30 s, half a second apart, which is four times as fast as one by one. Utterances with too many
+errors are heard again alone.
 Stop it at any time; the same command goes on. `prepare_cuts.py --max_wer` reads the file.
 """
 
@@ -34,7 +35,7 @@ HEAR_AGAIN = 0.3  # share of wrong words
 
 
 class Heard(NamedTuple):
-    """Of one utterance."""
+    """Recognised words and errors of one utterance."""
 
     text: str
     errors: int
@@ -83,7 +84,7 @@ def main() -> None:
 
 
 def read_heard(corpus: Path) -> dict[str, Heard]:
-    """What was heard so far, by id; a last line that is not finished does not count."""
+    """The results so far, by id. An unfinished last line does not count."""
     path = corpus / HEARD_NAME
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
     rows = [json.loads(line) for line in lines if line.endswith("\n")]
@@ -99,7 +100,7 @@ def drop_unfinished(path: Path) -> None:
 
 
 def windows(items: Sequence[CorpusUtterance]) -> Iterator[list[CorpusUtterance]]:
-    """Neighbours that fit a window together; a longer one has its own."""
+    """Groups of neighbours that fit one window; a longer utterance is a group of its own."""
     window: list[CorpusUtterance] = []
     seconds = 0.0
     for item in items:
@@ -118,7 +119,7 @@ def listen(
     recogniser: Recogniser,
     normalise: TextNormaliser,
 ) -> list[Heard]:
-    """Of each utterance what was heard, in the window or, if that went badly, alone."""
+    """Recognises each utterance in its window and, if that gives too many errors, alone."""
     audio = [load_audio(corpus / item.audio, SAMPLE_RATE) for item in window]
     texts = [normalise(item.text) for item in window]
     gap = torch.zeros(round(GAP_S * SAMPLE_RATE))

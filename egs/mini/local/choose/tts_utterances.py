@@ -1,4 +1,4 @@
-"""Which utterances of the mini corpus text-to-speech learns from and is tested on."""
+"""Chooses the utterances that text-to-speech is trained and tested on."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 def choose(
     parts: Mapping[str, Sequence[Item]], options: argparse.Namespace
 ) -> dict[str, list[Item]]:
-    """Of the speech in train, dev and test what fits; no text of test is in the other two."""
+    """Keeps what fits of the speech in train, dev and test; no test text stays in the other two."""
     chosen = {"test": [item for item in parts["test"] if fits(item, options.min_rate_hz)]}
     tested = {letters(item) for item in chosen["test"]}
     misread = misread_utterances(options.corpus, options.max_wer)
@@ -40,7 +40,7 @@ def choose(
 
 
 def misread_utterances(corpus: Path, max_wer: float | None) -> set[str]:
-    """Ids of those of whose words a larger share was heard wrong."""
+    """Ids of utterances with a larger share of misread words than `max_wer` (None: no limit)."""
     if max_wer is None:
         return set()
     heard = read_heard(corpus)
@@ -55,7 +55,7 @@ def misread_utterances(corpus: Path, max_wer: float | None) -> set[str]:
 
 
 def copies_too_alike(corpus: Path, max_likeness: float | None) -> set[str]:
-    """Names of the copies of voices that are no voices of their own."""
+    """Names of copied voices whose cosine to their original is above `max_likeness`."""
     if max_likeness is None:
         return set()
     path = corpus / VOICES_NAME

@@ -31,7 +31,7 @@ def add_speech(
     is_full: Callable[[], bool],
     jobs: int,
 ) -> None:
-    """Adds synthetic utterances in the order of the plan, without those that are there."""
+    """Adds the synthetic utterances that are missing, in the order of the plan."""
     limit = source.max_minutes_per_voice
     limit_s = float("inf") if limit is None else 60 * limit
     progress = _Progress(name, writer)
@@ -64,7 +64,7 @@ def add_speech(
 def add_recordings(
     name: str, source: RecordedAudio, writer: CorpusWriter, is_full: Callable[[], bool]
 ) -> None:
-    """Adds the recordings that are not there yet and hold what they are said to hold."""
+    """Adds the recordings that are missing; one that should hold speech must do so."""
     progress = _Progress(name, writer)
     no_speech = unusable = 0
     for recording in source.recordings():
@@ -112,7 +112,7 @@ def _add(writer: CorpusWriter, waveform: Waveform, row: dict[str, Any]) -> bool:
 def _synthesize(
     source: Synthesizer, planned: Iterator[PlannedUtterance], jobs: int
 ) -> Iterator[tuple[PlannedUtterance, Waveform]]:
-    """Audio in the order of the plan; what cannot be said is logged and left out."""
+    """Yields audio in the order of the plan; a sentence that fails is logged and left out."""
     pending: deque[tuple[PlannedUtterance, Future[Waveform]]] = deque()
     with ThreadPoolExecutor(jobs) as pool:
         try:
@@ -133,7 +133,7 @@ def _synthesize(
 
 
 class _Progress:
-    """A line every so often: what there is, and how fast it comes."""
+    """Logs now and then how much there is and how fast it grows."""
 
     def __init__(self, name: str, writer: CorpusWriter) -> None:
         self._name, self._writer = name, writer

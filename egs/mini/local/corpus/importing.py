@@ -1,4 +1,4 @@
-"""Takes the utterances of a corpus made elsewhere, so that its hours count."""
+"""Copies the utterances of a corpus made before, so that they count towards the hours asked for."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from latentspeech.data.manifest import MANIFEST_NAME, read_manifest
 
 logger = logging.getLogger(__name__)
 
-# Where a manifest has a recogniser's word error rate, clearly wrong readings stay behind.
+# An utterance whose stated word error rate is higher than this is left out.
 _MAX_WER = 0.25
 _UNSTATED = "as stated by the imported corpus"
 
@@ -62,14 +62,14 @@ def import_corpus(folder: Path, writer: CorpusWriter, max_hours: float) -> int:
 
 
 def _symbol_ends(row: dict[str, Any]) -> tuple[float, ...]:
-    """Where the line has them, or the phonemes and their durations; else empty."""
+    """The line's own times, or those of its phonemes and durations; empty if it has neither."""
     if "phonemes" in row and "durations" in row:
         return symbol_ends(row["phonemes"], row["durations"])
     return tuple(row.get("symbol_ends_s", ()))
 
 
 def _rows(manifest: Path) -> dict[str, dict[str, Any]]:
-    """All that the lines say, by id."""
+    """All fields of each line, by id."""
     lines = manifest.read_text(encoding="utf-8").split("\n")
     rows = [json.loads(line) for line in lines if line.strip()]
     return {row["id"]: row for row in rows}

@@ -1,4 +1,4 @@
-"""Lines of the mini corpus with what their sources say of them."""
+"""Reads the lines of the mini corpus together with the terms of their sources."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from latentspeech.data.manifest import MANIFEST_NAME, CorpusUtterance, read_mani
 
 
 class Item(NamedTuple):
-    """An utterance and what else its line and its source say."""
+    """An utterance, further fields of its line, and the terms of its source."""
 
     utterance: CorpusUtterance
     kind: str

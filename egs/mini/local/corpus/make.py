@@ -5,8 +5,8 @@
     python -m egs.mini.local.corpus.make --out egs/mini/data/corpus --hours 30 --sources all \
         --hours_of flite=0.3,kokoro=12,world=3
 
-Stop it at any time; the same command goes on. The sources' turn comes in the order of their cost.
-A source that is missing or broken is named, the others go on, and the command fails in the end.
+Stop it at any time; the same command goes on. Cheap sources come first. If a source is missing or
+broken, the command names it, goes on with the others, and fails in the end.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def main() -> None:
                 logger.error("%s", error)
                 broken.append(name)
             write_summary(writer, options.downloads)
-        # Also where nothing was to be done: a killed run left the summary behind the manifest.
+        # Even if nothing was missing: a killed run may have left an old summary.
         write_summary(writer, options.downloads)
         logger.info("%.2f hours in %d voices: %s", writer.hours, len(writer.seconds), options.out)
         if writer.hours < options.hours:

@@ -1,4 +1,4 @@
-"""Which voice says which sentence: fixed by the lists alone, so that a second run goes on.
+"""Plans which voice says which sentence. The lists alone decide, so a second run goes on.
 
 A source has its own share of the sentences. Sentence t is said in round r by voice (t + r) modulo
 the number of voices: all voices take turns, and no voice says a sentence twice.

@@ -4,15 +4,15 @@
 
 cuts_codec_{train,dev,test}.jsonl.gz: all speech, with text or without; train also has the music,
     noises and effects that may be trained on. cuts_codec_test_{human,synthetic,other} are the parts
-    of the test, other being what is no speech.
-    --codec_shares keeps of a source only that share of its training cuts, those with the smallest
-    hash: what is long and narrow-band should not be most of what a codec hears.
-cuts_{train,dev,test}.jsonl.gz: of that speech, what has a text, is of one person and recorded at
-    16 kHz or more. What a test voice says is in neither of the others, whoever says it there.
-    --align finds when each phoneme is heard in train and dev where the corpus does not know, and
-    leaves out what does not say its text; --max_wer and --max_likeness leave out there what
-    Whisper misread (choose/listen.py) and copies too like their original
-    (choose/compare_voices.py).
+    of the test; `other` is not speech.
+    --codec_shares keeps only a share of a source's training cuts, those with the smallest hash, so
+    that a codec does not train mostly on long narrow-band recordings.
+cuts_{train,dev,test}.jsonl.gz: the speech that has a text, is of one person and was recorded at
+    16 kHz or more. A text of the test is in neither train nor dev, whoever says it.
+    --align finds when each phoneme is heard in train and dev where the corpus does not know it, and
+    leaves out recordings that do not say their text. --max_wer leaves out utterances that Whisper
+    misread (choose/listen.py), --max_likeness copies that are too like their original
+    (choose/compare_voices.py), both in train and dev.
 
 The test set has the sources that weights to be shipped may not be trained on (sources/terms.py;
 --all_licences trains on them too) and the speakers of sources/test_speakers.txt, so that they stay
@@ -138,7 +138,7 @@ def parse_shares(text: str) -> dict[str, float]:
 
 
 def is_in_share(utterance: CorpusUtterance, shares: dict[str, float]) -> bool:
-    """Whether an utterance is of the kept share of its source; a corpus may grow and it stays."""
+    """Whether an utterance is in the kept share of its source, however the corpus grows."""
     digest = hashlib.blake2b(utterance.id.encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64 < shares.get(utterance.source, 1.0)
 
@@ -146,7 +146,7 @@ def is_in_share(utterance: CorpusUtterance, shares: dict[str, float]) -> bool:
 def choose_test_speakers(
     asked: str, utterances: Sequence[CorpusUtterance], fraction: float
 ) -> list[str] | float:
-    """The names asked for, else those of the list that are there, else the fraction."""
+    """The names asked for, or the held-out speakers that are in the corpus, or the fraction."""
     if asked:
         return [name.strip() for name in asked.split(",") if name.strip()]
     there = {item.speaker for item in utterances}

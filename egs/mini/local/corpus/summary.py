@@ -1,8 +1,8 @@
 """corpus.json beside the manifest: hours by source, voice and licence, and what it was made from.
 
-What it was made from: versions of the packages, and checksums. A package that install_sources.sh
-downloaded left the SHA-256 of its file in SHA256SUMS; of one that pip installed the file is gone,
-so there it is the SHA-256 of its RECORD, which lists a hash of every file in it.
+It was made from packages, whose versions and checksums are stated. install_sources.sh notes the
+SHA-256 of each file that it downloads in SHA256SUMS. pip keeps no file, so the checksum of such a
+package is the SHA-256 of its RECORD, which lists a hash of every file in it.
 """
 
 import hashlib

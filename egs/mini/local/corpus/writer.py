@@ -28,7 +28,7 @@ _PEAK = 0.95
 
 
 class CorpusWriter:
-    """Use as a context manager; one process at a time may write to a folder."""
+    """A context manager; only one process at a time may write to a folder."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

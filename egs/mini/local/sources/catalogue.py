@@ -1,4 +1,4 @@
-"""Which sources there are, the cheapest first, and how each is opened."""
+"""Names all sources, the cheapest first, and opens them."""
 
 from pathlib import Path
 

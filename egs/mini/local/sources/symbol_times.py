@@ -1,4 +1,4 @@
-"""When each symbol of a text's phonemes ends, from how long each lasts."""
+"""Turns the durations of phonemes into the times at which the tokenizer's symbols end."""
 
 from collections.abc import Sequence
 from itertools import accumulate

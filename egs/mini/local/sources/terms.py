@@ -1,9 +1,10 @@
 """What each source may be used for, and why: weights that are shipped must be free to ship.
 
-Trained on (`train`): terms that allow modified copies with no more than a notice. Held out
-(`test`): terms that ask for the same licence on what is derived (whether weights are derived from
-recordings nobody has settled), or that could not be checked. Whoever trains for himself may take
-all for training: `prepare_cuts.py --all_licences`. Speakers of test_speakers.txt are held out too.
+A source is trained on (`train`) if its terms allow modified copies with no more than a notice. It
+is held out (`test`) if its terms ask for the same licence on derived works (nobody has settled
+whether weights are derived from recordings), or if they could not be checked. If you train for
+yourself alone, `prepare_cuts.py --all_licences` trains on all. The speakers of test_speakers.txt
+are held out too.
 """
 
 from pathlib import Path

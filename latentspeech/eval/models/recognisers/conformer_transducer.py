@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentspeech.core.device import CPU, describe_device
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.eval.scorer import package_version
 from latentspeech.core.eval.weight_files import first_lines, load_tensors
@@ -41,7 +42,10 @@ class ConformerTransducer(Recogniser):
     name = "conformer-transducer"
     metric = "WER-C-SB"
 
-    def __init__(self, source: WeightSource = SPEECHBRAIN_TRANSDUCER) -> None:
+    def __init__(
+        self, source: WeightSource = SPEECHBRAIN_TRANSDUCER, device: torch.device = CPU
+    ) -> None:
+        super().__init__(device)
         self.source = source
 
     def prepare(self) -> None:
@@ -57,6 +61,7 @@ class ConformerTransducer(Recogniser):
             "sample_rate": SAMPLE_RATE,
             "decoding": f"greedy, whole context, no language model; {pieces.ABOUT}",
             "package": package_version("speechbrain") if loaded else "speechbrain",
+            **describe_device(self.device),
         }
 
     @torch.inference_mode()
@@ -65,10 +70,11 @@ class ConformerTransducer(Recogniser):
         features = model.hparams.fea_streaming_extractor.module
         # The published decoding function is a partial of the searcher's streaming method.
         searcher = model.hparams.decoding_function.args[0]
-        whole = torch.ones(1)  # relative length of the only row
+        whole = torch.ones(1, device=self.device)  # relative length of the only row
         heard = []
         for piece in pieces.cut_at_silences(audio, SAMPLE_RATE):
-            encoded = model.mods.enc(features(piece[None], whole), whole)  # (1, F, D)
+            heard_features = features(piece[None].to(self.device), whole)
+            encoded = model.mods.enc(heard_features, whole)  # (1, F, D)
             tokens, *_ = searcher.transducer_greedy_decode(model.mods.proj_enc(encoded))
             heard.append(model.hparams.tokenizer.decode_ids(tokens[0]))
         return " ".join(heard)
@@ -88,7 +94,9 @@ class ConformerTransducer(Recogniser):
         folder = str(weights.folder)
         try:
             model = StreamingASR.from_hparams(
-                folder, local_strategy=LocalStrategy.NO_LINK, run_opts={"device": "cpu"}
+                folder,
+                local_strategy=LocalStrategy.NO_LINK,
+                run_opts={"device": str(self.device)},
             )
         except Exception as error:  # building runs whatever modules the file names
             raise CheckpointError(

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentspeech.core.device import CPU, describe_device
 from latentspeech.core.eval.pretrained import load_pretrained
 from latentspeech.core.eval.scorer import package_version, require_packages
 from latentspeech.core.eval.weights import Weights, WeightSource, resolve
@@ -40,7 +41,8 @@ class HubertRecogniser(Recogniser):
     name = "hubert"
     metric = "WER-H"
 
-    def __init__(self, source: WeightSource = HUBERT_LARGE) -> None:
+    def __init__(self, source: WeightSource = HUBERT_LARGE, device: torch.device = CPU) -> None:
+        super().__init__(device)
         self.source = source
 
     def prepare(self) -> None:
@@ -56,6 +58,7 @@ class HubertRecogniser(Recogniser):
             "sample_rate": SAMPLE_RATE,
             "decoding": f"greedy, no language model; {pieces.ABOUT}",
             "package": package_version("transformers") if loaded else "transformers",
+            **describe_device(self.device),
         }
 
     @torch.inference_mode()
@@ -63,8 +66,8 @@ class HubertRecogniser(Recogniser):
         heard = []
         for piece in pieces.cut_at_silences(audio, SAMPLE_RATE):
             inputs = self._processor(piece.numpy(), sampling_rate=SAMPLE_RATE, return_tensors="pt")
-            logits = self._model(inputs.input_values).logits  # (1, F, vocabulary)
-            heard += self._processor.batch_decode(logits.argmax(dim=-1))
+            logits = self._model(inputs.input_values.to(self.device)).logits  # (1, F, vocabulary)
+            heard += self._processor.batch_decode(logits.argmax(dim=-1).cpu())
         return " ".join(heard)
 
     @cached_property
@@ -77,7 +80,7 @@ class HubertRecogniser(Recogniser):
         weights = self._weights
         from transformers import HubertForCTC
 
-        return load_pretrained(HubertForCTC, weights)
+        return load_pretrained(HubertForCTC, weights).to(self.device)
 
     @cached_property
     def _processor(self) -> Any:

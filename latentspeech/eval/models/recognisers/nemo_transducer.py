@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentspeech.core.device import CPU, describe_device
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.eval.scorer import package_version, require_packages
 from latentspeech.core.eval.weight_files import first_lines
@@ -35,7 +36,8 @@ class NemoTransducer(Recogniser):
     name = "nemo-transducer"
     metric = "WER-C"
 
-    def __init__(self, source: WeightSource = NEMO_XLARGE) -> None:
+    def __init__(self, source: WeightSource = NEMO_XLARGE, device: torch.device = CPU) -> None:
+        super().__init__(device)
         self.source = source
 
     def prepare(self) -> None:
@@ -51,6 +53,7 @@ class NemoTransducer(Recogniser):
             "sample_rate": SAMPLE_RATE,
             "decoding": f"greedy, as NeMo's transcribe() does by default; {pieces.ABOUT}",
             "package": package_version("nemo_toolkit") if loaded else "nemo_toolkit",
+            **describe_device(self.device),
         }
 
     @torch.inference_mode()
@@ -74,7 +77,7 @@ class NemoTransducer(Recogniser):
         from nemo.collections.asr.models import ASRModel
 
         try:
-            model = ASRModel.restore_from(str(weights.path), map_location="cpu")
+            model = ASRModel.restore_from(str(weights.path), map_location=str(self.device))
         except Exception as error:  # restoring builds whatever the archive's configuration names
             raise CheckpointError(
                 f"{weights.path} cannot be restored by NeMo ({first_lines(str(error))}); "

@@ -14,10 +14,18 @@ from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.data.cuts import cuts_from_manifest, write_cuts
 from latentspeech.data.manifest import CorpusUtterance
+from latentspeech.data.utterances import read_utterances
 from recipes.codec import check
 from recipes.codec import plot as plot_codec
-from recipes.codec.check import METRICS, OF_ORIGINALS, draw_latents, parse_groups
+from recipes.codec.check import (
+    METRICS,
+    OF_ORIGINALS,
+    copy_utterance,
+    draw_latents,
+    parse_groups,
+)
 from recipes.lib import plot_training
+from recipes.tts.test_items import held_out_items
 from tests.tiny_codec import make_codec_directory
 from tests.tiny_models import voice_like
 
@@ -54,7 +62,8 @@ def run_check(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
     # The mel distance stands for what needs no reference: the others need models.
     monkeypatch.setattr(check, "OF_ORIGINALS", ("mel",))
     words = [str(word) for word in arguments]
-    monkeypatch.setattr(sys, "argv", ["check.py", "--metrics", "mel,si-sdr", *words])
+    command = ["check.py", "--device", "cpu", "--metrics", "mel,si-sdr", *words]
+    monkeypatch.setattr(sys, "argv", command)
     check.main()
 
 
@@ -112,6 +121,54 @@ def test_one_plain_list_stays_where_it_was(
     assert not any(torch.equal(*pair) for pair in zip(own, others, strict=True))
 
 
+def test_librispeech_is_a_group_of_its_own(
+    tmp_path: Path, codec: Path, human: Path, synthetic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def items(folder: Path, setting: str, max_items: int) -> object:
+        assert (folder, setting) == (tmp_path / "LibriSpeech", "reference")
+        return held_out_items(human, "reference", max_items)
+
+    monkeypatch.setattr(check, "librispeech_items", items)
+    out, corpus = tmp_path / "out", tmp_path / "LibriSpeech"
+    plain = ("--cuts", synthetic, "--librispeech_dir", corpus)
+    run_check(monkeypatch, "--codec", codec, "--out", out, *plain)
+    ids = [u.id for u in EvalReport.read(out / "librispeech/scores.json").items]
+    assert ids
+    assert all(name.startswith("human") for name in ids)
+    assert all(u.id.startswith("synthetic") for u in EvalReport.read(out / "scores.json").items)
+
+
+def test_copies_are_made_on_the_codecs_device(
+    tmp_path: Path, codec: Path, human: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_codec(codec).to("meta")  # holds no numbers: they cannot come back
+    heard: list[str] = []
+
+    def encode(audio: torch.Tensor) -> torch.Tensor:
+        heard.append(audio.device.type)
+        return audio[:, :32].reshape(1, 1, 32)
+
+    def decode(latents: torch.Tensor, num_samples: int) -> torch.Tensor:
+        heard.append(latents.device.type)
+        return latents.new_zeros(1, num_samples)
+
+    monkeypatch.setattr(model, "encode", encode)
+    monkeypatch.setattr(model, "decode", decode)
+    with pytest.raises(NotImplementedError, match="meta"):
+        copy_utterance(model, read_utterances(human)[0], tmp_path / "out", sampled=1)
+    assert heard == ["meta", "meta"]
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_the_work(
+    tmp_path: Path, codec: Path, human: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    out = tmp_path / "out"
+    with pytest.raises(ConfigError, match=r"finds 0 GPU\(s\); use --device cpu"):
+        check(monkeypatch, "--codec", codec, "--out", out, "--cuts", human, "--device", "cuda")
+    assert not out.exists()
+
+
 def test_sampled_latents_are_the_posteriors_and_repeat(
     tmp_path: Path, codec: Path, human: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,7 +191,7 @@ def test_sampled_latents_are_the_posteriors_and_repeat(
 
 def test_groups_are_named_on_the_command_line() -> None:
     groups = parse_groups(["human=a/b.jsonl.gz", "c/d=e.jsonl.gz"])
-    assert [(group.name, str(group.cuts)) for group in groups] == [
+    assert [(group.name, str(group.path)) for group in groups] == [
         ("human", "a/b.jsonl.gz"),
         ("", "c/d=e.jsonl.gz"),
     ]

@@ -9,7 +9,7 @@ import torch
 import latentspeech
 from latentspeech.audio.io import write_audio
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.model_directory import read_model_config
 from latentspeech.tts.model_directory import KIND
 from recipes.tts import grow_model

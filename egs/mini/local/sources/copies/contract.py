@@ -1,7 +1,7 @@
-"""Copies of other sources' voices that sound like other people: what their makers share.
+"""What sources of copied voices share: each voice of another source becomes two new ones.
 
-A source of copies reads the corpus that is being made. A speaker's utterances take turns by twos,
-the first two to one new voice, the next to another: one alone would have no prompt beside it.
+A source of copies reads the corpus that is being made. Of a speaker's utterances the first two go
+to one new voice, the next two to the other, and so on: a single one would have no prompt beside it.
 Held-out voices are not copied.
 """
 
@@ -27,7 +27,7 @@ COPY_SUFFIXES = ("_up", "_down", "_fast", "_slow")
 
 
 class Copies(ABC):
-    """Of each speaker of `copied` two new ones, whose names end in `_WAY`."""
+    """Makes two new speakers of each speaker of `copied`; their names end in `_WAY`."""
 
     licence = ""  # of what is copied, which each recording states
     ways: ClassVar[tuple[str, str]]
@@ -53,10 +53,10 @@ class Copies(ABC):
 
     @abstractmethod
     def copy(self, samples: NDArray[np.float64], sample_rate: int, speaker: str) -> Waveform:
-        """What `speaker`, a name with its way, makes of samples (T,)."""
+        """Samples (T,) as `speaker` says them, a name that ends in its way."""
 
     def stretch(self, speaker: str) -> float:
-        """Factor by which the frequencies of what was recorded move; 1 where they stay."""
+        """Factor by which all frequencies of the recording move; 1 if they stay."""
         del speaker
         return 1.0
 

@@ -16,7 +16,7 @@ _SLOW, _FAST = (0.8, 0.825, 0.85), (1.175, 1.2, 1.225)
 
 
 class Speed(Copies):
-    """The rate alone is another; who writes the corpus resamples."""
+    """States another sample rate for the same samples; the corpus writer resamples them."""
 
     ways = ("fast", "slow")
 

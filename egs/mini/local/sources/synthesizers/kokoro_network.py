@@ -1,10 +1,11 @@
-"""Kokoro's network on a CPU: whole as it is packaged, int8; or its generator in bfloat16.
+"""Kokoro's network on a CPU: as it is packaged, in int8; or with its generator in bfloat16.
 
 The packaged graph quantises every activation before every product. A CPU that multiplies bfloat16
-does without, at twice the speed, if only the network that makes the waveform takes it: with the
+is twice as fast without that, if only the network that makes the waveform uses bfloat16: with the
 phases of the harmonic source in bfloat16 too, DNSMOS falls from 3.4 to 2.2
-(docs/log/2026-11-22.md). So there the graph runs in three parts: phonemes to durations, features
-and harmonic source in float32; the generator in bfloat16 (OpenVINO); the inverse STFT in float32.
+(docs/log/2026-11-22.md). On such a CPU the graph runs in three parts: phonemes to durations,
+features and harmonic source in float32; the generator in bfloat16 (OpenVINO); the inverse STFT in
+float32.
 """
 
 import logging
@@ -20,7 +21,7 @@ from onnx import helper
 
 from egs.mini.local.sources.synthesizers.float_graph import with_fast_snake, with_float_products
 
-logger = logging.getLogger("recipes.mini_corpus")  # shown by run_recipe
+logger = logging.getLogger(__name__)
 
 DURATIONS = "/encoder/Clip_output_0"  # (1, tokens), frames
 _SOURCE = "/decoder/decoder/generator/Concat_3_output_0"  # (1, 22, frames): harmonics' spectrum
@@ -94,7 +95,7 @@ class Bfloat16Network:
 
 
 def open_network(path: str) -> KokoroNetwork:
-    """The faster of the two that this CPU and what is installed allow; says which."""
+    """Opens the faster of the two that this CPU and its packages allow, and logs which."""
     model = onnx.load(path)
     if not _multiplies_bfloat16():
         logger.info("Kokoro speaks in int8: no OpenVINO here, or a CPU without bfloat16")

@@ -1,0 +1,140 @@
+"""What a step of many rows costs a row, in this source and in another checkout of it.
+
+    python -m benchmarks.session --against ../before > benchmarks/results/session.json
+
+Each source has a process of its own, which writes the latents of as many sentences at once as there
+are rows, in turn with the other; the sentence and the voice are the same in all rows, the seeds are
+not. The cost is the time of the whole call, prompts included, over the latents that it has written.
+The voice is the one that ships. `--against` names the root of the other checkout; both are asked
+through `Synthesizer.write_latents` alone.
+
+Prints one JSON object with medians in milliseconds a latent of a row, and the ratio of medians.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.hardware import describe
+
+ROOT = Path(__file__).parents[1]
+SENTENCE = "The library opens at nine, and the reading room upstairs stays quiet until the evening."
+VOICE = "heart"
+HERE = "after"
+
+# Runs in either checkout: it must not use anything that one of them lacks.
+WORKER = """
+import json, sys, time
+import torch
+import latentspeech
+torch.set_num_threads(1)
+runtime, sentence, voice = sys.argv[1:]
+speaker = latentspeech.load(None, "cpu", runtime)
+print("{}", flush=True)
+for line in sys.stdin:
+    rows = int(line)
+    start = time.perf_counter()
+    written = speaker.write_latents([sentence] * rows, [voice] * rows, list(range(rows)))
+    seconds = time.perf_counter() - start
+    latents = sum(len(one.latents) for one in written)
+    print(json.dumps({"seconds": seconds, "latents": latents}), flush=True)
+"""
+
+
+class Worker:
+    """A checkout in a process of its own."""
+
+    def __init__(self, root: Path, runtime: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, runtime, SENTENCE, VOICE],
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._answer()
+
+    def ms_per_latent(self, rows: int) -> float:
+        """Milliseconds a latent of a row when `rows` sentences are written at once."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{rows}\n")
+        self._process.stdin.flush()
+        answer = self._answer()
+        return 1000 * answer["seconds"] / answer["latents"]
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.communicate()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:  # it has told why on stderr
+            sys.exit(self._process.wait() or 1)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def measure(sources: dict[str, Path], runtime: str, rows: int, repeats: int) -> dict[str, Any]:
+    """Medians of all sources, which take turns."""
+    workers = {name: Worker(root, runtime) for name, root in sources.items()}
+    found: dict[str, list[float]] = {name: [] for name in sources}
+    for turn in range(repeats + 1):
+        for name, worker in workers.items():
+            cost = worker.ms_per_latent(rows)
+            if turn:  # the first is to warm up
+                found[name].append(cost)
+    for worker in workers.values():
+        worker.close()
+    medians = {name: statistics.median(costs) for name, costs in found.items()}
+    row = {"runtime": runtime, "rows": rows}
+    row |= {f"{name}_ms": round(cost, 3) for name, cost in medians.items()}
+    if "before" in medians:
+        pairs = zip(found["before"], found[HERE], strict=True)
+        ratios = [before / after for before, after in pairs]
+        row["before_over_after"] = round(statistics.median(ratios), 3)
+    return row
+
+
+def commit(root: Path) -> str:
+    """Of a checkout."""
+    command = ["git", "-C", str(root), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def main() -> None:
+    """Runs and prints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--against", type=Path, help="root of a checkout of another commit")
+    parser.add_argument("--rows", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--runtimes", nargs="+", default=["onnx-int8", "torch"])
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    sources = {HERE: ROOT}
+    if arguments.against is not None:
+        sources = {"before": arguments.against.resolve(), **sources}
+    start = time.perf_counter()
+    results = [
+        measure(sources, runtime, rows, arguments.repeats)
+        for runtime in arguments.runtimes
+        for rows in arguments.rows
+    ]
+    report = {
+        "hardware": describe(),
+        "commits": {name: commit(root) for name, root in sources.items()},
+        "repeats": arguments.repeats,
+        "results": results,
+        "seconds": round(time.perf_counter() - start),
+    }
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,389 @@
+"""Rows that are written together and come and go alone (paper 3.2, Inference).
+
+    session = Session(runtime, sampling, num_slots=64, capacity=600)
+    (row_id,) = session.add([SessionRow(prompt, limits, generator)])
+    while session.num_rows:
+        step = session.step()      # the next element of every row
+
+A row is read when it is added, is stepped with all others, and leaves when it ends or is dropped;
+its slot is then free for another. Rows in use are the first slots, so a step costs what its rows
+cost. Rows have random numbers of their own and never see each other: a row's result is that of a
+session of its own, bit for bit where the shapes of the matrix products are the same, else up to
+rounding.
+
+For classifier-free guidance each slot has two rows of the cache, one that reads the prompt and one
+that reads a prompt without the condition. Both are fed the same new elements.
+
+N slots, n rows in use, P cache rows a slot (1, or 2 with guidance), T positions, d model width,
+D_k latent size, V vocabulary.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from latentspeech.core.diffusion.guidance import guide
+from latentspeech.core.errors import ConfigError
+from latentspeech.core.lm.mixed_sequence import TOKEN, MixedSequence, collate, num_elements
+from latentspeech.core.lm.prefix_store import Prefix
+from latentspeech.core.lm.row_draws import RowDraws
+from latentspeech.core.lm.row_policy import Decision, GenerationLimits, RowPolicy
+from latentspeech.core.lm.runtime import Runtime
+from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.switch_policy import SwitchPolicy
+from latentspeech.core.tensors import map_tensors
+
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SessionRow:
+    """What a row goes on from, and until when."""
+
+    prompt: MixedSequence  # not empty; after BOD or a latent it goes on in that modality
+    limits: GenerationLimits
+    generator: torch.Generator  # on the CPU; the only source of the row's random numbers
+    unconditional: MixedSequence | None = None  # the prompt without the condition, for guidance
+    prefix: Prefix | None = None  # what stands before the prompt, read already
+    unconditional_prefix: Prefix | None = None  # likewise; the prompt behind it may be empty
+
+
+class StepLatents(NamedTuple):
+    """Latents of one modality that a step has written."""
+
+    places: Integers  # (m,) where in the step
+    values: Tensor  # (m, D_k) raw
+
+
+class SessionStep(NamedTuple):
+    """The next element of each of the n rows that were in use."""
+
+    row_ids: list[int]  # n
+    kinds: Integers  # (n,) TOKEN or 1 + modality index
+    token_ids: Integers  # (n,) at latents, the modality's slot token
+    done: Flags  # (n,) the row has ended with this element, and has left the session
+    truncated: Flags  # (n,) a limit decided and not the model
+    latents: dict[int, StepLatents]  # by modality index
+
+
+class Session:
+    """Rows of one model, one policy and one sampling configuration."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        sampling: SamplingConfig,
+        num_slots: int,
+        capacity: int,
+        policy: RowPolicy | None = None,
+    ) -> None:
+        """An empty session.
+
+        Args:
+            runtime: of a model in evaluation mode.
+            sampling: shared by the rows.
+            num_slots: most rows at a time.
+            capacity: most positions of a row: its prefix, prompt and new elements, and one that is
+                fed on trial. The torch runtime has memory for all of them from the start.
+            policy: what decides how rows go on; None: BOD, EOD and slot tokens.
+        """
+        model, config = runtime.model, runtime.model.config
+        self._runtime = runtime
+        self._sampling = sampling
+        self._of_latents = sampling.of_modalities([m.name for m in config.modalities])
+        self._policy = SwitchPolicy(model, sampling) if policy is None else policy
+        self._num_slots, self._capacity = num_slots, capacity
+        self._parts = 2 if sampling.guided else 1
+        self._cache = runtime.open(num_slots * self._parts, capacity)
+        self._policy_state = self._policy.init_state(num_slots)
+        self._policy_rows: Any = None  # the entries of the rows in use, as views
+        self._noise = [
+            RowDraws(torch.randn, num_slots, size, model.device) for size in config.latent_dims
+        ]
+        self._uniforms = RowDraws(torch.rand, num_slots, 1, model.device)
+        self._num_new = np.zeros(num_slots, dtype=np.int64)
+        self._max_new = np.zeros(num_slots, dtype=np.int64)
+        self._generators: list[torch.Generator] = []
+        self._row_ids: list[int] = []  # of the rows in use, by slot
+        self._next_id = 0
+        self._hidden = torch.empty(0, self._parts, config.backbone.model_dim, device=model.device)
+        self._inputs: Tensor | None = None  # (n, T, d) what the next step feeds
+        self._fed = np.zeros((0, self._parts), dtype=bool)  # which rows of the cache get it
+
+    @property
+    def num_rows(self) -> int:
+        """Rows in use."""
+        return len(self._row_ids)
+
+    @property
+    def num_free(self) -> int:
+        """Rows that can be added now."""
+        return self._num_slots - self.num_rows
+
+    @torch.inference_mode()
+    def add(self, rows: Sequence[SessionRow]) -> list[int]:
+        """Reads the prompts of new rows, in one pass where that fits; returns the rows' ids.
+
+        Raises:
+            ConfigError: no slot is free, a row could outgrow the capacity, or prompts without the
+                condition are missing or not needed.
+        """
+        self._check(rows)
+        first = self.num_rows
+        for slot, row in enumerate(rows, start=first):
+            self._policy_state = self._policy.start(
+                self._policy_state, slot, row.prompt, row.limits
+            )
+            for draws in (*self._noise, self._uniforms):
+                draws.restart(slot)
+            self._num_new[slot], self._max_new[slot] = 0, row.limits.max_elements
+        self._generators += [row.generator for row in rows]
+        new_ids = list(range(self._next_id, self._next_id + len(rows)))
+        self._row_ids += new_ids
+        self._next_id += len(rows)
+        self._view_policy_state()
+        self._hidden = torch.cat((self._hidden, self._read(rows, first)))
+        self._fed = np.concatenate((self._fed, np.zeros((len(rows), self._parts), dtype=bool)))
+        if self._inputs is not None:
+            nothing = self._inputs.new_zeros(len(rows), *self._inputs.shape[1:])
+            self._inputs = torch.cat((self._inputs, nothing))
+        return new_ids
+
+    @torch.inference_mode()
+    def drop(self, row_id: int) -> None:
+        """Takes out a row that has not ended; the others go on as if it had never been there.
+
+        Raises:
+            ConfigError: no row in use has this id.
+        """
+        if row_id not in self._row_ids:
+            raise ConfigError(
+                f"row {row_id} is not in the session, which holds {self._row_ids}; rows leave when "
+                "they end, drop only those that have not"
+            )
+        self._release(self._row_ids.index(row_id))
+
+    @torch.inference_mode()
+    def step(self) -> SessionStep:
+        """The next element of every row; those that end with it leave the session.
+
+        Raises:
+            ConfigError: the session is empty.
+        """
+        if not self._row_ids:
+            raise ConfigError("the session has no rows; add one before a step")
+        n = self.num_rows
+        num_fed, ahead = self._feed()
+        decision = self._policy.decide(self._logits(), self._policy_rows, self._take_uniforms())
+        kinds, token_ids, done, truncated = _to_host(decision)
+        self._num_new[:n] += 1
+        at_limit = self._num_new[:n] >= self._max_new[:n]
+        done, truncated = done | at_limit, truncated | (at_limit & ~done)
+        latents = {
+            modality: self._write_latents(modality, np.flatnonzero(kinds == 1 + modality))
+            for modality in set((kinds[kinds != TOKEN] - 1).tolist())
+        }
+        step = SessionStep(self._row_ids.copy(), kinds, token_ids, done, truncated, latents)
+        self._settle(step, decision, num_fed, ahead)
+        for slot in np.flatnonzero(done)[::-1]:
+            self._release(int(slot))
+        return step
+
+    def _check(self, rows: Sequence[SessionRow]) -> None:
+        if len(rows) > self.num_free:
+            raise ConfigError(
+                f"{len(rows)} rows do not fit: {self.num_free} of {self._num_slots} slots are "
+                "free; wait until rows end, drop some, or open a session with more slots"
+            )
+        for row in rows:
+            if (row.unconditional is not None) != self._sampling.guided:
+                raise ConfigError(
+                    "a row has "
+                    + ("no unconditional prompt" if self._sampling.guided else "one")
+                    + " and sampling is "
+                    + ("" if self._sampling.guided else "not ")
+                    + "guided; unconditional prompts are needed exactly when a cfg_scale is not 1"
+                )
+            longest = max(
+                num_elements(prompt) + (prefix.saved.end if prefix else 0)
+                for prompt, prefix in _sequences(row)
+            )
+            needed = longest + row.limits.max_elements + 1
+            if needed > self._capacity:
+                raise ConfigError(
+                    f"a row of {longest} elements that may get {row.limits.max_elements} more "
+                    f"needs {needed} positions and the session holds {self._capacity} a row; give "
+                    "it a shorter prompt or limit, or open a session of larger capacity"
+                )
+
+    def _read(self, rows: Sequence[SessionRow], first: int) -> Tensor:
+        """Prefills the cache with new rows; hidden states (m, P, d) behind their prompts."""
+        model = self._runtime.model
+        sequences = [sequence for row in rows for sequence in _sequences(row)]
+        first_row = first * self._parts
+        for number, (_, prefix) in enumerate(sequences, start=first_row):
+            if prefix is not None:
+                self._cache.load(number, prefix.saved)
+        batch = collate([prompt for prompt, _ in sequences], model.config.latent_dims)
+        lengths = batch.lengths.tolist()
+        hidden = self._cache.prefill(model.embed(batch.to(model.device)), lengths, first_row)
+        for number, (prompt, prefix) in enumerate(sequences):
+            if prefix is not None and not prompt:
+                hidden[number] = prefix.hidden
+        return hidden.unflatten(0, (len(rows), self._parts))
+
+    def _feed(self) -> tuple[Integers, Tensor | None]:
+        """Gives the model what the step before has written.
+
+        Returns:
+            num_fed (n, P): positions that each row of the cache keeps in any case.
+            ahead (n, d): hidden states behind the tokens on trial, where there are any.
+        """
+        num_fed = self._fed.astype(np.int64)
+        if not self._fed.any():
+            return num_fed, None
+        assert self._inputs is not None
+        x = self._inputs
+        if self._parts > 1:
+            x = x[:, None].expand(-1, self._parts, -1, -1).flatten(0, 1)  # (n P, T, d)
+        new = self._cache.feed(x).unflatten(0, (-1, self._parts))  # (n, P, T, d)
+        self._hidden = _where(self._fed, new[:, :, 0], self._hidden)
+        return num_fed, new[:, 0, 1] if x.shape[1] > 1 else None
+
+    def _logits(self) -> Tensor:
+        """The softmax head's logits (n, V), guided if sampling says so."""
+        scale, model = self._sampling.token_cfg_scale, self._runtime.model
+        logits = model.token_logits(self._hidden[:, 0]).float()
+        if scale == 1:
+            return logits
+        return guide(logits, model.token_logits(self._hidden[:, 1]).float(), scale)
+
+    def _take_uniforms(self) -> Tensor | None:
+        if self._sampling.temperature == 0:
+            return None
+        return self._uniforms.take(np.arange(self.num_rows), self._generators)[:, 0]
+
+    def _write_latents(self, modality: int, places: Integers) -> StepLatents:
+        """One latent for each of the rows at `places`."""
+        model = self._runtime.model
+        sampling = self._of_latents[model.config.modalities[modality].name]
+        noise = self._noise[modality].take(places, self._generators)
+        hidden = self._hidden
+        if len(places) < len(hidden):
+            hidden = hidden[torch.from_numpy(places)]
+        normalized = self._runtime.sampler(modality).sample(
+            cond=hidden[:, 0],
+            noise=noise,
+            uncond=hidden[:, 1] if self._parts > 1 else None,
+            sampling=sampling,
+        )
+        return StepLatents(places, model.denormalize(modality, normalized))
+
+    def _settle(
+        self, step: SessionStep, decision: Decision, num_fed: Integers, ahead: Tensor | None
+    ) -> None:
+        """Keeps what stands of the positions just fed, and prepares what is fed next."""
+        is_token = step.kinds == TOKEN
+        came = np.zeros_like(self._fed)  # (n, P) tokens that have been fed on trial
+        if ahead is not None:
+            came[:, 0] = is_token & self._fed[:, 0]
+        if came.any():
+            assert ahead is not None
+            self._hidden[:, 0] = _where(came[:, :1], ahead[:, None], self._hidden[:, :1])[:, 0]
+        if num_fed.any():
+            self._cache.keep((num_fed + came).ravel())
+        goes_on = ~step.done & ~came[:, 0]
+        self._fed = np.repeat(goes_on[:, None], self._parts, axis=1)
+        if self._policy.tokens_are_condition:
+            self._fed[:, 1:] &= ~is_token[:, None]
+        if not goes_on.any():
+            return
+        x = self._element_inputs(step, decision, (is_token & goes_on).any())[:, None]  # (n, 1, d)
+        trial = self._policy.trial_inputs(self._policy_rows)
+        self._inputs = x if trial is None else torch.cat((x, trial[:, None]), dim=1)
+
+    def _element_inputs(self, step: SessionStep, decision: Decision, has_tokens: bool) -> Tensor:
+        """The backbone's inputs for the elements just written, (n, d)."""
+        model = self._runtime.model
+        inputs = [
+            (
+                latents.places,
+                model.embed_latents(modality, model.normalize(modality, latents.values)),
+            )
+            for modality, latents in step.latents.items()
+        ]
+        if inputs and len(inputs[0][0]) == len(step.kinds):
+            return inputs[0][1]
+        if has_tokens:
+            x = self._policy.token_inputs(self._policy_rows, decision.token_ids)
+        else:
+            x = torch.zeros_like(self._hidden[:, 0])
+        for places, of_latents in inputs:
+            x[torch.from_numpy(places)] = of_latents
+        return x
+
+    def _release(self, slot: int) -> None:
+        """Frees a slot: the last row moves there, so that the rows in use stay the first ones."""
+        last, parts = self.num_rows - 1, self._parts
+        if slot != last:
+            for part in range(parts):
+                self._cache.move(parts * last + part, parts * slot + part)
+            for draws in (*self._noise, self._uniforms):
+                draws.move(last, slot)
+            map_tensors(lambda entries: _copy_entry(entries, last, slot), self._policy_state)
+            _copy_entry(self._hidden, last, slot)
+            if self._inputs is not None:
+                _copy_entry(self._inputs, last, slot)
+            for by_slot in (self._num_new, self._max_new, self._fed):
+                by_slot[slot] = by_slot[last]
+            self._row_ids[slot], self._generators[slot] = (
+                self._row_ids[last],
+                self._generators[last],
+            )
+        for part in range(parts):
+            self._cache.clear(parts * last + part)
+        self._row_ids.pop()
+        self._generators.pop()
+        self._hidden, self._fed = self._hidden[:last], self._fed[:last]
+        self._inputs = None if self._inputs is None or not last else self._inputs[:last]
+        self._view_policy_state()
+
+    def _view_policy_state(self) -> None:
+        count = self.num_rows
+        self._policy_rows = map_tensors(lambda entries: entries[:count], self._policy_state)
+
+
+def _sequences(row: SessionRow) -> list[tuple[MixedSequence, Prefix | None]]:
+    """What the rows of the cache read: the prompt, and with guidance the one without condition."""
+    with_condition = (row.prompt, row.prefix)
+    if row.unconditional is None:
+        return [with_condition]
+    return [with_condition, (row.unconditional, row.unconditional_prefix)]
+
+
+def _to_host(decision: Decision) -> tuple[Integers, Integers, Flags, Flags]:
+    """One transfer for all four."""
+    kinds, token_ids, done, truncated = torch.stack(
+        (decision.kinds, decision.token_ids, decision.done.long(), decision.truncated.long())
+    ).numpy(force=True)
+    return kinds, token_ids, done.astype(bool), truncated.astype(bool)
+
+
+def _where(rows: Flags, one: Tensor, other: Tensor) -> Tensor:
+    """`one` (n, P, d) where `rows` (n, P) says so, `other` elsewhere."""
+    if rows.all():
+        return one
+    if not rows.any():
+        return other
+    return torch.where(torch.from_numpy(rows).to(one.device)[..., None], one, other)
+
+
+def _copy_entry(entries: Tensor, source: int, target: int) -> Tensor:
+    entries[target] = entries[source]
+    return entries

@@ -1,0 +1,145 @@
+"""The layout `aligned`: the symbols of the text stand among the latents that speak them.
+
+    [prompt]  text EOD BOD symbol latent symbol symbol latent latent symbol latent ... EOD
+
+The text stands there twice, whole and symbol by symbol where it is heard, so nothing can be skipped
+or said twice: the symbols are known, and the model says when the next one comes. Training takes
+their times. A symbol among the latents brings the ids of its neighbours along, for sounds depend on
+what comes next, and to look that up in the text above is hard to learn. The prompt has no symbols
+among its latents.
+
+T latents, D latent dimension, n tokens, C neighbours of a symbol.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.errors import ConfigError
+from latentspeech.core.lm.latent_lm import LatentLM, ModalityConfig
+from latentspeech.core.lm.mixed_sequence import (
+    NO_NEIGHBOUR,
+    LatentSpan,
+    MixedSequence,
+    TokenSpan,
+)
+from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.tts.layouts.aligned_policy import AlignedLimits, AlignedPolicy
+from latentspeech.tts.layouts.layout import (
+    ConditioningConfig,
+    Spans,
+    SpokenText,
+    shown_conditions,
+    spoken_spans,
+    tokens,
+    voice_prefix,
+)
+from latentspeech.tts.length_guard import LONGEST_SYMBOL_S, generation_limits
+from latentspeech.tts.model import SPEECH
+
+
+@dataclass(frozen=True)
+class AlignedLayout:
+    """The model is told which symbol comes next, and learns when."""
+
+    speech: ModalityConfig
+    neighbours: tuple[int, int] = (0, 0)  # before and after, that a symbol brings along
+    kind: Literal["aligned"] = "aligned"
+    needs_symbol_times: bool = True
+    uses_prompt_text: bool = False
+
+    def training_sequence(
+        self,
+        utterance: SpokenText,
+        symbol_starts: Sequence[int] | None,
+        prompt: SpokenText | None,
+        conditioning: ConditioningConfig,
+        generator: torch.Generator,
+    ) -> MixedSequence:
+        """One training example; an utterance without text is BOD latents EOD."""
+        shown = shown_conditions(self.speech, prompt, conditioning, generator)
+        if shown is None:
+            return spoken_spans(self.speech, SpokenText(None, utterance.latents), target=True)
+        if utterance.text_ids is None:
+            return [*shown, *spoken_spans(self.speech, utterance, target=True)]
+        assert symbol_starts is not None, "a text in the layout aligned needs its symbols' times"
+        return [*shown, *self._symbol_by_symbol(utterance, symbol_starts)]
+
+    def prompt(self, text_ids: Sequence[int], voice: SpokenText | None) -> MixedSequence:
+        """[voice] text EOD BOD."""
+        spans = [] if voice is None else voice_prefix(self.speech, voice)
+        return [*spans, tokens([*text_ids, self.speech.eod_id, self.speech.bod_id], False)]
+
+    def script(self, text_ids: Sequence[int]) -> TokenSpan:
+        """The tokens that stand among the latents of a text, the last of which ends them."""
+        beside = _beside(text_ids, self.neighbours)
+        of_end = torch.full((1, beside.shape[1]), NO_NEIGHBOUR)
+        return tokens([*text_ids, self.speech.eod_id], True, torch.cat((beside, of_end)))
+
+    def limits(self, text: str, text_ids: Sequence[int], frame_rate: float) -> AlignedLimits:
+        """Bounds on the length of speech and of every symbol; tokens count beside latents."""
+        whole = generation_limits(text, frame_rate, self.speech.eod_id)
+        script = self.script(text_ids)
+        return AlignedLimits(
+            max_elements=whole.max_elements + len(script.ids),
+            min_latents=whole.min_latents,
+            script=script,
+            max_run=math.ceil(LONGEST_SYMBOL_S * frame_rate),
+        )
+
+    def policy(self, model: LatentLM, sampling: SamplingConfig) -> AlignedPolicy:
+        """The next symbol against another latent."""
+        return AlignedPolicy(model, SPEECH, sampling.stop_bias)
+
+    def heard(
+        self, voice: Tensor, before: Tensor | None, max_latents: int | None, context: int
+    ) -> Tensor:
+        """No more than in training: the beginning of the voice, then the end of `before`."""
+        most = max_latents or len(voice)
+        if before is None:
+            return voice if len(voice) <= most else voice[:most]
+        tail = before[-min(context, most // 2) :]
+        return torch.cat((voice[: most - len(tail)].to(tail), tail))
+
+    def continuation_prompt(self, text_ids: Sequence[int], given: Tensor) -> MixedSequence:
+        """Raises ConfigError: the symbols' times within the given latents are not known."""
+        raise ConfigError(
+            "a model of the layout 'aligned' cannot continue a recording, since the times of its "
+            "symbols are not known; use the setting 'reference'"
+        )
+
+    def _symbol_by_symbol(self, utterance: SpokenText, starts: Sequence[int]) -> Spans:
+        """Text EOD BOD, then each symbol before the latents of the frames from its start on."""
+        assert utterance.text_ids is not None
+        script = self.script(utterance.text_ids)
+        assert script.neighbours is not None
+        beginning = defaultdict(list)  # frame: indices of the symbols that begin in it
+        for index, start in enumerate(starts):
+            beginning[start].append(index)
+        spans: Spans = [*self.prompt(utterance.text_ids, None)]
+        ends = [*beginning, len(utterance.latents)][1:]
+        for (start, at), end in zip(beginning.items(), ends, strict=True):
+            spans += [
+                TokenSpan(script.ids[at], True, script.neighbours[at]),
+                LatentSpan(SPEECH, utterance.latents[start:end], True),
+            ]
+        return [*spans, TokenSpan(script.ids[-1:], True, script.neighbours[-1:])]
+
+
+def symbol_frames(ends_s: Sequence[float], frame_rate: float, num_frames: int) -> list[int]:
+    """The frame in which each symbol begins, from the times in seconds at which each ends."""
+    starts_s = (0.0, *ends_s[:-1])
+    return [min(math.floor(start_s * frame_rate), num_frames - 1) for start_s in starts_s]
+
+
+def _beside(ids: Sequence[int], neighbours: tuple[int, int]) -> Tensor:
+    """The ids before and after each of n ids, nearest first, (n, C)."""
+    before, after = neighbours
+    padded = torch.tensor([*[NO_NEIGHBOUR] * before, *ids, *[NO_NEIGHBOUR] * after])
+    windows = padded.unfold(0, before + 1 + after, 1)  # (n, before + 1 + after)
+    return torch.cat((windows[:, :before].flip(1), windows[:, before + 1 :]), dim=1)

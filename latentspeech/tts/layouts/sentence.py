@@ -1,0 +1,76 @@
+"""The paper's layout (Figure 2): a sentence's text, then all of its latents.
+
+    [prompt text] BOD prompt latents EOD  text BOD latents EOD
+
+T latents, D latent dimension.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.lm.latent_lm import LatentLM, ModalityConfig
+from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence
+from latentspeech.core.lm.row_policy import GenerationLimits
+from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.switch_policy import SwitchPolicy
+from latentspeech.tts.layouts.layout import (
+    ConditioningConfig,
+    SpokenText,
+    shown_conditions,
+    spoken_spans,
+    tokens,
+    voice_prefix,
+)
+from latentspeech.tts.length_guard import generation_limits
+from latentspeech.tts.model import SPEECH
+
+
+@dataclass(frozen=True)
+class SentenceLayout:
+    """The model learns by itself where in the text it is, and when it ends."""
+
+    speech: ModalityConfig
+    kind: Literal["sentence"] = "sentence"
+    needs_symbol_times: bool = False
+    uses_prompt_text: bool = True
+
+    def training_sequence(
+        self,
+        utterance: SpokenText,
+        symbol_starts: Sequence[int] | None,
+        prompt: SpokenText | None,
+        conditioning: ConditioningConfig,
+        generator: torch.Generator,
+    ) -> MixedSequence:
+        """One training example."""
+        shown = shown_conditions(self.speech, prompt, conditioning, generator)
+        if shown is None:
+            shown, utterance = [], SpokenText(None, utterance.latents)
+        return [*shown, *spoken_spans(self.speech, utterance, target=True)]
+
+    def prompt(self, text_ids: Sequence[int], voice: SpokenText | None) -> MixedSequence:
+        """[voice] text BOD."""
+        spans = [] if voice is None else voice_prefix(self.speech, voice)
+        return [*spans, tokens([*text_ids, self.speech.bod_id], False)]
+
+    def limits(self, text: str, text_ids: Sequence[int], frame_rate: float) -> GenerationLimits:
+        """Bounds on the length of speech."""
+        return generation_limits(text, frame_rate, self.speech.eod_id)
+
+    def policy(self, model: LatentLM, sampling: SamplingConfig) -> SwitchPolicy:
+        """EOD against another latent."""
+        return SwitchPolicy(model, sampling)
+
+    def heard(
+        self, voice: Tensor, before: Tensor | None, max_latents: int | None, context: int
+    ) -> Tensor:
+        """The voice, whole."""
+        return voice
+
+    def continuation_prompt(self, text_ids: Sequence[int], given: Tensor) -> MixedSequence:
+        """The given latents stand where the model's own would."""
+        return [*self.prompt(text_ids, None), LatentSpan(SPEECH, given, False)]
