@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from latentspeech.text.normalizer.abbreviations import read_abbreviations
 from latentspeech.text.normalizer.acronyms import spell_acronyms, spell_eras
+from latentspeech.text.normalizer.capitals import restore_case
 from latentspeech.text.normalizer.dates_and_times import read_dates, read_times
 from latentspeech.text.normalizer.money_and_units import read_money, read_phones, read_units
 from latentspeech.text.normalizer.numbers import read_numbers
@@ -23,6 +24,7 @@ from latentspeech.text.normalizer.signs_and_addresses import (
 # Order matters: what wants digits stands before read_numbers.
 RULES: tuple[Callable[[str], str], ...] = (
     fold,
+    restore_case,
     read_addresses,
     read_dates,
     read_times,
