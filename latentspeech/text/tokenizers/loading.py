@@ -24,7 +24,7 @@ def build_tokenizer(config: TokenizerConfig, texts: Iterable[str] = ()) -> Token
     """The tokenizer that `config` asks for; only BPE learns from `texts`."""
     match config:
         case BPETokenizerConfig():
-            return BPETokenizer.train(texts, config.vocab_size, config.model_type)
+            return BPETokenizer.train(texts, config.vocab_size, config.model_type, config.case)
         case MisakiTokenizerConfig():
             return MisakiTokenizer()
         case PhonemeTokenizerConfig():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from latentspeech.text.normalizer import normalize
+from latentspeech.text.normalizer import NormalizedText, normalize
 from latentspeech.text.normalizer.punctuation import KEPT_PUNCTUATION
 
 READINGS = [
@@ -189,6 +189,13 @@ def test_reading(written: str, spoken: str) -> None:
 @pytest.mark.parametrize(("written", "spoken"), READINGS)
 def test_a_reading_is_its_own_normal_form(written: str, spoken: str) -> None:
     assert normalize(spoken) == spoken
+
+
+def test_a_text_is_normalised_once() -> None:
+    spoken = normalize("Dr. Smith paid $5.")
+    assert isinstance(spoken, NormalizedText)
+    assert normalize(spoken) is spoken
+    assert not isinstance(spoken[:3], NormalizedText)
 
 
 def check_output(text: str) -> None:
