@@ -10,6 +10,7 @@ from typing import get_args
 
 from latentspeech.codec.model_directory import load_codec
 from latentspeech.core.config import load_config
+from latentspeech.core.lm.generate import SamplingConfig
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.lora import add_lora, merge_lora
 from latentspeech.text.tokenizers import load_tokenizer
@@ -51,7 +52,9 @@ def pack_model(
     codec = load_codec(run.codec_dir)
     tokenizer = load_tokenizer(run.tokenizer_dir)
     latent_dim, longest = codec.config.latent_dim, run.data.max_prompt_s
-    lm = LatentLM(latent_lm_config(run.model, tokenizer.vocab_size, latent_dim, longest))
+    lm = LatentLM(
+        latent_lm_config(run.model, tokenizer.vocab_size, latent_dim, longest, run.sampling)
+    )
     if run.lora is not None:
         add_lora(lm, run.lora)
     provenance = Provenance("TTS run", load_averaged(exp_dir, lm, "model", weights))
@@ -62,13 +65,14 @@ def pack_model(
         Provenance(f"TTS run {number}", training_state(path))
         for number, path in enumerate(before, start=1)
     ]
-    card = tts_card(lm, [*runs, provenance], data, scores, copy_codec, weights)
+    card = tts_card(lm, run.sampling, [*runs, provenance], data, scores, copy_codec, weights)
     save_tts(lm, run.tokenizer_dir, run.codec_dir, out, card, copy_codec)
     return provenance
 
 
 def tts_card(
     lm: LatentLM,
+    sampling: SamplingConfig,
     runs: Sequence[Provenance],
     data: str,
     scores: str,
@@ -85,9 +89,11 @@ def tts_card(
         f"# LatentLM text-to-speech\n\n"
         f"{millions:.1f} million parameters, "
         f"{backbone.num_layers} layers "
-        f"of width {backbone.model_dim}; {codec}, the tokenizer in tokenizer/.\n\n"
+        f"of width {backbone.model_dim}; {codec}, the tokenizer in tokenizer/. Unless a command "
+        f"asks for something else it is sampled with CFG scale {sampling.cfg_scale:g}, "
+        f"{sampling.num_steps} solver steps and noise of scale {sampling.noise_scale:g}.\n\n"
         f"## Use\n\n```bash\nlatentspeech synth --model DIR --prompt ref.wav "
-        f'--text "The tide comes in." --out out.wav\n```\n\n'
+        f'--text "The tide comes in."\n```\n\n'
         f"## Training\n\n{kind} of the last step:\n\n{training}\n\n"
         f"## Data and licence\n\n{data}\n\n## Measured\n\n"
         f"{scores or 'not yet'}\n\n{LIMITS}"

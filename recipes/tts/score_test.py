@@ -21,7 +21,7 @@ from latentspeech.eval.scoring.lists import EvalList, read_list
 from latentspeech.eval.scoring.pair import EvalPair
 from recipes.one_line_errors import run_recipe
 from recipes.tts.score_parts import parts_table, read_kinds_of_voice
-from recipes.tts.synthesize_test import COPIES
+from recipes.tts.test_files import CODEC_COPIES, EQUALIZED_COPIES
 
 METRICS = ("wer-w", "sim-ge2e-o", "sim-ge2e-r", "dnsmos")
 
@@ -33,6 +33,16 @@ def recordings_of(pairs: Sequence[EvalPair]) -> list[EvalPair]:
         for pair in pairs
         if pair.reference_path is not None
     ]
+
+
+def copy_folders(synthesis: Path, codec_check: Path | None) -> dict[str, Path]:
+    """Where copies of the recordings are: the synthesis' own before those of the codec check."""
+    folders = {"equalized copies": synthesis / EQUALIZED_COPIES}
+    if (synthesis / CODEC_COPIES).is_dir():
+        folders["codec copies"] = synthesis / CODEC_COPIES
+    elif codec_check is not None:
+        folders["codec copies"] = codec_check / "hyp"
+    return folders
 
 
 def copies_of(pairs: Sequence[EvalPair], folder: Path) -> list[EvalPair]:
@@ -84,9 +94,7 @@ def main() -> None:
     items = read_list(arguments.synthesis / "items.jsonl")
     # Nobody timed the people who were recorded.
     scorers = make_scorers([*arguments.metrics.split(","), "rtf"])
-    copies = {"equalized copies": arguments.synthesis / COPIES}
-    if arguments.codec_check is not None:
-        copies["codec copies"] = arguments.codec_check / "hyp"
+    copies = copy_folders(arguments.synthesis, arguments.codec_check)
     reports = score_all(items, copies, scorers)
     arguments.out.mkdir(parents=True, exist_ok=True)
     kinds = {} if arguments.cuts is None else read_kinds_of_voice(arguments.cuts)

@@ -19,7 +19,15 @@ from latentspeech.core.files import atomic_path
 from latentspeech.text.normalizer import normalize
 from latentspeech.text.normalizer.punctuation import KEPT_PUNCTUATION
 from latentspeech.text.tokenizers.metadata import read_metadata, write_metadata
-from latentspeech.text.tokenizers.protocol import PAD, PAD_ID, UNK, UNK_ID, Case, in_case, spoken_text
+from latentspeech.text.tokenizers.protocol import (
+    PAD,
+    PAD_ID,
+    UNK,
+    UNK_ID,
+    Case,
+    in_case,
+    spoken_text,
+)
 
 MODEL_NAME = "tokenizer.model"
 # Pieces of their own, whatever the corpus holds: a sentence to speak may have what it lacked.

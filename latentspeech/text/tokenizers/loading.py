@@ -51,3 +51,12 @@ def load_tokenizer(directory: Path) -> Tokenizer:
                 f"{directory / FILE_NAME}: kind = {kind!r}; expected bpe, misaki, phoneme or "
                 "character"
             )
+
+
+def case_rule(tokenizer: Tokenizer) -> str:
+    """What a tokenizer does with the case of a text, in words."""
+    match tokenizer:
+        case BPETokenizer() | CharacterTokenizer():
+            return "small letters" if tokenizer.config.case == "lower" else "letters in their case"
+        case _:
+            return "phonemes"

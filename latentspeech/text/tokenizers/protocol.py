@@ -19,8 +19,8 @@ Case = Literal["keep", "lower"]
 class Tokenizer(Protocol):
     """Turns text into ids below `vocab_size`; id 0 is <pad>, id 1 is <unk>.
 
-    `encode` normalises a text that is no `NormalizedText` yet and raises InputError where nothing is
-    left. `decode` gives the normalised text, or its phonemes; <pad> is left out.
+    `encode` normalises a text that is no `NormalizedText` yet and raises InputError where nothing
+    is left. `decode` gives the normalised text, or its phonemes; <pad> is left out.
     """
 
     @property

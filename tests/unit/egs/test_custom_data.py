@@ -17,7 +17,6 @@ from latentspeech.align import symbol_aligner
 from latentspeech.core.errors import DataError
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
 from latentspeech.tts.latent_writer import Sentence, write_steps
-from latentspeech.tts.synthesizer import DEFAULT_SAMPLING
 from tests.tiny_models import voice_like
 
 LOCAL = Path(__file__).parents[3] / "egs" / "custom" / "local"
@@ -183,7 +182,7 @@ def test_the_aligner_finds_where_the_voice_put_its_symbols(local: Local) -> None
     sentence = Sentence(
         "The tide comes in at six, and goes out at noon.", speaker.voice("heart"), 1
     )
-    elements = [step[0] for step in write_steps(model, [sentence], DEFAULT_SAMPLING)]
+    elements = [step[0] for step in write_steps(model, [sentence], model.sampling)]
     begins: list[float] = []
     frames = 0
     for element in elements:
