@@ -54,7 +54,6 @@ def synth(
     retries: Annotated[
         int | None,
         typer.Option(
-            min=0,
             help="How often a sentence that came out wrong is spoken again. Default: 2; 0 with "
             "--stream, where more hold each sentence back until it is whole.",
         ),
@@ -106,7 +105,7 @@ def synth(
     sampling = parse_config(SamplingConfig, own.model_dump() | given, "options")
     guard = STREAMED if stream else GUARDED
     if retries is not None:
-        guard = LengthGuard(retries=retries)
+        guard = parse_config(LengthGuard, {"retries": retries}, "options")
     speaker = Synthesizer.from_directory(directory, device, runtime)
     _set_threads(speaker, threads)
     if prompt is not None and prompt_text is None and speaker.model.layout == "sentence":
