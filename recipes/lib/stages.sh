@@ -14,8 +14,10 @@ source "$recipes_root/recipes/lib/options.sh"
 stage_dir=$recipes_root/recipes/tts
 # Which cuts the codec trains on: those of the TTS, unless the corpus has others for it.
 export codec_cuts=${codec_cuts:-cuts}
-# How the test set is spoken: after another utterance of the speaker, from its own first seconds, or both.
-export test_settings=${test_settings:-reference}
+# How the test set is spoken: reference (after another utterance of the speaker) or prefix (on from its own
+# first seconds), as in the paper; with _ours behind it with retries, a shortest length and the equalizer.
+# Results of the first setting bear no name, those of the others the setting's.
+export test_settings=${test_settings:-reference_ours}
 # What several nodes do together; the other stages are node 0's.
 shared_stages=" 3 5 6 "
 # One process on one machine, unless the recipe has the options for more.

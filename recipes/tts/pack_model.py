@@ -4,12 +4,13 @@ With scores it is the final one: they go into the model card and, with `--result
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
 from latentspeech.codec.model_directory import load_codec
 from latentspeech.core.config import load_config
+from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.generate import SamplingConfig
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.lora import add_lora, merge_lora
@@ -20,7 +21,8 @@ from latentspeech.tts.model_directory import save_tts
 from recipes.lib.averaged_weights import Provenance, Weights, load_averaged, training_state
 from recipes.lib.results_file import read_table, write_results
 from recipes.one_line_errors import run_recipe
-from recipes.tts.published_rows import published_rows
+from recipes.tts.published_rows import OURS, published_rows, setting_title
+from recipes.tts.test_items import SETTINGS
 
 LIMITS = """## Limits
 
@@ -100,6 +102,31 @@ def tts_card(
     )
 
 
+def parse_scores(texts: Sequence[str]) -> dict[str, Path]:
+    """Folders of score_test by setting; ConfigError for a setting that there is not."""
+    found: dict[str, Path] = {}
+    for text in texts:
+        setting, separator, folder = text.partition("=")
+        if not separator:
+            setting, folder = f"reference{OURS}", text
+        if setting.removesuffix(OURS) not in SETTINGS or not folder or setting in found:
+            raise ConfigError(
+                f"--scores {text}: expected SETTING=FOLDER, each setting once, with the settings "
+                f"{', '.join((*SETTINGS, *(name + OURS for name in SETTINGS)))}"
+            )
+        found[setting] = Path(folder)
+    return found
+
+
+def scores_text(codec_check: Path | None, folders: Mapping[str, Path]) -> str:
+    """The tables of all scores, each under a line that says of what."""
+    titled = {} if codec_check is None else {"The codec's copies": codec_check}
+    titled |= {f"Speech, {setting_title(name)}": folder for name, folder in folders.items()}
+    return "\n".join(
+        f"{title}:\n\n{read_table(folder / 'scores.md')}" for title, folder in titled.items()
+    )
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -118,24 +145,21 @@ def main() -> None:
     parser.add_argument(
         "--weights", choices=get_args(Weights), default="ema", help="averaged ones, or the last"
     )
-    parser.add_argument("--scores", type=Path, help="folder of score_test")
-    parser.add_argument("--prefix_scores", type=Path, help="the same of the 3 s prefix setting")
+    parser.add_argument(
+        "--scores",
+        nargs="*",
+        default=[],
+        help="SETTING=FOLDER of score_test, where the settings are reference, prefix, "
+        "reference_ours and prefix_ours; a folder alone is of reference_ours",
+    )
     parser.add_argument("--results", type=Path, help="RESULTS.md to write")
     parser.add_argument("--command", default="", help="for RESULTS.md")
     parser.add_argument(
         "--curves", type=Path, nargs="*", default=[], help="pictures for RESULTS.md"
     )
     arguments = parser.parse_args()
-    folders = {
-        "The codec's copies": arguments.codec_check,
-        "Spoken after another utterance": arguments.scores,
-        "Continued from the first 3 s": arguments.prefix_scores,
-    }
-    scores = "\n".join(
-        f"{title}:\n\n{read_table(folder / 'scores.md')}"
-        for title, folder in folders.items()
-        if folder is not None
-    )
+    folders = parse_scores(arguments.scores)
+    scores = scores_text(arguments.codec_check, folders)
     provenance = pack_model(
         arguments.exp_dir,
         arguments.out,
@@ -146,7 +170,7 @@ def main() -> None:
         arguments.weights,
     )
     if arguments.results is not None:
-        beside = published_rows(arguments.out / "codec", *folders.values())
+        beside = published_rows(arguments.out / "codec", arguments.codec_check, folders)
         text = f"{scores}\n{beside}"
         lines = [provenance.line()]
         write_results(arguments.results, arguments.command, lines, text, arguments.curves)
