@@ -14,7 +14,7 @@ from latentspeech.codec import model_directory as codec_directory
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.lm.generate import SamplingConfig
 from latentspeech.model_names import MODELS_FOLDER
-from latentspeech.text.normalizer import normalize
+from latentspeech.text.normalizer import normalize, normalizer
 from latentspeech.tts import retries
 from latentspeech.tts.equalizer import Equalizer
 from latentspeech.tts.latent_writer import Sentence, write
@@ -225,6 +225,49 @@ def test_long_prompts_are_heard_in_part_and_the_sentence_before_behind_them(
     assert torch.equal(latents(whole.latents), latents(whole.latents[:15]))
     joined = torch.cat((whole.latents[:8], before[-7:]))
     assert torch.equal(latents(whole.latents, before), latents(joined))
+
+
+def test_a_text_is_normalised_once_whatever_becomes_of_it(
+    speaker: Synthesizer, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = []
+    rules = (lambda text: (passes.append(text), text)[1], *normalizer.RULES)
+    monkeypatch.setattr(normalizer, "RULES", rules)
+    speaker.synthesize(TEXT, recording, sampling=SamplingConfig(num_steps=1), guard=STREAMED)
+    assert passes == [TEXT]
+
+
+def test_case_lower_reads_transcripts_in_capitals_as_others(
+    tmp_path: Path, recording: Path
+) -> None:
+    """Those of prompts too, as LibriSpeech has them."""
+    text, said = "Mister John met Doctor B", "Saint Paul is near"
+    for case in ("keep", "lower"):
+        folder = tmp_path / case
+        folder.mkdir()
+        model = latentspeech.load(make_model_directory(folder, case=case), runtime="torch")
+
+        def latents(text: str, transcript: str, model: Synthesizer = model) -> torch.Tensor:
+            voice = model.prompt(recording, transcript, equalizer=False)
+            return model.write_latents([text], [voice], [1])[0].latents
+
+        plain = latents(text, said)
+        for other in ((text.upper(), said), (text, said.upper())):
+            found = latents(*other)
+            is_same = found.shape == plain.shape and torch.equal(found, plain)
+            assert is_same == (case == "lower")
+
+
+def test_a_prompt_without_equalizer_is_spoken_in_without(
+    speaker: Synthesizer, recording: Path
+) -> None:
+    plain = speaker.prompt(recording, equalizer=False)
+    assert plain.log_gains is None
+    assert speaker.prompt(recording).log_gains is not None
+    latents = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        copy = speaker.model.codec.decode(latents[None])[0].clamp(-1, 1)
+    assert torch.equal(speaker.decode(latents, plain), copy)
 
 
 def test_a_model_without_codec_takes_the_one_that_ships(
