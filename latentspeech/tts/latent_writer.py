@@ -40,7 +40,7 @@ class Sentence:
     text: NormalizedText
     voice: Prompt
     seed: int
-    before: Tensor | None = None  # (T, D) latents of the sentence before, to go on from
+    before: Tensor | None = None  # (T, D) latents of the sentence before, on the CPU
     min_length: bool = True  # as of LengthGuard
 
 

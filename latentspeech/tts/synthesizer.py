@@ -151,7 +151,7 @@ class Synthesizer:
             ]
             all_written = write(self.model, now, sampling, guard.retries)
             for i, written in zip(rows, all_written, strict=True):
-                before[i] = written.latents
+                before[i] = written.latents.cpu()  # prompts are laid out there
                 spoken[i] += [self._pause()] if number else []
                 spoken[i].append(self.decode(written.latents, voices[i]))
         return [Audio(torch.cat(parts), self.sample_rate) for parts in spoken]
@@ -186,6 +186,7 @@ class Synthesizer:
                 yield from chunks
             else:
                 before = yield from self._stream_sentence(sentence, sampling, chunk_frames)
+            before = before.cpu()
 
     def write_latents(
         self,
