@@ -10,8 +10,7 @@ from latentspeech.core.files import atomic_path, write_json
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.lists import read_list
 from recipes.tts.score_parts import parts_table, read_kinds_of_voice
-from recipes.tts.score_test import METRICS, score_all, table
-from recipes.tts.synthesize_test import COPIES
+from recipes.tts.score_test import METRICS, copy_folders, score_all, table
 
 
 def main() -> None:
@@ -27,9 +26,7 @@ def main() -> None:
     items = read_list(arguments.synthesis / "items.jsonl")
     # Nobody timed the people who were recorded.
     scorers = make_scorers([*arguments.metrics.split(","), "rtf"], choose_device(arguments.device))
-    copies = {"equalized copies": arguments.synthesis / COPIES}
-    if arguments.codec_check is not None:
-        copies["codec copies"] = arguments.codec_check / "hyp"
+    copies = copy_folders(arguments.synthesis, arguments.codec_check)
     reports = score_all(items, copies, scorers)
     arguments.out.mkdir(parents=True, exist_ok=True)
     kinds = {} if arguments.cuts is None else read_kinds_of_voice(arguments.cuts)

@@ -6,8 +6,8 @@ from typing import get_args
 
 from latentspeech.core.command import run_recipe
 from recipes.lib.averaged_weights import Weights
-from recipes.lib.results_file import read_table, write_results
-from recipes.tts.pack_model import pack_model
+from recipes.lib.results_file import write_results
+from recipes.tts.pack_model import pack_model, parse_scores, scores_text
 from recipes.tts.published_rows import published_rows
 
 
@@ -29,24 +29,21 @@ def main() -> None:
     parser.add_argument(
         "--weights", choices=get_args(Weights), default="ema", help="averaged ones, or the last"
     )
-    parser.add_argument("--scores", type=Path, help="folder of score_test")
-    parser.add_argument("--prefix_scores", type=Path, help="the same of the 3 s prefix setting")
+    parser.add_argument(
+        "--scores",
+        nargs="*",
+        default=[],
+        help="SETTING=FOLDER of stage 8, where the settings are reference, prefix, "
+        "reference_ours and prefix_ours; a folder alone is of reference_ours",
+    )
     parser.add_argument("--results", type=Path, help="RESULTS.md to write")
     parser.add_argument("--command", default="", help="for RESULTS.md")
     parser.add_argument(
         "--curves", type=Path, nargs="*", default=[], help="pictures for RESULTS.md"
     )
     arguments = parser.parse_args()
-    folders = {
-        "The codec's copies": arguments.codec_check,
-        "Spoken after another utterance": arguments.scores,
-        "Continued from the first 3 s": arguments.prefix_scores,
-    }
-    scores = "\n".join(
-        f"{title}:\n\n{read_table(folder / 'scores.md')}"
-        for title, folder in folders.items()
-        if folder is not None
-    )
+    folders = parse_scores(arguments.scores)
+    scores = scores_text(arguments.codec_check, folders)
     provenance = pack_model(
         arguments.exp_dir,
         arguments.out,
@@ -57,7 +54,7 @@ def main() -> None:
         arguments.weights,
     )
     if arguments.results is not None:
-        beside = published_rows(arguments.out / "codec", *folders.values())
+        beside = published_rows(arguments.out / "codec", arguments.codec_check, folders)
         text = f"{scores}\n{beside}"
         lines = [provenance.line()]
         write_results(arguments.results, arguments.command, lines, text, arguments.curves)

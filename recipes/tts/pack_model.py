@@ -3,18 +3,23 @@
 With scores it is the final one: they go into the model card and, with `--results`, into RESULTS.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from latentspeech.codec.model_directory import load_codec
 from latentspeech.core.config import load_config
+from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.lora import add_lora, merge_lora
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.text.tokenizers import load_tokenizer
 from latentspeech.training.tts_run import TTSRunConfig
 from latentspeech.tts.model import latent_lm_config
 from latentspeech.tts.model_directory import save_tts
 from recipes.lib.averaged_weights import Provenance, Weights, load_averaged, training_state
+from recipes.lib.results_file import read_table
+from recipes.tts.published_rows import OURS, setting_title
+from recipes.tts.test_items import SETTINGS
 
 LIMITS = """## Limits
 
@@ -46,7 +51,9 @@ def pack_model(
     codec = load_codec(run.codec_dir)
     tokenizer = load_tokenizer(run.tokenizer_dir)
     latent_dim, longest = codec.config.latent_dim, run.data.max_prompt_s
-    lm = LatentLM(latent_lm_config(run.model, tokenizer.vocab_size, latent_dim, longest))
+    lm = LatentLM(
+        latent_lm_config(run.model, tokenizer.vocab_size, latent_dim, longest, run.sampling)
+    )
     if run.lora is not None:
         add_lora(lm, run.lora)
     provenance = Provenance("TTS run", load_averaged(exp_dir, lm, "model", weights))
@@ -57,13 +64,14 @@ def pack_model(
         Provenance(f"TTS run {number}", training_state(path))
         for number, path in enumerate(before, start=1)
     ]
-    card = tts_card(lm, [*runs, provenance], data, scores, copy_codec, weights)
+    card = tts_card(lm, run.sampling, [*runs, provenance], data, scores, copy_codec, weights)
     save_tts(lm, run.tokenizer_dir, run.codec_dir, out, card, copy_codec)
     return provenance
 
 
 def tts_card(
     lm: LatentLM,
+    sampling: SamplingConfig,
     runs: Sequence[Provenance],
     data: str,
     scores: str,
@@ -80,10 +88,37 @@ def tts_card(
         f"# LatentLM text-to-speech\n\n"
         f"{millions:.1f} million parameters, "
         f"{backbone.num_layers} layers "
-        f"of width {backbone.model_dim}; {codec}, the tokenizer in tokenizer/.\n\n"
+        f"of width {backbone.model_dim}; {codec}, the tokenizer in tokenizer/. Unless a command "
+        f"asks for something else it is sampled with CFG scale {sampling.cfg_scale:g}, "
+        f"{sampling.num_steps} solver steps and noise of scale {sampling.noise_scale:g}.\n\n"
         f"## Use\n\n```bash\nlatentspeech synth --model DIR --prompt ref.wav "
-        f'--text "The tide comes in." --out out.wav\n```\n\n'
+        f'--text "The tide comes in."\n```\n\n'
         f"## Training\n\n{kind} of the last step:\n\n{training}\n\n"
         f"## Data and licence\n\n{data}\n\n## Measured\n\n"
         f"{scores or 'not yet'}\n\n{LIMITS}"
+    )
+
+
+def parse_scores(texts: Sequence[str]) -> dict[str, Path]:
+    """Folders of score_test by setting; ConfigError for a setting that there is not."""
+    found: dict[str, Path] = {}
+    for text in texts:
+        setting, separator, folder = text.partition("=")
+        if not separator:
+            setting, folder = f"reference{OURS}", text
+        if setting.removesuffix(OURS) not in SETTINGS or not folder or setting in found:
+            raise ConfigError(
+                f"--scores {text}: expected SETTING=FOLDER, each setting once, with the settings "
+                f"{', '.join((*SETTINGS, *(name + OURS for name in SETTINGS)))}"
+            )
+        found[setting] = Path(folder)
+    return found
+
+
+def scores_text(codec_check: Path | None, folders: Mapping[str, Path]) -> str:
+    """The tables of all scores, each under a line that says of what."""
+    titled = {} if codec_check is None else {"The codec's copies": codec_check}
+    titled |= {f"Speech, {setting_title(name)}": folder for name, folder in folders.items()}
+    return "\n".join(
+        f"{title}:\n\n{read_table(folder / 'scores.md')}" for title, folder in titled.items()
     )

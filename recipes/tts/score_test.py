@@ -16,6 +16,7 @@ from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import EvalList
 from latentspeech.eval.scoring.pair import EvalPair
+from recipes.tts.test_files import CODEC_COPIES, EQUALIZED_COPIES
 
 METRICS = ("wer-w", "sim-ge2e-o", "sim-ge2e-r", "dnsmos")
 
@@ -27,6 +28,16 @@ def recordings_of(pairs: Sequence[EvalPair]) -> list[EvalPair]:
         for pair in pairs
         if pair.reference_path is not None
     ]
+
+
+def copy_folders(synthesis: Path, codec_check: Path | None) -> dict[str, Path]:
+    """Where copies of the recordings are: the synthesis' own before those of the codec check."""
+    folders = {"equalized copies": synthesis / EQUALIZED_COPIES}
+    if (synthesis / CODEC_COPIES).is_dir():
+        folders["codec copies"] = synthesis / CODEC_COPIES
+    elif codec_check is not None:
+        folders["codec copies"] = codec_check / "hyp"
+    return folders
 
 
 def copies_of(pairs: Sequence[EvalPair], folder: Path) -> list[EvalPair]:
