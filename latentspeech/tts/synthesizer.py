@@ -69,7 +69,7 @@ class Synthesizer:
 
     @classmethod
     def from_directory(
-        cls, directory: Path, device: str = "cpu", runtime: RuntimeKind | None = None
+        cls, directory: Path, device: torch.device | str = "cpu", runtime: RuntimeKind | None = None
     ) -> "Synthesizer":
         """Loads a model directory; `runtime` as in `load_tts`."""
         return cls(load_tts(directory, device, runtime))

@@ -6,6 +6,7 @@ from typing import get_args
 import torch
 
 from latentspeech.core.config import parse_config
+from latentspeech.core.device import AUTO, DEVICE_HELP
 from latentspeech.core.diffusion.solvers import SolverKind
 from latentspeech.core.lm.sampling_config import SamplingConfig
 
@@ -33,9 +34,8 @@ def add_retries_option(parser: argparse.ArgumentParser, default: int) -> None:
 
 
 def add_device_option(parser: argparse.ArgumentParser) -> None:
-    """Adds --device, by default a GPU if there is one."""
-    default = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("--device", default=default, help="cpu, cuda, cuda:1, ...")
+    """Adds --device, which `choose_device` reads; by default a GPU if there is one."""
+    parser.add_argument("--device", default=AUTO, help=DEVICE_HELP)
 
 
 def add_batch_option(parser: argparse.ArgumentParser, default: int | None = _GPU_BATCH) -> None:
@@ -49,9 +49,9 @@ def add_batch_option(parser: argparse.ArgumentParser, default: int | None = _GPU
     )
 
 
-def default_batch_size(device: str) -> int:
+def default_batch_size(device: torch.device) -> int:
     """How many utterances are spoken at a time: on a CPU one, so that its time is its own."""
-    return 1 if device == "cpu" else _GPU_BATCH
+    return 1 if device.type == "cpu" else _GPU_BATCH
 
 
 def one_or_more(text: str) -> int:

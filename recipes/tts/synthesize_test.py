@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from latentspeech.audio.io import load_audio
+from latentspeech.core.device import choose_device
 from latentspeech.core.files import write_json
 from latentspeech.core.provenance import hardware
 from latentspeech.core.tensors import derive_seed
@@ -203,7 +204,7 @@ def read_test_items(arguments: argparse.Namespace) -> TestItems:
 
 def write_test(arguments: argparse.Namespace) -> None:
     """Speaks what the options ask for and lists it."""
-    out, device = arguments.out, arguments.device
+    out, device = arguments.out, choose_device(arguments.device)
     test = read_test_items(arguments)
     speaking = speaking_in_setting(arguments, read_tts_config(arguments.model).sampling)
     key = speaking.key(arguments.model)

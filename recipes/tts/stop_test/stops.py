@@ -22,6 +22,7 @@ from typing import Any
 
 from latentspeech.audio.speech_check import check_speech
 from latentspeech.core.command import run_recipe
+from latentspeech.core.device import choose_device
 from latentspeech.core.errors import ConfigError, DataError, InputError
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.core.tensors import derive_seed
@@ -260,7 +261,9 @@ def main() -> None:
             LengthGuard(retries=arguments.retries),
             equalizer=False,  # nothing is decoded
         )
-        voices = Voices(Synthesizer.from_directory(directory, arguments.device), speaking, out)
+        voices = Voices(
+            Synthesizer.from_directory(directory, choose_device(arguments.device)), speaking, out
+        )
         path = out / f"{name}.json"
         spoken = speak_all(voices, sentences, arguments.batch_size, path, directory)
         rows.append(Row(name, voices.synthesizer.model.layout.kind, spoken))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.core.command import run_recipe
+from latentspeech.core.device import choose_device
 from latentspeech.core.errors import DataError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import write_report as write_scores
@@ -253,8 +254,9 @@ def main() -> None:
     out = arguments.out
     speaking = speaking_of(arguments, base)
     claim_result_folder(out, sweep_key(speaking, arguments.model))
-    spoken_on = f"{hardware()}; spoken on {arguments.device}, {arguments.batch_size} at a time"
-    synthesizer = Synthesizer.from_directory(arguments.model, arguments.device)
+    device = choose_device(arguments.device)
+    spoken_on = f"{hardware()}; spoken on {device}, {arguments.batch_size} at a time"
+    synthesizer = Synthesizer.from_directory(arguments.model, device)
     sexes = read_cut_sexes(arguments.cuts)
     material = Material(synthesizer, items, out, speaking, arguments.batch_size, sexes, spoken_on)
     runs = [
