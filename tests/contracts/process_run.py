@@ -22,6 +22,7 @@ from latentspeech.codec.discriminators import (
 from latentspeech.codec.model import CodecConfig
 from latentspeech.codec.task import CodecLossConfig, CodecTask
 from latentspeech.core.errors import DataError
+from latentspeech.core.lm import loss
 from latentspeech.core.nn.transformer import TransformerConfig
 from latentspeech.core.train.metric_log import Mean
 from latentspeech.core.train.optim import OptimizerConfig
@@ -119,6 +120,7 @@ if __name__ == "__main__":
     kind, folder, steps, every = sys.argv[1:5]
     Path(f"{folder}.pid.{os.environ.get('RANK', '0')}").write_text(str(os.getpid()))
     extra = {key: json.loads(value) for key, value in (a.split("=", 1) for a in sys.argv[5:])}
+    loss.MAX_LOGITS = extra.pop("max_logits", loss.MAX_LOGITS)
     limit = extra.pop("file_limit_bytes", None)
     if limit is not None and os.environ.get("RANK", "0") == "0":
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

@@ -89,11 +89,15 @@ def test_unequal_batches_make_the_mean_over_all_rows(tmp_path: Path):
 
 
 def test_strategies_and_savings_go_together(tmp_path: Path):
-    """A checkpoint of one strategy goes on under the other; recomputation changes nothing."""
+    """A checkpoint of one strategy goes on under the other; recomputation changes nothing.
+
+    Blocks are recomputed, and logits in chunks of four decisions.
+    """
+    saving = {"activation_checkpointing": True, "max_logits": 100}
     train("tts", tmp_path / "whole", 4)
     train("tts", tmp_path / "mixed", 2, accumulation=1)
-    train("tts", tmp_path / "mixed", 4, strategy="fsdp", activation_checkpointing=True)
-    train("tts", tmp_path / "mixed", 6, strategy="ddp", activation_checkpointing=True)
+    train("tts", tmp_path / "mixed", 4, strategy="fsdp", **saving)
+    train("tts", tmp_path / "mixed", 6, strategy="ddp", **saving)
     train("tts", tmp_path / "whole", 6)
     ours, theirs = ([line for line in untimed(tmp_path / name) if "train/loss" in line]
                     for name in ("mixed", "whole"))  # fmt: skip

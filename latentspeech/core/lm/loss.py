@@ -95,18 +95,21 @@ def decision_ids(model: LatentLM, batch: MixedBatch) -> tuple[Tensor, Tensor]:
 
     Returns:
         ids (B, T): the token, or the slot token of the modality where a latent stands.
-        open (B, T): False at padding, at the first latent after BOD (which is bound to come), and
-        at latents of modalities that do not learn their end.
+        open (B, T): False at padding and at what is bound to come: the first latent after BOD, and
+        where the number of latents is fixed all of them and the EOD after them.
     """
     ids = batch.token_ids.clone()
     choice = batch.kinds >= TOKEN
     previous = torch.roll(batch.token_ids, 1, dims=1)
-    previous_is_token = torch.roll(batch.kinds, 1, dims=1) == TOKEN
+    previous_kinds = torch.roll(batch.kinds, 1, dims=1)
     for modality, config in enumerate(model.config.modalities):
         here = batch.kinds == 1 + modality
         ids = ids.masked_fill(here, config.slot_id)
-        forced = here & previous_is_token & (previous == config.bod_id)
-        choice = choice & ~(forced if config.num_latents is None else here)
+        if config.num_latents is None:
+            bound = here & (previous_kinds == TOKEN) & (previous == config.bod_id)
+        else:
+            bound = here | (previous_kinds == 1 + modality)
+        choice = choice & ~bound
     return ids, choice
 
 

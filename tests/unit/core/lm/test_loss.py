@@ -7,7 +7,7 @@ from torch.utils._pytree import tree_leaves
 
 from latentspeech.core.lm import loss as loss_module
 from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig, ModalityConfig
-from latentspeech.core.lm.loss import TOKEN_PART, latent_lm_loss, loss_counts
+from latentspeech.core.lm.loss import TOKEN_PART, decision_ids, latent_lm_loss, loss_counts
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedBatch, TokenSpan, collate
 from latentspeech.core.nn.transformer import TransformerConfig
 
@@ -78,6 +78,22 @@ def test_counts_are_known_ahead() -> None:
     counts = {name: int(count) for name, count in loss_counts(lm, batch()).items()}
     assert list(counts.values()) == [found.num_tokens, *found.num_latents]
     assert counts.keys() == found.parts.keys()
+
+
+def test_what_is_bound_to_come_is_no_decision() -> None:
+    """The latents of a modality of fixed length and the EOD after them; what follows is open."""
+    settings = config()
+    fixed = settings.modalities[1].model_copy(update={"num_latents": 4})
+    lm = model(settings.model_copy(update={"modalities": (settings.modalities[0], fixed)}))
+    sequence = [
+        TokenSpan(torch.tensor([20, 10]), True),
+        LatentSpan(0, torch.zeros(3, 3), True),
+        TokenSpan(torch.tensor([11, 13]), True),
+        LatentSpan(1, torch.zeros(4, 4), True),
+        TokenSpan(torch.tensor([14, 21]), True),
+    ]
+    _, choice = decision_ids(lm, collate([sequence], (3, 4)))
+    assert choice[0].long().tolist() == [1, 1, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1]
 
 
 def test_a_plain_language_model_has_the_token_part_alone() -> None:
