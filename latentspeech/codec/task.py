@@ -173,7 +173,8 @@ class CodecTask(Task):
             total = total + self.loss.adversarial_weight * adversarial_loss
             total = total + self.loss.feature_matching_weight * matching
             metrics |= {"train/adversarial": adversarial_loss, "train/feature_matching": matching}
-        return Losses(total, {name: value.detach() for name, value in metrics.items()})
+        logged = {name: value.detach() for name, value in metrics.items()}
+        return Losses({"generator": total}, logged)
 
     def validation_step(self, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """Reconstruction from the means, as copies are made."""
@@ -217,7 +218,7 @@ class CodecTask(Task):
             estimate = self.codec.decode(z, audio.shape[1])
         estimate, audio = self._crop(estimate, audio, generator)
         loss = discriminator_loss(self.discriminators(estimate), self.discriminators(audio))
-        return Losses(loss, {"train/discriminator": loss.detach()})
+        return Losses({"discriminator": loss}, {"train/discriminator": loss.detach()})
 
     def _crop(
         self, estimate: Tensor, audio: Tensor, generator: torch.Generator

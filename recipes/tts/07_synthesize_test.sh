@@ -10,7 +10,7 @@ source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
 device=cpu
 if ((${ngpu:?} > 0)); then device=cuda; fi
-run python -m recipes.tts.pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/tts_model"
+run python -m recipes.tts.09_pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/tts_model"
 options=(--max_items "${max_test:?}" --seed "${seed:?}" --device "$device")
 if [[ -n ${librispeech_dir:-} ]]; then
   options+=(--librispeech_dir "$librispeech_dir")
@@ -21,6 +21,6 @@ read -r -a sampling <<<"${sampling_args:-}"
 for setting in ${test_settings:?}; do
   folder=$exp_dir/synthesis
   if [[ $setting != reference ]]; then folder+=_$setting; fi
-  run python -m recipes.tts.synthesize_test --model "$exp_dir/tts_model" --setting "$setting" \
+  run python -m recipes.tts.07_synthesize_test --model "$exp_dir/tts_model" --setting "$setting" \
     --cuts "${data_dir:?}/cuts_test.jsonl.gz" --out "$folder" "${options[@]}" "${sampling[@]}"
 done

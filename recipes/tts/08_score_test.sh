@@ -14,6 +14,6 @@ if [[ -z ${librispeech_dir:-} ]]; then options+=(--cuts "${data_dir:?}/cuts_test
 for setting in ${test_settings:?}; do
   ending=
   if [[ $setting != reference ]]; then ending=_$setting; fi
-  run python -m recipes.tts.score_test --synthesis "${exp_dir:?}/synthesis$ending" \
+  run python -m recipes.tts.08_score_test --synthesis "${exp_dir:?}/synthesis$ending" \
     --codec_check "$exp_dir/codec_check" --out "$exp_dir/scores$ending" "${options[@]}"
 done

@@ -12,7 +12,7 @@ prefix=()
 if [[ " ${test_settings:?} " == *" prefix "* ]]; then
   prefix=(--prefix_scores "${exp_dir:?}/scores_prefix")
 fi
-run python -m recipes.tts.pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/model" \
+run python -m recipes.tts.09_pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/model" \
   --data "${data_card:?}" --codec_check "$exp_dir/codec_check" --scores "$exp_dir/scores" \
   "${prefix[@]}" --results "$exp_dir/RESULTS.md" --command "${stage_command:?}" \
   --curves "$exp_dir/codec_curves.png" "$exp_dir/tts_curves.png"

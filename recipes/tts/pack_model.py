@@ -3,13 +3,10 @@
 With scores it is the final one: they go into the model card and, with `--results`, into RESULTS.md.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 from latentspeech.codec.model_directory import load_codec
-from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.lora import add_lora, merge_lora
@@ -18,8 +15,6 @@ from latentspeech.training.tts_run import TTSRunConfig
 from latentspeech.tts.model import latent_lm_config
 from latentspeech.tts.model_directory import save_tts
 from recipes.lib.averaged_weights import Provenance, Weights, load_averaged, training_state
-from recipes.lib.results_file import read_table, write_results
-from recipes.tts.published_rows import published_rows
 
 LIMITS = """## Limits
 
@@ -92,60 +87,3 @@ def tts_card(
         f"## Data and licence\n\n{data}\n\n## Measured\n\n"
         f"{scores or 'not yet'}\n\n{LIMITS}"
     )
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--exp_dir", type=Path, required=True, help="folder of the TTS run")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--data", default="see the recipe that trained it", help="for the card")
-    parser.add_argument(
-        "--before", type=Path, nargs="*", default=[], help="folders of the runs it went on from"
-    )
-    parser.add_argument("--codec_check", type=Path, help="folder of recipes.codec.check")
-    parser.add_argument(
-        "--no_codec",
-        action="store_true",
-        help="leave out codec/, for a model on the one that ships",
-    )
-    parser.add_argument(
-        "--weights", choices=get_args(Weights), default="ema", help="averaged ones, or the last"
-    )
-    parser.add_argument("--scores", type=Path, help="folder of score_test")
-    parser.add_argument("--prefix_scores", type=Path, help="the same of the 3 s prefix setting")
-    parser.add_argument("--results", type=Path, help="RESULTS.md to write")
-    parser.add_argument("--command", default="", help="for RESULTS.md")
-    parser.add_argument(
-        "--curves", type=Path, nargs="*", default=[], help="pictures for RESULTS.md"
-    )
-    arguments = parser.parse_args()
-    folders = {
-        "The codec's copies": arguments.codec_check,
-        "Spoken after another utterance": arguments.scores,
-        "Continued from the first 3 s": arguments.prefix_scores,
-    }
-    scores = "\n".join(
-        f"{title}:\n\n{read_table(folder / 'scores.md')}"
-        for title, folder in folders.items()
-        if folder is not None
-    )
-    provenance = pack_model(
-        arguments.exp_dir,
-        arguments.out,
-        arguments.data,
-        scores,
-        not arguments.no_codec,
-        arguments.before,
-        arguments.weights,
-    )
-    if arguments.results is not None:
-        beside = published_rows(arguments.out / "codec", *folders.values())
-        text = f"{scores}\n{beside}"
-        lines = [provenance.line()]
-        write_results(arguments.results, arguments.command, lines, text, arguments.curves)
-    print(f"model directory: {arguments.out}")
-
-
-if __name__ == "__main__":
-    run_recipe(main)

@@ -13,7 +13,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,22 +21,20 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import load_audio, write_audio
-from latentspeech.core.command import run_recipe
 from latentspeech.core.files import write_json
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.model_directory import weights_hash
-from latentspeech.core.provenance import hardware
 from latentspeech.core.tensors import derive_seed
 from latentspeech.data.utterances import Utterance, load_utterance
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem
 from latentspeech.eval.protocols.librispeech import PREFIX_S
-from latentspeech.eval.scoring.lists import ListRow, write_list
+from latentspeech.eval.scoring.lists import ListRow
 from latentspeech.tts.continuation import continue_latents
 from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import DEFAULT_RETRIES, DEFAULT_SAMPLING, Audio, Synthesizer
-from recipes.lib.result_folder import audio_path, open_result_folder
-from recipes.tts.sampling_options import add_retries_option, add_sampling_options, sampling_of
-from recipes.tts.test_items import SETTINGS, Setting, held_out_items, librispeech_items
+from recipes.lib.result_folder import audio_path
+from recipes.tts.sampling_options import add_retries_option
+from recipes.tts.test_items import Setting
 
 logger = logging.getLogger(__name__)
 
@@ -245,44 +243,3 @@ def add_test_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--no_prompt_text", action="store_true", help="prompt without transcript")
     add_retries_option(parser, DEFAULT_RETRIES)
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_test_options(parser)
-    add_sampling_options(parser)
-    parser.add_argument("--setting", choices=SETTINGS, default="reference")
-    parser.add_argument("--train_cuts", type=Path, help="texts that are in these are left out")
-    parser.add_argument("--librispeech_dir", type=Path, help="speak its test-clean, not the cuts")
-    arguments = parser.parse_args()
-    setting: Setting = arguments.setting
-    if arguments.librispeech_dir is None:
-        test = held_out_items(arguments.cuts, setting, arguments.max_items, arguments.train_cuts)
-    else:
-        test = librispeech_items(arguments.librispeech_dir, setting, arguments.max_items)
-    speaking = Speaking(
-        arguments.seed,
-        not arguments.no_prompt_text,
-        sampling_of(arguments),
-        arguments.retries,
-        setting,
-    )
-    logger.info("%s: %s: %d utterances", test.info.protocol, test.info.rule, len(test.items))
-    key = speaking.key(arguments.model)
-    if arguments.librispeech_dir is not None:
-        key["protocol"] = test.info.protocol
-    open_result_folder(arguments.out, key)
-    synthesizer = Synthesizer.from_directory(arguments.model, arguments.device)
-    rows: list[ListRow] = []
-    for number, item in enumerate(test.items, start=1):
-        sex = test.sexes.get(item.target.id)
-        rows.append(speak_item(synthesizer, item, arguments.out, speaking, sex))
-        if number % 10 == 0 or number == len(test.items):
-            logger.info("spoken %d of %d", number, len(test.items))
-    info = replace(test.info, hardware=f"{hardware()}; spoken on {arguments.device}")
-    write_list(arguments.out / "items.jsonl", rows, info)
-
-
-if __name__ == "__main__":
-    run_recipe(main)

@@ -15,6 +15,7 @@ import torch
 from pydantic import Field
 
 from latentspeech.core.config import Config
+from latentspeech.core.data.train_data import TrainData
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.provenance import git_commit
 from latentspeech.core.tensors import make_generator
@@ -45,7 +46,7 @@ from latentspeech.core.train.state.checkpoint import (
 )
 from latentspeech.core.train.state.ema import Ema
 from latentspeech.core.train.state.trained_tensors import TrainedTensors
-from latentspeech.core.train.task import Task, TrainData
+from latentspeech.core.train.task import Task
 
 logger = logging.getLogger(__name__)
 
