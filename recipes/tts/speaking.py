@@ -60,7 +60,9 @@ class Speaking:
         """
         is_paper = self.guard == AS_IN_THE_PAPER and not self.equalizer
         parts = [
-            "spoken as in the paper" if is_paper else "spoken in this project's way",
+            "spoken without this project's additions"
+            if is_paper
+            else "spoken in this project's way",
             self._draws(),
             self._lengths(),
             "the voice's equalizer behind the codec" if self.equalizer else "no equalizer",

@@ -148,7 +148,7 @@ def test_the_rule_says_how_it_was_spoken() -> None:
     )
     rule = paper.rule("small letters")
     for part in (
-        "spoken as in the paper; one draw, no retries",
+        "spoken without this project's additions; one draw, no retries",
         "no shortest length",
         "no equalizer",
         "CFG scale 4, 5 steps of dpm_solver_pp_2m, noise 1",
@@ -169,7 +169,7 @@ def test_the_rule_says_how_it_was_spoken() -> None:
     ):
         assert part in ours
     for changed in (replace(paper, equalizer=True), replace(paper, guard=STREAMED)):
-        assert "as in the paper" not in changed.rule("phonemes")
+        assert "without this project" not in changed.rule("phonemes")
 
 
 def test_without_a_shortest_length_the_model_may_end_at_once(tmp_path: Path) -> None:
