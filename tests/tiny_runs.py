@@ -13,7 +13,7 @@ from latentspeech.data.extract_latents import finalize
 from latentspeech.data.speech_latents import speech_item
 from latentspeech.training.tts_run import TTSRunConfig, run_tts
 from latentspeech.tts.model import LayoutKind
-from tests.tiny_models import CODEC, MODEL
+from tests.tiny_models import CODEC, MODEL, SAMPLING
 
 FRAME_RATE = 15
 
@@ -60,6 +60,7 @@ def run_tiny(
         "start_from": model,
         "model": MODEL.model_copy(update={"layout": layout}).model_dump(),
         "optimizer": {"lr": 1e-2},
+        "sampling": SAMPLING.model_dump(),
         "data": {"max_total_latents": 30, "max_batch_size": 3, "num_buckets": 1},
         "train": {"max_steps": max_steps, "log_every": 1, "ema_decay": 0.5},
     }

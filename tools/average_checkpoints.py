@@ -4,7 +4,7 @@
     python tools/average_checkpoints.py exp/tts/checkpoints/step_00001000 ... --out exp/tts_mean
     python tools/average_checkpoints.py model_a model_b --out model_mean
 
-Checkpoints give a run folder with one checkpoint, which `recipes.tts.pack_model`,
+Checkpoints give a run folder with one checkpoint, which `recipes.tts.09_pack_model`,
 `recipes.codec.export` and a training take as any other: its weights and its averaged weights are
 means, each of their own, its optimizer state is that of the newest. Model directories give a model
 directory.

@@ -28,6 +28,7 @@ def choose_device(asked: str = AUTO) -> torch.device:
     """
     if asked == AUTO:
         return _gpu(0) if torch.cuda.is_available() else CPU
+    device: torch.device | None
     try:
         device = torch.device(asked)
     except RuntimeError:

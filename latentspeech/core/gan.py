@@ -25,7 +25,7 @@ def discriminator_loss(
 ) -> Tensor:
     """Sum over discriminators of mean(D(estimate)^2) + mean((1 - D(reference))^2) -> scalar.
 
-    The estimate must come from audio without a gradient to the generator (detached).
+    The estimate must carry no gradient to the generator: judge a detached copy.
     """
     terms = [
         made.logits.float().square().mean() + (1 - real.logits.float()).square().mean()

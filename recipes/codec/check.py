@@ -194,8 +194,8 @@ def check_group(
     return checked
 
 
-def main() -> None:
-    """Command line."""
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--codec", type=Path, required=True, help="model directory")
     parser.add_argument("--decoder", help="a further decoder of that directory; default: its own")
@@ -213,7 +213,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of a part of LibriTTS")
     parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
     parser.add_argument("--sampled", type=int, help="seed of sampled latents; default: the means")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def chosen_groups(arguments: argparse.Namespace) -> list[Group]:
+    """What is to be copied; ConfigError for nothing, and for two groups of one name."""
     groups = parse_groups(arguments.cuts)
     if arguments.libritts_dir is not None:
         groups = [Group("", arguments.libritts_dir, "libritts"), *groups]
@@ -221,6 +225,13 @@ def main() -> None:
         groups.append(Group("librispeech", arguments.librispeech_dir, "librispeech"))
     if not groups or len({group.name for group in groups}) < len(groups):
         raise ConfigError("give --cuts or --libritts_dir; beside the latter, --cuts NAME=PATH")
+    return groups
+
+
+def main() -> None:
+    """Copies, scores and prints."""
+    arguments = parse_arguments()
+    groups = chosen_groups(arguments)
     device = choose_device(arguments.device)
     metrics = [name.strip() for name in arguments.metrics.split(",")]
     make_scorers(metrics)  # a wrong name is told before the work

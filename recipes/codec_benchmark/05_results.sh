@@ -8,5 +8,5 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-run python -m recipes.codec_benchmark.results --codecs "${codecs:?}" --ours "${ours?}" \
+run python -m recipes.codec_benchmark.05_results --codecs "${codecs:?}" --ours "${ours?}" \
   --exp_dir "${exp_dir:?}" --metrics "${metrics:?}" --command "${stage_command:?}"

@@ -1,23 +1,17 @@
-"""Tables of egs/codec_benchmark: the paper's Table 5 with our measurements, sizes and speeds, mel
-variants; as RESULTS.md and as a page.
-"""
+"""Tables of egs/codec_benchmark: the paper's Table 5 with our rows, sizes, speeds, mel variants."""
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from latentspeech.core.command import run_recipe
 from latentspeech.core.eval.paper_tables.beside import Cell, OurRow, beside, row_from_report
-from latentspeech.core.eval.paper_tables.table import PaperTable, load_paper_table
+from latentspeech.core.eval.paper_tables.table import PaperTable
 from latentspeech.core.eval.report import EvalReport, MetricResult
 from latentspeech.core.eval.text_table import TextTable
 from latentspeech.eval.metrics.catalogue import make_scorer
-from latentspeech.eval.page.report import write_html
-from recipes.codec_benchmark.benchmark import ANCHOR, codec_names
-from recipes.lib.results_file import write_results
+from recipes.codec_benchmark.benchmark import ANCHOR
 
 MEL_VARIANTS = ("mel", "mel-dac-class", "mel-encodec", "mel-vocos")
 
@@ -165,26 +159,3 @@ def list_line(folder: Path) -> str:
     info = json.loads((folder / "list/items.jsonl.info.json").read_text(encoding="utf-8"))
     lines = (folder / "list/items.jsonl").read_text(encoding="utf-8").count("\n")
     return f"{lines} recordings: {info['protocol']}, {info['rule']}, SHA-256 {info['sha256'][:16]}"
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--codecs", required=True)
-    parser.add_argument("--ours", default="")
-    parser.add_argument("--metrics", required=True)
-    parser.add_argument("--exp_dir", type=Path, required=True)
-    parser.add_argument("--command", default="")
-    arguments = parser.parse_args()
-    folder: Path = arguments.exp_dir
-    facts, reports = read_all(codec_names(arguments.codecs, arguments.ours), folder)
-    tables = [quality_table(load_paper_table(5), facts, reports), speed_table(facts)]
-    if (variants := mel_table(reports)) is not None:
-        tables.append(variants)
-    text = "\n".join(table.to_markdown() for table in tables)
-    write_results(folder / "RESULTS.md", arguments.command, [list_line(folder)], text, [])
-    write_html(reports, folder / "page.html", title="Speech codecs", tables=tables)
-
-
-if __name__ == "__main__":
-    run_recipe(main)

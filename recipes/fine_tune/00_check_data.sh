@@ -10,5 +10,5 @@ source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
 strictly=()
 if [[ ${strict:?} == true ]]; then strictly=(--strict); fi
-run python -m recipes.fine_tune.check_data --data "${data:?}" \
+run python -m recipes.fine_tune.00_check_data --data "${data:?}" \
   --out "${data_dir:?}/corpus" "${strictly[@]}"

@@ -10,5 +10,5 @@ source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
 strictly=()
 if [[ ${strict:?} == true ]]; then strictly=(--strict); fi
-run python -m recipes.fine_tune.align --corpus "${data_dir:?}/corpus" \
+run python -m recipes.fine_tune.01_make_cuts --corpus "${data_dir:?}/corpus" \
   --model "${model:?}" --out "$data_dir" --num_test "${num_test:?}" --seed "${seed:?}" "${strictly[@]}"

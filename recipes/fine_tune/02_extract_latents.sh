@@ -12,6 +12,6 @@ run python -m recipes.fine_tune.make_config --model "${model:?}" \
   --base "${finetune_config:?}" --out "${exp_dir:?}/finetune.yaml"
 codec=$(sed -n 's/^codec_dir: //p' "$exp_dir/finetune.yaml")
 for action in prepare extract finish; do
-  run python -m recipes.tts.extract_latents "$action" --codec "$codec" --data_dir "${data_dir:?}" \
+  run python -m recipes.tts.05_extract_latents "$action" --codec "$codec" --data_dir "${data_dir:?}" \
     --out "$exp_dir/latents"
 done

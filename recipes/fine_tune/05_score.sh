@@ -8,5 +8,5 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-run python -m recipes.fine_tune.score_both --exp_dir "${exp_dir:?}" \
+run python -m recipes.fine_tune.05_score --exp_dir "${exp_dir:?}" \
   --command "${stage_command:?}"

@@ -8,7 +8,7 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-pack=(python -m recipes.tts.pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/model" --weights "${weights:?}"
+pack=(python -m recipes.tts.09_pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/model" --weights "${weights:?}"
   --data "Fine-tuned from ${model:?} on ${data:?}, whose speakers and owner decide what it may be used for."
   --scores "$exp_dir")
 if [[ ! -d $model/codec ]]; then pack+=(--no_codec); fi

@@ -1,30 +1,23 @@
-"""Finds when each symbol is heard, where the model needs it, and splits the corpus into cuts.
+"""Times of symbols for the layout that needs them, and the split of a small corpus.
 
-    python -m recipes.fine_tune.align --corpus CORPUS --model DIR --out FOLDER
-
-FOLDER gets cuts_train, cuts_dev and cuts_test.jsonl.gz: a few utterances of each speaker are held
-out, one in twenty (at least one) is for validation. In the layout `aligned` a recording whose text
-does not fit it is left out, and named in CORPUS/misfits.json.
+A few utterances of each speaker are held out, one in twenty (at least one) is for validation. In
+the layout `aligned` a recording whose text does not fit it is left out.
 """
 
-import argparse
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from lhotse import CutSet
 
 from latentspeech.align.symbol_aligner import add_times
-from latentspeech.core.command import run_recipe
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import write_json
 from latentspeech.core.model_directory import read_model_config
 from latentspeech.core.tensors import make_generator
-from latentspeech.data.cuts import cuts_from_manifest, write_cuts
-from latentspeech.data.manifest import CorpusUtterance, read_manifest
+from latentspeech.data.manifest import CorpusUtterance
 from latentspeech.text.tokenizers import MisakiTokenizer, load_tokenizer
 from latentspeech.tts.model import SpeechLMConfig
 from latentspeech.tts.model_directory import KIND
@@ -84,36 +77,3 @@ def find_times(
         logger.warning("left out: %s: %s", name, reason)
     logger.info("%d of %d recordings have times", len(timed), len(items))
     return timed
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpus", type=Path, required=True, help="folder of check_data.py")
-    parser.add_argument("--model", type=Path, required=True, help="TTS model directory")
-    parser.add_argument("--out", type=Path, required=True, help="existing or new folder")
-    parser.add_argument("--num_test", type=int, default=10, help="held out of each speaker")
-    parser.add_argument("--seed", type=int, default=0, help="of the split")
-    parser.add_argument("--strict", action="store_true", help="a recording left out is an error")
-    arguments = parser.parse_args()
-    items = read_manifest(arguments.corpus)
-    usable = find_times(items, arguments.corpus, arguments.model)
-    if arguments.strict and len(usable) < len(items):
-        raise DataError(
-            f"{len(items) - len(usable)} texts do not fit their recordings; "
-            f"{arguments.corpus}/misfits.json names them: correct them, or leave --strict away"
-        )
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    for name, part in split(usable, arguments.num_test, arguments.seed).items():
-        cuts = CutSet.from_cuts(cuts_from_manifest(part, arguments.corpus))
-        write_cuts(cuts, arguments.out / f"cuts_{name}.jsonl.gz")
-        logger.info(
-            "%s: %d recordings, %.1f minutes",
-            name,
-            len(part),
-            sum(item.duration_s for item in part) / 60,
-        )
-
-
-if __name__ == "__main__":
-    run_recipe(main)

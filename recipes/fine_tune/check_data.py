@@ -1,13 +1,9 @@
-"""Looks at a user's recordings one by one, says what is wrong, and makes a corpus of the rest.
-
-    python -m recipes.fine_tune.check_data --data FOLDER --out CORPUS
+"""Checks a user's recordings and makes a corpus of those that can be used.
 
 CORPUS gets manifest.jsonl, audio/ (mono, at the codec's rate, silence at the ends cut to 0.2 s) and
-report.json, which names every file that was left out, and why. With --strict any such file is an
-error.
+report.json, which names every file that was left out, and why.
 """
 
-import argparse
 import json
 import logging
 import shutil
@@ -19,8 +15,7 @@ from torch import Tensor
 
 from latentspeech.audio.io import check_not_silent, load_audio, write_audio
 from latentspeech.audio.speech_check import check_speech
-from latentspeech.core.command import run_recipe
-from latentspeech.core.errors import DataError, InputError
+from latentspeech.core.errors import InputError
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.data.manifest import MANIFEST_NAME
 from latentspeech.text.normalizer import normalize
@@ -133,44 +128,3 @@ def make_corpus(data: Path, out: Path, min_s: float, max_s: float) -> dict[str, 
     }
     write_json(out / "report.json", report)
     return report
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of recordings")
-    parser.add_argument("--out", type=Path, required=True, help="corpus folder to write")
-    parser.add_argument("--min_s", type=float, default=1.0, help="shortest recording, seconds")
-    parser.add_argument("--max_s", type=float, default=20.0, help="longest recording, seconds")
-    parser.add_argument("--strict", action="store_true", help="a file left out is an error")
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    report = make_corpus(arguments.data, arguments.out, arguments.min_s, arguments.max_s)
-    left_out = report["left_out"]
-    assert isinstance(left_out, dict)
-    for groups in (left_out, report["warnings"]):
-        assert isinstance(groups, dict)
-        for kind, names in groups.items():
-            more = f", and {len(names) - SHOWN} more in report.json" if len(names) > SHOWN else ""
-            logger.warning("%s: %d (%s%s)", kind, len(names), "; ".join(names[:SHOWN]), more)
-    logger.info(
-        "%d of %d recordings can be used; seconds by speaker: %s",
-        report["usable"],
-        report["recordings"],
-        report["seconds_by_speaker"],
-    )
-    count = sum(len(names) for names in left_out.values())
-    if arguments.strict and count:
-        raise DataError(
-            f"{count} files cannot be used ({', '.join(left_out)}); {arguments.out}/report.json "
-            "names them: mend or remove them, or leave --strict away"
-        )
-    if not report["usable"]:
-        raise DataError(
-            f"none of {report['recordings']} recordings in {arguments.data} can be used "
-            f"({', '.join(left_out)}); {arguments.out}/report.json says why"
-        )
-
-
-if __name__ == "__main__":
-    run_recipe(main)

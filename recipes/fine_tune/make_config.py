@@ -10,11 +10,10 @@ import yaml
 
 from latentspeech.codec.model_directory import find_codec
 from latentspeech.core.command import run_recipe
-from latentspeech.core.config import merge, parse_config, read_yaml
+from latentspeech.core.config import merge, read_yaml
 from latentspeech.core.files import atomic_path
-from latentspeech.core.model_directory import read_model_config
 from latentspeech.tts.model import SPEECH, SpeechLMConfig, TTSModelConfig
-from latentspeech.tts.model_directory import KIND
+from latentspeech.tts.model_directory import read_tts_config
 
 
 def model_settings(config: SpeechLMConfig) -> TTSModelConfig:
@@ -39,12 +38,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="YAML to write")
     arguments = parser.parse_args()
     directory = arguments.model
-    origin = str(directory / "config.yaml")
-    config = parse_config(SpeechLMConfig, read_model_config(directory, KIND), origin=origin)
+    config = read_tts_config(directory)
     values = {
         "start_from": str(directory),
         "codec_dir": str(find_codec(directory)),
         "tokenizer_dir": str(directory / "tokenizer"),
+        "sampling": config.sampling.model_dump(mode="json"),
         "model": model_settings(config).model_dump(mode="json"),
     }
     if config.max_prompt_s is not None:

@@ -13,7 +13,7 @@ if [[ -n ${tts_metrics:-} ]]; then options+=(--metrics "$tts_metrics"); fi
 if [[ -z ${librispeech_dir:-} ]]; then options+=(--cuts "${data_dir:?}/cuts_test.jsonl.gz"); fi
 for setting in ${test_settings:?}; do
   ending=
-  if [[ $setting != reference ]]; then ending=_$setting; fi
-  run python -m recipes.tts.score_test --synthesis "${exp_dir:?}/synthesis$ending" \
+  if [[ $setting != "${test_settings%% *}" ]]; then ending=_$setting; fi
+  run python -m recipes.tts.08_score_test --synthesis "${exp_dir:?}/synthesis$ending" \
     --codec_check "$exp_dir/codec_check" --out "$exp_dir/scores$ending" "${options[@]}"
 done

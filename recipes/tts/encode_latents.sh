@@ -5,7 +5,7 @@
 # for each GPU or CPU thread of every node. A killed process loses at most one shard; the next run makes it.
 encode_latents() {
   local processes=${nproc:?} device=cpu rank child
-  local -a children=() command=(python -m recipes.tts.extract_latents)
+  local -a children=() command=(python -m recipes.tts.05_extract_latents)
   local -a options=(--codec "$1" --data_dir "$2" --out "$3" "${@:4}")
   if ((${ngpu:?} > 0)); then processes=$ngpu; fi
   if ((${node_rank:?} == 0)); then run "${command[@]}" prepare "${options[@]}"; fi

@@ -11,9 +11,10 @@ stage_dir=$recipes_root/recipes/tts
 export data_card="${data_card:?say it in run.sh}"
 # Name of the cuts that the codec trains on: those of the TTS, unless the corpus has others.
 export codec_cuts=${codec_cuts:-cuts}
-# How the test set is spoken: after another utterance of the speaker (reference), on from its own first
-# seconds (prefix), or both.
-export test_settings=${test_settings:-reference}
+# How the test set is spoken: reference (after another utterance of the speaker) or prefix (on from its own
+# first seconds), as in the paper; with _ours behind it with retries, a shortest length and the equalizer.
+# Results of the first setting bear no name, those of the others the setting's.
+export test_settings=${test_settings:-reference_ours}
 
 # $1 is the default number of GPUs.
 add_tts_options() {

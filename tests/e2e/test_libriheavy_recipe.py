@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+import yaml
 
 from egs.libriheavy.local.make_fixture import make_fixture
 from latentspeech.audio.io import load_audio
@@ -196,6 +197,27 @@ def test_results_have_the_papers_rows_and_say_what_was_tested(done: Recipe) -> N
     assert "WER-C needs" in results
     prefix = (done.exp / "synthesis_prefix/items.jsonl").read_text().splitlines()
     assert all(json.loads(line)["prefix_s"] == 3.0 for line in prefix)
+    for ending, parts in {
+        "": (
+            "spoken without this project's additions; one draw, no retries",
+            "no prompt",
+            "no equalizer",
+        ),
+        "_prefix": (
+            "spoken without this project's additions; one draw, no retries",
+            "the given latents",
+        ),
+        "_reference_ours": ("in this project's way; at most 2 retries", "the voice's equalizer"),
+        "_prefix_ours": ("in this project's way; at most 2 retries", "the voice's equalizer"),
+    }.items():
+        path = done.exp / f"synthesis{ending}/items.jsonl.info.json"
+        rule = json.loads(path.read_text())["rule"]
+        for part in (*parts, "CFG scale 4, 5 steps", "noise 1", "text: small letters"):
+            assert part in rule
+    for setting in ("reference utterance", "3 s prefix"):
+        assert f"| synthesis of this run, {setting}, in this project's way |" in results
+    sampling = yaml.safe_load((done.exp / "model/config.yaml").read_text())["config"]["sampling"]
+    assert (sampling["cfg_scale"], sampling["num_steps"], sampling["noise_scale"]) == (4, 5, 1)
     assert float(load_audio(done.exp / "sample.wav", 24000).abs().max()) > 0
 
 

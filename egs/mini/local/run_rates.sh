@@ -52,7 +52,7 @@ flock -n 9 || fail "other runs are going on in $exp_dir; wait for them or give a
   head -n "${max_train:?}" | gzip -n >"$exp_dir/data/cuts_train.jsonl.gz"
 cp "$data_dir/cuts_dev.jsonl.gz" "$exp_dir/data"
 tokenizer=$exp_dir/tokenizer
-run python -m recipes.tts.train_tokenizer --config "$egs_dir/conf/tokenizer_misaki.yaml" \
+run python -m recipes.tts.02_train_tokenizer --config "$egs_dir/conf/tokenizer_misaki.yaml" \
   --cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$tokenizer"
 
 names=()
@@ -66,17 +66,17 @@ for choice in "${chosen[@]}"; do
   grouped=$folder/codec
   run python -m recipes.codec.group --codec "$codec" --frames "$group" --out "$grouped"
   for action in prepare extract finish; do
-    run python -m recipes.tts.extract_latents "$action" --codec "$grouped" --data_dir "$exp_dir/data" --out "$folder/latents"
+    run python -m recipes.tts.05_extract_latents "$action" --codec "$grouped" --data_dir "$exp_dir/data" --out "$folder/latents"
   done
   train latentspeech tts "${config:?}" "$folder/tts" "" "codec_dir=\"$grouped\"" "tokenizer_dir=\"$tokenizer\"" \
     "latents_dir=\"$folder/latents/train\"" "valid_latents_dir=\"$folder/latents/dev\"" \
     "data.max_total_latents=$((${max_latents:?} / group))" "${layout[@]}"
-  run python -m recipes.tts.pack_model --exp_dir "$folder/tts" --out "$folder/model"
+  run python -m recipes.tts.09_pack_model --exp_dir "$folder/tts" --out "$folder/model"
   run python -m recipes.codec.check --codec "$grouped" --cuts "$data_dir/cuts_test.jsonl.gz" \
     --out "$folder/codec_check" --max_items "${max_test:?}" --metrics mel-dac-class
-  run python -m recipes.tts.synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
+  run python -m recipes.tts.07_synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
     --train_cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$folder/synthesis" --max_items "$max_test" --no_prompt_text
-  run python -m recipes.tts.score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \
+  run python -m recipes.tts.08_score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \
     --out "$folder/scores"
 done
 run python -m egs.mini.local.rate_table --exp_dir "$exp_dir" --names "${names[@]}" --results "${results:?}" \

@@ -67,7 +67,7 @@ if [[ -n $start_from ]]; then
   tokenizer=$start_from/tokenizer
   settings=("start_from=\"$start_from\"")
 else
-  run python -m recipes.tts.train_tokenizer --config "${tokenizer_config:?}" --cuts "$data/cuts_train.jsonl.gz" \
+  run python -m recipes.tts.02_train_tokenizer --config "${tokenizer_config:?}" --cuts "$data/cuts_train.jsonl.gz" \
     --out "$tokenizer"
 fi
 
@@ -75,10 +75,10 @@ encode_latents "${codec:?}" "$data" "$latents"
 OMP_NUM_THREADS=$((nproc / nproc_train)) train latentspeech tts "${tts_config:?}" "$exp_dir/tts" "${tts_args?}" \
   "codec_dir=\"$codec\"" "tokenizer_dir=\"$tokenizer\"" "latents_dir=\"$latents/train\"" \
   "valid_latents_dir=\"$latents/dev\"" "${settings[@]}"
-run python -m recipes.tts.pack_model --exp_dir "$exp_dir/tts" --out "$exp_dir/model" --no_codec
+run python -m recipes.tts.09_pack_model --exp_dir "$exp_dir/tts" --out "$exp_dir/model" --no_codec
 tested=(--cuts "$data/cuts_test.jsonl.gz")
-run python -m recipes.tts.synthesize_test --model "$exp_dir/model" "${tested[@]}" --train_cuts "$data/cuts_train.jsonl.gz" \
+run python -m recipes.tts.07_synthesize_test --model "$exp_dir/model" "${tested[@]}" --train_cuts "$data/cuts_train.jsonl.gz" \
   --out "$exp_dir/synthesis" --max_items "${max_test:?}" --no_prompt_text
-run python -m recipes.tts.score_test --synthesis "$exp_dir/synthesis" "${tested[@]}" --out "$exp_dir/scores"
-run python -m recipes.tts.pack_model --exp_dir "$exp_dir/tts" --out "$exp_dir/model" --no_codec --scores "$exp_dir/scores"
+run python -m recipes.tts.08_score_test --synthesis "$exp_dir/synthesis" "${tested[@]}" --out "$exp_dir/scores"
+run python -m recipes.tts.09_pack_model --exp_dir "$exp_dir/tts" --out "$exp_dir/model" --no_codec --scores "$exp_dir/scores"
 cat "$exp_dir/scores/scores.md"

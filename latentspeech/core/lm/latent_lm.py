@@ -71,6 +71,11 @@ class LatentLMConfig(Config):
 
     @model_validator(mode="after")
     def _check(self) -> "LatentLMConfig":
+        if not self.backbone.causal:
+            raise ValueError(
+                "backbone.causal is false; expected true, because a hidden state must not see the "
+                "element that it predicts; leave the setting out"
+            )
         names = [modality.name for modality in self.modalities]
         ids = [i for m in self.modalities for i in (m.bod_id, m.eod_id, m.slot_id)]
         if len(set(names)) < len(names) or len(set(ids)) < len(ids):

@@ -9,12 +9,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-BLOCK = 64  # draws that are made at once
+from latentspeech.core.lm.row_policy import Integers
 
-Slots = NDArray[np.int64]
+BLOCK = 64  # draws that are made at once
 
 
 class RowDraws:
@@ -25,15 +24,11 @@ class RowDraws:
     """
 
     def __init__(
-        self,
-        draw: Callable[..., Tensor],
-        num_slots: int,
-        size: int,
-        device: torch.device,
+        self, draw: Callable[..., Tensor], num_slots: int, size: int, device: torch.device
     ) -> None:
-        """`draw` is `torch.randn` or `torch.rand`."""
-        self._draw = draw
-        self._blocks = torch.zeros(num_slots, BLOCK, size, device=device)
+        """`draw` is `torch.randn` or `torch.rand`; draws are handed out on `device`."""
+        self._draw, self._device = draw, device
+        self._blocks = np.zeros((num_slots, BLOCK, size), dtype=np.float32)
         self._used = np.full(num_slots, BLOCK)
 
     def restart(self, slot: int) -> None:
@@ -45,13 +40,12 @@ class RowDraws:
         self._blocks[target] = self._blocks[source]
         self._used[target] = self._used[source]
 
-    def take(self, slots: Slots, generators: list[torch.Generator]) -> Tensor:
+    def take(self, slots: Integers, generators: list[torch.Generator]) -> Tensor:
         """The next draw of each of m slots, (m, S); `generators` is one for every slot in use."""
         used = self._used[slots]
-        for slot in slots[used == BLOCK]:  # once in BLOCK steps for a row
-            shape = self._blocks.shape[1:]
-            self._blocks[slot] = self._draw(shape, generator=generators[slot], dtype=torch.float32)
-            self._used[slot] = 0
-        used = self._used[slots]
+        for place in (used == BLOCK).nonzero()[0]:  # of a row, once in BLOCK steps
+            slot = slots[place]
+            block = self._draw(self._blocks.shape[1:], generator=generators[slot])
+            self._blocks[slot], used[place] = block, 0
         self._used[slots] = used + 1
-        return self._blocks[torch.from_numpy(slots), torch.from_numpy(used)]
+        return torch.from_numpy(self._blocks[slots, used]).to(self._device)

@@ -1,7 +1,8 @@
 """What decides how a row goes on: with a latent, with a token, or not at all.
 
-A policy reads the softmax head's logits of all rows at once and keeps a state whose tensors have
-one entry for every slot of a session. `core/lm/switch_policy.py` is the paper's; a layout that puts
+A policy reads the softmax head's logits of all rows at once. It takes from the device, in one
+transfer, the few numbers that decide, and decides for all rows by arrays on the host, where what
+follows from the decision is needed. `core/lm/switch_policy.py` is the paper's; a layout that puts
 tokens among its latents brings its own.
 
 N slots, n rows in use (the first n slots), V vocabulary, d model width.
@@ -10,9 +11,14 @@ N slots, n rows in use (the first n slots), V vocabulary, d model width.
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from latentspeech.core.lm.mixed_sequence import MixedSequence
+
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -28,18 +34,17 @@ class GenerationLimits:
 class Decision(NamedTuple):
     """The next element of each of n rows."""
 
-    kinds: Tensor  # (n,) TOKEN or 1 + modality index
-    token_ids: Tensor  # (n,) at latents, the modality's slot token
-    done: Tensor  # (n,) True where the row ends with this element
-    truncated: Tensor  # (n,) True where a limit decided and not the model
+    kinds: Integers  # (n,) TOKEN or 1 + modality index
+    token_ids: Integers  # (n,) at latents, the modality's slot token
+    done: Flags  # (n,) the row ends with this element
+    truncated: Flags  # (n,) a limit decided and not the model
 
 
 class RowPolicy(Protocol):
     """Decides for all rows of a session.
 
-    A state is a tree of tensors with one entry a slot (`core.tensors.map_tensors`). The session
-    hands `decide`, `token_inputs` and `trial_inputs` views of its first n entries, so they write
-    to it in place.
+    A state is a dataclass whose fields are arrays or tensors with one entry a slot, or None. The
+    methods write to it in place.
     """
 
     @property
@@ -49,26 +54,22 @@ class RowPolicy(Protocol):
     def init_state(self, num_slots: int) -> Any:
         """The state of empty slots."""
 
-    def start(self, state: Any, slot: int, prompt: MixedSequence, limits: GenerationLimits) -> Any:
-        """Sets up one slot for a row that goes on from `prompt`; returns the state.
-
-        Raises:
-            ValueError: the prompt or the limits are of a kind that the policy cannot continue.
-        """
+    def start(self, state: Any, slot: int, prompt: MixedSequence, limits: GenerationLimits) -> None:
+        """Sets up one slot for a row that goes on from `prompt`."""
 
     def decide(self, logits: Tensor, state: Any, uniforms: Tensor | None) -> Decision:
-        """The next element of every row.
+        """The next element of every row; the state is then that after the element.
 
         Args:
             logits: (n, V) float32 of the softmax head.
-            state: of the n rows; brought up to date with the decision.
+            state: of all slots.
             uniforms: (n,) in [0, 1) to draw tokens by; None when tokens are greedy.
         """
 
-    def token_inputs(self, state: Any, token_ids: Tensor) -> Tensor:
+    def token_inputs(self, state: Any, token_ids: Integers) -> Tensor:
         """The backbone's inputs (n, d) for the tokens (n,) just decided; anything at latents."""
 
-    def trial_inputs(self, state: Any) -> Tensor | None:
+    def trial_inputs(self, state: Any, num_rows: int) -> Tensor | None:
         """Inputs (n, d) of the token that each row gets next, if it gets a token next.
 
         They are fed on trial behind the element just decided, so that such a token costs no pass of

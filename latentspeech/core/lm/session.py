@@ -20,11 +20,10 @@ D_k latent size, V vocabulary.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from latentspeech.core.diffusion.guidance import guide
@@ -32,14 +31,10 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.mixed_sequence import TOKEN, MixedSequence, collate, num_elements
 from latentspeech.core.lm.prefix_store import Prefix
 from latentspeech.core.lm.row_draws import RowDraws
-from latentspeech.core.lm.row_policy import Decision, GenerationLimits, RowPolicy
+from latentspeech.core.lm.row_policy import Flags, GenerationLimits, Integers, RowPolicy
 from latentspeech.core.lm.runtime import Runtime
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.lm.switch_policy import SwitchPolicy
-from latentspeech.core.tensors import map_tensors
-
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -102,7 +97,6 @@ class Session:
         self._parts = 2 if sampling.guided else 1
         self._cache = runtime.open(num_slots * self._parts, capacity)
         self._policy_state = self._policy.init_state(num_slots)
-        self._policy_rows: Any = None  # the entries of the rows in use, as views
         self._noise = [
             RowDraws(torch.randn, num_slots, size, model.device) for size in config.latent_dims
         ]
@@ -137,9 +131,7 @@ class Session:
         self._check(rows)
         first = self.num_rows
         for slot, row in enumerate(rows, start=first):
-            self._policy_state = self._policy.start(
-                self._policy_state, slot, row.prompt, row.limits
-            )
+            self._policy.start(self._policy_state, slot, row.prompt, row.limits)
             for draws in (*self._noise, self._uniforms):
                 draws.restart(slot)
             self._num_new[slot], self._max_new[slot] = 0, row.limits.max_elements
@@ -147,7 +139,6 @@ class Session:
         new_ids = list(range(self._next_id, self._next_id + len(rows)))
         self._row_ids += new_ids
         self._next_id += len(rows)
-        self._view_policy_state()
         self._hidden = torch.cat((self._hidden, self._read(rows, first)))
         self._fed = np.concatenate((self._fed, np.zeros((len(rows), self._parts), dtype=bool)))
         if self._inputs is not None:
@@ -180,19 +171,21 @@ class Session:
             raise ConfigError("the session has no rows; add one before a step")
         n = self.num_rows
         num_fed, ahead = self._feed()
-        decision = self._policy.decide(self._logits(), self._policy_rows, self._take_uniforms())
-        kinds, token_ids, done, truncated = _to_host(decision)
+        kinds, token_ids, done, truncated = self._policy.decide(
+            self._logits(), self._policy_state, self._take_uniforms()
+        )
         self._num_new[:n] += 1
         at_limit = self._num_new[:n] >= self._max_new[:n]
         done, truncated = done | at_limit, truncated | (at_limit & ~done)
-        latents = {
-            modality: self._write_latents(modality, np.flatnonzero(kinds == 1 + modality))
-            for modality in set((kinds[kinds != TOKEN] - 1).tolist())
-        }
+        latents: dict[int, StepLatents] = {}
+        for modality in range(len(self._noise)):
+            (places,) = (kinds == 1 + modality).nonzero()
+            if len(places):
+                latents[modality] = self._write_latents(modality, places)
         step = SessionStep(self._row_ids.copy(), kinds, token_ids, done, truncated, latents)
-        self._settle(step, decision, num_fed, ahead)
-        for slot in np.flatnonzero(done)[::-1]:
-            self._release(int(slot))
+        self._settle(step, num_fed, ahead)
+        for slot in done.nonzero()[0][::-1].tolist():
+            self._release(slot)
         return step
 
     def _check(self, rows: Sequence[SessionRow]) -> None:
@@ -246,15 +239,16 @@ class Session:
             ahead (n, d): hidden states behind the tokens on trial, where there are any.
         """
         num_fed = self._fed.astype(np.int64)
-        if not self._fed.any():
+        if not np.count_nonzero(self._fed):
             return num_fed, None
         assert self._inputs is not None
         x = self._inputs
+        n, length, width = x.shape
         if self._parts > 1:
-            x = x[:, None].expand(-1, self._parts, -1, -1).flatten(0, 1)  # (n P, T, d)
-        new = self._cache.feed(x).unflatten(0, (-1, self._parts))  # (n, P, T, d)
+            x = x[:, None].expand(n, self._parts, length, width).reshape(-1, length, width)
+        new = self._cache.feed(x).view(n, self._parts, length, width)
         self._hidden = _where(self._fed, new[:, :, 0], self._hidden)
-        return num_fed, new[:, 0, 1] if x.shape[1] > 1 else None
+        return num_fed, new[:, 0, 1] if length > 1 else None
 
     def _logits(self) -> Tensor:
         """The softmax head's logits (n, V), guided if sampling says so."""
@@ -285,30 +279,30 @@ class Session:
         )
         return StepLatents(places, model.denormalize(modality, normalized))
 
-    def _settle(
-        self, step: SessionStep, decision: Decision, num_fed: Integers, ahead: Tensor | None
-    ) -> None:
+    def _settle(self, step: SessionStep, num_fed: Integers, ahead: Tensor | None) -> None:
         """Keeps what stands of the positions just fed, and prepares what is fed next."""
         is_token = step.kinds == TOKEN
         came = np.zeros_like(self._fed)  # (n, P) tokens that have been fed on trial
         if ahead is not None:
             came[:, 0] = is_token & self._fed[:, 0]
-        if came.any():
+        if np.count_nonzero(came):
             assert ahead is not None
             self._hidden[:, 0] = _where(came[:, :1], ahead[:, None], self._hidden[:, :1])[:, 0]
-        if num_fed.any():
+        if np.count_nonzero(num_fed):
             self._cache.keep((num_fed + came).ravel())
-        goes_on = ~step.done & ~came[:, 0]
-        self._fed = np.repeat(goes_on[:, None], self._parts, axis=1)
+        goes_on = ~(step.done | came[:, 0])
+        self._fed = np.empty_like(came)
+        self._fed[:] = goes_on[:, None]
         if self._policy.tokens_are_condition:
             self._fed[:, 1:] &= ~is_token[:, None]
-        if not goes_on.any():
+        if not np.count_nonzero(goes_on):
             return
-        x = self._element_inputs(step, decision, (is_token & goes_on).any())[:, None]  # (n, 1, d)
-        trial = self._policy.trial_inputs(self._policy_rows)
+        has_tokens = np.count_nonzero(is_token & goes_on) > 0
+        x = self._element_inputs(step, has_tokens)[:, None]  # (n, 1, d)
+        trial = self._policy.trial_inputs(self._policy_state, len(x))
         self._inputs = x if trial is None else torch.cat((x, trial[:, None]), dim=1)
 
-    def _element_inputs(self, step: SessionStep, decision: Decision, has_tokens: bool) -> Tensor:
+    def _element_inputs(self, step: SessionStep, has_tokens: bool) -> Tensor:
         """The backbone's inputs for the elements just written, (n, d)."""
         model = self._runtime.model
         inputs = [
@@ -321,7 +315,7 @@ class Session:
         if inputs and len(inputs[0][0]) == len(step.kinds):
             return inputs[0][1]
         if has_tokens:
-            x = self._policy.token_inputs(self._policy_rows, decision.token_ids)
+            x = self._policy.token_inputs(self._policy_state, step.token_ids)
         else:
             x = torch.zeros_like(self._hidden[:, 0])
         for places, of_latents in inputs:
@@ -336,27 +330,17 @@ class Session:
                 self._cache.move(parts * last + part, parts * slot + part)
             for draws in (*self._noise, self._uniforms):
                 draws.move(last, slot)
-            map_tensors(lambda entries: _copy_entry(entries, last, slot), self._policy_state)
-            _copy_entry(self._hidden, last, slot)
-            if self._inputs is not None:
-                _copy_entry(self._inputs, last, slot)
-            for by_slot in (self._num_new, self._max_new, self._fed):
-                by_slot[slot] = by_slot[last]
-            self._row_ids[slot], self._generators[slot] = (
-                self._row_ids[last],
-                self._generators[last],
-            )
+            of_policy = vars(self._policy_state).values()
+            own = (self._hidden, self._inputs, self._fed, self._num_new, self._max_new)
+            for by_slot in (*of_policy, *own, self._row_ids, self._generators):
+                if by_slot is not None:
+                    by_slot[slot] = by_slot[last]
         for part in range(parts):
             self._cache.clear(parts * last + part)
         self._row_ids.pop()
         self._generators.pop()
         self._hidden, self._fed = self._hidden[:last], self._fed[:last]
         self._inputs = None if self._inputs is None or not last else self._inputs[:last]
-        self._view_policy_state()
-
-    def _view_policy_state(self) -> None:
-        count = self.num_rows
-        self._policy_rows = map_tensors(lambda entries: entries[:count], self._policy_state)
 
 
 def _sequences(row: SessionRow) -> list[tuple[MixedSequence, Prefix | None]]:
@@ -367,23 +351,11 @@ def _sequences(row: SessionRow) -> list[tuple[MixedSequence, Prefix | None]]:
     return [with_condition, (row.unconditional, row.unconditional_prefix)]
 
 
-def _to_host(decision: Decision) -> tuple[Integers, Integers, Flags, Flags]:
-    """One transfer for all four."""
-    kinds, token_ids, done, truncated = torch.stack(
-        (decision.kinds, decision.token_ids, decision.done.long(), decision.truncated.long())
-    ).numpy(force=True)
-    return kinds, token_ids, done.astype(bool), truncated.astype(bool)
-
-
 def _where(rows: Flags, one: Tensor, other: Tensor) -> Tensor:
     """`one` (n, P, d) where `rows` (n, P) says so, `other` elsewhere."""
-    if rows.all():
+    count = np.count_nonzero(rows)
+    if count == rows.size:
         return one
-    if not rows.any():
+    if not count:
         return other
     return torch.where(torch.from_numpy(rows).to(one.device)[..., None], one, other)
-
-
-def _copy_entry(entries: Tensor, source: int, target: int) -> Tensor:
-    entries[target] = entries[source]
-    return entries

@@ -6,15 +6,15 @@ of latents is fixed gets EOD after that number, whatever the logits say.
 N slots, n rows, V vocabulary, K modalities.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.mixed_sequence import TOKEN, LatentSpan, MixedSequence
-from latentspeech.core.lm.row_policy import Decision, GenerationLimits
+from latentspeech.core.lm.row_policy import Decision, Flags, GenerationLimits, Integers
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.lm.token_sampling import sample_tokens
 
@@ -25,11 +25,11 @@ _NOT_FIXED = -1
 class SwitchState:
     """What is known of each slot."""
 
-    modes: Tensor  # (N,) TOKEN or 1 + modality index
-    num_latents: Tensor  # (N,) since BOD
-    min_latents: Tensor  # (N,)
-    ends: Tensor  # (N, V) True at tokens that end the row
-    allowed: Tensor | None  # (N, V) True at tokens that may be drawn; None: no row is restricted
+    modes: Integers  # (N,) TOKEN or 1 + modality index
+    num_latents: Integers  # (N,) since BOD
+    min_latents: Integers  # (N,)
+    ends: Flags  # (N, V) True at tokens that end the row
+    allowed: Tensor | None = None  # (N, V) True at tokens that may be drawn; None: no restriction
 
 
 class SwitchPolicy:
@@ -41,29 +41,25 @@ class SwitchPolicy:
         self._model = model
         self._sampling = sampling
         modalities = model.config.modalities
-
-        def by_mode(values: Iterable[int]) -> Tensor:
-            return torch.tensor([0, *values], device=model.device)  # (1 + K,), 0 in token mode
-
-        self._eod_ids = by_mode(modality.eod_id for modality in modalities)
-        self._slot_ids = by_mode(modality.slot_id for modality in modalities)
-        fixed = [modality.num_latents for modality in modalities]
-        self._has_fixed = any(number is not None for number in fixed)
-        self._fixed = by_mode(_NOT_FIXED if number is None else number for number in fixed)
-        self._mode_after = torch.full((model.config.vocab_size,), TOKEN, device=model.device)
+        self._eod_ids = np.array([0, *(modality.eod_id for modality in modalities)])  # by mode
+        self._slot_ids = np.array([0, *(modality.slot_id for modality in modalities)])
+        fixed = [modality.num_latents or _NOT_FIXED for modality in modalities]
+        self._fixed = np.array([_NOT_FIXED, *fixed])
+        self._mode_after = np.full(model.config.vocab_size, TOKEN)  # by token
         for number, modality in enumerate(modalities):
             self._mode_after[modality.bod_id] = 1 + number
+        switches = np.concatenate((self._eod_ids[1:], self._slot_ids[1:]))
+        self._switch_ids = torch.from_numpy(switches).to(model.device)  # (2 K,)
 
     def init_state(self, num_slots: int) -> SwitchState:
         """Token mode, no limits."""
-        size, device = self._model.config.vocab_size, self._model.device
-        numbers = torch.zeros(3, num_slots, dtype=torch.long, device=device)
-        ends = torch.zeros(num_slots, size, dtype=torch.bool, device=device)
-        return SwitchState(*numbers, ends, None)
+        numbers = np.zeros((3, num_slots), dtype=np.int64)
+        ends = np.zeros((num_slots, self._model.config.vocab_size), dtype=bool)
+        return SwitchState(*numbers, ends)
 
     def start(
         self, state: SwitchState, slot: int, prompt: MixedSequence, limits: GenerationLimits
-    ) -> SwitchState:
+    ) -> None:
         """In the mode in which the prompt leaves the model."""
         last = prompt[-1]
         if isinstance(last, LatentSpan):
@@ -73,49 +69,61 @@ class SwitchPolicy:
         state.min_latents[slot] = limits.min_latents
         state.ends[slot] = False
         state.ends[slot, list(limits.end_ids)] = True
-        if limits.allowed_ids is None:
-            if state.allowed is not None:
-                state.allowed[slot] = True
-            return state
-        if state.allowed is None:
-            state = replace(state, allowed=torch.ones_like(state.ends))
-        assert state.allowed is not None
-        state.allowed[slot] = False
-        state.allowed[slot, list(limits.allowed_ids)] = True
-        return state
+        if limits.allowed_ids is not None and state.allowed is None:
+            shape = state.ends.shape
+            state.allowed = torch.ones(shape, dtype=torch.bool, device=self._model.device)
+        if state.allowed is not None:
+            state.allowed[slot] = limits.allowed_ids is None
+            state.allowed[slot, list(limits.allowed_ids or ())] = True
 
     def decide(self, logits: Tensor, state: SwitchState, uniforms: Tensor | None) -> Decision:
         """Tokens where the row is in token mode, else a latent or EOD."""
-        modes = state.modes
-        eod_ids, slot_ids = self._eod_ids[modes], self._slot_ids[modes]  # (n,)
-        of_ends = logits.gather(1, torch.stack((eod_ids, slot_ids), dim=1))  # (n, 2)
-        stops = of_ends[:, 0] + self._sampling.stop_bias > of_ends[:, 1]
-        stops &= state.num_latents >= state.min_latents
-        if self._has_fixed:
-            fixed = self._fixed[modes]
-            stops = torch.where(fixed == _NOT_FIXED, stops, state.num_latents >= fixed)
+        n = len(logits)
+        modes = state.modes[:n]
+        of_switches, drawn = self._to_host(logits, state, uniforms)
         in_span = modes != TOKEN
-        is_latent = in_span & ~stops
-        token_ids = torch.where(in_span, eod_ids, self._draw(logits, state, uniforms))
-        done = state.ends.gather(1, token_ids[:, None])[:, 0] & ~is_latent
+        is_latent = in_span & ~self._stops(of_switches, state, modes)
+        token_ids = np.where(in_span, self._eod_ids[modes], drawn)
+        done = ~is_latent & state.ends[np.arange(n), token_ids]
         kinds = modes * is_latent
-        state.modes.copy_(torch.where(is_latent, modes, self._mode_after[token_ids]))
-        state.num_latents.add_(1).mul_(is_latent)
-        token_ids = torch.where(is_latent, slot_ids, token_ids)
-        return Decision(kinds, token_ids, done, torch.zeros_like(done))
+        state.modes[:n] = np.where(is_latent, modes, self._mode_after[token_ids])
+        state.num_latents[:n] = (state.num_latents[:n] + 1) * is_latent
+        token_ids = np.where(is_latent, self._slot_ids[kinds], token_ids)
+        return Decision(kinds, token_ids, done, np.zeros_like(done))
 
-    def token_inputs(self, state: SwitchState, token_ids: Tensor) -> Tensor:
+    def token_inputs(self, state: SwitchState, token_ids: Integers) -> Tensor:
         """The tokens' embeddings (n, d)."""
-        return self._model.embed_tokens(token_ids, None)
+        return self._model.embed_tokens(torch.from_numpy(token_ids).to(self._model.device), None)
 
-    def trial_inputs(self, state: SwitchState) -> Tensor | None:
+    def trial_inputs(self, state: SwitchState, num_rows: int) -> Tensor | None:
         """The next token is not known."""
         return None
 
-    def _draw(self, logits: Tensor, state: SwitchState, uniforms: Tensor | None) -> Tensor:
-        """A token for every row, (n,); slot tokens and those that a row may not hold never."""
-        logits = logits.index_fill(1, self._slot_ids[1:], -torch.inf)
+    def _to_host(
+        self, logits: Tensor, state: SwitchState, uniforms: Tensor | None
+    ) -> tuple[np.ndarray, Integers]:
+        """The logits of EOD and slot tokens (n, 2 K), and tokens drawn for all rows (n,)."""
+        of_switches = logits[:, self._switch_ids]
+        # Slot tokens say that a latent follows; where a token is to stand they mean nothing.
+        logits = logits.index_fill(1, self._switch_ids[len(self._switch_ids) // 2 :], -torch.inf)
         if state.allowed is not None:
-            logits = logits.masked_fill(~state.allowed, -torch.inf)
+            logits = logits.masked_fill(~state.allowed[: len(logits)], -torch.inf)
         sampling = self._sampling
-        return sample_tokens(logits, sampling.temperature, sampling.top_p, uniforms)
+        drawn = sample_tokens(logits, sampling.temperature, sampling.top_p, uniforms)
+        numbers = torch.cat((of_switches.double(), drawn.double()[:, None]), dim=1).numpy(
+            force=True
+        )
+        return numbers[:, :-1], numbers[:, -1].astype(np.int64)
+
+    def _stops(self, of_switches: np.ndarray, state: SwitchState, modes: Integers) -> Flags:
+        """Whether EOD comes, (n,); anything in token mode."""
+        num_modalities = len(self._eod_ids) - 1
+        if not num_modalities:
+            return np.ones(len(modes), dtype=bool)
+        rows, column = np.arange(len(modes)), modes - 1
+        of_eod, of_slot = of_switches[rows, column], of_switches[rows, column - num_modalities]
+        num_latents = state.num_latents[: len(modes)]
+        stops = of_eod + self._sampling.stop_bias > of_slot
+        stops &= num_latents >= state.min_latents[: len(modes)]
+        fixed = self._fixed[modes]
+        return np.where(fixed == _NOT_FIXED, stops, num_latents >= fixed)

@@ -3,12 +3,13 @@
 Rows advance, reset, copy and save alone, so one cache serves ragged batches, the two halves of
 classifier-free guidance and saved voices. New entries are written at a row's length; entries past
 it are garbage that no query sees and that the next write covers. So a row is empty as soon as its
-length is zero, and `KVCache.reset_rows` leaves keys and values as they are.
+length is zero, and `KVCache.reset_rows` leaves keys and values as they are. Layers stand before
+rows, so that what one layer reads lies together.
 
-B rows, L layers, H key/value heads, S capacity, T new positions, Dh head dimension.
+L layers, B rows, H key/value heads, S capacity, T new positions, Dh head dimension.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,17 +20,14 @@ from latentspeech.core.nn.sequence_mask import SequenceMask
 
 @dataclass
 class KVCache:
-    """The streaming state of a Transformer; as in every state, the batch is the first axis."""
+    """The streaming state of a Transformer."""
 
-    keys: Tensor  # (B, L, H, S, Dh)
-    values: Tensor  # (B, L, H, S, Dh)
+    keys: Tensor  # (L, B, H, S, Dh)
+    values: Tensor  # (L, B, H, S, Dh)
     lengths: Tensor  # (B,) valid entries a row
     # What `lengths` says, kept on the host so that no step waits for a GPU.
-    end: int = field(init=False)  # no row is longer
-    uniform: bool = field(init=False)  # all rows are `end` long, so no mask has to tell them apart
-
-    def __post_init__(self) -> None:
-        self._measure()
+    end: int = 0  # no row is longer
+    uniform: bool = True  # all rows are `end` long, so no mask has to tell them apart
 
     @property
     def capacity(self) -> int:
@@ -63,7 +61,7 @@ class KVCache:
         """Stores keys, values (B, H, T, Dh) at their positions (B, T); returns all of them."""
         num_new = keys.shape[2]
         end = self.end + num_new
-        layer_keys, layer_values = self.keys[:, layer], self.values[:, layer]
+        layer_keys, layer_values = self.keys[layer], self.values[layer]
         if self.uniform:
             layer_keys[:, :, self.end : end] = keys
             layer_values[:, :, self.end : end] = values
@@ -96,9 +94,10 @@ class KVCache:
         """An independent copy of one row, cut to its length: what a saved prompt is."""
         length = int(self.lengths[index])
         return KVCache(
-            keys=self.keys[index : index + 1, :, :, :length].clone(),
-            values=self.values[index : index + 1, :, :, :length].clone(),
+            keys=self.keys[:, index : index + 1, :, :length].clone(),
+            values=self.values[:, index : index + 1, :, :length].clone(),
             lengths=self.lengths[index : index + 1].clone(),
+            end=length,
         )
 
     def load_row(self, index: int, source: "KVCache") -> None:
@@ -107,12 +106,12 @@ class KVCache:
             raise ConfigError(
                 f"a prefix of {source.end} positions does not fit a cache of {self.capacity}"
             )
-        self.keys[index, :, :, : source.end] = source.keys[0, :, :, : source.end]
-        self.values[index, :, :, : source.end] = source.values[0, :, :, : source.end]
+        self.keys[:, index, :, : source.end] = source.keys[:, 0, :, : source.end]
+        self.values[:, index, :, : source.end] = source.values[:, 0, :, : source.end]
         self.lengths = self.lengths.clone()
         self.lengths[index] = source.end
         self._measure()
 
     def _measure(self) -> None:
-        lengths = self.lengths.tolist()
-        self.end, self.uniform = max(lengths, default=0), len(set(lengths)) < 2
+        shortest, longest = (int(n) for n in torch.aminmax(self.lengths))
+        self.end, self.uniform = longest, shortest == longest

@@ -162,7 +162,7 @@ def empty_cache(
             "a Transformer with causal: false has no cache and no step, because every new position "
             "changes all others; expected causal: true, or call forward on the whole sequence"
         )
-    shape = (batch_size, config.num_layers, config.num_kv_heads, max_length, config.head_dim)
+    shape = (config.num_layers, batch_size, config.num_kv_heads, max_length, config.head_dim)
     return KVCache(
         keys=torch.zeros(shape, dtype=like.dtype, device=like.device),
         values=torch.zeros(shape, dtype=like.dtype, device=like.device),

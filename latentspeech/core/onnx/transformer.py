@@ -8,6 +8,7 @@ L layers, R rows, N rows that are fed, T new positions, C capacity of the cache,
 key/value heads, Dh head dimension, d model width.
 """
 
+import functools
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -181,14 +182,14 @@ class OnnxTransformer:
         num_rows, num_new, _ = x.shape
         fed = slice(first_row, first_row + num_rows)
         cos, sin = self._angles(state.lengths[fed], num_new)
-        causal = np.triu(np.full((num_new, num_new), _HIDDEN_FROM_ALL, dtype=np.float32), 1)
-        past = np.broadcast_to(state.mask[fed], (num_rows, 1, num_new, state.capacity))
-        new = np.broadcast_to(causal, (num_rows, 1, num_new, num_new))
+        mask = np.empty((num_rows, 1, num_new, state.capacity + num_new), dtype=np.float32)
+        mask[..., : state.capacity] = state.mask[fed]
+        mask[..., state.capacity :] = _causal_mask(num_new)
         inputs = {
             "x": array(x),
             "cos": cos,
             "sin": sin,
-            "mask": np.concatenate((past, new), axis=3),
+            "mask": mask,
             "sizes": np.array([state.capacity, num_new], dtype=np.int64),
         }
         for layer in range(self._config.num_layers):
@@ -204,8 +205,8 @@ class OnnxTransformer:
         if end > len(self._table[0]):
             self._table = self._make_table(2 * end)
         places = lengths[:, None, None] + np.arange(num_new)  # (N, 1, T)
-        cos, sin = (part[places] for part in self._table)
-        return cos, sin
+        cos, sin = self._table
+        return cos[places], sin[places]
 
     def _make_table(self, num_positions: int) -> tuple[Array, Array]:
         config = self._config
@@ -213,6 +214,12 @@ class OnnxTransformer:
         angles = rotary_angles(positions, config.head_dim, config.rope_theta)
         cos, sin = (array(part)[0, 0] for part in angles)  # (positions, Dh)
         return cos, sin
+
+
+@functools.lru_cache(maxsize=4)
+def _causal_mask(num_new: int) -> Array:
+    """What each of T new positions is not to see of the T, (T, T)."""
+    return np.triu(np.full((num_new, num_new), _HIDDEN_FROM_ALL, dtype=np.float32), 1)
 
 
 def _whole_blocks(num_positions: int) -> int:

@@ -37,6 +37,9 @@ FREE_KEYS = frozenset(
     }
 )
 
+# Sections of which none of it is used in training: the first part of the key.
+FREE_SECTIONS = frozenset({"sampling"})
+
 
 def plain(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration in JSON's own types, so that two of them compare equal when they are."""
@@ -76,7 +79,7 @@ def write_config(path: Path, config: Mapping[str, Any]) -> None:
 
 
 def _is_fixed(key: str) -> bool:
-    return key.rpartition(".")[2] not in FREE_KEYS
+    return key.rpartition(".")[2] not in FREE_KEYS and key.partition(".")[0] not in FREE_SECTIONS
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,10 +3,13 @@
 T samples.
 """
 
+import math
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from latentspeech.audio.signal_check import check_signal, is_silent
@@ -74,3 +77,24 @@ def align_pair(
     difference_s = (hypothesis.numel() - reference.numel()) / sample_rate
     details = {"duration_s": length / sample_rate, "length_difference_s": difference_s}
     return AlignedPair(reference[:length], hypothesis[:length], details)
+
+
+def measure_blocks(
+    reference: Tensor,
+    hypothesis: Tensor,
+    max_samples: float,
+    measure: Callable[[Tensor, Tensor], float | None],
+) -> list[float]:
+    """The values of equal blocks of two signals (T,), each at most `max_samples` long.
+
+    In a long recording a block of the reference may be silent, or `measure` may find too little in
+    it and give None; such a block has no value and counts for nothing.
+    """
+    num_blocks = math.ceil(reference.numel() / max_samples)
+    blocks = zip(
+        torch.tensor_split(reference, num_blocks),
+        torch.tensor_split(hypothesis, num_blocks),
+        strict=True,
+    )
+    values = [measure(clean, tested) for clean, tested in blocks if not is_silent(clean)]
+    return [value for value in values if value is not None]

@@ -5,21 +5,24 @@ latents since the last token. The next token is written once P(not yet) <= 0.5, 
 of the time that the model expects: a draw at every latent would be restless, and the likelier
 choice at every latent too slow.
 
-N slots, n rows, L tokens of the longest script, V vocabulary, d model width.
+N slots, n rows, L tokens of the longest script and one more, V vocabulary, d model width.
 """
 
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from latentspeech.core.lm.latent_lm import LatentLM
-from latentspeech.core.lm.mixed_sequence import TOKEN, MixedSequence, TokenSpan
-from latentspeech.core.lm.row_policy import Decision, GenerationLimits
+from latentspeech.core.lm.mixed_sequence import MixedSequence, TokenSpan
+from latentspeech.core.lm.row_policy import Decision, GenerationLimits, Integers
 
 _TINY = 1e-30  # of a probability, to take its logarithm
+_MAX_EXPONENT = 700.0  # e to it is still a float64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +39,15 @@ class AlignedLimits(GenerationLimits):
 class AlignedState:
     """Where each slot is in its script."""
 
-    ids: Tensor  # (N, L) tokens of the scripts
-    inputs: Tensor  # (N, L, d) what they are to the backbone
-    place: Tensor  # (N,) of the next token
-    last: Tensor  # (N,) place of the last token
-    run: Tensor  # (N,) latents since the last token
-    max_run: Tensor  # (N,)
-    num_latents: Tensor  # (N,) in all
-    min_latents: Tensor  # (N,) before the last token
-    not_yet: Tensor  # (N,) P(not yet), float64
+    ids: Integers  # (N, L) tokens of the scripts, each with room for one more at its end
+    inputs: Tensor  # (N, L, d) what the tokens are to the backbone
+    place: Integers  # (N,) of the next token
+    last: Integers  # (N,) place of the last token
+    min_latents: Integers  # (N,) that come before the last token
+    num_latents: Integers  # (N,) so far
+    max_run: Integers  # (N,) most latents between two tokens
+    run: Integers  # (N,) latents since the last token
+    not_yet: NDArray[np.float64]  # (N,) P(not yet)
 
 
 class AlignedPolicy:
@@ -61,75 +64,77 @@ class AlignedPolicy:
 
     def init_state(self, num_slots: int) -> AlignedState:
         """Scripts of no tokens."""
-        model = self._model
-        ids = torch.zeros(num_slots, 0, dtype=torch.long, device=model.device)
-        width = model.config.backbone.model_dim
-        inputs = model.token_embedding.weight.new_zeros(num_slots, 0, width)
-        numbers = torch.zeros(6, num_slots, dtype=torch.long, device=model.device)
-        not_yet = torch.ones(num_slots, dtype=torch.float64, device=model.device)
-        return AlignedState(ids, inputs, *numbers, not_yet)
+        embedding = self._model.token_embedding.weight
+        return AlignedState(
+            np.zeros((num_slots, 0), dtype=np.int64),
+            embedding.new_zeros(num_slots, 0, embedding.shape[1]),
+            *np.zeros((6, num_slots), dtype=np.int64),
+            not_yet=np.ones(num_slots),
+        )
 
     def start(
         self, state: AlignedState, slot: int, prompt: MixedSequence, limits: GenerationLimits
-    ) -> AlignedState:
+    ) -> None:
         """At the beginning of the row's script; the prompt ends with BOD."""
         assert isinstance(limits, AlignedLimits), "rows of the layout aligned need AlignedLimits"
         device, script = self._model.device, limits.script
         length = len(script.ids)
-        missing = length - state.ids.shape[1]
+        missing = length + 1 - state.ids.shape[1]
         if missing > 0:
-            state = replace(
-                state,
-                ids=functional.pad(state.ids, (0, missing)),
-                inputs=functional.pad(state.inputs, (0, 0, 0, missing)),
-            )
+            state.ids = np.pad(state.ids, ((0, 0), (0, missing)))
+            state.inputs = functional.pad(state.inputs, (0, 0, 0, missing))
         beside = None if script.neighbours is None else script.neighbours.to(device)
-        ids = script.ids.to(device)
-        state.ids[slot, :length] = ids
-        state.inputs[slot, :length] = self._model.embed_tokens(ids, beside)
+        state.ids[slot, :length] = script.ids
+        state.inputs[slot, :length] = self._model.embed_tokens(script.ids.to(device), beside)
         state.last[slot] = length - 1
-        state.max_run[slot] = sys.maxsize if limits.max_run is None else limits.max_run
         state.min_latents[slot] = limits.min_latents
+        state.max_run[slot] = sys.maxsize if limits.max_run is None else limits.max_run
         for counter in (state.place, state.run, state.num_latents):
             counter[slot] = 0
         state.not_yet[slot] = 1
-        return state
 
     def decide(self, logits: Tensor, state: AlignedState, uniforms: Tensor | None) -> Decision:
         """The script's next token where it is due, else a latent."""
-        state.not_yet.mul_(self._probability_of_latent(logits))
-        is_late = state.run >= state.max_run
-        is_due = state.not_yet <= 0.5
-        is_last = state.place == state.last
-        comes = (is_due | is_late) & ~(is_last & (state.num_latents < state.min_latents))
-        ids = state.ids.gather(1, state.place[:, None])[:, 0]
+        n = len(logits)
+        place, run, num_latents = state.place[:n], state.run[:n], state.num_latents[:n]
+        not_yet = state.not_yet[:n]
+        not_yet *= self._probability_of_latent(logits)
+        is_due, is_last = not_yet <= 0.5, place == state.last[:n]
+        comes = is_due | (run >= state.max_run[:n])
+        comes &= ~(is_last & (num_latents < state.min_latents[:n]))
+        stays = ~comes
+        ids = state.ids[np.arange(n), place]
         decision = Decision(
-            kinds=torch.where(comes, TOKEN, self._kind),
-            token_ids=torch.where(comes, ids, self._slot_id),
+            kinds=stays * self._kind,
+            token_ids=np.where(comes, ids, self._slot_id),
             done=comes & is_last,
             truncated=comes & ~is_due,
         )
-        state.place.add_(comes)
-        state.run.add_(1).masked_fill_(comes, 0)
-        state.num_latents.add_(~comes)
-        state.not_yet.masked_fill_(comes, 1)
+        place += comes
+        num_latents += stays
+        run += 1
+        run *= stays
+        not_yet[comes] = 1
         return decision
 
-    def token_inputs(self, state: AlignedState, token_ids: Tensor) -> Tensor:
+    def token_inputs(self, state: AlignedState, token_ids: Integers) -> Tensor:
         """Of the token before the next one, (n, d)."""
-        return self._inputs_at(state, (state.place - 1).clamp(min=0))
+        return _at(state.inputs, state.place[: len(token_ids)] - 1)
 
-    def trial_inputs(self, state: AlignedState) -> Tensor:
+    def trial_inputs(self, state: AlignedState, num_rows: int) -> Tensor:
         """Of the next token, (n, d)."""
-        return self._inputs_at(state, torch.minimum(state.place, state.last))
+        return _at(state.inputs, state.place[:num_rows])
 
-    def _inputs_at(self, state: AlignedState, place: Tensor) -> Tensor:
-        return state.inputs[torch.arange(len(place), device=place.device), place]
-
-    def _probability_of_latent(self, logits: Tensor) -> Tensor:
-        """How likely another latent is, and no token; logits (n, V) -> (n,) float64."""
-        latent = logits.double().softmax(1)[:, self._slot_id]
+    def _probability_of_latent(self, logits: Tensor) -> NDArray[np.float64]:
+        """How likely another latent is, and no token; logits (n, V) -> (n,)."""
+        latent = logits.softmax(1, dtype=torch.float64)[:, self._slot_id].numpy(force=True)
         if not self._stop_bias:
             return latent
-        odds = latent.clamp(min=_TINY).log() - (1 - latent).clamp(min=_TINY).log()
-        return torch.sigmoid(odds - self._stop_bias)
+        log_odds = np.log(np.maximum(latent, _TINY)) - np.log(np.maximum(1 - latent, _TINY))
+        return 1 / (1 + np.exp(np.minimum(self._stop_bias - log_odds, _MAX_EXPONENT)))
+
+
+def _at(inputs: Tensor, place: Integers) -> Tensor:
+    """The entries of inputs (N, L, d) at `place` (n,) of the first n slots, (n, d)."""
+    flat = np.arange(len(place)) * inputs.shape[1] + place
+    return inputs.flatten(0, 1).index_select(0, torch.from_numpy(flat).to(inputs.device))

@@ -46,7 +46,7 @@ def make(
     decoder: ConvNeXtConfig | IstftDecoderConfig = SIDE, beta: float = 0.01, **loss: object
 ) -> CodecTask:
     torch.manual_seed(0)
-    posterior = SigmaVAEConfig(beta=beta)
+    posterior = SigmaVAEConfig(sigma_std=0.625, beta=beta)
     return CodecTask(
         CodecConfig(latent_dim=8, encoder=SIDE, decoder=decoder, posterior=posterior),
         CodecLossConfig(**loss),

@@ -65,6 +65,16 @@ def test_several_nodes_share_the_training_and_the_encoding() -> None:
     assert shared == SHARED
 
 
+PROGRAMS = sorted((ROOT / "recipes").glob("*/[0-9][0-9]_*.py"))
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_numbered_program_is_the_work_of_the_stage_beside_it(path: Path) -> None:
+    assert path.with_suffix(".sh") in ALL_STAGES
+    called = f"python -m recipes.{path.parent.name}.{path.stem}"
+    assert any(called in script.read_text() for script in path.parent.glob("*.sh"))
+
+
 @pytest.mark.parametrize("path", ALL_STAGES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_stage_is_short_and_says_what_it_does(path: Path) -> None:
     lines = path.read_text().splitlines()

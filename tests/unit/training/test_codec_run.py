@@ -47,7 +47,7 @@ def test_parts_of_another_size_are_refused(trained: tuple[Codec, Path]) -> None:
         _start_from(mine, StartFromConfig(codec=trained[1]))
 
 
-@pytest.mark.parametrize("posterior", [{"beta": 0.0}, {"sigma_std": 0.0}])
+@pytest.mark.parametrize("posterior", [{"sigma_std": 0.625, "beta": 0.0}, {"sigma_std": 0.0}])
 def test_a_wanted_ratio_needs_beta_and_noise(posterior: dict[str, float]) -> None:
     values = {
         "exp_dir": "exp",

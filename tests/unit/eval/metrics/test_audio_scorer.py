@@ -5,7 +5,7 @@ import torch
 
 from latentspeech.audio.signal_check import check_signal, is_silent
 from latentspeech.core.errors import InputError
-from latentspeech.eval.metrics.audio_scorer import align_pair
+from latentspeech.eval.metrics.audio_scorer import align_pair, measure_blocks
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,18 @@ def test_a_reference_that_is_missing_or_silent_where_it_counts_is_an_error():
         align_pair("X", late, torch.ones(50), 100)
     assert is_silent(torch.full((5,), 1e-5))
     assert not is_silent(late)
+
+
+def test_blocks_are_equal_and_those_without_speech_count_for_nothing():
+    reference = torch.ones(100)
+    reference[40:60] = 0.0  # the third of five blocks
+    hypothesis = torch.arange(100.0)
+    seen = []
+
+    def measure(clean, tested):
+        seen.append((len(clean), len(tested)))
+        return None if tested[0] == 0 else float(tested[0])
+
+    assert measure_blocks(reference, hypothesis, 24.0, measure) == [20.0, 60.0, 80.0]
+    assert seen == [(20, 20)] * 4
+    assert measure_blocks(reference, hypothesis, 100.0, lambda clean, tested: 1.0) == [1.0]

@@ -8,7 +8,7 @@ import torch
 
 from latentspeech.core.errors import CheckpointError, ConfigError, InputError
 from latentspeech.core.eval.scorer import MetricUnavailable
-from latentspeech.eval.models.recognisers import hubert, nemo_transducer, pieces
+from latentspeech.eval.models.recognisers import nemo_transducer, pieces, published
 from latentspeech.eval.models.recognisers.conformer_transducer import (
     SPEECHBRAIN_TRANSDUCER,
     ConformerTransducer,
@@ -218,7 +218,7 @@ def test_nemo_equals_its_own_transcribe(tmp_path, monkeypatch, noise):
 
 def test_model_and_audio_are_on_the_device_that_was_asked_for(weights, noise, monkeypatch):
     asked = torch.device("meta")  # holds no numbers: whatever touches the CPU's tensors fails
-    monkeypatch.setattr(hubert, "describe_device", lambda device: {"device": str(device)})
+    monkeypatch.setattr(published, "describe_device", lambda device: {"device": str(device)})
     recogniser = HubertRecogniser(device=asked)
     recogniser.prepare()
     assert {tensor.device for tensor in recogniser._model.parameters()} == {asked}

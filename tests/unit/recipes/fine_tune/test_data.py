@@ -13,7 +13,6 @@ from latentspeech.align import symbol_aligner
 from latentspeech.core.errors import DataError
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
 from latentspeech.tts.latent_writer import Sentence, write_steps
-from latentspeech.tts.synthesizer import DEFAULT_SAMPLING
 from recipes.fine_tune import align, check_data, transcripts
 from tests.tiny_models import voice_like
 
@@ -158,7 +157,7 @@ def test_the_aligner_finds_where_the_voice_put_its_symbols() -> None:
     sentence = Sentence(
         "The tide comes in at six, and goes out at noon.", speaker.voice("heart"), 1
     )
-    elements = [step[0] for step in write_steps(model, [sentence], DEFAULT_SAMPLING)]
+    elements = [step[0] for step in write_steps(model, [sentence], model.sampling)]
     begins: list[float] = []
     frames = 0
     for element in elements:

@@ -37,6 +37,14 @@ def test_rows_are_empty_until_they_were_measured(tmp_path: Path) -> None:
     assert first[5].startswith("- [")
     assert last[8].startswith("- [")
     assert cells(text, "sigma-VAE 64-d, egs/libriheavy")[0][6] == "1.500 (1.400 to 1.600)"
+    for folder in ("scores_reference_ours", "scores_prefix_ours"):
+        (tmp_path / folder).mkdir()
+        values = {"synthesis": report(metric("wer-h", "WER-H", 2.0, "%")).to_dict()}
+        write_json(tmp_path / folder / "scores.json", values)
+    text = paper_results(parse_experiments([f"3200={tmp_path}"]))
+    plain, ours = cells(text, "LatentLM, egs/libriheavy")[1:3]
+    assert (plain[5], ours[5]) == ("4.0 (3.9 to 4.1)", "2.0 (1.9 to 2.1)")
+    assert ours[0] == "LatentLM, egs/libriheavy, with retries, shortest length and equalizer"
     with pytest.raises(ConfigError, match="expected one of"):
         parse_experiments(["640=x"])
 

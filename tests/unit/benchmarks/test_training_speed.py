@@ -16,7 +16,7 @@ from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.nn.transformer import TransformerConfig
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
 
-CONF = Path(__file__).parents[2] / "egs" / "libriheavy" / "conf"
+CONF = Path(__file__).parents[3] / "egs" / "libriheavy" / "conf"
 
 
 def test_flops_from_sizes_are_those_that_torch_counts() -> None:

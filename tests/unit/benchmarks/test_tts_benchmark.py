@@ -12,7 +12,7 @@ from benchmarks.tts_systems import Turn
 from latentspeech.audio.io import write_audio
 from tests.tiny_models import make_model_directory, voice_like
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SLOW_SHIPPED, SLOW_TWO = "pocket-tts 2.1, 1", "pocket-tts 2.1, 2"
 START = {"cold_s": 5.0, "imports_s": 2.0, "weights_s": 0.5, "voice_s": 0.4, "warm_s": 1.0}
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import codec_speed, report
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_ratios_are_those_of_speeds_in_the_same_mode(monkeypatch: pytest.MonkeyPatch) -> None:
