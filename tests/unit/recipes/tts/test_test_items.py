@@ -160,6 +160,8 @@ def test_the_rule_says_how_it_was_spoken() -> None:
     continued = replace(paper, setting="prefix").rule("small letters")
     assert "guidance away from the given latents without the text" in continued
     assert "in pieces" not in continued
+    assert "transcript" not in continued
+    assert "prompts with their transcript" in rule
     ours = replace(paper, guard=LengthGuard(), equalizer=True).rule("phonemes")
     for part in (
         "spoken in this project's way; at most 2 retries",
