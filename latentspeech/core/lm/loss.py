@@ -47,7 +47,7 @@ def latent_lm_loss(model: LatentLM, batch: MixedBatch, generator: torch.Generato
         # The head runs on nothing too: cut over processes, it takes all of them.
         per_latent = model.diffusion(modality).loss(x0, condition, generator)
         losses.append(per_latent.mean() if len(x0) else per_latent.sum())
-    total = token_loss + model.config.diffusion_weight * torch.stack(losses).sum()
+    total = token_loss + model.config.diffusion_weight * sum(losses, start=token_loss * 0)
     return LatentLMLoss(total, token_loss, num_tokens, tuple(losses), tuple(counts))
 
 
