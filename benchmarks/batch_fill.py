@@ -10,17 +10,20 @@ import json
 import math
 import shutil
 import tempfile
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from latentspeech.core.data.latent_format import LatentItem, LatentMeta
+from latentspeech.core.data.latent_format import LatentMeta
 from latentspeech.core.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
+from latentspeech.core.lm.mixed_sequence import PADDING, TOKEN
+from latentspeech.core.train.batches import Plan
 from latentspeech.data.cut_index import CutIndex
+from latentspeech.data.speech_latents import frame_rate_of, speech_item
 from latentspeech.text.tokenizers import BPETokenizer
-from latentspeech.tts.batch_fill import measure_fill
 from latentspeech.tts.layouts.layout import ConditioningConfig
 from latentspeech.tts.layouts.sentence import SentenceLayout
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
@@ -29,28 +32,61 @@ from latentspeech.tts.training_data import TTSDataConfig, TTSTrainingData
 SAMPLE_RATE, LATENT_DIM = 24_000, 2
 
 
+class BatchFill(NamedTuple):
+    """Over some batches."""
+
+    batches: int
+    utterances: int
+    latents: int
+    """Prompts included."""
+    elements: int
+    """Latents and tokens."""
+    places: int
+    """Elements and padding."""
+
+    @property
+    def padding_share(self) -> float:
+        """0: no padding."""
+        return 1 - self.elements / self.places
+
+
+def measure_fill(data: TTSTrainingData, num_batches: int) -> BatchFill:
+    """Loads the first batches of a training."""
+    total = BatchFill(0, 0, 0, 0, 0)
+    for planned in islice(Plan(data, data.seed), num_batches):
+        kinds = data.load(planned.items, planned.seed).kinds
+        one = (
+            1,
+            len(planned.items),
+            int((kinds > TOKEN).sum()),
+            int((kinds != PADDING).sum()),
+            kinds.numel(),
+        )
+        total = BatchFill(*(a + b for a, b in zip(total, one, strict=True)))
+    return total
+
+
 def write_lengths(cuts: CutIndex, folder: Path, hop_length: int) -> None:
     """Shards whose latents are as long as the cuts."""
     meta = LatentMeta(
-        codec_hash="none",
-        cuts_hash=cuts.cuts_hash,
+        vae_hash="none",
+        source_hash=cuts.cuts_hash,
         latent_dim=LATENT_DIM,
-        sample_rate=SAMPLE_RATE,
-        hop_length=hop_length,
+        modality={"sample_rate": SAMPLE_RATE, "hop_length": hop_length},
         posterior_kind="per_example",
         sigma_std=0.625,
         shard_size=200,
-        num_cuts=len(cuts),
+        num_items=len(cuts),
         remake_command="python -m benchmarks.batch_fill",
     )
     writer = LatentShardWriter(folder, meta)
     for shard in range(meta.num_shards):
         items = [
-            LatentItem(
+            speech_item(
                 cut.id,
                 cut.speaker,
                 cut.text,
-                math.ceil(cut.duration_s * meta.frame_rate),
+                math.ceil(cut.duration_s * frame_rate_of(meta)),
                 cut.duration_s,
             )
             for cut in cuts[shard * meta.shard_size : (shard + 1) * meta.shard_size]
@@ -72,7 +108,7 @@ def measure(cuts: CutIndex, config: TTSDataConfig, hop_length: int, batches: int
                 LatentShards(Path(folder) / "latents"),
                 tokenizer,
                 SentenceLayout(speech),
-                SigmaVAEConfig(),
+                SigmaVAEConfig(sigma_std=0.625),
                 ConditioningConfig(),
                 config.model_copy(update={"packing": packing}),
                 seed=0,

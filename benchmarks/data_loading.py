@@ -27,13 +27,14 @@ import torch
 from lhotse import AudioSource, CutSet, MonoCut, Recording, SupervisionSegment
 
 from benchmarks.hardware import describe
-from latentspeech.core.data.latent_format import LatentItem, LatentMeta
+from latentspeech.core.data.latent_format import LatentMeta
 from latentspeech.core.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig
 from latentspeech.core.lm.mixed_sequence import TOKEN
 from latentspeech.core.train.batches import Plan, load_batches
 from latentspeech.data.audio_segments import AudioSegmentConfig, AudioSegments
+from latentspeech.data.speech_latents import frame_rate_of, speech_item
 from latentspeech.text.tokenizers import BPETokenizer, BPETokenizerConfig, load_tokenizer
 from latentspeech.tts.layouts.layout import ConditioningConfig
 from latentspeech.tts.layouts.sentence import SentenceLayout
@@ -103,26 +104,25 @@ def write_latents(folder: Path, num_utterances: int) -> None:
     """Shards of means at 7.5 Hz with 64 channels, and a tokenizer beside them."""
     draw, generator = random.Random(1), torch.Generator().manual_seed(0)
     meta = LatentMeta(
-        codec_hash="benchmark",
-        cuts_hash="benchmark",
+        vae_hash="benchmark",
+        source_hash="benchmark",
         latent_dim=LATENT_DIM,
-        sample_rate=SAMPLE_RATE,
-        hop_length=HOP_LENGTH,
+        modality={"sample_rate": SAMPLE_RATE, "hop_length": HOP_LENGTH},
         posterior_kind="per_example",
         sigma_std=0.625,
         shard_size=SHARD_SIZE,
-        num_cuts=num_utterances,
+        num_items=num_utterances,
         remake_command="python -m benchmarks.data_loading",
     )
     writer = LatentShardWriter(folder / "latents", meta)
     for shard in range(meta.num_shards):
         items = []
-        for place in range(meta.num_items(shard)):
+        for place in range(meta.shard_length(shard)):
             number = shard * SHARD_SIZE + place
             duration = min(30.8, max(2.0, draw.gauss(14.8, 7.0)))
-            frames = round(duration * meta.frame_rate)
+            frames = round(duration * frame_rate_of(meta))
             text = sentence(draw, round(2.6 * duration))
-            items.append(LatentItem(f"u{number}", str(number // 700), text, frames, duration))
+            items.append(speech_item(f"u{number}", str(number // 700), text, frames, duration))
         writer.write(
             shard,
             items,
@@ -206,7 +206,7 @@ def make_training_data(folder: Path, packing: bool) -> TTSTrainingData:
         LatentShards(folder / "latents"),
         tokenizer,
         SentenceLayout(paper_model(tokenizer.vocab_size).modalities[SPEECH]),
-        SigmaVAEConfig(),
+        SigmaVAEConfig(sigma_std=0.625),
         ConditioningConfig(),
         TTSDataConfig(max_total_latents=20_000, max_batch_size=512, packing=packing),
         seed=0,

@@ -33,7 +33,7 @@ from latentspeech.core.train.batches import PlannedBatch
 from latentspeech.core.train.block_transforms import prepare_units
 from latentspeech.core.train.engine import TrainConfig
 from latentspeech.core.train.optim import build_optimizers
-from latentspeech.core.train.optimizer_turn import StepBatches, run_turn
+from latentspeech.core.train.optimizer_turn import StepBatches, TurnContext, run_turn
 from latentspeech.core.train.processes.launcher import Launcher
 from latentspeech.core.train.state.ema import Ema
 from latentspeech.core.train.task import Task
@@ -144,6 +144,7 @@ def measure(work: Workload, launcher: Launcher, compiled: bool, steps: int) -> d
     losses: list[float] = []
     task.train()
     with tempfile.TemporaryDirectory() as folder:
+        context = TurnContext(task, model, launcher, 0, Path(folder))
         for index in range(WARM_UP + steps):
             if cuda:
                 torch.cuda.synchronize()
@@ -152,7 +153,7 @@ def measure(work: Workload, launcher: Launcher, compiled: bool, steps: int) -> d
             start = time.perf_counter()
             current = StepBatches(STEP + index, [planned], [batch])
             for turn in task.turns(STEP):
-                found = run_turn(model, optimizers[turn], current, launcher, 0, Path(folder))
+                found = run_turn(context, optimizers[turn], current)
             ema.update(STEP)
             if cuda:
                 torch.cuda.synchronize()

@@ -11,6 +11,8 @@ Importing this package loads no torch; the names below are imported when first u
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from latentspeech.core.version import VERSION
+
 if TYPE_CHECKING:
     from latentspeech.codec.model import Codec
     from latentspeech.codec.model_directory import find_codec, load_codec
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from latentspeech.tts.prompt import Prompt
     from latentspeech.tts.synthesizer import Audio, Synthesizer
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["Audio", "Codec", "Prompt", "Synthesizer", "find_codec", "load", "load_codec"]
 
 _HOMES = {

@@ -1,4 +1,4 @@
-"""One thread and a fixed seed, so that tests run side by side and repeat."""
+"""One thread and a fixed seed, so that tests run side by side and repeat; GPU tests need a GPU."""
 
 import pytest
 import torch
@@ -8,3 +8,12 @@ import torch
 def _single_thread_and_seed() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips what is marked `gpu` where torch finds no GPU."""
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("gpu") is not None:
+            item.add_marker(pytest.mark.skip(reason="torch finds no GPU"))

@@ -8,8 +8,10 @@ from latentspeech.codec.convnext import ConvNeXtConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.codec.model_directory import save_codec
 from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.nn.transformer import TransformerConfig
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
+from latentspeech.text.tokenizers.protocol import Case
 from latentspeech.tts.model import LayoutKind, TTSModelConfig, latent_lm_config
 from latentspeech.tts.model_directory import save_tts
 
@@ -23,10 +25,14 @@ MODEL = TTSModelConfig(
     head_layers=1,
     head_ffn_dim=32,
 )
+SAMPLING = SamplingConfig(cfg_scale=2.0, num_steps=3, noise_scale=0.3)
 
 
 def make_model_directory(
-    directory: Path, layout: LayoutKind = "sentence", max_prompt_s: float | None = None
+    directory: Path,
+    layout: LayoutKind = "sentence",
+    max_prompt_s: float | None = None,
+    case: Case = "keep",
 ) -> Path:
     """Writes `directory`/model; returns it."""
     torch.manual_seed(0)
@@ -34,10 +40,12 @@ def make_model_directory(
     codec_dir.mkdir()
     tokenizer_dir.mkdir()
     save_codec(Codec(CODEC), codec_dir, CARD)
-    tokenizer = CharacterTokenizer(CharacterTokenizerConfig())
+    tokenizer = CharacterTokenizer(CharacterTokenizerConfig(case=case))
     tokenizer.save(tokenizer_dir)
     sizes = MODEL.model_copy(update={"layout": layout})
-    lm = LatentLM(latent_lm_config(sizes, tokenizer.vocab_size, CODEC.latent_dim, max_prompt_s))
+    lm = LatentLM(
+        latent_lm_config(sizes, tokenizer.vocab_size, CODEC.latent_dim, max_prompt_s, SAMPLING)
+    )
     for parameter in lm.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     save_tts(lm, tokenizer_dir, codec_dir, directory / "model", CARD)

@@ -8,11 +8,12 @@ import torch
 
 from latentspeech.codec.model_directory import codec_hash
 from latentspeech.core.config import parse_config
-from latentspeech.core.data.latent_shards import LatentItem, LatentMeta, LatentShardWriter
+from latentspeech.core.data.latent_shards import LatentMeta, LatentShardWriter
 from latentspeech.data.extract_latents import finalize
+from latentspeech.data.speech_latents import speech_item
 from latentspeech.training.tts_run import TTSRunConfig, run_tts
 from latentspeech.tts.model import LayoutKind
-from tests.tiny_models import CODEC, MODEL
+from tests.tiny_models import CODEC, MODEL, SAMPLING
 
 FRAME_RATE = 15
 
@@ -20,15 +21,14 @@ FRAME_RATE = 15
 def write_latents(folder: Path, codec_dir: Path, num_items: int = 6) -> None:
     """Random latents of one speaker; the symbols of each text share its time evenly."""
     meta = LatentMeta(
-        codec_hash=codec_hash(codec_dir),
-        cuts_hash="d",
+        vae_hash=codec_hash(codec_dir),
+        source_hash="d",
         latent_dim=CODEC.latent_dim,
-        sample_rate=CODEC.sample_rate,
-        hop_length=math.prod(CODEC.encoder.strides),
+        modality={"sample_rate": CODEC.sample_rate, "hop_length": math.prod(CODEC.encoder.strides)},
         posterior_kind="per_example",
         sigma_std=0.1,
         shard_size=100,
-        num_cuts=num_items,
+        num_items=num_items,
         remake_command="make them",
     )
     items, latents = [], {}
@@ -36,7 +36,7 @@ def write_latents(folder: Path, codec_dir: Path, num_items: int = 6) -> None:
     for number in range(num_items):
         text, frames = f"text {'abcdef'[number]}", 8 + number
         ends = tuple(frames / FRAME_RATE * (i + 1) / len(text) for i in range(len(text)))
-        items.append(LatentItem(f"u{number}", "ann", text, frames, frames / FRAME_RATE, ends))
+        items.append(speech_item(f"u{number}", "ann", text, frames, frames / FRAME_RATE, ends))
         latents[f"u{number}"] = torch.randn(frames, CODEC.latent_dim, generator=generator)
     LatentShardWriter(folder, meta).write(0, items, latents)
     finalize(folder)
@@ -60,6 +60,7 @@ def run_tiny(
         "start_from": model,
         "model": MODEL.model_copy(update={"layout": layout}).model_dump(),
         "optimizer": {"lr": 1e-2},
+        "sampling": SAMPLING.model_dump(),
         "data": {"max_total_latents": 30, "max_batch_size": 3, "num_buckets": 1},
         "train": {"max_steps": max_steps, "log_every": 1, "ema_decay": 0.5},
     }

@@ -4,7 +4,7 @@
     python tools/average_checkpoints.py exp/tts/checkpoints/step_00001000 ... --out exp/tts_mean
     python tools/average_checkpoints.py model_a model_b --out model_mean
 
-Checkpoints give a run folder with one checkpoint, which `recipes.tts.pack_model`,
+Checkpoints give a run folder with one checkpoint, which `recipes.tts.09_pack_model`,
 `recipes.codec.export` and a training take as any other: its weights and its averaged weights are
 means, each of their own, its optimizer state is that of the newest. Model directories give a model
 directory.
@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.files import atomic_directory
 from latentspeech.core.model_directory import WEIGHTS_NAME, read_description, read_weights
@@ -30,7 +31,6 @@ from latentspeech.core.train.state.checkpoint import (
     read_state,
     save_checkpoint,
 )
-from recipes.one_line_errors import run_recipe
 
 LISTED = 3
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import yaml
 from torch import Tensor
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.model_directory import (
     WEIGHTS_NAME,
@@ -31,7 +32,6 @@ from latentspeech.core.train.state.checkpoint import (
     newest_checkpoint,
     read_state,
 )
-from recipes.one_line_errors import run_recipe
 
 Tensors = dict[str, Tensor]
 

@@ -4,7 +4,7 @@ The classifier says of each frame how likely each of the tokenizer's symbols is,
 symbols of the text, in their order, then take the path of greatest likelihood (Viterbi). It learned
 from the mini corpus, whose times are known, and follows the same conventions: a pause belongs to
 the punctuation mark or word space in it, silence at the ends to the first and the last symbol.
-`egs/mini/local/train_aligner.py` makes it, `measure_aligner.py` beside that measures it.
+`egs/mini/local/aligner/train.py` makes it, `measure.py` beside that measures it.
 
 B utterances, T frames, M mel bands, C classes (the tokenizer's ids, then silence), N symbols.
 """
@@ -143,7 +143,7 @@ def best_path(scores: Tensor) -> list[int]:
 
 
 def load_aligner(directory: Path = SHIPPED) -> SymbolAligner:
-    """Reads a model directory of `train_aligner.py`, by default the one that ships."""
+    """Reads a model directory of `aligner/train.py`, by default the one that ships."""
     values = read_model_config(directory, KIND)
     config = parse_config(SymbolAlignerConfig, values, origin=str(directory / "config.yaml"))
     aligner = SymbolAligner(config)

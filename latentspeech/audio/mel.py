@@ -7,7 +7,6 @@ Periodic Hann window, hop of a quarter window, centred frames with reflected edg
 B batch, T samples, N frames, W window_length, F = W // 2 + 1 bins, M num_mels.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -125,10 +124,3 @@ class MelBank(nn.Module):
     def _weights(self, mels: slice) -> Tensor:
         weights: Tensor = self.get_buffer(f"block_{mels.start}")
         return weights
-
-
-def multi_scale_log_mel(
-    audio: Tensor, sample_rate: int, scales: Sequence[MelScale] = DAC_MEL_SCALES
-) -> list[Tensor]:
-    """Log-mel spectrogram of audio (B, T) at each scale: (B, N, M) each."""
-    return [MelBank(scale, sample_rate).to(audio)(audio) for scale in scales]

@@ -12,8 +12,8 @@ from latentspeech.cli.options import (
     DecoderOption,
     JsonOption,
     QuietOption,
-    report,
 )
+from latentspeech.core.command import report
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -118,12 +118,12 @@ def _encoded_blocks(codec: "Codec", audio: "Tensor", quiet: bool) -> Iterator["T
     """Audio (T,) in blocks through the streaming encoder: (F, D) pieces."""
     import torch
 
-    from latentspeech.cli.progress import stream_progress
     from latentspeech.codec.latent_file import check_encoded
+    from latentspeech.core.command import open_ended_progress
 
     blocks = torch.split(audio, int(BLOCK_S * codec.config.sample_rate))
     state = codec.init_encode_state(1)
-    with torch.inference_mode(), stream_progress("encoding", quiet) as advance:
+    with torch.inference_mode(), open_ended_progress("encoding", "s of audio", quiet) as advance:
         for i, block in enumerate(blocks):
             flush = i == len(blocks) - 1
             latents, state = codec.encode_step(block[None], state, flush)
@@ -135,10 +135,10 @@ def _decoded_blocks(codec: "Codec", latents: "Tensor", quiet: bool) -> Iterator[
     """Latents (F, D) in blocks through the streaming decoder: (T,) pieces."""
     import torch
 
-    from latentspeech.cli.progress import stream_progress
+    from latentspeech.core.command import open_ended_progress
 
     state = codec.init_decode_state(1)
-    with torch.inference_mode(), stream_progress("decoding", quiet) as advance:
+    with torch.inference_mode(), open_ended_progress("decoding", "s of audio", quiet) as advance:
         for block in torch.split(latents, max(1, int(BLOCK_S * codec.config.frame_rate))):
             audio, state = codec.decode_step(block[None], state)
             advance(len(block) / codec.config.frame_rate)

@@ -27,14 +27,19 @@ def compare(
     from latentspeech.core.eval.comparison import compare as compare_reports
     from latentspeech.core.eval.comparison import markdown
     from latentspeech.core.eval.report import EvalReport
+    from latentspeech.eval.metrics.catalogue import make_scorer
 
     first, second = EvalReport.read(a), EvalReport.read(b)
     measured = [{m.name for m in report.metrics if m.num_scored} for report in (first, second)]
     names = metric or [m.name for m in first.metrics if m.name in measured[0] & measured[1]]
     if not names:
         raise DataError(f"{a} and {b} have no metric in common; score both by the same ones")
-    found = [compare_reports(first, second, name, common_only=common, seed=seed) for name in names]
+    found = [
+        compare_reports(first, second, name, make_scorer, common_only=common, seed=seed)
+        for name in names
+    ]
     if as_json:
         print(json.dumps([asdict(comparison) for comparison in found]))
     else:
-        print(markdown(found, (a.name, b.name)), end="")
+        names_of = first.item_name, first.group_name
+        print(markdown(found, (a.name, b.name), *names_of), end="")

@@ -4,10 +4,7 @@ Commands import torch only when they run, so `--help` and usage errors answer at
 """
 
 import atexit
-import errno
 import gc
-import os
-import sys
 
 import typer
 
@@ -22,10 +19,8 @@ from latentspeech.cli import (
     train,
     voice,
 )
-from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError, PeerError
+from latentspeech.core.command import run_command
 
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 # New objects before Python looks for garbage among them; imports pass its own 700 all the time.
 _NEW_OBJECTS = 50_000
 
@@ -51,26 +46,7 @@ def run() -> None:
     # What torch imports lives to the end: looking for garbage in it takes half a second.
     gc.set_threshold(_NEW_OBJECTS)
     atexit.register(gc.freeze)
-    try:
-        app()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
-    except (ConfigError, InputError, DataError, CheckpointError, PeerError) as error:
-        _fail(str(error))
-    except BrokenPipeError:
-        # The reader has gone, which is how `| head` ends a stream; nothing is left to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            _fail(f"no space left on the disk ({error.filename or 'output'}); free some and repeat")
-        _fail(f"{error.filename or 'file'}: {error.strerror or error}; check path and permissions")
-
-
-def _fail(message: str) -> None:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
-    sys.exit(EXIT_BAD_INPUT)
+    run_command(app)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
-"""Options and output that several commands share."""
+"""Options that several commands share."""
 
-import json
-import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -28,11 +26,3 @@ DecoderOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-
-
-def report(values: dict[str, Any], text: str, as_json: bool, quiet: bool) -> None:
-    """The result of a command: JSON on stdout, or a line on stderr unless quiet."""
-    if as_json:
-        print(json.dumps(values))
-    elif not quiet:
-        print(text, file=sys.stderr)

@@ -45,6 +45,9 @@ def score(
         bool, typer.Option("--resume", help="Reuse the scores of the report at --out.")
     ] = False,
     jobs: Annotated[int, typer.Option(help="Processes; each loads every model.")] = 1,
+    device: Annotated[
+        str, typer.Option(help="Of networks: auto, cpu, cuda, cuda:N. Signal metrics: CPU.")
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="Of the bootstrap intervals.")] = 0,
     download: Annotated[
         bool, typer.Option("--download", help="Allow weights to be downloaded.")
@@ -56,7 +59,9 @@ def score(
     as_json: JsonOption = False,
 ) -> None:
     """Score audio. A file or a metric that fails is named in the report and ends in exit code 1."""
-    from latentspeech.cli.progress import counted_progress
+    from latentspeech.core.command import counted_progress
+    from latentspeech.core.device import choose_device
+    from latentspeech.core.eval.report_markdown import render
     from latentspeech.core.eval.weights import DOWNLOAD_VARIABLE
     from latentspeech.eval.scoring.files import ScoreInputs
     from latentspeech.eval.scoring.run import score_inputs
@@ -84,17 +89,18 @@ def score(
             out=out,
             resume=resume,
             jobs=jobs,
+            device=choose_device(device),
             seed=seed,
             on_progress=on_progress,
         )
     if html is not None:
-        from latentspeech.eval.page.html_report import write_html
+        from latentspeech.eval.page.report import write_html
 
         write_html(report, html)
     if as_json:
         print(json.dumps(report.to_dict()))
     elif not quiet:
-        print(report.to_markdown(), end="")
+        print(render(report), end="")
     if report.failures or report.holes:
         raise typer.Exit(1)
 

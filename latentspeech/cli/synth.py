@@ -2,19 +2,24 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from latentspeech.cli.options import JsonOption, ModelOption, QuietOption, report
+from latentspeech.cli.options import JsonOption, ModelOption, QuietOption
 from latentspeech.cli.transcript import find_transcript
+from latentspeech.core.command import report
 from latentspeech.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from latentspeech.core.lm.sampling_config import SamplingConfig
-    from latentspeech.tts.prompt import Prompt
+    from torch import Tensor
+
     from latentspeech.tts.synthesizer import Synthesizer
+
+DEFAULT_OUT = Path("out.wav")
 
 
 def synth(
@@ -27,17 +32,37 @@ def synth(
     voice: Annotated[
         str | None, typer.Option(help="Voice file or name (`latentspeech voice list`).")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="File to write: .wav .flac .ogg .mp3.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write, .wav .flac .ogg .mp3; replaced if it exists. Default: out.wav."
+        ),
+    ] = None,
     model: ModelOption = None,
     seed: Annotated[int, typer.Option(help="Same seed, same samples.")] = 0,
-    cfg_scale: Annotated[float | None, typer.Option(help="Guidance; 1 is off.")] = None,
-    num_steps: Annotated[int | None, typer.Option(help="Solver steps a latent.")] = None,
-    noise_scale: Annotated[
-        float | None, typer.Option(help="Of the noise latents start from; below 1 is calmer.")
+    cfg_scale: Annotated[
+        float | None, typer.Option(help="Guidance; 1 is off. Default: the model's own.")
     ] = None,
-    no_retry: Annotated[
-        bool, typer.Option("--no-retry", help="Keep a sentence even if it came out wrong.")
-    ] = False,
+    num_steps: Annotated[
+        int | None, typer.Option(help="Solver steps a latent. Default: the model's own.")
+    ] = None,
+    noise_scale: Annotated[
+        float | None,
+        typer.Option(
+            help="Of the noise latents start from; below 1 is calmer. Default: the model's own."
+        ),
+    ] = None,
+    retries: Annotated[
+        int | None,
+        typer.Option(
+            help="How often a sentence that came out wrong is spoken again. Default: 2; 0 with "
+            "--stream, where more hold each sentence back until it is whole.",
+        ),
+    ] = None,
+    equalizer: Annotated[
+        bool,
+        typer.Option("--equalizer/--no-equalizer", help="Undo how the codec colours the voice."),
+    ] = True,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
     runtime: Annotated[
         Literal["torch", "onnx", "onnx-int8"] | None,
@@ -56,35 +81,46 @@ def synth(
     as_json: JsonOption = False,
 ) -> None:
     """Speak a text in the voice of a recording."""
-    if stream == (out is not None):
-        raise ConfigError("give either --out FILE or --stream")
+    if stream and out is not None:
+        raise ConfigError("--stream writes to stdout, so --out cannot; give one of them")
     if stream and as_json:
         raise ConfigError("--stream writes audio to stdout, so --json cannot; leave one out")
     if (prompt is None) == (voice is None):
         raise ConfigError("give either --prompt RECORDING or --voice VOICE")
     spoken = _read_text(text, text_file)
-    if out is not None and not out.parent.is_dir():
+    out = out or DEFAULT_OUT
+    if not out.parent.is_dir():
         raise InputError(f"the folder {out.parent} does not exist; create it or choose another")
 
     from latentspeech.core.config import parse_config
     from latentspeech.core.lm.sampling_config import SamplingConfig
-    from latentspeech.tts.models import load
-    from latentspeech.tts.synthesizer import DEFAULT_RETRIES, DEFAULT_SAMPLING
+    from latentspeech.tts.length_guard import GUARDED, STREAMED, LengthGuard
+    from latentspeech.tts.model_directory import read_tts_config
+    from latentspeech.tts.models import find_tts
+    from latentspeech.tts.synthesizer import Synthesizer
 
+    directory = find_tts(model)
     changes = {"cfg_scale": cfg_scale, "num_steps": num_steps, "noise_scale": noise_scale}
     given = {name: value for name, value in changes.items() if value is not None}
-    sampling = parse_config(SamplingConfig, DEFAULT_SAMPLING.model_dump() | given, "options")
-    speaker = load(model, device, runtime)
+    own = read_tts_config(directory).sampling
+    sampling = parse_config(SamplingConfig, own.model_dump() | given, "options")
+    guard = STREAMED if stream else GUARDED
+    if retries is not None:
+        guard = parse_config(LengthGuard, {"retries": retries}, "options")
+    speaker = Synthesizer.from_directory(directory, device, runtime)
     _set_threads(speaker, threads)
     if prompt is not None and prompt_text is None and speaker.model.layout.uses_prompt_text:
         prompt_text = find_transcript(prompt, quiet or as_json)
-    source = speaker.voice(voice) if voice else speaker.prompt(_existing(prompt), prompt_text)
+    if voice:
+        source = speaker.voice(voice)
+        source = source if equalizer else replace(source, log_gains=None)
+    else:
+        source = speaker.prompt(_existing(prompt), prompt_text, equalizer)
+    chunks = speaker.stream(spoken, source, seed, sampling, guard=guard)
     if stream:
-        _stream(speaker, spoken, source, seed, sampling, stream_format)
-        return
-    assert out is not None
-    retries = 0 if no_retry else DEFAULT_RETRIES
-    _write(speaker, spoken, source, seed, sampling, retries, out, quiet=quiet, as_json=as_json)
+        _stream(chunks, speaker.sample_rate, stream_format)
+    else:
+        _write(chunks, speaker.sample_rate, out, seed, quiet=quiet, as_json=as_json)
 
 
 def _set_threads(speaker: "Synthesizer", threads: int | None) -> None:
@@ -98,29 +134,26 @@ def _set_threads(speaker: "Synthesizer", threads: int | None) -> None:
 
 
 def _write(
-    speaker: "Synthesizer",
-    text: str,
-    prompt: "Prompt",
-    seed: int,
-    sampling: "SamplingConfig",
-    retries: int,
+    chunks: "Iterator[Tensor]",
+    sample_rate: int,
     out: Path,
+    seed: int,
     *,
     quiet: bool,
     as_json: bool,
 ) -> None:
     import torch
 
-    from latentspeech.cli.progress import stream_progress
+    from latentspeech.core.command import open_ended_progress
     from latentspeech.tts.synthesizer import Audio
 
     start = time.perf_counter()
     parts = []
-    with stream_progress("speaking", quiet or as_json) as advance:
-        for chunk in speaker.stream(text, prompt, seed, sampling, retries=retries):
+    with open_ended_progress("speaking", "s of audio", quiet or as_json) as advance:
+        for chunk in chunks:
             parts.append(chunk)
-            advance(len(chunk) / speaker.sample_rate)
-    audio = Audio(torch.cat(parts), speaker.sample_rate)
+            advance(len(chunk) / sample_rate)
+    audio = Audio(torch.cat(parts), sample_rate)
     audio.save(out)
     seconds = time.perf_counter() - start
     values = {
@@ -133,19 +166,14 @@ def _write(
 
 
 def _stream(
-    speaker: "Synthesizer",
-    text: str,
-    prompt: "Prompt",
-    seed: int,
-    sampling: "SamplingConfig",
-    stream_format: Literal["wav", "s16le", "float32"],
+    chunks: "Iterator[Tensor]", sample_rate: int, stream_format: Literal["wav", "s16le", "float32"]
 ) -> None:
     from latentspeech.audio.pcm import encode_pcm, wav_stream_header
 
     output = sys.stdout.buffer
     if stream_format == "wav":
-        output.write(wav_stream_header(speaker.sample_rate))
-    for chunk in speaker.stream(text, prompt, seed, sampling):
+        output.write(wav_stream_header(sample_rate))
+    for chunk in chunks:
         output.write(encode_pcm(chunk, "float32" if stream_format == "float32" else "s16le"))
         output.flush()
 

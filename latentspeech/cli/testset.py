@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from latentspeech.cli.options import JsonOption, QuietOption, report
+from latentspeech.cli.options import JsonOption, QuietOption
+from latentspeech.core.command import report
 
 _SHOWN_MISSING = 10
 

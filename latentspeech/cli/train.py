@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from latentspeech.cli.options import JsonOption, QuietOption, report
+from latentspeech.cli.options import JsonOption, QuietOption
+from latentspeech.core.command import report
 
 app = typer.Typer(no_args_is_help=True, help="Train a codec or a TTS model.")
 

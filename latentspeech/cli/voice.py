@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from latentspeech.cli.options import CodecOption, JsonOption, QuietOption, report
+from latentspeech.cli.options import CodecOption, JsonOption, QuietOption
 from latentspeech.cli.transcript import find_transcript
+from latentspeech.core.command import report
 
 app = typer.Typer(no_args_is_help=True, help="List voices and make voice files.")
 

@@ -34,6 +34,8 @@ from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.core.nn.streaming import StreamingModule
 from latentspeech.core.tensors import check_shape
 
+SIGMA_STD = 0.625  # of the posterior, for speech: E|sigma| is 0.5
+
 
 def _kind(value: Any) -> str:
     """The tag of a side's configuration, which a YAML file may leave out for the paper's."""
@@ -89,7 +91,9 @@ class CodecConfig(Config):
     lookahead_samples: int = Field(
         0, ge=0, description="how far a latent hears beyond its own frame; the paper's 0"
     )
-    posterior: SigmaVAEConfig = Field(SigmaVAEConfig(), description="sigma and beta of the VAE")
+    posterior: SigmaVAEConfig = Field(
+        SigmaVAEConfig(sigma_std=SIGMA_STD), description="sigma and beta of the VAE"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "CodecConfig":

@@ -12,7 +12,7 @@ from typing import Literal
 
 from latentspeech.codec.convnext import ConvNeXtConfig
 from latentspeech.codec.harmonic_decoder import HarmonicDecoderConfig
-from latentspeech.codec.model import CodecConfig
+from latentspeech.codec.model import SIGMA_STD, CodecConfig
 from latentspeech.codec.stft_encoder import StftEncoderConfig
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
@@ -46,5 +46,5 @@ def default_codec(decoder: Literal["harmonic", "mirrored"] = "harmonic") -> Code
         encoder=StftEncoderConfig(cepstrum_lags=(40, 480), layer_scale=0.1),
         decoder=own if decoder == "harmonic" else codec_preset(1600, "mini").decoder,
         lookahead_samples=own.lookahead_samples,
-        posterior=SigmaVAEConfig(beta=0.1),
+        posterior=SigmaVAEConfig(sigma_std=SIGMA_STD, beta=0.1),
     )

@@ -2,13 +2,18 @@
 
     L = 15 L_mel + w L_wave + l L_loudness + beta mean(mu^2) + 2 L_feature + 1 L_adversarial
 
-DAC's losses and weights (Kumar et al. 2023, arXiv 2306.06546), and PESQ's disturbance on request.
-The discriminators start late: before `discriminator_start_step` only the generator has a turn,
-after it the discriminator goes first.
+The reconstruction loss is not the squared error that the paper's equation prints: these are DAC's
+losses and weights (Kumar et al. 2023, arXiv 2306.06546), and PESQ's disturbance on request. Before
+`discriminator_start_step` only the generator has a turn; from then on the discriminator goes first.
+
+One beta does not suit every size and loss, and a beta that is too small lets the encoder escape the
+noise by growing its means. `log_sigma_ratio` therefore names the ratio that is wanted, and each
+batch's regulariser is weighted by how far the batch is from it (`ratio_factor`).
 
 B batch, T samples, F latent frames, D latent dimension.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -16,7 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from latentspeech.codec.convnext import ConvNeXtBlock
-from latentspeech.codec.discriminators.combined import Discriminators, DiscriminatorsConfig
+from latentspeech.codec.discriminators import Discriminators, DiscriminatorsConfig
 from latentspeech.codec.harmonic_decoder import HarmonicDecoder
 from latentspeech.codec.loudness_loss import LoudnessLoss
 from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
@@ -30,6 +35,10 @@ from latentspeech.core.gan import (
 from latentspeech.core.latents.sigma_vae import log_sigma_ratio, mean_regularizer, sample_posterior
 from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
 from latentspeech.core.train.task import Losses, Task, Unit
+
+RATIO_POWER = 16.0
+# Outside of it a larger factor would only swamp the optimizer's moments.
+FACTOR_RANGE = (1e-3, 1e3)
 
 
 class CodecLossConfig(Config):
@@ -58,6 +67,25 @@ class CodecLossConfig(Config):
     freeze_encoder_step: int | None = Field(
         None, ge=0, description="first step that leaves the encoder as it is; null: never"
     )
+    log_sigma_ratio: float | None = Field(
+        None, description="log of the std(mu) / E|sigma| that training holds; null: beta is fixed"
+    )
+
+
+def ratio_factor(log_ratio: Tensor, wanted: float) -> Tensor:
+    """What multiplies beta: (ratio / wanted ratio) ** RATIO_POWER, within FACTOR_RANGE.
+
+    Args:
+        log_ratio: () log(std(mu) / E|sigma|) of a batch, as `log_sigma_ratio` gives it.
+        wanted: the log ratio at which the factor is 1.
+
+    The factor depends on the batch alone. It keeps no state, so a resumed run and a run on several
+    processes compute what an uninterrupted run on one process computes. The encoder settles where
+    beta times the factor balances the reconstruction: log(balance / beta) / RATIO_POWER above
+    `wanted`, which is 0.14 for a beta that is ten times too small.
+    """
+    low, high = (math.log(edge) for edge in FACTOR_RANGE)
+    return (RATIO_POWER * (log_ratio.detach() - wanted)).clamp(low, high).exp()
 
 
 class _Reconstruction(NamedTuple):
@@ -121,12 +149,17 @@ class CodecTask(Task):
         mel = self.mel_loss(made.estimate, batch)
         waveform = (made.estimate - batch).abs().mean()
         regularizer = mean_regularizer(posterior, made.mu, None)
+        log_ratio = log_sigma_ratio(posterior, made.mu)
+        metrics = {"train/log_std_mu_over_sigma": log_ratio}
+        if self.loss.log_sigma_ratio is not None:
+            factor = ratio_factor(log_ratio, self.loss.log_sigma_ratio)
+            regularizer = factor * regularizer
+            metrics["train/beta"] = posterior.beta * factor
         total = self.loss.mel_weight * mel + self.loss.waveform_weight * waveform + regularizer
-        metrics = {
+        metrics |= {
             "train/mel_l1": mel,
             "train/waveform_l1": waveform,
             "train/mu_regularizer": regularizer,
-            "train/log_std_mu_over_sigma": log_sigma_ratio(posterior, made.mu),
         }
         if made.pitch_loss is not None:
             total = total + self.loss.pitch_weight * made.pitch_loss
@@ -140,7 +173,8 @@ class CodecTask(Task):
             total = total + self.loss.adversarial_weight * adversarial_loss
             total = total + self.loss.feature_matching_weight * matching
             metrics |= {"train/adversarial": adversarial_loss, "train/feature_matching": matching}
-        return Losses(total, {name: value.detach() for name, value in metrics.items()})
+        logged = {name: value.detach() for name, value in metrics.items()}
+        return Losses({"generator": total}, logged)
 
     def validation_step(self, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """Reconstruction from the means, as copies are made."""
@@ -184,7 +218,7 @@ class CodecTask(Task):
             estimate = self.codec.decode(z, audio.shape[1])
         estimate, audio = self._crop(estimate, audio, generator)
         loss = discriminator_loss(self.discriminators(estimate), self.discriminators(audio))
-        return Losses(loss, {"train/discriminator": loss.detach()})
+        return Losses({"discriminator": loss}, {"train/discriminator": loss.detach()})
 
     def _crop(
         self, estimate: Tensor, audio: Tensor, generator: torch.Generator

@@ -7,11 +7,17 @@ discriminators, and DAC's weights (1 and 2) belong to eight of them with five la
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from latentspeech.codec.discriminators.output import DiscriminatorOutput
+
+class DiscriminatorOutput(NamedTuple):
+    """Logits (any shape, one number a patch, 1 is real) and the hidden layers' outputs in order."""
+
+    logits: Tensor
+    features: list[Tensor]
 
 
 def discriminator_loss(
@@ -19,7 +25,7 @@ def discriminator_loss(
 ) -> Tensor:
     """Sum over discriminators of mean(D(estimate)^2) + mean((1 - D(reference))^2) -> scalar.
 
-    The estimate must come from audio without a gradient to the generator (detached).
+    The estimate must carry no gradient to the generator: judge a detached copy.
     """
     terms = [
         made.logits.float().square().mean() + (1 - real.logits.float()).square().mean()

@@ -65,7 +65,7 @@ def map_tensors(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
     if isinstance(node, dict):
         return {key: map_tensors(function, item) for key, item in node.items()}  # type: ignore[return-value]
     if dataclasses.is_dataclass(node) and not isinstance(node, type):
-        fields = {f.name: getattr(node, f.name) for f in dataclasses.fields(node)}
+        fields = {f.name: getattr(node, f.name) for f in dataclasses.fields(node) if f.init}
         changed = {name: map_tensors(function, value) for name, value in fields.items()}
         return dataclasses.replace(node, **changed)  # type: ignore[return-value]
     return tree

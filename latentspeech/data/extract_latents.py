@@ -30,6 +30,7 @@ from latentspeech.core.files import atomic_path, remove_leftovers
 from latentspeech.core.latents.normalizer import RunningMoments
 from latentspeech.data.cut_index import CutIndex
 from latentspeech.data.shar import SharCorpus, is_shar
+from latentspeech.data.speech_latents import rates_of, speech_item
 from latentspeech.data.utterances import Utterance
 
 logger = logging.getLogger(__name__)
@@ -79,20 +80,19 @@ def extract_latents(
     codec = load_codec(codec_dir).to(device)
     corpus = _Corpus(cuts, skip_bad)
     meta = LatentMeta(
-        codec_hash=codec_hash(codec_dir),
-        cuts_hash=corpus.cuts_hash,
+        vae_hash=codec_hash(codec_dir),
+        source_hash=corpus.cuts_hash,
         latent_dim=codec.config.latent_dim,
-        sample_rate=codec.config.sample_rate,
-        hop_length=codec.config.hop_length,
         posterior_kind=codec.config.posterior.kind,
         sigma_std=codec.config.posterior.sigma_std,
         shard_size=shard_size,
-        num_cuts=len(corpus.indices),
+        num_items=len(corpus.indices),
         remake_command=remake_command or _one_liner(codec_dir, cuts, out_dir, shard_size),
+        modality=rates_of(codec.config),
     )
     writer = LatentShardWriter(out_dir, meta)
     own_shards = range(rank, meta.num_shards, world_size)
-    total, done = sum(map(meta.num_items, own_shards)), 0
+    total, done = sum(map(meta.shard_length, own_shards)), 0
     for shard in own_shards:
         first = shard * shard_size
         part = {i: corpus.source[i] for i in corpus.indices[first : first + shard_size]}
@@ -128,7 +128,7 @@ def finalize(out_dir: Path) -> None:
     remove_leftovers(out_dir)
     moments = RunningMoments.empty(shards.meta.latent_dim)
     left_out = 0
-    for index in range(shards.meta.num_cuts):
+    for index in range(shards.meta.num_items):
         if shards.item(index).num_latents:
             moments.update(shards.load(index))
         else:
@@ -145,7 +145,7 @@ def finalize(out_dir: Path) -> None:
     logger.info(
         "statistics of %d latents of %d cuts; %d cuts have no readable audio",
         moments.count,
-        shards.meta.num_cuts - left_out,
+        shards.meta.num_items - left_out,
         left_out,
     )
 
@@ -217,7 +217,7 @@ def _encode(codec: Codec, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _item(utterance: Utterance, mu: Tensor | None) -> LatentItem:
-    return LatentItem(
+    return speech_item(
         utterance.id,
         utterance.speaker,
         utterance.text,

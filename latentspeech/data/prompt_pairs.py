@@ -12,7 +12,7 @@ class SpokenItem(Protocol):
     """What pairing needs to know of an utterance."""
 
     @property
-    def speaker(self) -> str:
+    def group(self) -> str:
         """Who speaks."""
 
     @property
@@ -25,7 +25,7 @@ def prompt_candidates(items: Sequence[SpokenItem], max_latents: float) -> dict[s
     candidates: dict[str, list[int]] = defaultdict(list)
     for index, item in enumerate(items):
         if 0 < item.num_latents <= max_latents:
-            candidates[item.speaker].append(index)
+            candidates[item.group].append(index)
     return dict(candidates)
 
 

@@ -14,6 +14,8 @@ from latentspeech.text.normalizer.abbreviations import (
     INITIAL,
     SENTENCE_ENDING_ABBREVIATIONS,
 )
+from latentspeech.text.normalizer.normalizer import NormalizedText
+from latentspeech.text.normalizer.punctuation import tidy
 
 _END = re.compile(
     r"(?<![.?!\u2026])[.?!\u2026]+[\"'\u2019\u201d)\]]*\s+"
@@ -41,6 +43,15 @@ def split_sentences(text: str, max_chars: int) -> list[str]:
             elif pieces and len(pieces[-1]) + 1 + len(piece) <= max_chars:
                 pieces[-1] += " " + piece
     return pieces
+
+
+def split_normalized(text: NormalizedText, max_chars: int) -> list[NormalizedText]:
+    """The pieces of a normalised text, each a normalised text of its own.
+
+    Punctuation that cannot begin or end a text, such as the comma that a piece was cut at, is left
+    out.
+    """
+    return [NormalizedText(tidy(piece)) for piece in split_sentences(text, max_chars)]
 
 
 def _sentences(text: str) -> Iterable[str]:

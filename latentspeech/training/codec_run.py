@@ -1,11 +1,11 @@
 """A codec training run: its configuration, and the data, task and engine it joins."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from latentspeech.codec.discriminators.combined import DiscriminatorsConfig
+from latentspeech.codec.discriminators import DiscriminatorsConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.codec.model_directory import load_codec
 from latentspeech.codec.task import CodecLossConfig, CodecTask
@@ -57,12 +57,21 @@ class CodecRunConfig(Config):
     data: CodecDataConfig = Field(description="what to train on")
     train: TrainConfig = Field(description="how long and on what")
 
+    @model_validator(mode="after")
+    def _ratio_can_be_held(self) -> Self:
+        posterior, wanted = self.codec.posterior, self.loss.log_sigma_ratio
+        if wanted is not None and not (posterior.beta > 0 and posterior.sigma_std > 0):
+            raise ValueError(
+                f"loss.log_sigma_ratio = {wanted} is held by beta against the noise, but beta = "
+                f"{posterior.beta} and sigma_std = {posterior.sigma_std}; set both above 0"
+            )
+        return self
+
 
 def run_codec(run: CodecRunConfig) -> TrainResult:
     """Trains, or goes on with, the run in `exp_dir`."""
-    seed_initialization(run.train.seed)
-    segments = AudioSegmentConfig(**run.data.model_dump(exclude={"train_cuts", "valid_cuts"}))
-    rate = run.codec.sample_rate
+    data, rate, seed = run.data, run.codec.sample_rate, run.train.seed
+    seed_initialization(seed)
     task = CodecTask(
         run.codec, run.loss, run.discriminators, run.optimizer, run.discriminator_optimizer
     )
@@ -70,8 +79,8 @@ def run_codec(run: CodecRunConfig) -> TrainResult:
         _start_from(task.codec, run.start_from)
     return train(
         task,
-        AudioSegments(run.data.train_cuts, segments, rate, run.train.seed),
-        AudioSegments(run.data.valid_cuts, segments, rate, run.train.seed, valid=True),
+        AudioSegments(data.train_cuts, data, rate, seed),
+        AudioSegments(data.valid_cuts, data, rate, seed, valid=True),
         run.train,
         run.exp_dir,
         run.model_dump(mode="json"),

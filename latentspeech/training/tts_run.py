@@ -10,13 +10,14 @@ from latentspeech.core.config import Config
 from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.lm.lora import LoRAConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.train.engine import TrainConfig, TrainResult, train
 from latentspeech.core.train.optim import OptimizerConfig
 from latentspeech.core.train.seeding import seed_initialization
 from latentspeech.text.tokenizers import load_tokenizer
 from latentspeech.tts.layouts.build import build_layout
 from latentspeech.tts.layouts.layout import ConditioningConfig
-from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
+from latentspeech.tts.model import PAPER_SAMPLING, SPEECH, TTSModelConfig, latent_lm_config
 from latentspeech.tts.model_directory import load_tts
 from latentspeech.tts.task import TTSTask
 from latentspeech.tts.training_data import TTSDataConfig, TTSTrainingData
@@ -43,6 +44,9 @@ class TTSRunConfig(Config):
     )
     lora: LoRAConfig | None = Field(
         None, description="train adapters on start_from's weights alone; null: every weight"
+    )
+    sampling: SamplingConfig = Field(
+        PAPER_SAMPLING, description="how the packed model is drawn from; training does not use it"
     )
     train: TrainConfig = Field(description="how long and on what")
 

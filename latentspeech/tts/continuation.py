@@ -7,75 +7,117 @@ the middle of a word if need be. Guidance strengthens the text alone: the sequen
 condition has the given latents too, while that of a prompted sentence has no prompt. The layout
 `aligned` cannot continue, since the times of the symbols within the given seconds are not known.
 
+So one cfg_scale means two things in the two settings of the paper's Table 4.
+
 T frames, D latent dimension.
 """
 
 import dataclasses
-import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from latentspeech.core.errors import InputError
 from latentspeech.core.lm.generate import generate
+from latentspeech.core.lm.mixed_sequence import MixedSequence
+from latentspeech.core.lm.row_policy import GenerationLimits
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.tensors import make_generator
-from latentspeech.text.normalizer import normalize
-from latentspeech.tts.latent_writer import WrittenSentence
+from latentspeech.text.normalizer import NormalizedText
 from latentspeech.tts.layouts.layout import unconditional_prompt
-from latentspeech.tts.length_guard import is_plausible
+from latentspeech.tts.length_guard import LengthGuard, without_minimum
 from latentspeech.tts.model_directory import TTSModel
+from latentspeech.tts.retries import WrittenSentence, stream_of_noise, write_until_good
 
-logger = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class Beginning:
+    """A whole text, the latents (T, D) of its first seconds, and the seed of the noise."""
+
+    text: NormalizedText
+    given: Tensor
+    seed: int
 
 
 def continue_latents(
     model: TTSModel,
-    text: str,
-    given: Tensor,
-    seed: int,
+    beginnings: Sequence[Beginning],
     sampling: SamplingConfig,
-    retries: int,
-) -> WrittenSentence:
-    """The given latents (T, D) and those that speak the rest of `text`, as one (T', D).
+    guard: LengthGuard,
+) -> list[WrittenSentence]:
+    """Goes on from all beginnings as one batch; each result is its given latents and the new ones.
 
     What would not end, or is of no plausible length as a whole, is written again with other noise,
-    `retries` times; the last attempt stays, with a warning.
+    as often as the guard says.
 
     Raises:
         ConfigError: the layout cannot continue a recording.
         InputError: nothing is given, or as much as the longest time that the text may take.
     """
-    layout, rate = model.layout, model.codec.config.frame_rate
-    spoken = normalize(text)
-    text_ids = model.tokenizer.encode(spoken)
-    start = given.to(model.lm.device)
-    prompt = layout.continuation_prompt(text_ids, start)
-    limits = layout.limits(spoken, text_ids, rate)
-    room = limits.max_elements - len(given)
-    if not len(given) or room < 1:
+    ids = model.tokenizer.encode_batch([beginning.text for beginning in beginnings])
+    # Prompts are laid out on the CPU, like all that are read.
+    prompts = [
+        model.layout.continuation_prompt(own, beginning.given.cpu())
+        for own, beginning in zip(ids, beginnings, strict=True)
+    ]
+    limits = [
+        _limits(model, beginning, own, guard)
+        for own, beginning in zip(ids, beginnings, strict=True)
+    ]
+
+    def write_once(rows: Sequence[int], attempt: int) -> list[WrittenSentence]:
+        chosen = [(beginnings[i], prompts[i], limits[i]) for i in rows]
+        return _write_once(model, chosen, sampling, attempt)
+
+    texts = [beginning.text for beginning in beginnings]
+    return write_until_good(texts, model.codec.config.frame_rate, guard.retries, write_once)
+
+
+def _limits(
+    model: TTSModel, beginning: Beginning, text_ids: Sequence[int], guard: LengthGuard
+) -> GenerationLimits:
+    """Limits of what is written behind the given latents, one latent at least."""
+    text, num_given, rate = beginning.text, len(beginning.given), model.codec.config.frame_rate
+    limits = model.layout.limits(text, text_ids, rate)
+    if not guard.min_length:
+        limits = without_minimum(limits)
+    room = limits.max_elements - num_given
+    if not num_given or room < 1:
         raise InputError(
-            f"{len(given) / rate:.2f} s of {text[:40]!r} are given; expected more than none and "
+            f"{num_given / rate:.2f} s of {text[:40]!r} are given; expected more than none and "
             f"less than {limits.max_elements / rate:.1f} s: give the first seconds of the recording"
         )
-    without = [unconditional_prompt(layout.speech, start)] if sampling.guided else None
-    policy = layout.policy(model.lm, sampling)
-    least = max(limits.min_latents, len(given) + 1)  # something is to be heard of the model
-    limits = dataclasses.replace(limits, max_elements=room, min_latents=least)
-    for attempt in range(retries + 1):
-        stream = f"continuation/{attempt}" if attempt else "continuation"
-        generators = [make_generator(seed, stream)]
-        latents, cut = [*start], False
-        for (element,) in generate(
-            model.runtime, [prompt], sampling, [limits], generators, without, policy=policy
-        ):
-            assert element is not None
-            cut |= element.truncated
-            if element.latent is not None:
-                latents.append(element.latent)
-        if not cut and is_plausible(spoken, len(latents) / rate):
-            break
-    else:
-        how = "cut at the longest time expected" if cut else "of no plausible length"
-        logger.warning("%s, in %d attempts: %r", how, retries + 1, spoken[:60])
-    return WrittenSentence(torch.stack(latents), cut)
+    # The given latents count, since they stand in the sequence.
+    least = max(limits.min_latents, num_given + 1)
+    return dataclasses.replace(limits, max_elements=room, min_latents=least)
+
+
+def _write_once(
+    model: TTSModel,
+    rows: Sequence[tuple[Beginning, MixedSequence, GenerationLimits]],
+    sampling: SamplingConfig,
+    attempt: int,
+) -> list[WrittenSentence]:
+    beginnings, prompts, limits = zip(*rows, strict=True)
+    without = None
+    if sampling.guided:
+        without = [unconditional_prompt(model.layout.speech, one.given.cpu()) for one in beginnings]
+    stream = stream_of_noise("continuation", attempt)
+    generators = [make_generator(one.seed, stream) for one in beginnings]
+    policy = model.layout.policy(model.lm, sampling)
+    latents = [[*one.given.to(model.lm.device)] for one in beginnings]
+    truncated = [False] * len(rows)
+    for step in generate(
+        model.runtime, prompts, sampling, limits, generators, without, policy=policy
+    ):
+        for i, element in enumerate(step):
+            if element is not None:
+                truncated[i] |= element.truncated
+                if element.latent is not None:
+                    latents[i].append(element.latent)
+    return [
+        WrittenSentence(torch.stack(row), was_truncated)
+        for row, was_truncated in zip(latents, truncated, strict=True)
+    ]

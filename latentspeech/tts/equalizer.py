@@ -1,10 +1,10 @@
 """Undoing how the codec colours a voice.
 
 The codec's copy of a voice is louder in some frequencies and softer in others than the voice, much
-the same in all that it says. A prompt is had both ways, as recorded and as copied, so the gains
-that make the copy's long-term spectrum the recording's are known, and hold for whatever is spoken
-in that voice. A causal filter of minimum phase applies them: it streams exactly and waits for
-nothing.
+the same in all that it says. We have each prompt twice, as recorded and as the codec copies it, so
+we know the gains that make the copy's long-term spectrum the recording's; they hold for whatever is
+spoken in that voice. A causal filter of minimum phase applies them: it streams exactly and waits
+for nothing.
 
 B batch, T samples, F = N // 2 + 1 frequencies of a window of N samples, K = N taps.
 """

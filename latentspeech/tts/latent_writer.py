@@ -1,11 +1,10 @@
-"""Sentences and voices to latents, and once more with other noise where one came out wrong.
+"""Sentences and voices to latents.
 
 Sentences are rows of one batch; a row's result does not depend on the others.
 
 T frames, D latent dimension.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,53 +16,37 @@ from latentspeech.core.lm.mixed_sequence import MixedSequence
 from latentspeech.core.lm.prefix_store import Prefix
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.tensors import make_generator
-from latentspeech.text.normalizer import normalize
+from latentspeech.text.normalizer import NormalizedText, normalize
 from latentspeech.tts.layouts.layout import SpokenText, unconditional_prompt, voice_prefix
-from latentspeech.tts.length_guard import is_plausible
+from latentspeech.tts.length_guard import without_minimum
 from latentspeech.tts.model_directory import TTSModel
 from latentspeech.tts.prompt import Prompt
-
-logger = logging.getLogger(__name__)
+from latentspeech.tts.retries import WrittenSentence, stream_of_noise, write_until_good
 
 CONTEXT_S = 1.5  # of the sentence before, behind the prompt
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """What is to be written: normalised text, whose voice, and the seed of its noise."""
+    """What is to be written: the text, whose voice, and the seed of its noise."""
 
-    text: str
+    text: NormalizedText
     voice: Prompt
     seed: int
-    before: Tensor | None = None  # (T, D) latents of the sentence before, to go on from
-
-
-@dataclass(frozen=True)
-class WrittenSentence:
-    """Latents (T, D), and whether the model was stopped because it would not end."""
-
-    latents: Tensor
-    cut: bool
+    before: Tensor | None = None  # (T, D) latents of the sentence before, on the CPU
+    min_length: bool = True  # as of LengthGuard
 
 
 def write(
     model: TTSModel, sentences: Sequence[Sentence], sampling: SamplingConfig, retries: int
 ) -> list[WrittenSentence]:
-    """Writes sentences; those that are cut or of no plausible length again, `retries` times.
+    """Writes sentences as one batch; those that came out wrong again, `retries` times."""
 
-    The last attempt stays, with a warning if it is no better.
-    """
-    written: dict[int, WrittenSentence] = {}
-    waiting = list(range(len(sentences)))
-    for attempt in range(retries + 1):
-        now = [sentences[i] for i in waiting]
-        written.update(zip(waiting, _write_once(model, now, sampling, attempt), strict=True))
-        waiting = [i for i in waiting if not is_good(model, sentences[i], written[i])]
-        if not waiting:
-            break
-    for i in waiting:
-        warn(sentences[i], written[i].cut, retries + 1)
-    return [written[i] for i in range(len(sentences))]
+    def write_once(rows: Sequence[int], attempt: int) -> list[WrittenSentence]:
+        return _write_once(model, [sentences[i] for i in rows], sampling, attempt)
+
+    texts = [sentence.text for sentence in sentences]
+    return write_until_good(texts, model.codec.config.frame_rate, retries, write_once)
 
 
 def write_steps(
@@ -88,7 +71,11 @@ def write_steps(
         model.layout.limits(sentence.text, ids, rate)
         for sentence, ids in zip(sentences, text_ids, strict=True)
     ]
-    stream = f"synthesis/{attempt}" if attempt else "synthesis"
+    limits = [
+        limit if sentence.min_length else without_minimum(limit)
+        for sentence, limit in zip(sentences, limits, strict=True)
+    ]
+    stream = stream_of_noise("synthesis", attempt)
     steps = generate(
         model.runtime,
         prompts,
@@ -103,37 +90,18 @@ def write_steps(
         yield {i: element for i, element in enumerate(step) if element is not None}
 
 
-def is_good(model: TTSModel, sentence: Sentence, written: WrittenSentence) -> bool:
-    """Whether it ended by itself and lasts as long as its text may."""
-    seconds = len(written.latents) / model.codec.config.frame_rate
-    return not written.cut and is_plausible(sentence.text, seconds)
-
-
-def warn(sentence: Sentence, cut: bool, attempts: int) -> None:
-    """Says that a sentence is not as it should be."""
-    logger.warning(
-        "%s, in %d attempt%s: %r; another seed or prompt may do better",
-        "cut at the longest time expected, the model did not stop"
-        if cut
-        else "much shorter or longer than its text should take",
-        attempts,
-        "s" if attempts > 1 else "",
-        sentence.text[:60],
-    )
-
-
 def _write_once(
     model: TTSModel, sentences: Sequence[Sentence], sampling: SamplingConfig, attempt: int
 ) -> list[WrittenSentence]:
     latents: list[list[Tensor]] = [[] for _ in sentences]
-    cut = [False] * len(sentences)
+    truncated = [False] * len(sentences)
     for step in write_steps(model, sentences, sampling, attempt):
         for i, element in step.items():
-            cut[i] |= element.truncated
+            truncated[i] |= element.truncated
             if element.latent is not None:
                 latents[i].append(element.latent)
-    rows = zip(latents, cut, strict=True)
-    return [WrittenSentence(torch.stack(row), was_cut) for row, was_cut in rows]
+    rows = zip(latents, truncated, strict=True)
+    return [WrittenSentence(torch.stack(row), was_truncated) for row, was_truncated in rows]
 
 
 def _voice(model: TTSModel, sentence: Sentence) -> SpokenText:

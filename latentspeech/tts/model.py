@@ -8,8 +8,9 @@ from typing import Literal
 from pydantic import Field, NonNegativeInt
 
 from latentspeech.core.config import Config
-from latentspeech.core.diffusion.latent_diffusion import DiffusionConfig
+from latentspeech.core.diffusion.process import DiffusionConfig
 from latentspeech.core.lm.latent_lm import LatentLMConfig, ModalityConfig
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.nn.transformer import TransformerConfig
 
 SPEECH = 0  # index of the only modality
@@ -18,9 +19,16 @@ SPEECH = 0  # index of the only modality
 LayoutKind = Literal["sentence", "aligned"]
 
 
-class SpeechLMConfig(LatentLMConfig):
-    """A LatentLM and how text and speech take turns in it (tts/layouts)."""
+# What the paper speaks with (5.3: CFG scale 4, 5 steps; Figure 15).
+PAPER_SAMPLING = SamplingConfig(cfg_scale=4.0, num_steps=5, noise_scale=1.0)
 
+
+class SpeechLMConfig(LatentLMConfig):
+    """A LatentLM, how text and speech take turns in it (tts/layouts), and how it is sampled."""
+
+    sampling: SamplingConfig = Field(
+        description="how latents are drawn unless a command asks for something else"
+    )
     layout: LayoutKind = Field("sentence", description="text then latents, or symbols among them")
     neighbours: tuple[NonNegativeInt, NonNegativeInt] = Field(
         (0, 0), description="symbols before and after that one among the latents brings along"
@@ -54,6 +62,7 @@ def latent_lm_config(
     text_vocab_size: int,
     latent_dim: int,
     max_prompt_s: float | None = None,
+    sampling: SamplingConfig = PAPER_SAMPLING,
 ) -> SpeechLMConfig:
     """The LatentLM over `text_vocab_size` text tokens and speech latents of `latent_dim`."""
     speech = ModalityConfig(
@@ -65,8 +74,10 @@ def latent_lm_config(
         head_layers=model.head_layers,
         head_ffn_dim=model.head_ffn_dim,
         diffusion=model.diffusion,
+        diffusion_weight=model.diffusion_weight,
     )
     return SpeechLMConfig(
+        sampling=sampling,
         layout=model.layout,
         neighbours=model.neighbours,
         num_neighbours=sum(model.neighbours),
@@ -74,5 +85,4 @@ def latent_lm_config(
         backbone=model.backbone,
         vocab_size=text_vocab_size + 3,
         modalities=(speech,),
-        diffusion_weight=model.diffusion_weight,
     )

@@ -21,6 +21,7 @@ from latentspeech.core.files import atomic_directory
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.prefix_store import PrefixStore
 from latentspeech.core.lm.runtime import Runtime, TorchRuntime
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.model_directory import load_weights, read_model_config, write_model
 from latentspeech.core.onnx.runtime import OnnxRuntime
 from latentspeech.text.tokenizers import Tokenizer, load_tokenizer
@@ -44,6 +45,7 @@ class TTSModel:
     codec_hash: str
     tokenizer: Tokenizer
     layout: Layout
+    sampling: SamplingConfig  # how latents are drawn by default
     max_prompt_s: float | None = None
 
     @functools.cached_property
@@ -81,6 +83,22 @@ def save_tts(
         write_model(temporary, KIND, config, lm, card)
 
 
+def read_tts_config(directory: Path) -> SpeechLMConfig:
+    """config.yaml of a TTS model directory, with the sampling that the model is spoken with.
+
+    Raises:
+        CheckpointError: the directory holds no TTS model, or one that does not say its sampling.
+    """
+    path, values = directory / "config.yaml", read_model_config(directory, KIND)
+    if "sampling" not in values:
+        raise CheckpointError(
+            f"{path} does not say how the model is sampled; expected a mapping `sampling` in its "
+            "`config`: write what the model was tuned for, or the paper's values, "
+            "{cfg_scale: 4, num_steps: 5, noise_scale: 1}"
+        )
+    return parse_config(SpeechLMConfig, values, origin=str(path))
+
+
 def load_tts(
     directory: Path, device: torch.device | str = "cpu", runtime: RuntimeKind | None = None
 ) -> TTSModel:
@@ -97,8 +115,7 @@ def load_tts(
         CheckpointError: says what is wrong with the directory.
         ConfigError: onnx on another device than a CPU.
     """
-    values = read_model_config(directory, KIND)
-    config = parse_config(SpeechLMConfig, values, origin=str(directory / "config.yaml"))
+    config = read_tts_config(directory)
     codec_dir = find_codec(directory)
     codec, hash_ = load_codec(codec_dir), codec_hash(codec_dir)
     if config.codec_hash and config.codec_hash != hash_:
@@ -126,6 +143,7 @@ def load_tts(
         hash_,
         tokenizer,
         build_layout(config.layout, config.modalities[SPEECH], config.neighbours),
+        config.sampling,
         config.max_prompt_s,
     )
 

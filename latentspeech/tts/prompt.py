@@ -3,7 +3,7 @@
 A voice file is a safetensors file with the latents and, as metadata, the transcript and the hash of
 the codec that made them; it works with every model on that codec.
 
-T frames, D latent dimension.
+T frames, D latent dimension, n samples, F frequencies.
 """
 
 from dataclasses import dataclass
@@ -38,9 +38,16 @@ class Prompt:
 
 @torch.inference_mode()
 def encode_prompt(
-    codec: Codec, codec_hash: str, recording: Path, transcript: str | None = None
+    codec: Codec,
+    codec_hash: str,
+    recording: Path,
+    transcript: str | None = None,
+    equalizer: bool = True,
 ) -> Prompt:
     """Makes a voice from a recording of 0.5 to 30 seconds, any format, rate and channels.
+
+    With `equalizer` the voice brings the gains that undo what the codec does to it, and everything
+    that is spoken in it is filtered by them; without it, nothing is.
 
     Raises:
         InputError: the recording is missing, unreadable, silent, too short or too long, or noise or
@@ -57,8 +64,15 @@ def encode_prompt(
     check_not_silent(audio, str(recording))
     check_speech(audio.numpy(), rate, str(recording))
     latents = codec.encode(audio[None].to(codec.device))  # (1, T, D)
-    copy = codec.decode(latents)[0, : len(audio)].cpu()
-    return Prompt(latents[0].cpu(), transcript, codec_hash, log_gains(audio, copy, rate))
+    gains = equalizer_gains(codec, audio, latents[0]) if equalizer else None
+    return Prompt(latents[0].cpu(), transcript, codec_hash, gains)
+
+
+@torch.inference_mode()
+def equalizer_gains(codec: Codec, audio: Tensor, latents: Tensor) -> Tensor:
+    """Log gains (F,) that bring the codec's copy near audio (n,) of which it has latents (T, D)."""
+    copy = codec.decode(latents[None])[0, : len(audio)].cpu()
+    return log_gains(audio, copy, codec.config.sample_rate)
 
 
 def save_voice(prompt: Prompt, path: Path) -> None:

@@ -3,46 +3,38 @@
 Each sentence is written after the prompt, in the layout `aligned` after the end of the sentence
 before as well, with a seed of its own, derived from the caller's; its latents are decoded from a
 fresh decoder state, and pauses stand between sentences. `stream` yields what `synthesize` returns,
-cut where the caller likes.
+in chunks.
+
+A text of more than `MAX_SENTENCE_CHARACTERS` in one sentence is spoken in pieces, with a pause
+between them; the continuation of a recording (tts/continuation.py) is not.
 """
 
 import math
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from latentspeech import __version__
 from latentspeech.audio.io import write_audio
-from latentspeech.codec.model import Codec
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.text.normalizer import normalize
-from latentspeech.text.sentences import split_sentences
+from latentspeech.core.version import VERSION
+from latentspeech.text.normalizer import NormalizedText, normalize
+from latentspeech.text.sentences import split_normalized
 from latentspeech.tts.equalizer import Equalizer
-from latentspeech.tts.latent_writer import (
-    Sentence,
-    WrittenSentence,
-    is_good,
-    warn,
-    write,
-    write_steps,
-)
+from latentspeech.tts.latent_writer import Sentence, write, write_steps
+from latentspeech.tts.length_guard import GUARDED, STREAMED, LengthGuard
 from latentspeech.tts.model_directory import RuntimeKind, TTSModel, load_tts
 from latentspeech.tts.prompt import Prompt, encode_prompt, load_voice
+from latentspeech.tts.retries import WrittenSentence, warn, write_until_good
+from latentspeech.tts.threaded_decoder import ThreadedDecoder, to_samples
 from latentspeech.tts.voices import builtin_voices, resolve_voice
 
-# What the sweep chose for the voice that ships (egs/mini/RESULTS.md).
-DEFAULT_SAMPLING = SamplingConfig(cfg_scale=2.0, num_steps=3, noise_scale=0.3)
 MAX_SENTENCE_CHARACTERS = 200
 PAUSE_S = 0.25
-DEFAULT_RETRIES = 2
-PROVENANCE = f"synthetic speech, made by latentspeech {__version__}"
+PROVENANCE = f"synthetic speech, made by latentspeech {VERSION}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +69,7 @@ class Synthesizer:
 
     @classmethod
     def from_directory(
-        cls, directory: Path, device: str = "cpu", runtime: RuntimeKind | None = None
+        cls, directory: Path, device: torch.device | str = "cpu", runtime: RuntimeKind | None = None
     ) -> "Synthesizer":
         """Loads a model directory; `runtime` as in `load_tts`."""
         return cls(load_tts(directory, device, runtime))
@@ -87,9 +79,16 @@ class Synthesizer:
         """Of everything it returns, Hz."""
         return self.model.codec.config.sample_rate
 
-    def prompt(self, recording: Path | str, transcript: str | None = None) -> Prompt:
-        """A voice from a recording (0.5 to 30 s)."""
-        return encode_prompt(self.model.codec, self.model.codec_hash, Path(recording), transcript)
+    def prompt(
+        self, recording: Path | str, transcript: str | None = None, equalizer: bool = True
+    ) -> Prompt:
+        """A voice from a recording (0.5 to 30 s).
+
+        Without `equalizer` what is spoken in it stays as the codec colours it.
+        """
+        model = self.model
+        recording = Path(recording)
+        return encode_prompt(model.codec, model.codec_hash, recording, transcript, equalizer)
 
     def voice(self, name_or_path: Path | str) -> Prompt:
         """A voice that ships, or one from a file made by `save_voice`."""
@@ -107,38 +106,53 @@ class Synthesizer:
         text: str,
         prompt: Prompt | Path | str,
         seed: int = 0,
-        sampling: SamplingConfig = DEFAULT_SAMPLING,
-        retries: int = DEFAULT_RETRIES,
+        sampling: SamplingConfig | None = None,
+        guard: LengthGuard = GUARDED,
     ) -> Audio:
-        """Speaks a text of any length; the same seed gives the same samples."""
-        return self.synthesize_batch([text], [prompt], [seed], sampling, retries)[0]
+        """Speaks a text of any length; the same seed gives the same samples.
+
+        Args:
+            text: written English.
+            prompt: a voice, the name or file of one, or a recording.
+            seed: of all noise.
+            sampling: how latents are drawn; None: as the model directory says.
+            guard: what is done about a sentence that is too short or too long.
+
+        Raises:
+            InputError: there is nothing to speak, or the recording cannot serve as a prompt.
+        """
+        return self.synthesize_batch([text], [prompt], [seed], sampling, guard)[0]
 
     def synthesize_batch(
         self,
         texts: Sequence[str],
         prompts: Sequence[Prompt | Path | str],
         seeds: Sequence[int],
-        sampling: SamplingConfig = DEFAULT_SAMPLING,
-        retries: int = DEFAULT_RETRIES,
+        sampling: SamplingConfig | None = None,
+        guard: LengthGuard = GUARDED,
     ) -> list[Audio]:
-        """Several texts at once; every result is that of a single call.
-
-        A sentence that would not end, or that is much shorter or longer than its text should take,
-        is spoken again with other noise, `retries` times.
-        """
+        """Several texts at once; every result is that of a single call, but for rounding."""
+        sampling = sampling or self.model.sampling
         sentences = [self._sentences(text) for text in texts]
         voices = [self._as_prompt(prompt) for prompt in prompts]
         spoken: list[list[Tensor]] = [[] for _ in texts]
         before: list[Tensor | None] = [None] * len(texts)
-        for turn in range(max(len(parts) for parts in sentences)):
-            rows = [i for i, parts in enumerate(sentences) if turn < len(parts)]
+        for number in range(max(len(parts) for parts in sentences)):
+            rows = [i for i, parts in enumerate(sentences) if number < len(parts)]
             now = [
-                Sentence(sentences[i][turn], voices[i], sentence_seed(seeds[i], turn), before[i])
+                Sentence(
+                    sentences[i][number],
+                    voices[i],
+                    sentence_seed(seeds[i], number),
+                    before[i],
+                    guard.min_length,
+                )
                 for i in rows
             ]
-            for i, written in zip(rows, write(self.model, now, sampling, retries), strict=True):
-                before[i] = written.latents
-                spoken[i] += [self._pause()] if turn else []
+            all_written = write(self.model, now, sampling, guard.retries)
+            for i, written in zip(rows, all_written, strict=True):
+                before[i] = written.latents.cpu()  # prompts are laid out there
+                spoken[i] += [self._pause()] if number else []
                 spoken[i].append(self.decode(written.latents, voices[i]))
         return [Audio(torch.cat(parts), self.sample_rate) for parts in spoken]
 
@@ -147,87 +161,103 @@ class Synthesizer:
         text: str,
         prompt: Prompt | Path | str,
         seed: int = 0,
-        sampling: SamplingConfig = DEFAULT_SAMPLING,
+        sampling: SamplingConfig | None = None,
         chunk_frames: int = 16,
-        retries: int = 0,
+        guard: LengthGuard = STREAMED,
     ) -> Iterator[Tensor]:
         """Yields samples (n,) as latents are written: the first alone, then more at a time.
 
-        Chunks double up to `chunk_frames`, for several latents are decoded in little more time than
-        one, and what is heard of one chunk gives the time for the next.
-        What has been heard cannot be spoken again, so with `retries` a sentence is held back until
-        it is whole. The samples are those of `synthesize` with as many.
+        Chunks double up to `chunk_frames` latents. What has been heard cannot be spoken again, so
+        where the guard has retries a sentence is held back until it is whole. The samples are those
+        of `synthesize` with the same guard.
         """
         if chunk_frames < 1:
             raise InputError(f"chunk_frames is {chunk_frames}; expected at least 1")
         voice = self._as_prompt(prompt)
+        sampling = sampling or self.model.sampling
         before: Tensor | None = None
-        for turn, text_of_turn in enumerate(self._sentences(text)):
-            if turn:
+        for number, part in enumerate(self._sentences(text)):
+            if number:
                 yield self._pause()
-            sentence = Sentence(text_of_turn, voice, sentence_seed(seed, turn), before)
-            heard: list[Tensor] = []
-            yield from self._stream_sentence(sentence, sampling, chunk_frames, retries, heard)
-            before = torch.stack(heard)
+            own_seed = sentence_seed(seed, number)
+            sentence = Sentence(part, voice, own_seed, before, guard.min_length)
+            if guard.retries:
+                before, chunks = self._hold_back(sentence, sampling, chunk_frames, guard.retries)
+                yield from chunks
+            else:
+                before = yield from self._stream_sentence(sentence, sampling, chunk_frames)
+            before = before.cpu()
 
     def write_latents(
         self,
         sentences: Sequence[str],
         prompts: Sequence[Prompt | Path | str],
         seeds: Sequence[int],
-        sampling: SamplingConfig = DEFAULT_SAMPLING,
-        retries: int = 0,
+        sampling: SamplingConfig | None = None,
+        guard: LengthGuard = STREAMED,
     ) -> list[WrittenSentence]:
-        """The latents of several sentences, each taken whole, and whether they had to be cut."""
+        """The latents of several sentences, each spoken whole, and whether they were truncated."""
         rows = [
-            Sentence(normalize(text), self._as_prompt(prompt), seed)
+            Sentence(normalize(text), self._as_prompt(prompt), seed, None, guard.min_length)
             for text, prompt, seed in zip(sentences, prompts, seeds, strict=True)
         ]
-        return write(self.model, rows, sampling, retries)
+        return write(self.model, rows, sampling or self.model.sampling, guard.retries)
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor, prompt: Prompt | Path | str) -> Tensor:
+    def decode(self, latents: Tensor, voice: Prompt) -> Tensor:
         """Latents (T, D) of one sentence, as of `write_latents`, to samples (n,) in [-1, 1].
 
-        The voice's equalizer is behind the codec.
+        Where the voice has gains its equalizer is behind the codec.
         """
-        voice = self._as_prompt(prompt)
         audio = self.model.codec.decode(latents[None]).float().cpu()
         if voice.log_gains is not None:
             audio = Equalizer(voice.log_gains)(audio[..., None])[..., 0]
-        return _finish(audio)
+        return to_samples(audio)
 
     def _stream_sentence(
-        self,
-        sentence: Sentence,
-        sampling: SamplingConfig,
-        chunk_frames: int,
-        retries: int,
-        heard: list[Tensor],
-    ) -> Iterator[Tensor]:
-        """Decodes a sentence as it is written; its latents are added to `heard`."""
-        for attempt in range(retries + 1):
-            heard.clear()
-            held_back: list[Tensor] = []
-            cut = False
-            with _Decoder(self.model.codec, sentence.voice, chunk_frames) as decoder:
+        self, sentence: Sentence, sampling: SamplingConfig, chunk_frames: int
+    ) -> Generator[Tensor, None, Tensor]:
+        """Yields samples (n,) of a sentence while it is written; returns its latents (T, D)."""
+        heard: list[Tensor] = []
+        truncated = False
+        with ThreadedDecoder(self.model.codec, sentence.voice, chunk_frames) as decoder:
+            for step in write_steps(self.model, [sentence], sampling):
+                truncated |= step[0].truncated
+                if step[0].latent is not None:
+                    heard.append(step[0].latent)
+                    decoder.put(step[0].latent)
+                yield from decoder.finished()
+            rest = decoder.rest()
+        if truncated:
+            warn(sentence.text, truncated, 1)
+        yield from rest
+        return torch.stack(heard)
+
+    def _hold_back(
+        self, sentence: Sentence, sampling: SamplingConfig, chunk_frames: int, retries: int
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The latents (T, D) of a sentence and its samples (n,) in chunks.
+
+        It is decoded while it is written, and forgotten if it is written again.
+        """
+        chunks: list[Tensor] = []
+
+        def write_once(_: Sequence[int], attempt: int) -> list[WrittenSentence]:
+            chunks.clear()
+            latents: list[Tensor] = []
+            truncated = False
+            with ThreadedDecoder(self.model.codec, sentence.voice, chunk_frames) as decoder:
                 for step in write_steps(self.model, [sentence], sampling, attempt):
-                    cut |= step[0].truncated
+                    truncated |= step[0].truncated
                     if step[0].latent is not None:
-                        heard.append(step[0].latent)
+                        latents.append(step[0].latent)
                         decoder.put(step[0].latent)
-                    if retries:
-                        held_back += decoder.finished()
-                    else:
-                        yield from decoder.finished()
-                held_back += decoder.rest()
-            written = WrittenSentence(torch.stack(heard), cut)
-            good = is_good(self.model, sentence, written) if retries else not cut
-            if good:
-                break
-        else:
-            warn(sentence, cut, retries + 1)
-        yield from held_back
+                chunks.extend(decoder.rest())
+            return [WrittenSentence(torch.stack(latents), truncated)]
+
+        frame_rate = self.model.codec.config.frame_rate
+        (written,) = write_until_good([sentence.text], frame_rate, retries, write_once)
+        return written.latents, chunks
 
     def _as_prompt(self, prompt: Prompt | Path | str) -> Prompt:
         """A prompt as it is, a .safetensors path or a name as a voice, others as recordings."""
@@ -236,92 +266,18 @@ class Synthesizer:
         is_voice = Path(prompt).suffix == ".safetensors" or str(prompt) in builtin_voices()
         return self.voice(prompt) if is_voice else self.prompt(prompt)
 
-    def _sentences(self, text: str) -> list[str]:
+    def _sentences(self, text: str) -> list[NormalizedText]:
         spoken = normalize(text)
         if not any(character.isalnum() for character in spoken):
             raise InputError(
                 f"there is nothing to speak in the text {text[:40]!r}; give at least one word"
             )
-        return split_sentences(spoken, MAX_SENTENCE_CHARACTERS)
+        return split_normalized(spoken, MAX_SENTENCE_CHARACTERS)
 
     def _pause(self) -> Tensor:
         return torch.zeros(math.floor(PAUSE_S * self.sample_rate))
 
 
-class _Decoder:
-    """Decodes in order in a thread of its own: one core writes while another decodes.
-
-    Chunks double from one latent up to `chunk_frames`.
-    """
-
-    def __init__(self, codec: Codec, voice: Prompt, chunk_frames: int) -> None:
-        self._codec = codec
-        self._gains = voice.log_gains
-        self._equalizer: Equalizer | None = None
-        self._most = chunk_frames
-        self._size = 1
-        self._waiting: list[Tensor] = []
-        self._thread = ThreadPoolExecutor(1)
-        self._fresh_state = self._thread.submit(self._start)  # while the text is read
-        self._state: Any = None
-        self._chunks: deque[Future[Tensor]] = deque()
-        self._is_first = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown(cancel_futures=True)
-
-    def put(self, latent: Tensor) -> None:
-        """The next latent (D,)."""
-        self._waiting.append(latent)
-        if len(self._waiting) == self._size:
-            self._size = min(2 * self._size, self._most)
-            self._submit()
-
-    def finished(self) -> Iterator[Tensor]:
-        """Samples (n,) of the chunks that are decoded by now; the first is awaited."""
-        while self._chunks and (self._is_first or self._chunks[0].done()):
-            self._is_first = False
-            yield self._chunks.popleft().result()
-
-    def rest(self) -> list[Tensor]:
-        """Samples (n,) of all chunks that have not been given out."""
-        if self._waiting:
-            self._submit()
-        return [chunk.result() for chunk in self._chunks]
-
-    def _start(self) -> Any:
-        """States of codec and equalizer before the first latent."""
-        of_equalizer: Any = None
-        if self._gains is not None:
-            self._equalizer = Equalizer(self._gains)
-            of_equalizer = self._equalizer.init_state(1)
-        return self._codec.init_decode_state(1), of_equalizer
-
-    def _submit(self) -> None:
-        self._chunks.append(self._thread.submit(self._decode, torch.stack(self._waiting)))
-        self._waiting = []
-
-    @torch.inference_mode()
-    def _decode(self, latents: Tensor) -> Tensor:
-        state = self._fresh_state.result() if self._state is None else self._state
-        of_codec, of_equalizer = state
-        audio, of_codec = self._codec.decode_step(latents[None], of_codec)
-        audio = audio.float().cpu()
-        if self._equalizer is not None:
-            equalized, of_equalizer = self._equalizer.step(audio[..., None], of_equalizer)
-            audio = equalized[..., 0]
-        self._state = of_codec, of_equalizer
-        return _finish(audio)
-
-
 def sentence_seed(seed: int, sentence: int) -> int:
     """Each sentence of a text has noise of its own."""
     return seed * 1_000_003 + sentence
-
-
-def _finish(audio: Tensor) -> Tensor:
-    """A stream (1, T) to samples (T,), limited to what a file can hold."""
-    return audio[0].clamp(-1, 1)

@@ -5,8 +5,9 @@ from torch import Tensor, nn
 
 from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig
 from latentspeech.core.lm.lora import LoRAConfig, adapters, add_lora
-from latentspeech.core.lm.loss import latent_lm_loss
+from latentspeech.core.lm.loss import latent_lm_loss, loss_counts
 from latentspeech.core.lm.mixed_sequence import PADDING, MixedBatch
+from latentspeech.core.train.metric_log import Mean
 from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
 from latentspeech.core.train.task import Losses, Task, Unit
 from latentspeech.tts.model import SPEECH
@@ -43,18 +44,25 @@ class TTSTask(Task):
     ) -> Losses:
         """The objective on one batch."""
         loss = latent_lm_loss(self.model, batch, generator)
+        padding = (batch.kinds == PADDING).float().mean()
         metrics = {
-            "train/loss": loss.total.detach(),
-            "train/diffusion": loss.diffusion[SPEECH].detach(),
-            "train/stop": loss.token.detach(),
-            "train/padding_share": (batch.kinds == PADDING).float().mean(),
+            "train/diffusion": Mean(loss.diffusion[SPEECH].detach(), loss.num_latents[SPEECH]),
+            "train/stop": Mean(loss.token.detach(), loss.num_tokens),
+            "train/padding_share": Mean(padding, batch.kinds.numel()),
         }
-        return Losses(loss.total, metrics)
+        return Losses(loss.parts, metrics, "train/loss")
 
-    def validation_step(self, batch: MixedBatch, generator: torch.Generator) -> dict[str, Tensor]:
+    def counts(self, batch: MixedBatch, turn: str) -> dict[str, Tensor]:
+        """Decisions and latents of a batch."""
+        return loss_counts(self.model, batch)
+
+    def validation_step(self, batch: MixedBatch, generator: torch.Generator) -> dict[str, Mean]:
         """The same objective on held-out utterances."""
         loss = latent_lm_loss(self.model, batch, generator)
-        return {"valid/diffusion": loss.diffusion[SPEECH], "valid/stop": loss.token}
+        return {
+            "valid/diffusion": Mean(loss.diffusion[SPEECH], loss.num_latents[SPEECH]),
+            "valid/stop": Mean(loss.token, loss.num_tokens),
+        }
 
     def averaged_module(self) -> nn.Module:
         """The whole model, or what of it learns; the rest stays as it is."""

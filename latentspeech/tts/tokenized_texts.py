@@ -45,7 +45,7 @@ class TokenizedTexts:
 
     def _read(self, shard: int) -> Any:
         path = self._folder / f"{shard:05d}.npy"
-        length = self._shards.meta.num_items(shard)
+        length = self._shards.meta.shard_length(shard)
         row = _load(path, length)
         if row is None:
             self._folder.mkdir(exist_ok=True)

@@ -32,6 +32,7 @@ from latentspeech.core.lm.mixed_sequence import (
 )
 from latentspeech.core.tensors import derive_seed, make_generator
 from latentspeech.data.prompt_pairs import choose_prompt, prompt_candidates
+from latentspeech.data.speech_latents import frame_rate_of, symbol_ends_of
 from latentspeech.text.tokenizers import Tokenizer
 from latentspeech.tts.layouts.aligned import symbol_frames
 from latentspeech.tts.layouts.layout import ConditioningConfig, Layout, SpokenText
@@ -106,7 +107,7 @@ class TTSTrainingData:
             self._timed(indices, items) if self.layout.needs_symbol_times else range(len(items))
         )
         prompts = [
-            choose_prompt(candidates.get(items[place].speaker, ()), place, self.seed, epoch)
+            choose_prompt(candidates.get(items[place].group, ()), place, self.seed, epoch)
             for place in places
         ]
         targets = [
@@ -149,7 +150,7 @@ class TTSTrainingData:
 
     @property
     def _frame_rate(self) -> float:
-        return self.shards.meta.frame_rate
+        return frame_rate_of(self.shards.meta)
 
     def _window(self, epoch: int, window: int) -> tuple[list[int], list[LatentItem]]:
         """The utterances of a window that have latents: their indices, rising, and items."""
@@ -193,16 +194,16 @@ class TTSTrainingData:
         """The frame in which each symbol begins, where the layout needs it."""
         if not self.layout.needs_symbol_times or spoken.text_ids is None:
             return None
-        ends_s = self.shards.item(index).symbol_ends_s
+        ends_s = symbol_ends_of(self.shards.item(index))
         return symbol_frames(ends_s, self._frame_rate, len(spoken.latents))
 
     def _timed(self, indices: Sequence[int], items: Sequence[LatentItem]) -> list[int]:
         """Places of the utterances with times of symbols, one for each of the tokenizer's."""
-        timed = [place for place, item in enumerate(items) if item.symbol_ends_s]
+        timed = [place for place, item in enumerate(items) if symbol_ends_of(item)]
         fitting = [
             place
             for place in timed
-            if len(self.texts[indices[place]] or ()) == len(items[place].symbol_ends_s)
+            if len(self.texts[indices[place]] or ()) == len(symbol_ends_of(items[place]))
         ]
         logger.info(
             "layout aligned: %d of %d utterances are targets; %d have no times, %d others not the "

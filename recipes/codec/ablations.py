@@ -2,7 +2,8 @@
 
 `is_done` says whether a run of this configuration is trained and checked; `record` writes down what
 it came to; `table` puts all recorded runs into RESULTS.md. A run's folder holds run/ (training),
-model/, means/ and sampled/ (check_codec on copies by the means and by sampled latents), facts.json.
+model/, means/ and sampled/ (recipes.codec.check on copies by the means and by sampled latents), and
+facts.json.
 
 A cell of the table is a value with, in brackets, the 95% interval of its difference from the base
 run's on the same utterances (paired bootstrap); at the base run that of its own value.
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from latentspeech.codec.model_directory import load_codec
+from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config
 from latentspeech.core.errors import CheckpointError, DataError
 from latentspeech.core.eval.comparison import compare
@@ -23,9 +25,9 @@ from latentspeech.core.eval.report import EvalReport, Interval
 from latentspeech.core.files import write_json
 from latentspeech.core.train.run_config import config_hash
 from latentspeech.core.train.state.checkpoint import newest_checkpoint
+from latentspeech.eval.metrics.catalogue import make_scorer
 from latentspeech.training.codec_run import CodecRunConfig
 from recipes.lib.results_file import provenance_lines, write_section
-from recipes.one_line_errors import run_recipe
 
 BASE = "base"
 SECTION = "codec ablations"
@@ -163,7 +165,7 @@ def _cell(report: EvalReport | None, base: EvalReport | None, metric: str) -> st
         return "none"
     if base is None:
         return f"{mine.value:.3f} ({_edges(mine.interval, '')})"
-    found = compare(base, report, metric, common_only=True, num_permutations=1)
+    found = compare(base, report, metric, make_scorer, common_only=True, num_permutations=1)
     return f"{mine.value:.3f} ({_edges(found.interval, '+')})"
 
 
@@ -205,7 +207,7 @@ def section(exp_dir: Path, names: Sequence[str], command: str) -> str:
     by_run = {name: read_reports(folder) for name, folder in folders.items()}
     for group in sorted({group for mine in by_run.values() for group in mine}):
         reports = {name: mine[group] for name, mine in by_run.items() if group in mine}
-        count = len(next(iter(next(iter(reports.values())).values())).utterances)
+        count = len(next(iter(next(iter(reports.values())).values())).items)
         lines += [
             f"Copies of {count} {group} test utterances; in brackets the 95% interval of the "
             "difference from `base` on the same utterances (of `base`: of its value).",

@@ -4,6 +4,9 @@
 `--cuts PATH`, and the same in a folder NAME for each `--cuts NAME=PATH`, which is checked apart.
 Copies are made of the posterior's means, or with `--sampled` of latents drawn from it, as noisy as
 those that the decoder was trained on.
+
+`--libritts_dir` puts the paper's test set of Table 5 in the place of the unnamed cuts;
+`--librispeech_dir` adds that of Table 8 as the group `librispeech`.
 """
 
 import argparse
@@ -12,6 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -19,8 +23,11 @@ from torch import Tensor
 from latentspeech.audio.io import write_audio
 from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import decoding_hash, load_codec
+from latentspeech.core.command import run_recipe
+from latentspeech.core.device import AUTO, CPU, DEVICE_HELP, choose_device, describe_device
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.report import EvalReport
+from latentspeech.core.eval.report_markdown import render, write_report
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.core.latents.sigma_vae import sample_posterior
 from latentspeech.core.tensors import make_generator
@@ -30,8 +37,12 @@ from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import EvalList, ListRow, read_list, write_list
 from recipes.codec.check_tables import Checked, groups_table, originals_table
 from recipes.lib.result_folder import audio_path, open_result_folder
-from recipes.one_line_errors import run_recipe
-from recipes.tts.test_items import TestItems, held_out_items, libritts_items
+from recipes.tts.test_items import (
+    TestItems,
+    held_out_items,
+    librispeech_items,
+    libritts_items,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +65,12 @@ OF_ORIGINALS = ("dnsmos", "wer-w")
 class Group:
     """Cuts that are copied and scored together, and where; the unnamed group's name is empty.
 
-    `libritts` stands in for the cuts.
+    `path` is a cuts file, or the folder of the corpus that `kind` names.
     """
 
     name: str
-    cuts: Path
-    libritts: bool = False
+    path: Path
+    kind: Literal["cuts", "libritts", "librispeech"] = "cuts"
 
     def folder(self, out: Path) -> Path:
         """Where its copies and scores are."""
@@ -67,9 +78,13 @@ class Group:
 
     def test_items(self, max_items: int, seed: int) -> TestItems:
         """What is copied; `max_items` 0 for all."""
-        if self.libritts:
-            return libritts_items(self.cuts, max_items, seed)
-        return held_out_items(self.cuts, "reference", max_items)
+        match self.kind:
+            case "libritts":
+                return libritts_items(self.path, max_items, seed)
+            case "librispeech":
+                return librispeech_items(self.path, "reference", max_items)
+            case "cuts":
+                return held_out_items(self.path, "reference", max_items)
 
 
 def parse_groups(texts: Sequence[str]) -> list[Group]:
@@ -101,20 +116,20 @@ def copy_utterance(
     sex: str | None = None,
     sampled: int | None = None,
 ) -> ListRow:
-    """Writes the original and its copy by the codec, unless they are there.
+    """Writes the original and its copy by the codec, on its device, unless they are there.
 
     Args:
         sampled: seed of the latents; None for the means.
     """
-    rate = codec.config.sample_rate
+    rate, device = codec.config.sample_rate, next(codec.parameters()).device
     original = audio_path(out, "ref", utterance.id)
     copy = audio_path(out, "hyp", utterance.id)
     if not (original.is_file() and copy.is_file()):
         audio = load_utterance(utterance, rate)  # (T,)
-        latents = codec.encode(audio[None])
+        latents = codec.encode(audio[None].to(device))
         if sampled is not None:
             latents = draw_latents(codec, latents, utterance.id, sampled)
-        decoded = codec.decode(latents, len(audio))[0]  # (T,)
+        decoded = codec.decode(latents, len(audio))[0].cpu()  # (T,)
         write_audio(original, audio, rate)
         write_audio(copy, decoded.clamp(-1, 1), rate)
     return ListRow(
@@ -138,7 +153,9 @@ def copy_group(codec: Codec, test: TestItems, folder: Path, sampled: int | None)
     return read_list(folder / "items.jsonl")
 
 
-def score_originals(chosen: EvalList, metrics: Sequence[str]) -> EvalReport | None:
+def score_originals(
+    chosen: EvalList, metrics: Sequence[str], device: torch.device = CPU
+) -> EvalReport | None:
     """The originals in the place of the copies, by the metrics that can; None without any."""
     possible = [name for name in metrics if name in OF_ORIGINALS]
     if not possible:
@@ -148,13 +165,14 @@ def score_originals(chosen: EvalList, metrics: Sequence[str]) -> EvalReport | No
         for pair in chosen.pairs()
         if pair.reference_path is not None
     ]
-    return evaluate(pairs, make_scorers(possible), settings={"list": chosen.describe()})
+    scorers = make_scorers(possible, device)
+    return evaluate(pairs, scorers, settings={"list": chosen.describe()})
 
 
 def write_reports(folder: Path, checked: Checked) -> str:
     """scores.json and scores.md of the copies; originals.json, and their table in scores.md."""
-    checked.copies.write(folder / "scores.json")
-    text = checked.copies.to_markdown()
+    write_report(checked.copies, folder / "scores.json")
+    text = render(checked.copies)
     if checked.originals is not None:
         write_json(folder / "originals.json", checked.originals.to_dict())
         # What reads scores.md takes the table it begins with, which stays the copies'.
@@ -164,17 +182,20 @@ def write_reports(folder: Path, checked: Checked) -> str:
     return text
 
 
-def check_group(group: Group, chosen: EvalList, out: Path, metrics: Sequence[str]) -> Checked:
+def check_group(
+    group: Group, chosen: EvalList, out: Path, metrics: Sequence[str], device: torch.device = CPU
+) -> Checked:
     """Scores listed copies, and writes and prints what came of it."""
-    copies = evaluate(chosen.pairs(), make_scorers(metrics), settings={"list": chosen.describe()})
-    checked = Checked(copies, score_originals(chosen, metrics))
+    scorers = make_scorers(metrics, device)
+    copies = evaluate(chosen.pairs(), scorers, settings={"list": chosen.describe()})
+    checked = Checked(copies, score_originals(chosen, metrics, device))
     text = write_reports(group.folder(out), checked)
     print(f"{group.name}:\n\n{text}" if group.name else text)
     return checked
 
 
-def main() -> None:
-    """Command line."""
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--codec", type=Path, required=True, help="model directory")
     parser.add_argument("--decoder", help="a further decoder of that directory; default: its own")
@@ -185,31 +206,48 @@ def main() -> None:
         help="test cuts, or NAME=PATH for a group to check apart; may be repeated",
     )
     parser.add_argument("--libritts_dir", type=Path, help="the unnamed group is its test-other")
+    parser.add_argument("--librispeech_dir", type=Path, help="a group of its test-clean")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default=AUTO, help=f"of codec and networks: {DEVICE_HELP}")
     parser.add_argument("--max_items", type=int, default=100, help="of each list; 0 for all")
     parser.add_argument("--seed", type=int, default=0, help="of a part of LibriTTS")
     parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
     parser.add_argument("--sampled", type=int, help="seed of sampled latents; default: the means")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def chosen_groups(arguments: argparse.Namespace) -> list[Group]:
+    """What is to be copied; ConfigError for nothing, and for two groups of one name."""
     groups = parse_groups(arguments.cuts)
     if arguments.libritts_dir is not None:
-        groups = [Group("", arguments.libritts_dir, libritts=True), *groups]
+        groups = [Group("", arguments.libritts_dir, "libritts"), *groups]
+    if arguments.librispeech_dir is not None:
+        groups.append(Group("librispeech", arguments.librispeech_dir, "librispeech"))
     if not groups or len({group.name for group in groups}) < len(groups):
         raise ConfigError("give --cuts or --libritts_dir; beside the latter, --cuts NAME=PATH")
+    return groups
+
+
+def main() -> None:
+    """Copies, scores and prints."""
+    arguments = parse_arguments()
+    groups = chosen_groups(arguments)
+    device = choose_device(arguments.device)
     metrics = [name.strip() for name in arguments.metrics.split(",")]
     make_scorers(metrics)  # a wrong name is told before the work
     out, sampled = arguments.out, arguments.sampled
     key = {"codec_hash": decoding_hash(arguments.codec, arguments.decoder)}
+    key |= describe_device(device)
     if sampled is not None:
         key["sampled"] = str(sampled)
     open_result_folder(out, key)
-    codec = load_codec(arguments.codec, arguments.decoder)
+    codec = load_codec(arguments.codec, arguments.decoder).to(device)
     checked = {}
     for group in groups:
         test = group.test_items(arguments.max_items, arguments.seed)
         logger.info("%s: %s: %d utterances", test.info.protocol, test.info.rule, len(test.items))
         chosen = copy_group(codec, test, group.folder(out), sampled)
-        checked[group.name or "all"] = check_group(group, chosen, out, metrics)
+        checked[group.name or "all"] = check_group(group, chosen, out, metrics, device)
     if any(group.name for group in groups):
         with atomic_path(out / "groups.md") as temporary:
             temporary.write_text(groups_table(checked), encoding="utf-8")

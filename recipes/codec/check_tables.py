@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from latentspeech.core.eval.comparison import compare
 from latentspeech.core.eval.report import EvalReport, Interval, MetricResult
+from latentspeech.eval.metrics.catalogue import make_scorer
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,11 @@ def originals_table(originals: EvalReport, copies: EvalReport) -> str:
         if metric.value is None or theirs.value is None:
             lines.append(f"| {metric.name} | none | none | none | none | none | none |")
             continue
-        found = compare(originals, copies, metric.name, common_only=True)
+        found = compare(originals, copies, metric.name, make_scorer, common_only=True)
         lines.append(
             f"| {metric.name} | {metric.value:.3f} {metric.unit} | {_edges(metric.interval)} "
             f"| {theirs.value:.3f} {metric.unit} | {found.difference:+.3f} "
-            f"| {_edges(found.interval)} | {_edges(found.speaker_interval)} |"
+            f"| {_edges(found.interval)} | {_edges(found.group_interval)} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -47,7 +48,7 @@ def groups_table(checked: Mapping[str, Checked]) -> str:
                 continue
             found = {metric.name: metric for metric in report.metrics}
             cells = [_value(found.get(metric.name)) for metric in metrics]
-            lines.append(f"| {name} {kind} | {' | '.join(cells)} | {len(report.utterances)} |")
+            lines.append(f"| {name} {kind} | {' | '.join(cells)} | {len(report.items)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -14,6 +14,7 @@ import torch
 
 from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import save_codec, save_decoder
+from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config
 from latentspeech.core.errors import CheckpointError, ConfigError
 from latentspeech.core.files import atomic_directory
@@ -22,7 +23,6 @@ from recipes.codec.card import CardNotes, codec_card, decoder_card
 from recipes.codec.scores import check_scores, read_scores
 from recipes.lib.averaged_weights import Provenance, load_averaged, training_state
 from recipes.lib.training_data import training_data_table
-from recipes.one_line_errors import run_recipe
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.codec.model_directory import load_codec, save_codec
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.files import atomic_directory
-from recipes.one_line_errors import run_recipe
 
 
 def grouped(codec: Codec, frames: int) -> Codec:

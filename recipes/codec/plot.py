@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import load_audio
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.eval.report import EvalReport, UtteranceResult
+from latentspeech.core.eval.report import EvalReport, ItemResult
 from latentspeech.core.files import atomic_path
-from recipes.one_line_errors import run_recipe
 
 SAMPLE_RATE = 24_000
 WINDOW_S = 0.040  # resolves the harmonics of a low voice
@@ -31,7 +31,7 @@ SCORES = ("PESQ-WB", "STOI", "ViSQOL-speech", "Mel-DAC-class")
 
 @dataclass(frozen=True)
 class Check:
-    """A folder of check_codec and what its copies are called."""
+    """A folder of recipes.codec.check and what its copies are called."""
 
     label: str
     folder: Path
@@ -63,12 +63,12 @@ def find_groups(folder: Path) -> list[str]:
 
 def choose_utterances(
     report: EvalReport, number: int, min_s: float, max_s: float
-) -> list[UtteranceResult]:
+) -> list[ItemResult]:
     """At most `number`, of different speakers, as they come in the list."""
-    chosen: dict[str | None, UtteranceResult] = {}
-    for utterance in report.utterances:
-        if min_s <= (utterance.duration_s or 0) <= max_s:
-            chosen.setdefault(utterance.speaker, utterance)
+    chosen: dict[str | None, ItemResult] = {}
+    for utterance in report.items:
+        if min_s <= (utterance.facts.get("duration_s", 0)) <= max_s:
+            chosen.setdefault(utterance.group, utterance)
     return list(chosen.values())[:number]
 
 
@@ -143,14 +143,14 @@ def draw_utterance(checks: Sequence[Check], group: str, utterance_id: str, out: 
     about = utterance_id
     for check in checks:
         folder = check.folder / group
-        found = [u for u in check.report(group).utterances if u.id == utterance_id]
+        found = [u for u in check.report(group).items if u.id == utterance_id]
         if not found:
             raise DataError(f"{folder} has no copy of {utterance_id}; check the same cuts in all")
         utterance = found[0]
         if not rows:
             original = load_audio(folder / "ref" / f"{utterance_id}.wav", SAMPLE_RATE)
             rows.append(("original", original))
-            about = f"{utterance.speaker or utterance_id}: {utterance.transcript or ''}"
+            about = f"{utterance.group or utterance_id}: {utterance.text or ''}"
         copy = load_audio(folder / "hyp" / f"{utterance_id}.wav", SAMPLE_RATE)
         scores = [
             f"{name} {utterance.scores[name].value:.2f}"
@@ -168,7 +168,7 @@ def main() -> None:
         "--check",
         nargs="+",
         required=True,
-        help="folder of check_codec, or LABEL=FOLDER of several",
+        help="folder of recipes.codec.check, or LABEL=FOLDER of several",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for GROUP_NUMBER.png")
     parser.add_argument("--number", type=int, default=2, help="utterances of each group")

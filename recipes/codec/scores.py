@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from latentspeech.codec.model_directory import decoder_names, decoding_hash
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import CheckpointError, ConfigError
 from recipes.lib.result_folder import KEY_NAME
 from recipes.lib.results_file import read_table
-from recipes.one_line_errors import run_recipe
 
 ORIGINALS_HEADING = "Beside the originals:"
 
@@ -106,7 +106,7 @@ def _made_with(folder: Path) -> str:
 
 def _from_here(command: str, folder: Path) -> str:
     """The command as one types it in the repository, whatever folder that is."""
-    program, *words = shlex.split(command)
+    words = shlex.split(command)[1:]  # the program is recipes.codec.check
     # Paths stand alone or behind a group's name.
     here = re.compile(rf"(^|=){re.escape(str(Path.cwd()))}/")
     words = [here.sub(r"\1", word) for word in words]
@@ -116,7 +116,7 @@ def _from_here(command: str, folder: Path) -> str:
             f"the command of {folder} names {absolute[0]}, which is nobody else's path; measure "
             "again with paths below the repository"
         )
-    return shlex.join(["python", "-m", f"recipes.{Path(program).stem}", *words])
+    return shlex.join(["python", "-m", "recipes.codec.check", *words])
 
 
 def main() -> None:

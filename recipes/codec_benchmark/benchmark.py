@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.audio.io import load_audio, write_audio
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.eval.provenance import hardware
 from latentspeech.core.eval.scorer import MetricUnavailable
 from latentspeech.core.files import write_json
+from latentspeech.core.provenance import hardware
 from latentspeech.eval.scoring.files import ScoreInputs
 from latentspeech.eval.scoring.lists import EvalList, read_list
 from latentspeech.eval.scoring.run import score_inputs
@@ -23,7 +24,6 @@ from recipes.codec_benchmark.codecs.codec_speed import measure_speed
 from recipes.codec_benchmark.codecs.contract import CodecAdapter
 from recipes.codec_benchmark.codecs.names import make_codec
 from recipes.lib.result_folder import audio_path, open_result_folder
-from recipes.one_line_errors import run_recipe
 
 ANCHOR = "encodec-8"
 THREADS = (1, 2)
@@ -122,7 +122,7 @@ def score(names: Sequence[str], list_path: Path, copies: Path, metrics: str, out
             continue
         inputs = ScoreInputs(hypothesis=folder, list_file=list_path)
         found = score_inputs(inputs, metrics.split(","), out=report, resume=True)
-        print(f"   {label}: {len(found.utterances)} utterances", flush=True)
+        print(f"   {label}: {len(found.items)} utterances", flush=True)
 
 
 def main() -> None:

@@ -1,8 +1,5 @@
-"""Tables of egs/codec_benchmark: the paper's Table 5 with our measurements, sizes and speeds, mel
-variants; as RESULTS.md and as a page.
-"""
+"""Tables of egs/codec_benchmark: the paper's Table 5 with our rows, sizes, speeds, mel variants."""
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.core.eval.paper_tables.beside import Cell, OurRow, beside, row_from_report
-from latentspeech.core.eval.paper_tables.table import PaperTable, load_paper_table
+from latentspeech.core.eval.paper_tables.table import PaperTable
 from latentspeech.core.eval.report import EvalReport, MetricResult
 from latentspeech.core.eval.text_table import TextTable
 from latentspeech.eval.metrics.catalogue import make_scorer
-from latentspeech.eval.page.html_report import write_html
-from recipes.codec_benchmark.benchmark import ANCHOR, codec_names
-from recipes.lib.results_file import write_results
-from recipes.one_line_errors import run_recipe
+from recipes.codec_benchmark.benchmark import ANCHOR
 
 MEL_VARIANTS = ("mel", "mel-dac-class", "mel-encodec", "mel-vocos")
 
@@ -130,7 +124,9 @@ def mel_table(reports: Mapping[str, EvalReport]) -> TextTable | None:
     names = [f"{make_scorer(variant).name} ({variant})" for variant in MEL_VARIANTS]
     caption = (
         "Mel distances of the same copies by the variants in circulation (lower is better): they "
-        "are different numbers. Those of the paper are the first, as DAC's training is configured."
+        "are different numbers. The paper's figures agree with the second, the defaults of DAC's "
+        "loss class, not with DAC's training configuration (docs/evaluation/signal_metrics.md has "
+        "the evidence)."
     )
     return TextTable(caption, ["codec", *names], rows)
 
@@ -163,26 +159,3 @@ def list_line(folder: Path) -> str:
     info = json.loads((folder / "list/items.jsonl.info.json").read_text(encoding="utf-8"))
     lines = (folder / "list/items.jsonl").read_text(encoding="utf-8").count("\n")
     return f"{lines} recordings: {info['protocol']}, {info['rule']}, SHA-256 {info['sha256'][:16]}"
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--codecs", required=True)
-    parser.add_argument("--ours", default="")
-    parser.add_argument("--metrics", required=True)
-    parser.add_argument("--exp_dir", type=Path, required=True)
-    parser.add_argument("--command", default="")
-    arguments = parser.parse_args()
-    folder: Path = arguments.exp_dir
-    facts, reports = read_all(codec_names(arguments.codecs, arguments.ours), folder)
-    tables = [quality_table(load_paper_table(5), facts, reports), speed_table(facts)]
-    if (variants := mel_table(reports)) is not None:
-        tables.append(variants)
-    text = "\n".join(table.to_markdown() for table in tables)
-    write_results(folder / "RESULTS.md", arguments.command, [list_line(folder)], text, [])
-    write_html(reports, folder / "page.html", title="Speech codecs", tables=tables)
-
-
-if __name__ == "__main__":
-    run_recipe(main)

@@ -8,7 +8,7 @@ from torch import nn
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.train.state.checkpoint import (
     Checkpoint,
-    TrainState,
+    RunState,
     load_part,
     newest_checkpoint,
 )
@@ -18,11 +18,10 @@ Weights = Literal["ema", "model"]
 
 def load_averaged(
     exp_dir: Path, module: nn.Module, name: str = "model", weights: Weights = "ema"
-) -> TrainState:
+) -> RunState:
     """Loads them into `module`, which the run's task calls `name`; returns the training's state.
 
-    What has no average, since it was frozen, comes from the weights themselves; with `weights`
-    model all does.
+    A frozen weight has no average; it is taken as it is. With `weights` "model" all weights are.
     """
     found = _newest(exp_dir)
     start = f"{name}."
@@ -41,7 +40,7 @@ def load_averaged(
     return found.state
 
 
-def training_state(exp_dir: Path) -> TrainState:
+def training_state(exp_dir: Path) -> RunState:
     """Where the training in `exp_dir` stands."""
     return _newest(exp_dir).state
 
@@ -57,7 +56,7 @@ class Provenance(NamedTuple):
     """One line of a model card about how the weights came to be."""
 
     run: str
-    state: TrainState
+    state: RunState
 
     def line(self) -> str:
         """Steps, time, data order and commit."""

@@ -1,8 +1,16 @@
-"""The nodes of a run meet at a named place: node 0 says a word there, and all hear it.
+"""A barrier that broadcasts one string from node 0.
 
-Stages that several nodes share begin with it, so that none starts before node 0 has done what comes
-before, and all agree on whether the stage runs at all. It is a key-value store on the rendezvous
-host, one port above torchrun's, which lives from the first node's coming to the last one's leaving.
+Every node of a run calls it under the same name. Node 0 brings a message, the others wait for it,
+and all return it. A stage that several nodes share begins with a barrier: no node starts before
+node 0 has finished the stages before, and all nodes agree on whether the stage runs at all.
+
+torchrun's rendezvous cannot do this. It lives as long as one torchrun command, while the barrier
+stands between shell scripts: before any torchrun has started, and around work that needs none, such
+as the encoding of a corpus. It also tells the nodes nothing but their ranks. Slurm has a barrier of
+its own, but machines without Slurm lack it.
+
+Node 0 keeps the message in a torch key-value store (TCPStore) at the port above torchrun's. The
+store lives until every node has read the message.
 """
 
 import argparse
@@ -16,8 +24,8 @@ from torch.distributed import (  # type: ignore[attr-defined]
     TCPStore,
 )
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, InputError
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +34,18 @@ POLL_S = 0.5
 _CONNECT = timedelta(seconds=30)
 
 
-def agree(name: str, word: str, rank: int, num_nodes: int, endpoint: str, wait_s: float) -> str:
-    """Waits for all nodes at `name`; returns node 0's word, on every node.
+def wait_for_all(
+    name: str, message: str, rank: int, num_nodes: int, endpoint: str, wait_s: float
+) -> str:
+    """Waits until all nodes are at the barrier `name`; returns node 0's message, on every node.
+
+    Args:
+        name: of the barrier; the same on all nodes, another for each barrier of a run.
+        message: what node 0 broadcasts; the others' is ignored.
+        rank: of this node, 0 to num_nodes - 1.
+        num_nodes: nodes of the run.
+        endpoint: host:port of node 0, as torchrun has it; the port above is used.
+        wait_s: seconds to wait for the others.
 
     Raises:
         ConfigError: the endpoint is not host:port.
@@ -41,9 +59,9 @@ def agree(name: str, word: str, rank: int, num_nodes: int, endpoint: str, wait_s
     while True:
         try:
             if rank == 0:
-                _say(host, int(port) + 1, name, word, num_nodes, deadline)
-                return word
-            return _hear(host, int(port) + 1, name, deadline)
+                _broadcast(host, int(port) + 1, name, message, num_nodes, deadline)
+                return message
+            return _receive(host, int(port) + 1, name, deadline)
         except (DistNetworkError, DistStoreError, TimeoutError) as error:
             # A node may come before node 0 has opened its store, or while an earlier one closes.
             if time.monotonic() > deadline:
@@ -55,22 +73,24 @@ def agree(name: str, word: str, rank: int, num_nodes: int, endpoint: str, wait_s
             time.sleep(POLL_S)
 
 
-def _say(host: str, port: int, name: str, word: str, num_nodes: int, deadline: float) -> None:
-    """Node 0: the store goes with this process, so it leaves last."""
+def _broadcast(
+    host: str, port: int, name: str, message: str, num_nodes: int, deadline: float
+) -> None:
+    """Node 0: the store ends with this process, so it stays until all others have read."""
     store = TCPStore(host, port, is_master=True, wait_for_workers=False, timeout=_left(deadline))
-    store.set(f"{name}/word", word)
-    while store.add(f"{name}/heard", 0) < num_nodes - 1:
+    store.set(f"{name}/message", message)
+    while store.add(f"{name}/read", 0) < num_nodes - 1:
         if time.monotonic() > deadline:
             raise TimeoutError("not all nodes came")
         time.sleep(POLL_S)
 
 
-def _hear(host: str, port: int, name: str, deadline: float) -> str:
+def _receive(host: str, port: int, name: str, deadline: float) -> str:
     store = TCPStore(host, port, is_master=False, timeout=min(_left(deadline), _CONNECT))
     store.set_timeout(_left(deadline))
-    said: bytes = store.get(f"{name}/word")
-    store.add(f"{name}/heard", 1)
-    return said.decode()
+    message: bytes = store.get(f"{name}/message")
+    store.add(f"{name}/read", 1)
+    return message.decode()
 
 
 def _left(deadline: float) -> timedelta:
@@ -78,16 +98,16 @@ def _left(deadline: float) -> timedelta:
 
 
 def main() -> None:
-    """Command line; prints node 0's word."""
+    """Command line; prints node 0's message."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", required=True, help="where to meet; the same on all nodes")
-    parser.add_argument("--word", default="go", help="what node 0 says")
+    parser.add_argument("--name", required=True, help="of the barrier; the same on all nodes")
+    parser.add_argument("--message", default="", help="what node 0 broadcasts")
     parser.add_argument("--node_rank", type=int, required=True)
     parser.add_argument("--nnodes", type=int, required=True)
     parser.add_argument("--endpoint", required=True, help="host:port; the port above is used")
     parser.add_argument("--wait_s", type=float, default=DEFAULT_WAIT_S)
     a = parser.parse_args()
-    print(agree(a.name, a.word, a.node_rank, a.nnodes, a.endpoint, a.wait_s))
+    print(wait_for_all(a.name, a.message, a.node_rank, a.nnodes, a.endpoint, a.wait_s))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """Copies the audio of cuts into lhotse's Shar format: large tar files that stream from anywhere.
 
-Several processes may share the work; the same command goes on where it stopped.
+Several processes may share the work. The same command goes on where it stopped.
 """
 
 import argparse
 import logging
 from pathlib import Path
 
+from latentspeech.core.command import run_recipe
 from latentspeech.data.shar_writer import write_shar
-from recipes.one_line_errors import run_recipe
-from recipes.tts.extract_latents import Report
+from recipes.lib.progress_log import ProgressLog
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def main() -> None:
         arguments.rank,
         arguments.world_size,
         arguments.skip_bad,
-        Report(f"shar, process {arguments.rank}"),
+        ProgressLog(f"shar, process {arguments.rank}"),
     )
 
 

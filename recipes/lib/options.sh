@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # Command line options of a recipe: declared once, then parsed and shown by --help.
 #
-# `add_option name default "help"` and `add_flag name "help"` declare; `parse_options "$@"` assigns the
-# shell variable of that name and exports it for the stages. Given are --name value, --name=value, with
-# - and _ alike; a flag stands alone or takes true or false. Anything unknown ends with exit code 2.
+# `add_option name default "help"`, `add_path name default "help"` and `add_flag name "help"` declare an
+# option; `parse_options "$@"` assigns the shell variable of that name and exports it for the stages. A user
+# writes --name value or --name=value; - and _ are the same in a name; a flag stands alone or takes true or
+# false. Anything unknown ends with exit code 2. `settle_paths` makes the paths absolute.
 
-OPTION_NAMES=()
+OPTION_NAMES=() OPTION_PATHS=()
 declare -A OPTION_DEFAULTS=() OPTION_HELP=() OPTION_IS_FLAG=() OPTION_GIVEN=()
 
 add_option() {
@@ -14,6 +15,12 @@ add_option() {
   OPTION_HELP[$1]=$3
   printf -v "$1" '%s' "$2"
   export "${1?}"
+}
+
+# A file or folder. One whose name ends in _config must exist if it is given.
+add_path() {
+  add_option "$@"
+  OPTION_PATHS+=("$1")
 }
 
 add_flag() {
@@ -65,7 +72,20 @@ default_option() {
 }
 
 check_number() {
-  [[ ${!1} =~ ^(0|[1-9][0-9]*)$ ]] || fail "--$1 is '${!1}'; expected a whole number, 0 or more"
+  local name
+  for name in "$@"; do
+    [[ ${!name} =~ ^(0|[1-9][0-9]*)$ ]] || fail "--$name is '${!name}'; expected a whole number, 0 or more"
+  done
+}
+
+# Makes the paths absolute: stages start in the repository, whatever folder the user is in.
+settle_paths() {
+  local name
+  for name in "${OPTION_PATHS[@]}"; do
+    [[ -n ${!name} ]] || continue
+    printf -v "$name" '%s' "$(realpath -m -- "${!name}")"
+    [[ $name != *_config || -f ${!name} ]] || fail "--$name: no file ${!name}; conf/ holds the configurations"
+  done
 }
 
 suggest_option() {
@@ -85,12 +105,13 @@ PYTHON
 }
 
 show_options() {
-  local name default
+  local name default width=4
+  for name in "${OPTION_NAMES[@]}"; do ((${#name} <= width)) || width=${#name}; done
   for name in "${OPTION_NAMES[@]}"; do
     default=${OPTION_DEFAULTS[$name]}
     [[ -n $default ]] && default=" [$default]"
     [[ -v OPTION_IS_FLAG[$name] ]] && default=
-    printf '  --%-16s %s%s\n' "$name" "${OPTION_HELP[$name]}" "$default"
+    printf '  --%-*s %s%s\n' "$width" "$name" "${OPTION_HELP[$name]}" "$default"
   done
-  printf '  --%-16s %s\n' help "show this"
+  printf '  --%-*s %s\n' "$width" help "show this"
 }

@@ -1,8 +1,8 @@
-"""Draws the curves of a run's metrics.jsonl: a panel a quantity, training and validation.
+"""Draws the curves of a run's metrics.jsonl: one panel for each quantity, training and validation.
 
-Several runs are drawn one after the other, as a run that starts from another's weights goes on from
-it; `--scores STEP=FOLDER` adds what recipes.codec.check measured after so many steps of all runs,
-if all folders have it.
+Several runs are drawn one after the other, for runs that start from the weights of the one before.
+`--scores STEP=FOLDER` adds metrics that recipes.codec.check measured after that many steps of all
+runs; a metric is drawn if all folders have it.
 """
 
 import argparse
@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.files import atomic_path
-from recipes.one_line_errors import run_recipe
 
 GROUPS = ("train", "valid")
 # What a quantity's name in the log cannot say.
@@ -70,7 +70,7 @@ def join_runs(folders: Sequence[Path]) -> tuple[Curves, list[RunStart]]:
 
 
 def score_curves(texts: Iterable[str]) -> Curves:
-    """metric -> group -> (step, value) of folders of check_codec, given as STEP=FOLDER."""
+    """metric -> group -> (step, value) of folders of recipes.codec.check, given as STEP=FOLDER."""
     curves: Curves = defaultdict(lambda: defaultdict(list))
     for text in texts:
         step, separator, name = text.partition("=")
@@ -143,7 +143,9 @@ def main() -> None:
         "--exp_dir", type=Path, nargs="+", required=True, help="folders of runs, one after another"
     )
     parser.add_argument("--quantities", nargs="*", default=[], help="what to draw; default: all")
-    parser.add_argument("--scores", nargs="*", default=[], help="STEP=FOLDER of check_codec")
+    parser.add_argument(
+        "--scores", nargs="*", default=[], help="STEP=FOLDER of recipes.codec.check"
+    )
     parser.add_argument("--title", default="")
     parser.add_argument("--out", type=Path, required=True, help="PNG to write")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""A folder of test results, used again on a rerun only if the same model and settings made it."""
+"""A folder of test results, which a rerun uses only if the same model and settings made them."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ KEY_NAME = "made_with.json"
 
 
 def open_result_folder(folder: Path, key: Mapping[str, Any]) -> None:
-    """Makes the folder, or empties it when what is in it was made with another key."""
+    """Makes the folder; empties it if another key made what is in it."""
     path = folder / KEY_NAME
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != dict(key):
         shutil.rmtree(folder)
@@ -22,7 +22,7 @@ def open_result_folder(folder: Path, key: Mapping[str, Any]) -> None:
 
 
 def claim_result_folder(folder: Path, key: Mapping[str, Any]) -> None:
-    """Makes the folder; DataError if what is in it took long to make, with another key."""
+    """Makes the folder; DataError if another key made what is in it (which took long to make)."""
     path = folder / KEY_NAME
     if path.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
 """RESULTS.md: what was measured, with the command, commit, hardware and date that it belongs to.
 
-A file may have sections of other programs, each between two marks with its name; whoever writes the
-file or a section anew leaves the others as they are.
+Other programs may add sections to the file, each between two marks with its name. Writing the file
+or one section leaves the other sections, and their order, as they are.
 """
 
 import datetime
@@ -16,9 +16,8 @@ from pathlib import Path
 
 import torch
 
-from latentspeech.core.eval.provenance import hardware
 from latentspeech.core.files import atomic_path
-from latentspeech.core.train.run_config import git_commit
+from latentspeech.core.provenance import git_commit, hardware
 
 
 def read_table(path: Path) -> str:
@@ -28,12 +27,12 @@ def read_table(path: Path) -> str:
 
 
 def this_command(module: str) -> str:
-    """How the program `module` was called, to be typed again."""
+    """The command that repeats this call of the program `module`."""
     return shlex.join(["python", "-m", module, *sys.argv[1:]])
 
 
 def provenance_lines(command: str, runs: Sequence[str], commit: str | None = None) -> list[str]:
-    """What every result is stated with; `commit` is that of the source that runs, unless given."""
+    """Lines that every result needs; `commit` is by default that of the running source."""
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     return [
         f"- command: `{command}`",
@@ -47,14 +46,14 @@ def provenance_lines(command: str, runs: Sequence[str], commit: str | None = Non
 def write_results(
     path: Path, command: str, runs: Sequence[str], scores: str, curves: Sequence[Path]
 ) -> None:
-    """Writes the file anew, but for its marked sections; pictures are named relative to it."""
+    """Writes the file and keeps its marked sections; pictures are linked relative to it."""
     lines = ["# Results", "", *provenance_lines(command, runs), "", scores]
     lines += [f"![{curve.stem}]({os.path.relpath(curve, path.parent)})" for curve in curves]
     _write(path, ["\n".join(lines).rstrip() + "\n", *_sections(_read(path)).values()])
 
 
 def write_section(path: Path, name: str, text: str) -> None:
-    """Puts a section in the place of the one of its name, or at the end of the file."""
+    """Replaces the section of that name, or adds it at the end of the file."""
     section = f"<!-- begin: {name} -->\n{text.strip()}\n<!-- end: {name} -->\n"
     before = _read(path) or "# Results\n"
     old = _sections(before).get(name)

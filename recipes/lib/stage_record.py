@@ -1,10 +1,10 @@
-"""What a stage read when it ran, so that the next run can skip it: stages/NN_name/ in
-exp_dir, or in data_dir for the corpus.
+"""Records what a stage read when it ran, so that the next run can skip the stage.
 
-The stage's header says what counts: in `Reads`, a part that begins with $ is a path and one that
-begins with -- is an option (`--..._config`: the settings in that YAML file and its bases); in
-`Writes`, a $ part is a path that must exist for the stage to be done. Other words are for people.
-Small files count by content, large ones by size and time of change.
+The record lies in stages/NN_name/ of exp_dir, or of data_dir for a stage that writes there. The
+stage's header decides what counts. In `Reads`, a part that begins with $ is a path, and one that
+begins with -- is an option (for `--..._config` the settings in that YAML file and its bases count).
+In `Writes`, a $ part is a path that must exist for the stage to be done. Other words are for
+people. Small files count by content, large ones by size and time of change.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from pathlib import Path
 from string import Template
 from typing import Any, Literal
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.config import read_yaml
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import write_json
-from latentspeech.core.train.run_config import git_commit
-from recipes.one_line_errors import run_recipe
+from latentspeech.core.provenance import git_commit
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def record_folder(stage: Path) -> Path:
 
 
 def read_inputs(stage: Path) -> dict[str, str]:
-    """Part of the header to what it stands for now; DataError for a file that is missing."""
+    """A hash of the present value of each part of `Reads`; DataError if a file is missing."""
     inputs = {}
     for part in header_parts(stage, "Reads"):
         if part.startswith("$"):
@@ -87,13 +87,13 @@ def read_inputs(stage: Path) -> dict[str, str]:
 def check(stage: Path, folder: Path, force: bool = False) -> Status:
     """Whether the stage must run; if so, notes its inputs for `write`.
 
-    A training that began with other data, or is forced, is moved aside: going on would mix two
-    experiments. Changed settings are left for the training itself to accept or refuse.
+    The folder of a training that began with other data, or is forced, is renamed: going on in it
+    would mix two experiments. Whether changed settings are acceptable the training itself decides.
     """
     inputs = read_inputs(stage)
     done, started = _read_json(folder / "done.json"), _read_json(folder / "inputs.json")
     unchanged = done.get("inputs") == inputs and all(path.exists() for path in written_paths(stage))
-    # A stage that reads nothing that we know of looks at the machine: it runs each time.
+    # A stage without any known input looks at the machine, so it runs each time.
     if unchanged and inputs and not force:
         return "done"
     other_data = any(started.get(part, inputs[part]) != inputs[part] for part in _paths(inputs))
@@ -115,7 +115,7 @@ def set_aside_runs(stage: Path) -> None:
 
 
 def written_paths(stage: Path) -> list[Path]:
-    """What the stage must have left behind."""
+    """The paths that must exist after the stage."""
     return [expand(part) for part in _paths(header_parts(stage, "Writes"))]
 
 

@@ -1,51 +1,48 @@
 # shellcheck shell=bash
-# Runs the numbered stages of a recipe: --stage N starts at N, --stop_stage M ends after M.
+# Runs the numbered stages of a task: --stage N starts at N, --stop_stage M ends after M.
 #
-# A stage is a script NN_name.sh with four header lines (Purpose, Reads, Writes, Cost). They are the
-# help text and, for what begins with $ or --, the inputs and outputs that decide whether a stage is
-# done: recipes/lib/stage_record.py compares them with stages/NN_name/done.json in exp_dir (the corpus: data_dir).
+# A stage is a script NN_name.sh with four header lines (Purpose, Reads, Writes, Cost), which --help shows.
+# The parts of Reads and Writes that begin with $ or -- decide whether a stage is done:
+# recipes/lib/stage_record.py compares them with stages/NN_name/done.json in exp_dir (in data_dir for a
+# stage that writes there). Node 0 alone runs a stage, unless its header has the line "# Nodes: all".
+#
+# A task has a file options.sh, which sources this one, sets stage_dir and declares the task's options. It
+# may define three functions, which the runner calls:
+#   check_machine    fails where this machine cannot run the task
+#   show_results     prints what the last stage made
+#   stage_costs N    prints what stage N costs, in the place of the header's Cost
+# A run.sh in egs/ sets egs_dir, recipe_title and recipe_command, sources options.sh, adds options of its
+# own, and calls parse_options "$@", settle_run_options and run_stages.
 
 recipes_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-export recipes_root
+export recipes_root egs_dir
 
 # shellcheck source=recipes/lib/options.sh
 source "$recipes_root/recipes/lib/options.sh"
 
-stage_dir=$recipes_root/recipes/tts
-# Which cuts the codec trains on: those of the TTS, unless the corpus has others for it.
-export codec_cuts=${codec_cuts:-cuts}
-# How the test set is spoken: after another utterance of the speaker, from its own first seconds, or both.
-export test_settings=${test_settings:-reference}
-# What several nodes do together; the other stages are node 0's.
-shared_stages=" 3 5 6 "
-# One process on one machine, unless the recipe has the options for more.
-export nproc_train=1 nnodes=1 node_rank=0 rdzv_endpoint=
+# One process on one machine, unless the task has add_training_options.
+export ngpu=0 nproc_train=1 nnodes=1 node_rank=0 rdzv_endpoint=
+export data_dir=
 stage_interrupted=false
 run_as=()  # what every child is started with
 
-add_shared_options() {
+# Options of every task.
+add_run_options() {
   add_option stage 0 "first stage to run"
-  add_option stop_stage 9 "last stage to run"
-  add_option ngpu "${1:-0}" "GPUs of this machine to train on; 0 is the CPU"
+  add_option stop_stage "$(last_stage)" "last stage to run"
   add_option nproc "$(nproc)" "CPU threads, and processes where work is shared out"
+  add_path exp_dir "" "folder for models and results (default exp/full; --debug: exp/debug)"
+  add_flag debug "the whole pipeline at toy size, in minutes on a CPU"
+  add_flag force "run the chosen stages anew although done; trainings too (the old run is kept)"
+}
+
+# Options of a task that trains; $1 is the default number of GPUs.
+add_training_options() {
+  add_option ngpu "$1" "GPUs of this machine to train on; 0 is the CPU"
   add_option nproc_train 1 "processes that train where --ngpu is 0 (they exchange gradients over gloo)"
   add_option nnodes "${SLURM_NNODES:-1}" "machines; the same command on each, or under srun one task a node"
   add_option node_rank "${SLURM_NODEID:-0}" "which of them this is, from 0"
   add_option rdzv_endpoint "" "host:port of node 0; under Slurm the job's first node"
-  add_option exp_dir "" "folder for models and results (default exp/full; --debug: exp/debug)"
-  add_option data_dir "" "folder for the corpus (default data/full; --debug: data/debug)"
-  add_flag debug "the whole pipeline at toy size, in minutes on a CPU"
-  add_flag force "run the chosen stages anew although done; trainings too (the old run is kept)"
-  add_option tokenizer_config "" "YAML of the tokenizer (default in conf/)"
-  add_option codec_base_config "" "YAML of a codec run whose weights the codec run starts from"
-  add_option codec_config "" "YAML of the codec run (default in conf/)"
-  add_option codec_mirrored_config "" "YAML of a run of the mirrored decoder on that codec's encoder"
-  add_option tts_config "" "YAML of the TTS run (default in conf/)"
-  add_option codec_args "" "settings of the codec run to change, as 'a.b=c d.e=f'"
-  add_option tts_args "" "settings of the TTS run to change, as 'a.b=c d.e=f'"
-  add_option max_test "100" "test utterances to copy, to speak and to score; 0 for all"
-  add_option upload_to "" "repository of the Hugging Face hub, owner/name, that gets the packed model"
-  add_option seed 0 "of the corpus and of the test's synthesis"
 }
 
 show_help() {
@@ -53,7 +50,7 @@ show_help() {
   printf '%s\n\nOptions (- and _ are the same; --name value or --name=value):\n' "${recipe_title:?}"
   show_options
   printf '\nStages (a second run skips what is done and unchanged):\n'
-  for file in "$stage_dir"/[0-9][0-9]_*.sh; do
+  for file in "${stage_dir:?}"/[0-9][0-9]_*.sh; do
     printf '  %d  %s\n' "$(stage_number "$file")" "$(stage_header "$file" Purpose)"
     printf '       reads   %s\n' "$(stage_inputs "$file")"
     printf '       writes  %s\n' "$(stage_header "$file" Writes)"
@@ -63,6 +60,10 @@ show_help() {
       printf '       costs   %s\n' "$(stage_header "$file" Cost)"
     fi
   done
+}
+
+show_results() {
+  if [[ -f ${exp_dir:?}/RESULTS.md ]]; then cat "$exp_dir/RESULTS.md"; fi
 }
 
 stage_header() {
@@ -83,33 +84,33 @@ stage_number() {
   echo "$((10#${name%%_*}))"
 }
 
-# Checks what was asked, fills in the folders and makes paths absolute.
-settle_options() {
-  local name size=full
-  for name in stage stop_stage ngpu nproc nproc_train nnodes node_rank max_test seed; do
-    check_number "$name"
-  done
-  settle_nodes
-  [[ ${ngpu:?} == 0 || ${nproc_train:?} == 1 ]] || fail "--nproc_train is for the CPU; with --ngpu $ngpu each GPU has a process"
-  [[ -z ${upload_to?} || $upload_to =~ ^[^/]+/[^/]+$ ]] || fail "--upload_to is '$upload_to'; expected owner/name"
-  ((${stage:?} <= 9)) || fail "--stage is $stage; the stages are 0 to 9 (--help lists them)"
+last_stage() {
+  local files=("${stage_dir:?set it to the folder of the stages}"/[0-9][0-9]_*.sh)
+  stage_number "${files[-1]}"
+}
+
+# Nodes share a stage if its header says so.
+is_shared() {
+  [[ $(stage_header "$1" Nodes) == all ]]
+}
+
+# Checks what was asked, makes paths absolute and fills in the folders.
+settle_run_options() {
+  local last size=full
+  last=$(last_stage)
+  check_number stage stop_stage nproc ngpu nproc_train nnodes node_rank
+  ((${stage:?} <= last)) || fail "--stage is $stage; the stages are 0 to $last (--help lists them)"
   ((stage <= ${stop_stage:?})) || fail "--stage $stage comes after --stop_stage $stop_stage"
+  settle_nodes
   [[ ${debug:?} == true ]] && size=debug
-  default_option exp_dir "${egs_dir:?}/exp/$size"
-  default_option data_dir "$egs_dir/data/$size"
-  for name in exp_dir data_dir tokenizer_config codec_base_config codec_config codec_mirrored_config tts_config \
-    audio_dir manifest_dir import_dir libritts_dir librispeech_dir; do
-    [[ -n ${!name-} ]] && printf -v "$name" '%s' "$(realpath -m -- "${!name}")"
-  done
-  for name in tokenizer_config codec_base_config codec_config codec_mirrored_config tts_config; do
-    if [[ $name == codec_*_config && -z ${!name} ]]; then continue; fi  # a codec may do without them
-    [[ -f ${!name} ]] || fail "--$name: no file ${!name}; conf/ holds the configurations"
-  done
-  export egs_dir
+  exp_dir=${exp_dir:-${egs_dir:?}/exp/$size}
+  settle_paths
+  data_dir=${data_dir:-$exp_dir/data}
 }
 
 # Who node 0 is and which node this is.
 settle_nodes() {
+  [[ ${ngpu:?} == 0 || ${nproc_train:?} == 1 ]] || fail "--nproc_train is for the CPU; with --ngpu $ngpu each GPU has a process"
   ((${nproc_train:?} > 0 && ${nnodes:?} > 0)) || fail "--nproc_train and --nnodes are 1 or more"
   ((${node_rank:?} < nnodes)) || fail "--node_rank is $node_rank; with --nnodes $nnodes it is 0 to $((nnodes - 1))"
   ((nnodes > 1)) || return 0
@@ -123,7 +124,7 @@ run_stages() {
   local file number
   cd "$recipes_root" || exit
   if [[ -z ${VIRTUAL_ENV-} && -x .venv/bin/python ]]; then PATH=$recipes_root/.venv/bin:$PATH; fi
-  python tools/check_environment.py --quiet || exit 2
+  if declare -F check_machine >/dev/null; then check_machine || exit 2; fi
   mkdir -p "${exp_dir:?}/stages" "${data_dir:?}" || fail "cannot make $exp_dir and $data_dir"
   exec 9>"$exp_dir/stages/lock.${node_rank:?}"
   flock -w 30 9 || fail "another run works in $exp_dir; wait for it or give another --exp_dir"
@@ -131,22 +132,16 @@ run_stages() {
   if setpriv --pdeathsig KILL true 2>/dev/null; then run_as=(setpriv --pdeathsig KILL); fi
   trap 'stage_interrupted=true' INT TERM
   export OMP_NUM_THREADS="${nproc:?}"
-  # Threads cost a toy more than they give it, above all on a busy machine.
+  # Threads slow a toy run down, above all on a busy machine.
   if [[ ${debug:?} == true ]]; then OMP_NUM_THREADS=1; fi
-  export stage_command="${recipe_command:?}" data_card="${data_card:?}"
+  export stage_command="${recipe_command:?}"
   for file in "$stage_dir"/[0-9][0-9]_*.sh; do
     number=$(stage_number "$file")
     if ((number < stage || number > stop_stage)); then continue; fi
-    if ((node_rank > 0)) && [[ $shared_stages != *" $number "* ]]; then continue; fi
+    if ((node_rank > 0)) && ! is_shared "$file"; then continue; fi
     run_stage "$file"
   done
-  if [[ $node_rank == 0 && $number -le $stop_stage && -f $exp_dir/RESULTS.md ]]; then show_results; fi
-}
-
-show_results() {
-  cat "$exp_dir/RESULTS.md"
-  printf '\nwav:             %s\ntable of scores: %s\nmodel directory: %s\n' \
-    "$exp_dir/sample.wav" "$exp_dir/RESULTS.md" "$exp_dir/model"
+  if ((node_rank == 0 && number <= stop_stage)); then show_results; fi
 }
 
 run_stage() {
@@ -158,8 +153,8 @@ run_stage() {
   if ((node_rank == 0)); then
     status=$(python -m recipes.lib.stage_record check --stage "$file" "${options[@]}" 9>&-) || exit
   fi
-  if ((nnodes > 1)) && [[ $shared_stages == *" $(stage_number "$file") "* ]]; then
-    status=$(python -m recipes.lib.barrier --name "${name%.sh}" --word "${status-}" --nnodes "$nnodes" \
+  if ((nnodes > 1)) && is_shared "$file"; then
+    status=$(python -m recipes.lib.barrier --name "${name%.sh}" --message "${status-}" --nnodes "$nnodes" \
       --node_rank "$node_rank" --endpoint "$rdzv_endpoint" 9>&-) || exit
   fi
   if [[ $status == "done" ]]; then

@@ -1,4 +1,4 @@
-"""What a run was trained on, by source, kind and licence, from its cuts: a table for a card."""
+"""A table for a model card: the cuts that a run was trained on, by source, kind and licence."""
 
 from collections import defaultdict
 from pathlib import Path

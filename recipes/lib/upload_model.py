@@ -10,8 +10,8 @@ import logging
 import re
 from pathlib import Path
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError, InputError
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

@@ -8,5 +8,5 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-run python -m recipes.tts.train_tokenizer --config "${tokenizer_config:?}" \
+run python -m recipes.tts.02_train_tokenizer --config "${tokenizer_config:?}" \
   --cuts "${data_dir:?}/cuts_train.jsonl.gz" --out "${exp_dir:?}/tokenizer"

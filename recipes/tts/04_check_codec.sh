@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Purpose: export the codec and score its copies of the test set, of human and synthetic voices apart if the corpus has both
-# Reads:   $exp_dir/codec/checkpoints, $data_dir/cuts_test.jsonl.gz, --max_test, --libritts_dir, --codec_metrics, lists of voices beside it
+# Reads:   $exp_dir/codec/checkpoints, $data_dir/cuts_test.jsonl.gz, --max_test, --libritts_dir, --codec_metrics, --device, lists of voices beside it
 # Writes:  $exp_dir/codec_model, $exp_dir/codec_check/items.jsonl, $exp_dir/codec_check/scores.json, $exp_dir/codec_check/scores.md
 # Cost:    about 3 s an utterance of each list, and as much for a second decoder
 
@@ -25,6 +25,7 @@ for kind in human synthetic; do
   if [[ -f $file ]]; then lists+=(--cuts "$kind=$file"); fi
 done
 if [[ -n ${codec_metrics:-} ]]; then lists+=(--metrics "$codec_metrics"); fi
+lists+=(--device "${device:-auto}")
 run python -m recipes.codec.check --codec "$exp_dir/codec_model" "${lists[@]}" \
   --out "$exp_dir/codec_check" --max_items "${max_test:?}"
 if [[ -n $codec_mirrored_config ]]; then

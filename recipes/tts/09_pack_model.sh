@@ -8,13 +8,15 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-prefix=()
-if [[ " ${test_settings:?} " == *" prefix "* ]]; then
-  prefix=(--prefix_scores "${exp_dir:?}/scores_prefix")
-fi
-run python -m recipes.tts.pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/model" \
-  --data "${data_card:?}" --codec_check "$exp_dir/codec_check" --scores "$exp_dir/scores" \
-  "${prefix[@]}" --results "$exp_dir/RESULTS.md" --command "${stage_command:?}" \
+scores=()
+for setting in ${test_settings:?}; do
+  ending=
+  if [[ $setting != "${test_settings%% *}" ]]; then ending=_$setting; fi
+  scores+=("$setting=${exp_dir:?}/scores$ending")
+done
+run python -m recipes.tts.09_pack_model --exp_dir "${exp_dir:?}/tts" --out "$exp_dir/model" \
+  --data "${data_card:?}" --codec_check "$exp_dir/codec_check" --scores "${scores[@]}" \
+  --results "$exp_dir/RESULTS.md" --command "${stage_command:?}" \
   --curves "$exp_dir/codec_curves.png" "$exp_dir/tts_curves.png"
 
 mapfile -t prompts < <(find "$exp_dir/synthesis/prompt" -name "*.wav" | sort)

@@ -1,27 +1,18 @@
-"""Encodes the training and validation cuts into latent shards, by several processes if wanted.
+"""Prepares the folders that latents of training and validation cuts are extracted into."""
 
-`prepare` clears latents of another codec or other cuts away, `extract` makes the shards of one
-rank, `finish` computes the statistics once all ranks have ended.
-"""
-
-import argparse
 import logging
 import shutil
-import time
 from pathlib import Path
 
 from latentspeech.codec.model_directory import codec_hash
 from latentspeech.core.data.latent_format import read_meta
 from latentspeech.core.errors import DataError
 from latentspeech.data.cut_index import CutIndex
-from latentspeech.data.extract_latents import extract_latents, finalize
 from latentspeech.data.shar import SharCorpus
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 
 PARTS = ("train", "dev")
-REPORT_EVERY_S = 20.0
 
 
 def prepare(codec_dir: Path, cuts: Path, folder: Path) -> None:
@@ -31,69 +22,10 @@ def prepare(codec_dir: Path, cuts: Path, folder: Path) -> None:
     if folder.is_dir():
         try:
             meta = read_meta(folder)
-            found = (meta.codec_hash, meta.cuts_hash)
+            found = (meta.vae_hash, meta.source_hash)
         except DataError:
             found = ("", "")
         if found != wanted:
             logger.info("%s was made with another codec or corpus; it is made again", folder)
             shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-
-
-class Report:
-    """A log line now and then."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._last = time.monotonic()
-        self._told = -1
-
-    def __call__(self, done: int, total: int) -> None:
-        """Called with utterances done and all of them."""
-        due = done == total or time.monotonic() - self._last > REPORT_EVERY_S
-        if due and done != self._told:
-            self._last, self._told = time.monotonic(), done
-            logger.info("%s: %d of %d utterances", self._name, done, total)
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("action", choices=["prepare", "extract", "finish"])
-    parser.add_argument("--codec", type=Path, required=True, help="model directory")
-    parser.add_argument(
-        "--data_dir", type=Path, required=True, help="holds shar_PART/ or else cuts_PART.jsonl.gz"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="gets a folder a part")
-    parser.add_argument("--shard_size", type=int, default=200, help="utterances a shard")
-    parser.add_argument("--rank", type=int, default=0)
-    parser.add_argument("--world_size", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument(
-        "--skip_bad", action="store_true", help="list cuts without readable audio, without latents"
-    )
-    arguments = parser.parse_args()
-    for part in PARTS:
-        shar, folder = arguments.data_dir / f"shar_{part}", arguments.out / part
-        cuts = shar if shar.is_dir() else arguments.data_dir / f"cuts_{part}.jsonl.gz"
-        match arguments.action:
-            case "prepare":
-                prepare(arguments.codec, cuts, folder)
-            case "extract":
-                extract_latents(
-                    arguments.codec,
-                    cuts,
-                    folder,
-                    shard_size=arguments.shard_size,
-                    rank=arguments.rank,
-                    world_size=arguments.world_size,
-                    progress=Report(f"{part}, process {arguments.rank}"),
-                    device=arguments.device,
-                    skip_bad=arguments.skip_bad,
-                )
-            case "finish":
-                finalize(folder)
-
-
-if __name__ == "__main__":
-    run_recipe(main)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.files import atomic_directory
 from latentspeech.core.lm.latent_lm import LatentLM
@@ -22,7 +23,6 @@ from latentspeech.core.model_directory import write_model
 from latentspeech.core.train.seeding import seed_initialization
 from latentspeech.tts.model import SPEECH
 from latentspeech.tts.model_directory import KIND, load_tts
-from recipes.one_line_errors import run_recipe
 
 UP, DOWN = ("ffn.gate_up.weight", "ffn.up.weight"), "ffn.down.weight"
 LAYER = re.compile(r"^backbone\.layers\.(\d+)\.(.*)")

@@ -3,23 +3,23 @@
 With scores it is the final one: they go into the model card and, with `--results`, into RESULTS.md.
 """
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args
 
 from latentspeech.codec.model_directory import load_codec
 from latentspeech.core.config import load_config
+from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.lora import add_lora, merge_lora
+from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.text.tokenizers import load_tokenizer
 from latentspeech.training.tts_run import TTSRunConfig
 from latentspeech.tts.model import latent_lm_config
 from latentspeech.tts.model_directory import save_tts
 from recipes.lib.averaged_weights import Provenance, Weights, load_averaged, training_state
-from recipes.lib.results_file import read_table, write_results
-from recipes.one_line_errors import run_recipe
-from recipes.tts.published_rows import published_rows
+from recipes.lib.results_file import read_table
+from recipes.tts.published_rows import OURS, setting_title
+from recipes.tts.test_items import SETTINGS
 
 LIMITS = """## Limits
 
@@ -51,7 +51,9 @@ def pack_model(
     codec = load_codec(run.codec_dir)
     tokenizer = load_tokenizer(run.tokenizer_dir)
     latent_dim, longest = codec.config.latent_dim, run.data.max_prompt_s
-    lm = LatentLM(latent_lm_config(run.model, tokenizer.vocab_size, latent_dim, longest))
+    lm = LatentLM(
+        latent_lm_config(run.model, tokenizer.vocab_size, latent_dim, longest, run.sampling)
+    )
     if run.lora is not None:
         add_lora(lm, run.lora)
     provenance = Provenance("TTS run", load_averaged(exp_dir, lm, "model", weights))
@@ -62,13 +64,14 @@ def pack_model(
         Provenance(f"TTS run {number}", training_state(path))
         for number, path in enumerate(before, start=1)
     ]
-    card = tts_card(lm, [*runs, provenance], data, scores, copy_codec, weights)
+    card = tts_card(lm, run.sampling, [*runs, provenance], data, scores, copy_codec, weights)
     save_tts(lm, run.tokenizer_dir, run.codec_dir, out, card, copy_codec)
     return provenance
 
 
 def tts_card(
     lm: LatentLM,
+    sampling: SamplingConfig,
     runs: Sequence[Provenance],
     data: str,
     scores: str,
@@ -85,67 +88,37 @@ def tts_card(
         f"# LatentLM text-to-speech\n\n"
         f"{millions:.1f} million parameters, "
         f"{backbone.num_layers} layers "
-        f"of width {backbone.model_dim}; {codec}, the tokenizer in tokenizer/.\n\n"
+        f"of width {backbone.model_dim}; {codec}, the tokenizer in tokenizer/. Unless a command "
+        f"asks for something else it is sampled with CFG scale {sampling.cfg_scale:g}, "
+        f"{sampling.num_steps} solver steps and noise of scale {sampling.noise_scale:g}.\n\n"
         f"## Use\n\n```bash\nlatentspeech synth --model DIR --prompt ref.wav "
-        f'--text "The tide comes in." --out out.wav\n```\n\n'
+        f'--text "The tide comes in."\n```\n\n'
         f"## Training\n\n{kind} of the last step:\n\n{training}\n\n"
         f"## Data and licence\n\n{data}\n\n## Measured\n\n"
         f"{scores or 'not yet'}\n\n{LIMITS}"
     )
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--exp_dir", type=Path, required=True, help="folder of the TTS run")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--data", default="see the recipe that trained it", help="for the card")
-    parser.add_argument(
-        "--before", type=Path, nargs="*", default=[], help="folders of the runs it went on from"
-    )
-    parser.add_argument("--codec_check", type=Path, help="folder of check_codec")
-    parser.add_argument(
-        "--no_codec",
-        action="store_true",
-        help="leave out codec/, for a model on the one that ships",
-    )
-    parser.add_argument(
-        "--weights", choices=get_args(Weights), default="ema", help="averaged ones, or the last"
-    )
-    parser.add_argument("--scores", type=Path, help="folder of score_test")
-    parser.add_argument("--prefix_scores", type=Path, help="the same of the 3 s prefix setting")
-    parser.add_argument("--results", type=Path, help="RESULTS.md to write")
-    parser.add_argument("--command", default="", help="for RESULTS.md")
-    parser.add_argument(
-        "--curves", type=Path, nargs="*", default=[], help="pictures for RESULTS.md"
-    )
-    arguments = parser.parse_args()
-    folders = {
-        "The codec's copies": arguments.codec_check,
-        "Spoken after another utterance": arguments.scores,
-        "Continued from the first 3 s": arguments.prefix_scores,
-    }
-    scores = "\n".join(
-        f"{title}:\n\n{read_table(folder / 'scores.md')}"
-        for title, folder in folders.items()
-        if folder is not None
-    )
-    provenance = pack_model(
-        arguments.exp_dir,
-        arguments.out,
-        arguments.data,
-        scores,
-        not arguments.no_codec,
-        arguments.before,
-        arguments.weights,
-    )
-    if arguments.results is not None:
-        beside = published_rows(arguments.out / "codec", *folders.values())
-        text = f"{scores}\n{beside}"
-        lines = [provenance.line()]
-        write_results(arguments.results, arguments.command, lines, text, arguments.curves)
-    print(f"model directory: {arguments.out}")
+def parse_scores(texts: Sequence[str]) -> dict[str, Path]:
+    """Folders of score_test by setting; ConfigError for a setting that there is not."""
+    found: dict[str, Path] = {}
+    for text in texts:
+        setting, separator, folder = text.partition("=")
+        if not separator:
+            setting, folder = f"reference{OURS}", text
+        if setting.removesuffix(OURS) not in SETTINGS or not folder or setting in found:
+            raise ConfigError(
+                f"--scores {text}: expected SETTING=FOLDER, each setting once, with the settings "
+                f"{', '.join((*SETTINGS, *(name + OURS for name in SETTINGS)))}"
+            )
+        found[setting] = Path(folder)
+    return found
 
 
-if __name__ == "__main__":
-    run_recipe(main)
+def scores_text(codec_check: Path | None, folders: Mapping[str, Path]) -> str:
+    """The tables of all scores, each under a line that says of what."""
+    titled = {} if codec_check is None else {"The codec's copies": codec_check}
+    titled |= {f"Speech, {setting_title(name)}": folder for name, folder in folders.items()}
+    return "\n".join(
+        f"{title}:\n\n{read_table(folder / 'scores.md')}" for title, folder in titled.items()
+    )

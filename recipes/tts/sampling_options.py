@@ -1,29 +1,26 @@
-"""Options of a program that speaks with a model: how latents are drawn, how many rows at a time."""
+"""Command line options of recipes that speak: how the model is sampled, and how many at a time."""
 
 import argparse
 from typing import get_args
 
+import torch
+
 from latentspeech.core.config import parse_config
+from latentspeech.core.device import AUTO, DEVICE_HELP
 from latentspeech.core.diffusion.solvers import SolverKind
 from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.tts.synthesizer import DEFAULT_SAMPLING
 
 SOLVERS: tuple[str, ...] = get_args(SolverKind)
+_GPU_BATCH = 16
 
 
 def add_sampling_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --cfg_scale, --num_steps, --noise_scale and --solver, by default the synthesizer's."""
-    default = DEFAULT_SAMPLING
-    parser.add_argument(
-        "--cfg_scale", type=float, default=default.cfg_scale, help="guidance of latents; 1 is off"
-    )
-    parser.add_argument(
-        "--num_steps", type=int, default=default.num_steps, help="solver steps a latent"
-    )
-    parser.add_argument(
-        "--noise_scale", type=float, default=default.noise_scale, help="of what latents start from"
-    )
-    parser.add_argument("--solver", choices=SOLVERS, default=default.solver)
+    """Adds --cfg_scale, --num_steps, --noise_scale and --solver, by default the model's own."""
+    own = "default: as the model directory says"
+    parser.add_argument("--cfg_scale", type=float, help=f"guidance of latents, 1 is off; {own}")
+    parser.add_argument("--num_steps", type=int, help=f"solver steps a latent; {own}")
+    parser.add_argument("--noise_scale", type=float, help=f"of what latents start from; {own}")
+    parser.add_argument("--solver", choices=SOLVERS, help=own)
 
 
 def add_retries_option(parser: argparse.ArgumentParser, default: int) -> None:
@@ -36,11 +33,25 @@ def add_retries_option(parser: argparse.ArgumentParser, default: int) -> None:
     )
 
 
-def add_batch_option(parser: argparse.ArgumentParser) -> None:
-    """Adds --batch_size."""
+def add_device_option(parser: argparse.ArgumentParser) -> None:
+    """Adds --device, which `choose_device` reads; by default a GPU if there is one."""
+    parser.add_argument("--device", default=AUTO, help=DEVICE_HELP)
+
+
+def add_batch_option(parser: argparse.ArgumentParser, default: int | None = _GPU_BATCH) -> None:
+    """Adds --batch_size; None as default stands for `default_batch_size`."""
+    told = "" if default is not None else f"; default: 1 on a CPU, else {_GPU_BATCH}"
     parser.add_argument(
-        "--batch_size", type=one_or_more, default=16, help="how many are spoken at a time"
+        "--batch_size",
+        type=one_or_more,
+        default=default,
+        help=f"how many are spoken at a time{told}",
     )
+
+
+def default_batch_size(device: torch.device) -> int:
+    """How many utterances are spoken at a time: on a CPU one, so that its time is its own."""
+    return 1 if device.type == "cpu" else _GPU_BATCH
 
 
 def one_or_more(text: str) -> int:
@@ -50,17 +61,14 @@ def one_or_more(text: str) -> int:
     return int(text)
 
 
-def sampling_of(arguments: argparse.Namespace) -> SamplingConfig:
-    """The sampling that the options ask for; ConfigError for what cannot be."""
-    return make_sampling(
-        cfg_scale=arguments.cfg_scale,
-        num_steps=arguments.num_steps,
-        noise_scale=arguments.noise_scale,
-        solver=arguments.solver,
-    )
+def sampling_of(arguments: argparse.Namespace, own: SamplingConfig) -> SamplingConfig:
+    """The model's own sampling with what the options change; ConfigError for what cannot be."""
+    names = ("cfg_scale", "num_steps", "noise_scale", "solver")
+    given = {name: getattr(arguments, name) for name in names}
+    return change_sampling(own, **{name: one for name, one in given.items() if one is not None})
 
 
-def make_sampling(**changes: float | str) -> SamplingConfig:
-    """The synthesizer's sampling with other values; ConfigError for what cannot be."""
-    values = {**DEFAULT_SAMPLING.model_dump(), **changes}
+def change_sampling(own: SamplingConfig, **changes: float | str) -> SamplingConfig:
+    """A sampling with other values; ConfigError for what cannot be."""
+    values = {**own.model_dump(), **changes}
     return parse_config(SamplingConfig, values, origin="sampling options")

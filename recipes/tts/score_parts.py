@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from latentspeech.core.eval.report import EvalReport, UtteranceResult
-from latentspeech.core.eval.scorer import Scorer
+from latentspeech.core.eval.report import EvalReport, ItemResult
 from latentspeech.data.cuts import read_cuts
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 
 MOST_WORDS_OF_SHORT = 5
 
@@ -21,7 +21,7 @@ def read_kinds_of_voice(cuts: Path) -> dict[str, str]:
 
 
 def parts_table(
-    reports: Mapping[str, EvalReport], scorers: Sequence[Scorer], kinds: Mapping[str, str]
+    reports: Mapping[str, EvalReport], scorers: Sequence[AudioScorer], kinds: Mapping[str, str]
 ) -> str:
     """One row a part, one column for each metric of each kind of audio."""
     columns = [(audio, scorer) for scorer in scorers for audio in reports]
@@ -29,7 +29,7 @@ def parts_table(
     rows = [f"| part | utterances | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
     for part, belongs in _parts(kinds).items():
         chosen = {
-            audio: [utterance for utterance in report.utterances if belongs(utterance)]
+            audio: [utterance for utterance in report.items if belongs(utterance)]
             for audio, report in reports.items()
         }
         count = max(len(utterances) for utterances in chosen.values())
@@ -39,8 +39,8 @@ def parts_table(
     return "\n".join(rows) + "\n"
 
 
-def _parts(kinds: Mapping[str, str]) -> dict[str, Callable[[UtteranceResult], bool]]:
-    def of_kind(kind: str) -> Callable[[UtteranceResult], bool]:
+def _parts(kinds: Mapping[str, str]) -> dict[str, Callable[[ItemResult], bool]]:
+    def of_kind(kind: str) -> Callable[[ItemResult], bool]:
         return lambda utterance: kinds.get(utterance.id) == kind
 
     parts = {f"{kind} voices": of_kind(kind) for kind in sorted(set(kinds.values()))}
@@ -49,10 +49,10 @@ def _parts(kinds: Mapping[str, str]) -> dict[str, Callable[[UtteranceResult], bo
     return parts
 
 
-def _is_short(utterance: UtteranceResult) -> bool:
-    return (utterance.num_words or 0) <= MOST_WORDS_OF_SHORT
+def _is_short(utterance: ItemResult) -> bool:
+    return utterance.facts.get("num_words", 0) <= MOST_WORDS_OF_SHORT
 
 
-def _value(scorer: Scorer, utterances: Sequence[UtteranceResult]) -> str:
+def _value(scorer: AudioScorer, utterances: Sequence[ItemResult]) -> str:
     scores = [u.scores[scorer.name] for u in utterances if scorer.name in u.scores]
     return f"{scorer.aggregate(scores):.3f}" if scores else "none"

@@ -2,112 +2,57 @@
 
 With `--setting prefix` it goes on from the first 3 s of each recording instead.
 
-`--out` gets hyp/ (spoken), ref/ (the recordings of the same texts), copy/ (these through the codec
-and the voice's equalizer, as near as a synthesis can come), prompt/, codec_prompt/ (the codec's
-copies of the prompts), times/ and items.jsonl, a list that `latentspeech score --list`
-reads. The time is that of writing latents and decoding them, after the prompt was encoded.
+`--out` gets hyp/ (spoken), ref/ (the recordings of the same texts), copy/ or, without equalizer,
+codec_copy/ (these as near as a synthesis can come), prompt/, codec_prompt/ (the codec's copies of
+the prompts), times/ and items.jsonl, a list that `latentspeech score --list` reads; its rule says
+in words how all this was spoken. The time is that of writing latents and decoding them, after the
+prompt was encoded. Items are spoken in batches, shortest first; a killed run goes on where it was.
 """
 
 import argparse
-import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 
-from latentspeech.audio.io import load_audio, write_audio
-from latentspeech.core.eval.provenance import hardware
+from latentspeech.audio.io import load_audio
+from latentspeech.core.device import choose_device
 from latentspeech.core.files import write_json
-from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.model_directory import weights_hash
+from latentspeech.core.provenance import hardware
 from latentspeech.core.tensors import derive_seed
-from latentspeech.data.utterances import Utterance, load_utterance
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem
-from latentspeech.eval.protocols.librispeech import PREFIX_S
 from latentspeech.eval.scoring.lists import ListRow, write_list
-from latentspeech.tts.continuation import continue_latents
-from latentspeech.tts.prompt import Prompt
-from latentspeech.tts.synthesizer import DEFAULT_RETRIES, DEFAULT_SAMPLING, Audio, Synthesizer
+from latentspeech.text.normalizer import normalize
+from latentspeech.text.tokenizers import case_rule
+from latentspeech.tts.continuation import Beginning, continue_latents
+from latentspeech.tts.model_directory import TTSModel, read_tts_config
+from latentspeech.tts.prompt import Prompt, equalizer_gains
+from latentspeech.tts.synthesizer import Audio, Synthesizer
 from recipes.lib.result_folder import audio_path, open_result_folder
-from recipes.one_line_errors import run_recipe
-from recipes.tts.sampling_options import add_retries_option, add_sampling_options, sampling_of
-from recipes.tts.test_items import SETTINGS, Setting, held_out_items, librispeech_items
+from recipes.tts.sampling_options import add_device_option, default_batch_size
+from recipes.tts.speaking import Speaking, add_speaking_options, speaking_in_setting
+from recipes.tts.test_files import (
+    Recordings,
+    copies_folder,
+    list_row,
+    spoken_paths,
+    write_copy,
+    write_recordings,
+)
+from recipes.tts.test_items import Setting, TestItems, held_out_items, librispeech_items
 
 logger = logging.getLogger(__name__)
 
-COPIES = "copy"  # folder of the recordings as the codec and the equalizer let them through
-# What the folder holds; another number and it is made anew.
-FOLDER_VERSION = 2
-
-
-@dataclass(frozen=True)
-class Speaking:
-    """How the test set is spoken."""
-
-    seed: int = 0
-    with_text: bool = True  # the prompt's transcript is given to the model
-    sampling: SamplingConfig = DEFAULT_SAMPLING
-    retries: int = DEFAULT_RETRIES
-    setting: Setting = "reference"
-
-    def key(self, model: Path) -> dict[str, Any]:
-        """What the spoken audio depends on, but for the texts."""
-        key = {
-            "folder_version": FOLDER_VERSION,
-            "model_hash": weights_hash(model),
-            "sampling": self.sampling.model_dump(mode="json"),
-            "retries": self.retries,
-            "seed": self.seed,
-            "prompt_text": self.with_text,
-        }
-        return key if self.setting == "reference" else {**key, "setting": self.setting}
-
-
-class Recordings(NamedTuple):
-    """The files that belong to an item, whatever is spoken."""
-
-    reference: Path
-    prompt: Path
-    codec_prompt: Path  # the codec's copy
-
-
-class Spoken(NamedTuple):
-    """The files that speaking an item makes."""
-
-    audio: Path
-    times: Path
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the item was spoken before."""
-        return self.audio.is_file() and self.times.is_file()
-
-
-def write_recordings(synthesizer: Synthesizer, item: EvaluationItem, out: Path) -> Recordings:
-    """Writes an item's recordings into `out` unless they are there."""
-    rate = synthesizer.sample_rate
-    reference = write_utterance(item.target, out, "ref", rate)
-    prompt = write_utterance(item.prompt, out, "prompt", rate)
-    copy = _write_copy(synthesizer, prompt, audio_path(out, "codec_prompt", item.prompt.id))
-    return Recordings(reference, prompt, copy)
-
-
-def spoken_paths(out: Path, item: EvaluationItem) -> Spoken:
-    """Where an item's synthesis is written in `out`."""
-    times = audio_path(out, "times", item.target.id).with_suffix(".json")
-    return Spoken(audio_path(out, "hyp", item.target.id), times)
-
 
 def make_prompt(
-    synthesizer: Synthesizer, item: EvaluationItem, recordings: Recordings, with_text: bool
+    synthesizer: Synthesizer, item: EvaluationItem, recordings: Recordings, speaking: Speaking
 ) -> Prompt:
-    """The voice that an item is spoken in."""
-    return synthesizer.prompt(recordings.prompt, item.prompt.text if with_text else None)
+    """The voice that an item is spoken in, with its equalizer where that is asked for."""
+    transcript = item.prompt.text if speaking.with_text else None
+    return synthesizer.prompt(recordings.prompt, transcript, speaking.equalizer)
 
 
 def speak(
@@ -117,14 +62,56 @@ def speak(
     out: Path,
     speaking: Speaking,
 ) -> None:
-    """Speaks items as one batch; the time of each is its share, by length, of the batch's."""
+    """Speaks items after prompts, as one batch."""
     seeds = [_seed(item, speaking) for item in items]
     texts = [item.target.text for item in items]
     started = time.perf_counter()
-    audios = synthesizer.synthesize_batch(
-        texts, prompts, seeds, speaking.sampling, speaking.retries
-    )
-    compute_s = time.perf_counter() - started
+    audios = synthesizer.synthesize_batch(texts, prompts, seeds, speaking.sampling, speaking.guard)
+    _write_spoken(items, audios, time.perf_counter() - started, out)
+
+
+@torch.inference_mode()
+def speak_on(
+    synthesizer: Synthesizer,
+    items: Sequence[EvaluationItem],
+    recordings: Sequence[Recordings],
+    out: Path,
+    speaking: Speaking,
+) -> None:
+    """Continues recordings from their first seconds, as one batch.
+
+    A latent that lacks samples is not given.
+    """
+    model = synthesizer.model
+    voices = [_beginning_as_voice(model, own.prompt, speaking.equalizer) for own in recordings]
+    beginnings = [
+        Beginning(normalize(item.target.text), voice.latents, _seed(item, speaking))
+        for item, voice in zip(items, voices, strict=True)
+    ]
+    started = time.perf_counter()
+    written = continue_latents(model, beginnings, speaking.sampling, speaking.guard)
+    rate = synthesizer.sample_rate
+    audios = [
+        Audio(synthesizer.decode(one.latents, voice), rate)
+        for one, voice in zip(written, voices, strict=True)
+    ]
+    _write_spoken(items, audios, time.perf_counter() - started, out)
+
+
+def _beginning_as_voice(model: TTSModel, recording: Path, equalizer: bool) -> Prompt:
+    """The latents of a recording's whole frames, and the gains that its copy needs."""
+    codec = model.codec
+    audio = load_audio(recording, codec.config.sample_rate)  # (T,)
+    whole = audio[: len(audio) // codec.config.hop_length * codec.config.hop_length]
+    latents = codec.encode(whole[None].to(codec.device))[0]  # (F, D)
+    gains = equalizer_gains(codec, whole, latents) if equalizer else None
+    return Prompt(latents, None, model.codec_hash, gains)
+
+
+def _write_spoken(
+    items: Sequence[EvaluationItem], audios: Sequence[Audio], compute_s: float, out: Path
+) -> None:
+    """Writes a batch; the time of each is its share, by length, of the batch's."""
     total_s = sum(audio.duration_s for audio in audios)
     for item, audio in zip(items, audios, strict=True):
         spoken = spoken_paths(out, item)
@@ -132,157 +119,102 @@ def speak(
         audio.save(spoken.audio)
 
 
-@torch.inference_mode()
-def speak_on(
-    synthesizer: Synthesizer,
-    item: EvaluationItem,
-    recordings: Recordings,
-    out: Path,
-    speaking: Speaking,
-) -> None:
-    """Continues an item's recording from its prompt; a latent that lacks samples is not given."""
-    codec = synthesizer.model.codec
-    audio = load_audio(recordings.prompt, codec.config.sample_rate)  # (T,)
-    whole = len(audio) // codec.config.hop_length * codec.config.hop_length
-    given = codec.encode(audio[None, :whole].to(codec.device))[0]  # (F, D)
-    started = time.perf_counter()
-    written = continue_latents(
-        synthesizer.model,
-        item.target.text,
-        given,
-        _seed(item, speaking),
-        speaking.sampling,
-        speaking.retries,
-    )
-    decoded = codec.decode(written.latents[None])[0].clamp(-1, 1).cpu()  # (T,)
-    spoken = spoken_paths(out, item)
-    write_json(spoken.times, {"compute_s": time.perf_counter() - started})
-    Audio(decoded, codec.config.sample_rate).save(spoken.audio)
-
-
 def _seed(item: EvaluationItem, speaking: Speaking) -> int:
     """Each utterance has noise of its own, whichever others are in the list."""
     return derive_seed(speaking.seed, f"test/{item.target.id}") % 2**31
 
 
-def list_row(
-    item: EvaluationItem,
-    spoken: Spoken,
-    recordings: Recordings,
-    root: Path,
-    sex: str | None,
-    setting: Setting = "reference",
-) -> ListRow:
-    """A spoken item's line of items.jsonl; `root` is where its paths start."""
-    return ListRow(
-        id=item.target.id,
-        hypothesis_path=spoken.audio.relative_to(root).as_posix(),
-        reference_path=recordings.reference.relative_to(root).as_posix(),
-        prompt_path=recordings.prompt.relative_to(root).as_posix(),
-        codec_prompt_path=recordings.codec_prompt.relative_to(root).as_posix(),
-        transcript=item.target.text,
-        prompt_text=item.prompt.text,
-        speaker=item.target.speaker or None,
-        sex=sex,
-        prefix_s=PREFIX_S if setting == "prefix" else 0.0,
-        duration_s=round(item.target.duration_s, 6),
-        compute_s=json.loads(spoken.times.read_text(encoding="utf-8"))["compute_s"],
-    )
+def speak_test(
+    synthesizer: Synthesizer, test: TestItems, out: Path, speaking: Speaking, batch_size: int
+) -> list[ListRow]:
+    """Speaks the items that were not spoken yet, in batches; returns the lines of items.jsonl.
+
+    What an item sounds like does not depend on the others but for rounding.
+    """
+    recordings = {item.target.id: write_recordings(synthesizer, item, out) for item in test.items}
+    waiting = [item for item in test.items if not is_done(item, out, speaking)]
+    waiting.sort(key=lambda item: len(item.target.text))  # rows of one batch should end together
+    for start in range(0, len(waiting), batch_size):
+        batch = waiting[start : start + batch_size]
+        _speak_batch(
+            synthesizer, batch, [recordings[one.target.id] for one in batch], out, speaking
+        )
+        num_done = len(test.items) - len(waiting) + start + len(batch)
+        logger.info("spoken %d of %d", num_done, len(test.items))
+    return [
+        list_row(
+            item,
+            spoken_paths(out, item),
+            recordings[item.target.id],
+            out,
+            test.sexes.get(item.target.id),
+            speaking.setting,
+        )
+        for item in test.items
+    ]
 
 
-def speak_item(
+def is_done(item: EvaluationItem, out: Path, speaking: Speaking) -> bool:
+    """Whether an item was spoken and its recording copied; continuations begin with a copy."""
+    has_copy = speaking.setting == "prefix" or _copy_path(item, out, speaking).is_file()
+    return has_copy and spoken_paths(out, item).is_done
+
+
+def _speak_batch(
     synthesizer: Synthesizer,
-    item: EvaluationItem,
+    items: Sequence[EvaluationItem],
+    recordings: Sequence[Recordings],
     out: Path,
     speaking: Speaking,
-    sex: str | None = None,
-) -> ListRow:
-    """Speaks one item unless it was; returns its line of items.jsonl."""
-    recordings = write_recordings(synthesizer, item, out)
-    spoken = spoken_paths(out, item)
-    copy = audio_path(out, COPIES, item.target.id)
+) -> None:
     if speaking.setting == "prefix":
-        if not spoken.is_done:
-            speak_on(synthesizer, item, recordings, out, speaking)
-    elif not (spoken.is_done and copy.is_file()):
-        prompt = make_prompt(synthesizer, item, recordings, speaking.with_text)
-        _write_copy(synthesizer, recordings.reference, copy, prompt.log_gains)
-        if not spoken.is_done:
-            speak(synthesizer, [item], [prompt], out, speaking)
-    return list_row(item, spoken, recordings, out, sex, speaking.setting)
+        speak_on(synthesizer, items, recordings, out, speaking)
+        return
+    prompts: dict[str, Prompt] = {}
+    for item, files in zip(items, recordings, strict=True):
+        prompt = make_prompt(synthesizer, item, files, speaking)
+        write_copy(synthesizer, files.reference, _copy_path(item, out, speaking), prompt.log_gains)
+        prompts[item.target.id] = prompt
+    unspoken = [item for item in items if not spoken_paths(out, item).is_done]
+    if unspoken:
+        speak(synthesizer, unspoken, [prompts[one.target.id] for one in unspoken], out, speaking)
 
 
-def write_utterance(utterance: Utterance, out: Path, kind: str, sample_rate: int) -> Path:
-    """Writes a recording into the folder `kind` of `out` unless it is there; returns its path."""
-    path = audio_path(out, kind, utterance.id)
-    if not path.is_file():
-        write_audio(path, load_utterance(utterance, sample_rate), sample_rate)
-    return path
-
-
-@torch.inference_mode()
-def _write_copy(
-    synthesizer: Synthesizer, recording: Path, path: Path, log_gains: Tensor | None = None
-) -> Path:
-    """The recording through the codec and back, and these gains, unless it is there."""
-    if not path.is_file():
-        model = synthesizer.model
-        rate = model.codec.config.sample_rate
-        audio = load_audio(recording, rate).to(model.codec.device)  # (T,)
-        latents = model.codec.encode(audio[None])[0]  # (F, D)
-        voice = Prompt(latents, None, model.codec_hash, log_gains)
-        write_audio(path, synthesizer.decode(latents, voice)[: len(audio)], rate)
-    return path
+def _copy_path(item: EvaluationItem, out: Path, speaking: Speaking) -> Path:
+    return audio_path(out, copies_folder(speaking.equalizer), item.target.id)
 
 
 def add_test_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of what is spoken, and where to."""
+    """Adds the options of what is spoken, how, and where to."""
     parser.add_argument("--model", type=Path, required=True, help="TTS model directory")
     parser.add_argument("--cuts", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--max_items", type=int, default=100, help="0 for all")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--no_prompt_text", action="store_true", help="prompt without transcript")
-    add_retries_option(parser, DEFAULT_RETRIES)
+    add_device_option(parser)
+    add_speaking_options(parser)
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_test_options(parser)
-    add_sampling_options(parser)
-    parser.add_argument("--setting", choices=SETTINGS, default="reference")
-    parser.add_argument("--train_cuts", type=Path, help="texts that are in these are left out")
-    parser.add_argument("--librispeech_dir", type=Path, help="speak its test-clean, not the cuts")
-    arguments = parser.parse_args()
+def read_test_items(arguments: argparse.Namespace) -> TestItems:
+    """What the options ask for: LibriSpeech test-clean, or the cuts."""
     setting: Setting = arguments.setting
-    if arguments.librispeech_dir is None:
-        test = held_out_items(arguments.cuts, setting, arguments.max_items, arguments.train_cuts)
-    else:
-        test = librispeech_items(arguments.librispeech_dir, setting, arguments.max_items)
-    speaking = Speaking(
-        arguments.seed,
-        not arguments.no_prompt_text,
-        sampling_of(arguments),
-        arguments.retries,
-        setting,
-    )
-    logger.info("%s: %s: %d utterances", test.info.protocol, test.info.rule, len(test.items))
+    if arguments.librispeech_dir is not None:
+        return librispeech_items(arguments.librispeech_dir, setting, arguments.max_items)
+    return held_out_items(arguments.cuts, setting, arguments.max_items, arguments.train_cuts)
+
+
+def write_test(arguments: argparse.Namespace) -> None:
+    """Speaks what the options ask for and lists it."""
+    out, device = arguments.out, choose_device(arguments.device)
+    test = read_test_items(arguments)
+    speaking = speaking_in_setting(arguments, read_tts_config(arguments.model).sampling)
     key = speaking.key(arguments.model)
     if arguments.librispeech_dir is not None:
         key["protocol"] = test.info.protocol
-    open_result_folder(arguments.out, key)
-    synthesizer = Synthesizer.from_directory(arguments.model, arguments.device)
-    rows: list[ListRow] = []
-    for number, item in enumerate(test.items, start=1):
-        sex = test.sexes.get(item.target.id)
-        rows.append(speak_item(synthesizer, item, arguments.out, speaking, sex))
-        if number % 10 == 0 or number == len(test.items):
-            logger.info("spoken %d of %d", number, len(test.items))
-    info = replace(test.info, hardware=f"{hardware()}; spoken on {arguments.device}")
-    write_list(arguments.out / "items.jsonl", rows, info)
-
-
-if __name__ == "__main__":
-    run_recipe(main)
+    open_result_folder(out, key)
+    synthesizer = Synthesizer.from_directory(arguments.model, device)
+    rule = f"{test.info.rule}; {speaking.rule(case_rule(synthesizer.model.tokenizer))}"
+    logger.info("%s: %s: %d utterances", test.info.protocol, rule, len(test.items))
+    batch_size = arguments.batch_size or default_batch_size(device)
+    rows = speak_test(synthesizer, test, out, speaking, batch_size)
+    spoken_on = f"{hardware()}; spoken on {device}, {batch_size} at a time"
+    write_list(out / "items.jsonl", rows, replace(test.info, rule=rule, hardware=spoken_on))

@@ -37,9 +37,9 @@ Setting = Literal["reference", "prefix"]
 SETTINGS: tuple[Setting, ...] = ("reference", "prefix")
 HELD_OUT = "held-out cuts of this corpus, not the paper's test set"
 _CUT_RULES: dict[Setting, str] = {
-    "reference": "test cuts, each after the utterance before of the same speaker; one draw",
+    "reference": "test cuts, each after the utterance before of the same speaker",
     "prefix": f"test cuts of {MIN_DURATION_S:g} to {MAX_DURATION_S:g} s, each continued from its "
-    f"first {PREFIX_S:g} s; one draw",
+    f"first {PREFIX_S:g} s",
 }
 
 

@@ -1,16 +1,14 @@
-"""Makes the text tokenizer that a YAML file asks for, from the transcripts of training cuts."""
+"""The text tokenizer that a YAML file asks for, from the transcripts of training cuts."""
 
-import argparse
 import logging
 from pathlib import Path
 
 from pydantic import Field
 
-from latentspeech.core.config import Config, load_config
+from latentspeech.core.config import Config
 from latentspeech.core.files import atomic_directory
 from latentspeech.data.cut_index import CutIndex
 from latentspeech.text.tokenizers import BPETokenizerConfig, TokenizerConfig, build_tokenizer
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 
@@ -35,18 +33,3 @@ def train_tokenizer(run: TokenizerRunConfig, cuts: Path, out: Path) -> None:
     with atomic_directory(out) as temporary:
         tokenizer.save(temporary)
     logger.info("%s tokenizer of %d ids: %s", run.tokenizer.kind, tokenizer.vocab_size, out)
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--cuts", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
-    run = load_config(TokenizerRunConfig, arguments.config)
-    train_tokenizer(run, arguments.cuts, arguments.out)
-
-
-if __name__ == "__main__":
-    run_recipe(main)

@@ -8,8 +8,8 @@ import re
 import shutil
 from pathlib import Path
 
+from latentspeech.core.command import run_recipe
 from recipes.lib.results_file import write_section
-from recipes.one_line_errors import run_recipe
 
 
 def part(path: Path, title: str) -> str:

@@ -1,6 +1,6 @@
 """A small training of any kind, to be started as one process or several.
 
-python process_run.py toy|tts|codec EXP_DIR MAX_STEPS CHECKPOINT_EVERY [key=JSON ...]
+python process_run.py toy|counted|tts|codec EXP_DIR MAX_STEPS CHECKPOINT_EVERY [key=JSON ...]
 """
 
 import json
@@ -14,13 +14,17 @@ import torch
 
 from benchmarks.synthetic_batches import speech_batch
 from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.discriminators.combined import DiscriminatorsConfig
-from latentspeech.codec.discriminators.complex_stft import ComplexStftConfig
-from latentspeech.codec.discriminators.multi_period import MultiPeriodConfig
+from latentspeech.codec.discriminators import (
+    ComplexStftConfig,
+    DiscriminatorsConfig,
+    MultiPeriodConfig,
+)
 from latentspeech.codec.model import CodecConfig
 from latentspeech.codec.task import CodecLossConfig, CodecTask
 from latentspeech.core.errors import DataError
+from latentspeech.core.lm import loss
 from latentspeech.core.nn.transformer import TransformerConfig
+from latentspeech.core.train.metric_log import Mean
 from latentspeech.core.train.optim import OptimizerConfig
 from latentspeech.core.train.task import Task
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
@@ -51,6 +55,18 @@ class Speech(ToyData):
         return speech_batch(
             LM.modalities[SPEECH], 20, [(5 + i % 4, 6 + i % 5) for i in indices], 24
         )
+
+
+class CountedToy(ToyTask):
+    """Its losses are means over the rows of a batch, and it says how many those are."""
+
+    def counts(self, batch, turn):
+        return {turn: torch.tensor(len(batch["x"]))}
+
+    def training_step(self, batch, turn, step, generator):
+        losses = super().training_step(batch, turn, step, generator)
+        metrics = {name: Mean(value, len(batch["x"])) for name, value in losses.metrics.items()}
+        return losses._replace(metrics=metrics, logged_as=f"train/{turn}_objective")
 
 
 class Sounds(ToyData):
@@ -85,13 +101,14 @@ def make_task(kind: str, extra: dict) -> Task:
             codec = CodecConfig(latent_dim=8, encoder=SIDE, decoder=SIDE)
             loss = CodecLossConfig(discriminator_start_step=1)
             return CodecTask(codec, loss, DISCRIMINATORS, optimizer, optimizer)
-    return ToyTask(**{k: extra.pop(k) for k in ("dropout", "noise") if k in extra})
+    toy = CountedToy if kind == "counted" else ToyTask
+    return toy(**{k: extra.pop(k) for k in ("dropout", "noise") if k in extra})
 
 
 def make_data(kind: str, extra: dict) -> ToyData:
     names = ("num_items", "batch_size", "sleep_s", "bad_item", "shuffle")
     settings = {name: extra.pop(name) for name in names if name in extra}
-    data = {"toy": Broken, "tts": Speech, "codec": Sounds}[kind](**settings)
+    data = {"toy": Broken, "counted": ToyData, "tts": Speech, "codec": Sounds}[kind](**settings)
     data.items_log = extra.pop("items_log", None)
     data.broken_item = extra.pop("broken_item", -1)
     return data
@@ -103,6 +120,7 @@ if __name__ == "__main__":
     kind, folder, steps, every = sys.argv[1:5]
     Path(f"{folder}.pid.{os.environ.get('RANK', '0')}").write_text(str(os.getpid()))
     extra = {key: json.loads(value) for key, value in (a.split("=", 1) for a in sys.argv[5:])}
+    loss.MAX_LOGITS = extra.pop("max_logits", loss.MAX_LOGITS)
     limit = extra.pop("file_limit_bytes", None)
     if limit is not None and os.environ.get("RANK", "0") == "0":
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

@@ -11,7 +11,8 @@ import torch
 
 from latentspeech.audio.io import load_audio, resample, write_audio
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.scorer import MetricUnavailable, Scorer
+from latentspeech.core.eval.scorer import MetricUnavailable
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.catalogue import METRICS, make_scorer
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.pair import EvalPair
@@ -60,7 +61,7 @@ def speech():
 
 
 # Loaded once for all tests, as in a run of many files.
-_prepared: dict[str, Scorer] = {}
+_prepared: dict[str, AudioScorer] = {}
 
 
 @pytest.fixture

@@ -1,4 +1,8 @@
-"""The paper's sizes, counted on the meta device (FACTS section 2; Table 1, H.2 to H.5)."""
+"""The paper's sizes, counted on the meta device (Table 1, H.2 to H.5).
+
+The paper prints rounded totals; where the expected value has more digits it was counted from the
+printed widths, depths and head, so that a changed part shows.
+"""
 
 import pytest
 import torch
@@ -91,10 +95,10 @@ def test_backbones(config: TransformerConfig, millions: float) -> None:
 @pytest.mark.parametrize(
     ("reduction", "latent_dim", "frame_rate", "millions"),
     [
-        (640, 16, 37.5, 119.6),
-        (1600, 32, 15.0, 119.6),
-        (3200, 64, 7.5, 119.6),
-        (6400, 128, 3.75, 120.4),
+        (640, 16, 37.5, 119.39),
+        (1600, 32, 15.0, 119.61),
+        (3200, 64, 7.5, 119.84),
+        (6400, 128, 3.75, 121.10),
     ],
 )
 def test_codecs(reduction: int, latent_dim: int, frame_rate: float, millions: float) -> None:
@@ -103,7 +107,8 @@ def test_codecs(reduction: int, latent_dim: int, frame_rate: float, millions: fl
     assert codec.config.latent_dim == latent_dim
     assert codec.config.hop_length == reduction
     assert codec.config.frame_rate == frame_rate
-    assert count(codec.encoder) == pytest.approx(millions * 1e6, rel=0.01)
+    assert count(codec.encoder) == pytest.approx(millions * 1e6, rel=1e-4)
+    assert count(codec.encoder) == pytest.approx(120e6, rel=0.01)  # what the paper prints
     assert count(codec.decoder) == pytest.approx(count(codec.encoder), rel=0.001)
     assert codec.config.encoder.channels == (32, 64, 128, 256, 512, 1024)
 

@@ -73,12 +73,31 @@ def test_two_processes_draw_the_curve_of_one(tmp_path: Path, kind: str):
                 torch.testing.assert_close(first[name], second[name], rtol=2e-3, atol=2e-5)
 
 
+def test_unequal_batches_make_the_mean_over_all_rows(tmp_path: Path):
+    """Rows shared out as 4 and 3, over processes or rounds, train as one batch of 7 does."""
+    settings = {"num_items": 7, "shuffle": False, "dropout": 0.0, "noise": 0.0}
+    train("counted", tmp_path / "one", 6, processes=1, batch_size=7, **settings)
+    settings["batch_size"] = 4
+    train("counted", tmp_path / "rounds", 6, processes=1, accumulation=2, **settings)
+    for strategy in ("ddp", "fsdp"):
+        train("counted", tmp_path / strategy, 6, strategy=strategy, **settings)
+    for name in ("rounds", "ddp", "fsdp"):
+        assert_same_curve(tmp_path / "one", tmp_path / name, rel=2e-5)
+        first, second = tensors(tmp_path / "one", 6, "ema"), tensors(tmp_path / name, 6, "ema")
+        for key in first.keys() - {"count"}:
+            torch.testing.assert_close(first[key], second[key], rtol=1e-4, atol=1e-6)
+
+
 def test_strategies_and_savings_go_together(tmp_path: Path):
-    """A checkpoint of one strategy goes on under the other; recomputation changes nothing."""
+    """A checkpoint of one strategy goes on under the other; recomputation changes nothing.
+
+    Blocks are recomputed, and logits in chunks of four decisions.
+    """
+    saving = {"activation_checkpointing": True, "max_logits": 100}
     train("tts", tmp_path / "whole", 4)
     train("tts", tmp_path / "mixed", 2, accumulation=1)
-    train("tts", tmp_path / "mixed", 4, strategy="fsdp", activation_checkpointing=True)
-    train("tts", tmp_path / "mixed", 6, strategy="ddp", activation_checkpointing=True)
+    train("tts", tmp_path / "mixed", 4, strategy="fsdp", **saving)
+    train("tts", tmp_path / "mixed", 6, strategy="ddp", **saving)
     train("tts", tmp_path / "whole", 6)
     ours, theirs = ([line for line in untimed(tmp_path / name) if "train/loss" in line]
                     for name in ("mixed", "whole"))  # fmt: skip

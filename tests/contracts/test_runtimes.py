@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from latentspeech.core.diffusion.process import DiffusionConfig, DiffusionProcess
 from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig, ModalityConfig
@@ -112,8 +113,8 @@ def test_a_saved_row_starts_other_rows(kind: type[Runtime]) -> None:
 @torch.inference_mode()
 def test_both_sample_the_same_latents(solver: Any, prediction_type: Any, cfg_scale: float) -> None:
     model = make()
-    config = model.diffusion(0).config
-    model.diffusion(0).config = config.model_copy(update={"prediction_type": prediction_type})
+    config = DiffusionConfig(prediction_type=prediction_type)
+    model.diffusion(0).process = DiffusionProcess(config)
     cond, uncond, noise = torch.randn(4, WIDTH), torch.randn(4, WIDTH), torch.randn(4, LATENT_DIM)
     sampling = LatentSampling(cfg_scale=cfg_scale, num_steps=4, solver=solver, noise_scale=0.7)
     one, other = (kind(model).sampler(0).sample(cond, noise, uncond, sampling) for kind in RUNTIMES)

@@ -14,9 +14,11 @@ from latentspeech.codec import model_directory as codec_directory
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.model_names import MODELS_FOLDER
-from latentspeech.tts import latent_writer
+from latentspeech.text.normalizer import normalize, normalizer
+from latentspeech.tts import retries
 from latentspeech.tts.equalizer import Equalizer
 from latentspeech.tts.latent_writer import Sentence, write
+from latentspeech.tts.length_guard import STREAMED, LengthGuard
 from latentspeech.tts.prompt import Prompt, save_voice
 from latentspeech.tts.synthesizer import Synthesizer
 from tests.tiny_models import make_model_directory, voice_like
@@ -45,13 +47,14 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("chunk_frames", [1, 2, 7, 10_000])
-@pytest.mark.parametrize(("cfg_scale", "retries"), [(1.0, 0), (2.5, 0), (1.0, 2)])
+@pytest.mark.parametrize(("cfg_scale", "num_retries"), [(1.0, 0), (2.5, 0), (1.0, 2)])
 def test_streamed_equals_offline(
-    speaker: Synthesizer, recording: Path, chunk_frames: int, cfg_scale: float, retries: int
+    speaker: Synthesizer, recording: Path, chunk_frames: int, cfg_scale: float, num_retries: int
 ) -> None:
     sampling = SamplingConfig(cfg_scale=cfg_scale, num_steps=2)
-    whole = speaker.synthesize(TEXT, recording, 3, sampling, retries)
-    chunks = list(speaker.stream(TEXT, recording, 3, sampling, chunk_frames, retries))
+    guard = LengthGuard(retries=num_retries)
+    whole = speaker.synthesize(TEXT, recording, 3, sampling, guard)
+    chunks = list(speaker.stream(TEXT, recording, 3, sampling, chunk_frames, guard))
     streamed = torch.cat(chunks)
     assert streamed.shape == whole.samples.shape
     error = (streamed - whole.samples).norm() / whole.samples.norm()
@@ -104,9 +107,9 @@ def test_what_the_codec_colours_is_undone_in_everything_spoken(
     gains = torch.linspace(-0.5, 0.5, 401)
     prompt = dataclasses.replace(speaker.prompt(recording), log_gains=gains)
     plain = dataclasses.replace(prompt, log_gains=None)
-    without = speaker.synthesize("Hello.", plain, seed=1, retries=0).samples
+    without = speaker.synthesize("Hello.", plain, seed=1, guard=STREAMED).samples
     expected = Equalizer(gains)(without[None, :, None])[0, :, 0].clamp(-1, 1)
-    whole = speaker.synthesize("Hello.", prompt, seed=1, retries=0).samples
+    whole = speaker.synthesize("Hello.", prompt, seed=1, guard=STREAMED).samples
     torch.testing.assert_close(whole, expected, rtol=0, atol=1e-5)
     streamed = torch.cat(list(speaker.stream("Hello.", prompt, seed=1, chunk_frames=2)))
     torch.testing.assert_close(streamed, whole, rtol=0, atol=1e-4)
@@ -184,11 +187,14 @@ def test_a_sentence_that_came_out_wrong_is_written_again(
     speaker: Synthesizer, recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     voice = speaker.prompt(recording)
-    sentences = [Sentence("One two.", voice, 1), Sentence("Three four.", voice, 2)]
+    sentences = [
+        Sentence(normalize("One two."), voice, 1),
+        Sentence(normalize("Three four."), voice, 2),
+    ]
     sampling = SamplingConfig(num_steps=1, stop_bias=1.0)
     first = [write(speaker.model, [one], sampling, retries=0)[0].latents for one in sentences]
     verdicts = iter([True, False, True])  # the second is refused once
-    monkeypatch.setattr(latent_writer, "is_plausible", lambda text, seconds: next(verdicts))
+    monkeypatch.setattr(retries, "is_plausible", lambda text, seconds: next(verdicts))
     kept, again = (one.latents for one in write(speaker.model, sentences, sampling, retries=2))
     assert not list(verdicts)
     assert torch.allclose(kept, first[0], rtol=1e-3, atol=1e-4)
@@ -199,8 +205,8 @@ def test_retries_end_with_a_warning(
     speaker: Synthesizer, recording: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     never = SamplingConfig(num_steps=1, stop_bias=-1e9)
-    written = speaker.write_latents(["Yes."], [recording], [0], never, retries=2)
-    assert written[0].cut
+    written = speaker.write_latents(["Yes."], [recording], [0], never, LengthGuard())
+    assert written[0].truncated
     assert "in 3 attempts: 'Yes.'" in caplog.text
 
 
@@ -212,13 +218,56 @@ def test_long_prompts_are_heard_in_part_and_the_sentence_before_behind_them(
     before = whole.latents[20:]
 
     def latents(heard: torch.Tensor, before: torch.Tensor | None = None) -> torch.Tensor:
-        sentence = Sentence("One.", Prompt(heard, None, whole.codec_hash), 1, before)
+        sentence = Sentence(normalize("One."), Prompt(heard, None, whole.codec_hash), 1, before)
         return write(speaker.model, [sentence], SamplingConfig(num_steps=1), 0)[0].latents
 
     assert len(whole.latents) == 30
     assert torch.equal(latents(whole.latents), latents(whole.latents[:15]))
     joined = torch.cat((whole.latents[:8], before[-7:]))
     assert torch.equal(latents(whole.latents, before), latents(joined))
+
+
+def test_a_text_is_normalised_once_whatever_becomes_of_it(
+    speaker: Synthesizer, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = []
+    rules = (lambda text: (passes.append(text), text)[1], *normalizer.RULES)
+    monkeypatch.setattr(normalizer, "RULES", rules)
+    speaker.synthesize(TEXT, recording, sampling=SamplingConfig(num_steps=1), guard=STREAMED)
+    assert passes == [TEXT]
+
+
+def test_case_lower_reads_transcripts_in_capitals_as_others(
+    tmp_path: Path, recording: Path
+) -> None:
+    """Those of prompts too, as LibriSpeech has them."""
+    text, said = "Mister John met Doctor B", "Saint Paul is near"
+    for case in ("keep", "lower"):
+        folder = tmp_path / case
+        folder.mkdir()
+        model = latentspeech.load(make_model_directory(folder, case=case), runtime="torch")
+
+        def latents(text: str, transcript: str, model: Synthesizer = model) -> torch.Tensor:
+            voice = model.prompt(recording, transcript, equalizer=False)
+            return model.write_latents([text], [voice], [1])[0].latents
+
+        plain = latents(text, said)
+        for other in ((text.upper(), said), (text, said.upper())):
+            found = latents(*other)
+            is_same = found.shape == plain.shape and torch.equal(found, plain)
+            assert is_same == (case == "lower")
+
+
+def test_a_prompt_without_equalizer_is_spoken_in_without(
+    speaker: Synthesizer, recording: Path
+) -> None:
+    plain = speaker.prompt(recording, equalizer=False)
+    assert plain.log_gains is None
+    assert speaker.prompt(recording).log_gains is not None
+    latents = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        copy = speaker.model.codec.decode(latents[None])[0].clamp(-1, 1)
+    assert torch.equal(speaker.decode(latents, plain), copy)
 
 
 def test_a_model_without_codec_takes_the_one_that_ships(

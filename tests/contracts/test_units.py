@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from latentspeech.core.nn import transformer
-from latentspeech.core.nn.packed_attention import block_mask
+from latentspeech.core.nn.sequence_mask import SequenceMask
 from latentspeech.core.train.block_transforms import prepare_units
 from latentspeech.core.train.task import Task, Unit
 from tests.contracts.process_run import make_data, make_task
@@ -81,7 +81,7 @@ def test_a_compiled_block_takes_the_block_mask(monkeypatch: pytest.MonkeyPatch) 
     x = torch.randn(1, 256, 64)
     with torch.no_grad():
         expected = model(x, ids)
-        monkeypatch.setattr(transformer, "packed_mask", block_mask)
+        monkeypatch.setattr(SequenceMask, "dense", SequenceMask.block_mask)
         for layer in model.layers:
             layer.forward = torch.compile(layer.forward, backend="eager", fullgraph=True)
         torch.testing.assert_close(model(x, ids), expected, rtol=1e-4, atol=1e-5)

@@ -4,7 +4,6 @@ Two processes train and two extract; one run is killed while it writes latents a
 nodes share stages 5 and 6.
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -19,7 +18,9 @@ from pathlib import Path
 
 import pytest
 import soundfile
+import yaml
 
+from egs.libriheavy.local.make_fixture import make_fixture
 from latentspeech.audio.io import load_audio
 from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.data.utterances import read_utterances
@@ -103,15 +104,8 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     """A corpus with a missing and a truncated recording, and the recipe's folders for it."""
     folder = tmp_path_factory.mktemp("libriheavy")
     corpus = small_corpus(folder / "corpus", 6, 8)
-    path = ROOT / "egs/libriheavy/local/make_fixture.py"
-    spec = importlib.util.spec_from_file_location("make_fixture", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["make_fixture"] = module
-    spec.loader.exec_module(module)
     faults = {"missing": 1, "truncated": 1}
-    damaged = module.make_fixture(corpus, folder, ["small"], 15.0, faults)
+    damaged = make_fixture(corpus, folder, ["small"], 15.0, faults)
     return Recipe(folder, damaged)
 
 
@@ -203,6 +197,27 @@ def test_results_have_the_papers_rows_and_say_what_was_tested(done: Recipe) -> N
     assert "WER-C needs" in results
     prefix = (done.exp / "synthesis_prefix/items.jsonl").read_text().splitlines()
     assert all(json.loads(line)["prefix_s"] == 3.0 for line in prefix)
+    for ending, parts in {
+        "": (
+            "spoken without this project's additions; one draw, no retries",
+            "no prompt",
+            "no equalizer",
+        ),
+        "_prefix": (
+            "spoken without this project's additions; one draw, no retries",
+            "the given latents",
+        ),
+        "_reference_ours": ("in this project's way; at most 2 retries", "the voice's equalizer"),
+        "_prefix_ours": ("in this project's way; at most 2 retries", "the voice's equalizer"),
+    }.items():
+        path = done.exp / f"synthesis{ending}/items.jsonl.info.json"
+        rule = json.loads(path.read_text())["rule"]
+        for part in (*parts, "CFG scale 4, 5 steps", "noise 1", "text: small letters"):
+            assert part in rule
+    for setting in ("reference utterance", "3 s prefix"):
+        assert f"| synthesis of this run, {setting}, in this project's way |" in results
+    sampling = yaml.safe_load((done.exp / "model/config.yaml").read_text())["config"]["sampling"]
+    assert (sampling["cfg_scale"], sampling["num_steps"], sampling["noise_scale"]) == (4, 5, 1)
     assert float(load_audio(done.exp / "sample.wav", 24000).abs().max()) > 0
 
 
@@ -228,7 +243,7 @@ def test_two_nodes_share_latents_and_training(done: Recipe) -> None:
     assert "stage 4" not in said  # that is node 0's
     assert "train, process 1: " in said
     assert re.search(r"MEMBER: [12]/2", said)
-    assert LatentShards(done.exp / "latents/train").meta.num_cuts > 8
+    assert LatentShards(done.exp / "latents/train").meta.num_items > 8
     # No second record of the stages, and the run before is kept.
     assert len(list(done.exp.glob("tts.*/checkpoints"))) == 1
 

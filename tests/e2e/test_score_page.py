@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from latentspeech.audio.io import write_audio
 from latentspeech.cli.main import app
 from latentspeech.core.eval.text_table import TextTable
-from latentspeech.eval.page.html_report import write_html
+from latentspeech.eval.page.report import write_html
 
 NUM_UTTERANCES = 50
 MAX_PAGE_BYTES = 15_000_000

@@ -20,7 +20,7 @@ def test_the_runner_says_what_is_missing(tmp_path: Path) -> None:
     assert "--max_likeness" in shown.stdout
     result = run_bash(f"bash egs/mini/local/run_voice.sh --corpus {tmp_path}")
     assert result.returncode == 2
-    assert "make_corpus.py" in result.stderr
+    assert "egs.mini.local.corpus.make" in result.stderr
     (tmp_path / "manifest.jsonl").touch()
     for wrong, said in (
         (f"--start_from {tmp_path}", "--start_from names a model directory"),
@@ -34,7 +34,7 @@ def test_the_runner_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_the_voice_that_ships_goes_on_on_another_corpus(tmp_path: Path) -> None:
     corpus, experiment = tmp_path / "corpus", tmp_path / "exp"
-    run(f"python egs/mini/local/make_corpus.py --debug --hours 0.03 --out {corpus}")
+    run(f"python -m egs.mini.local.corpus.make --debug --hours 0.03 --out {corpus}")
     command = (
         f"bash egs/mini/local/run_voice.sh --corpus {corpus} --exp_dir {experiment} --heard flite "
         f"--max_test 2 --nproc 1 --tts_args '{FEW_STEPS}' --start_from latentspeech/models/tts"

@@ -4,7 +4,9 @@ x_t = alpha x_0 + sigma eps is N(alpha mean, alpha^2 std^2 + sigma^2), so the po
 is linear in x_t and the probability-flow ODE keeps (x_t - alpha mean) / std_t constant.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -18,6 +20,10 @@ class GaussianDenoiser:
     schedule: NoiseSchedule
     mean: Tensor  # (D,)
     std: Tensor  # (D,)
+
+    def at(self, times: Tensor) -> list[Callable[[Tensor], Tensor]]:
+        """As solvers ask for it."""
+        return [partial(self, t=t) for t in times]
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
         alpha, sigma = self.schedule.alpha_sigma(t)

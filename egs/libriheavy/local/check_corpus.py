@@ -1,7 +1,7 @@
-"""Whether Libriheavy is there: manifests, the folders of its audio, and room for what is made.
+"""Checks that Libriheavy is there: manifests, folders of audio, and room for what the stages write.
 
-Every problem is named with what to do, all at once; exit code 2 where there is any. The bytes that
-a subset needs come from plan.py, and what is there already counts as room.
+It names every problem at once, each with what to do, and ends with code 2 if there is any. The
+bytes that a subset needs come from plan.py; what was written before counts as room.
 """
 
 import argparse
@@ -12,10 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from make_cuts import HELD_OUT, SUBSETS, manifest_path
-from plan import amount, bytes_needed
-
-from recipes.one_line_errors import run_recipe
+from egs.libriheavy.local.make_cuts import HELD_OUT, SUBSETS, manifest_path
+from egs.libriheavy.local.plan import amount, bytes_needed
+from latentspeech.core.command import run_recipe
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +23,7 @@ DEBUG_BYTES = 1e9
 
 
 def corpus_problems(manifest_dir: Path, audio_dir: Path, subset: str) -> Iterator[str]:
-    """What of the corpus is not there."""
+    """Parts of the corpus that are missing."""
     for name in SUBSETS[: SUBSETS.index(subset) + 1]:
         path = manifest_path(manifest_dir, name)
         if not path.is_file():
@@ -34,7 +33,7 @@ def corpus_problems(manifest_dir: Path, audio_dir: Path, subset: str) -> Iterato
 
 
 def corpus_notes(manifest_dir: Path) -> Iterator[str]:
-    """What can be done without."""
+    """Missing parts that the stages can do without."""
     for part, name in HELD_OUT.items():
         path = manifest_path(manifest_dir, name)
         if not path.is_file():

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Whether manifests and audio of the subset are there, and room for what the stages write.
+# Checks that the subset's manifests and audio are there, and room for what the stages write.
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 arguments=(--audio_dir "${audio_dir?}" --manifest_dir "${manifest_dir?}" --subset "${subset:?}"
   --reduction "${reduction:?}" --exp_dir "${exp_dir:?}" --data_dir "${data_dir:?}")
 if [[ ${debug:?} == true ]]; then arguments+=(--debug); fi
-PYTHONPATH=${recipes_root:?} python "$here/check_corpus.py" "${arguments[@]}"
+cd "${recipes_root:?}"
+python -m egs.libriheavy.local.check_corpus "${arguments[@]}"

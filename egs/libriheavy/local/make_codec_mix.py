@@ -28,12 +28,12 @@ from pathlib import Path
 from typing import Any
 
 import soundfile
-from codec_mix.clip import Clip
 
+from egs.libriheavy.local.codec_mix.clip import Clip
 from latentspeech.audio.completeness import find_defect
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import atomic_path, write_json
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,8 @@ def list_corpus(part: Part, piece_s: float, num_threads: int = 8) -> Listed:
     if not part.folder.is_dir():
         raise DataError(f"{part.corpus}: {part.folder} is no folder; give the corpus's own")
     listed = Listed(part)
-    clips: Iterator[Clip] = importlib.import_module(f"codec_mix.{part.corpus}").clips(part.folder)
+    corpus = importlib.import_module(f"egs.libriheavy.local.codec_mix.{part.corpus}")
+    clips: Iterator[Clip] = corpus.clips(part.folder)
     with ThreadPoolExecutor(num_threads) as pool:
         for clip, found in pool.map(lambda clip: (clip, _look(clip, piece_s)), clips):
             if isinstance(found, str):

@@ -1,4 +1,4 @@
-"""Libriheavy's manifests to cuts for training: cased text, and paths to the audio on this machine.
+"""Turns Libriheavy's manifests into cuts: cased text, and paths to the audio on this machine.
 
 The manifests (one JSON cut a line) name audio as download/librilight/small/100/....flac; it is
 looked for under --audio_dir as small/100/....flac. Cuts are read and written one by one as plain
@@ -26,9 +26,9 @@ from typing import Any, Literal, TextIO
 
 import soundfile
 
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
 from latentspeech.core.files import atomic_path, remove_leftovers, write_json
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

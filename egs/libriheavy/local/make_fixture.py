@@ -25,10 +25,10 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import load_audio, write_audio
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
 from latentspeech.core.files import atomic_path
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
-from recipes.one_line_errors import run_recipe
 
 logger = logging.getLogger(__name__)
 

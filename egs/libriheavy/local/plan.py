@@ -3,11 +3,11 @@
     python3 egs/libriheavy/local/plan.py                     tables in Markdown, as in docs/scale.md
     python3 egs/libriheavy/local/plan.py --stage 5           two lines, as in --help
 
-Published are the sizes of the corpus; MEASURED are rates of one core of an AMD EPYC (torch 2.11,
-float32, CPU time); counted are operations (tests/unit/egs/test_libriheavy_plan.py counts them
-again). GPU-hours are derived, not measured: operations by MFU of a card's dense bf16 rate. A
-training that moves more than it computes, as the codec's 24 kHz stages do, needs more than that.
-Standard library only, since --help runs it.
+The sizes of the corpus are published. Rates marked MEASURED are of one core of an AMD EPYC (torch
+2.11, float32, CPU time). Operations are counted (tests/unit/egs/test_libriheavy_plan.py counts them
+again). GPU-hours are derived, not measured: operations divided by MFU times a card's dense bf16
+rate. A training that is bound by memory, as the codec's 24 kHz stages are, needs more than that.
+This file uses the standard library only, since --help runs it.
 """
 
 import argparse

@@ -3,7 +3,7 @@
 # egs/mini/downloads. What is there stays; a second call is quick.
 #
 #   install_sources.sh [asterisk,queen,...]    default: asterisk flite piper kokoro, with debug=true
-#                                              flite; all: every source that make_corpus.py knows
+#                                              flite; all: every source that sources/catalogue.py knows
 #
 # What cannot be had is named on a line of its own, the rest is installed, and the exit status is 2.
 set -euo pipefail

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the mini corpus, or takes the one in --import_dir, and writes its cuts. Goes on where it stopped.
+# Makes the mini corpus, or copies the one in --import_dir, and writes its cuts. Goes on where it stopped.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -14,7 +14,8 @@ if [[ -n ${codec_shares:-} ]]; then cut_arguments+=(--codec_shares "$codec_share
 if [[ ${all_licences:-false} == true ]]; then cut_arguments+=(--all_licences); fi
 
 if [[ ${debug:?} == true ]]; then sources=${sources:-flite}; fi
-# A source that cannot be installed is named there and again below, where the others go on.
+# If a source cannot be installed, this names it; so does the next command, which goes on with the others.
+cd "${recipes_root:?}"
 bash "$here/install_sources.sh" ${sources:+"$sources"} || true
-PYTHONPATH=${recipes_root:?} python "$here/make_corpus.py" "${arguments[@]}"
-PYTHONPATH=${recipes_root:?} python "$here/prepare_cuts.py" --corpus "$data_dir/corpus" --out "$data_dir" "${cut_arguments[@]}"
+python -m egs.mini.local.corpus.make "${arguments[@]}"
+python -m egs.mini.local.corpus.prepare_cuts --corpus "$data_dir/corpus" --out "$data_dir" "${cut_arguments[@]}"

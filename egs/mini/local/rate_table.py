@@ -5,27 +5,27 @@ python egs/mini/local/rate_table.py --exp_dir egs/mini/exp/rates --names frames_
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from latentspeech.codec.model_directory import load_codec
+from latentspeech.core.command import run_recipe
+from latentspeech.core.eval.paper_tables.beside import cell_of
+from latentspeech.core.eval.report import EvalReport
 from recipes.lib.averaged_weights import training_state
 from recipes.lib.results_file import provenance_lines, write_section
-from recipes.one_line_errors import run_recipe
 
 SECTION = "latent rates"
 METRICS = ("WER-W", "SIM-o-GE2E", "SIM-r-GE2E", "DNSMOS")
 
 
-def cell(report: Mapping[str, Any], name: str) -> str:
+def cell(report: EvalReport, name: str) -> str:
     """A metric's value with the wider one of its two intervals."""
-    for metric in report["metrics"]:
-        if metric["name"] == name and metric["value"] is not None:
-            intervals = [metric[key] for key in ("interval", "speaker_interval") if metric[key]]
-            low, high = max(intervals, key=lambda ends: float(ends[1] - ends[0]))
-            return f"{metric['value']:.3f} ({low:.3f} to {high:.3f})"
-    return "-"
+    found = next((metric for metric in report.metrics if metric.name == name), None)
+    if found is None or found.value is None:
+        return "-"
+    low, high = cell_of(found).interval or (found.value, found.value)
+    return f"{found.value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def last_validation(run: Path) -> float:
@@ -39,15 +39,16 @@ def rows(exp_dir: Path, names: Sequence[str]) -> list[str]:
     head = ["speech", "latents/s x channels", "steps", "minutes", "diffusion loss, dev", *METRICS]
     lines = [f"| {' | '.join(head)} | utterances |", "|---" * (len(head) + 1) + "|"]
 
-    def add(speech: str, facts: Sequence[str], report: Mapping[str, Any]) -> None:
+    def add(speech: str, facts: Sequence[str], report: EvalReport) -> None:
         cells = [speech, *facts, *(cell(report, name) for name in METRICS)]
-        lines.append(f"| {' | '.join(cells)} | {len(report['utterances'])} |")
+        lines.append(f"| {' | '.join(cells)} | {len(report.items)} |")
 
     unknown = ["-"] * 3
-    reports = {}
+    reports: dict[str, EvalReport] = {}
     for name in names:
         folder = exp_dir / name
-        reports = json.loads((folder / "scores" / "scores.json").read_text("utf-8"))
+        values = json.loads((folder / "scores" / "scores.json").read_text("utf-8"))
+        reports = {kind: EvalReport.from_dict(value) for kind, value in values.items()}
         codec = load_codec(folder / "model" / "codec").config
         state = training_state(folder / "tts")
         size = f"{codec.frame_rate:g} x {codec.latent_dim}"

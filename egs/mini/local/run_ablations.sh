@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Trains, checks and tabulates the codec ablations of conf/ablations: short runs of a small codec, each
-# changing one thing of codec_base.yaml. Minutes a run on one thread; a run that is done is skipped, one
-# that was killed goes on.
+# Trains, checks and tabulates the codec ablations of conf/ablations: short runs of a small codec, each of
+# which changes one thing of codec_base.yaml. A run takes minutes on one thread. Runs that are done are
+# skipped; a run that was killed goes on.
 #
 #   bash egs/mini/local/run_ablations.sh --data_dir egs/mini/data/full
 #   bash egs/mini/local/run_ablations.sh --only "base istft_decoder" --max_test 8
@@ -13,7 +13,7 @@ recipes_root=$(cd "$egs_dir/../.." && pwd)
 source "$recipes_root/recipes/lib/options.sh"
 command_line="bash egs/mini/local/run_ablations.sh $*"
 
-# What decides most comes first.
+# The runs that decide most come first.
 ordered=(base seed_1 istft_decoder no_cepstrum sigma_025 sigma_075 fixed_050 dim_16 dim_64 rate_7.5 beta_001 beta_1
   mirrored_decoder waveform_encoder fixed_025 fixed_075)
 all="${ordered[*]}"
@@ -26,7 +26,7 @@ show_help() {
 }
 
 add_option only "" "runs to do, with spaces between them (default: all)"
-add_option data_dir egs/mini/data/full "folder of the cuts that prepare_cuts.py wrote"
+add_option data_dir egs/mini/data/full "folder of the cuts that corpus/prepare_cuts.py wrote"
 add_option train_cuts "" "cuts to train on (default: cuts_codec_train.jsonl.gz in --data_dir)"
 add_option dev_cuts "" "cuts to validate on (default: cuts_codec_dev.jsonl.gz there)"
 add_option test_cuts "" "NAME=PATH of cuts to check on, with spaces between (default: human and synthetic there)"
@@ -49,7 +49,7 @@ default_option test_cuts \
 read -r -a names <<<"${only:-$all}"
 read -r -a groups <<<"${test_cuts:?}"
 for file in "${train_cuts:?}" "${dev_cuts:?}" "${groups[@]#*=}"; do
-  [[ -f $file ]] || fail "no file $file; prepare_cuts.py writes the cuts, --data_dir names their folder"
+  [[ -f $file ]] || fail "no file $file; corpus/prepare_cuts.py writes the cuts, --data_dir names their folder"
 done
 for name in exp_dir results train_cuts dev_cuts; do printf -v "$name" '%s' "$(realpath -m -- "${!name}")"; done
 for i in "${!groups[@]}"; do groups[i]=${groups[i]%%=*}=$(realpath -- "${groups[i]#*=}"); done
@@ -83,7 +83,7 @@ for name in "${names[@]}"; do
   status=$(python -m recipes.codec.ablations is_done --config "$config" --folder "$folder")
   echo "== $name: $status"
   if [[ $status == "done" ]]; then continue; fi
-  train codec "$config" "$folder/run" "" "data.train_cuts=\"$train_cuts\"" "data.valid_cuts=\"$dev_cuts\""
+  train latentspeech codec "$config" "$folder/run" "" "data.train_cuts=\"$train_cuts\"" "data.valid_cuts=\"$dev_cuts\""
   run python -m recipes.codec.export --exp_dir "$folder/run" --out "$folder/model"
   check "$name" means
   check "$name" sampled --sampled "${seed:?}"

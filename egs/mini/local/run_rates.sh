@@ -19,7 +19,7 @@ show_help() {
 }
 
 add_option runs "1 2 1:sentence" "for each run the frames of the codec that make a latent, and behind a colon the layout if it is not aligned"
-add_option data_dir egs/mini/data/full "folder of the cuts that prepare_cuts.py wrote with times of phonemes"
+add_option data_dir egs/mini/data/full "folder of the cuts that corpus/prepare_cuts.py wrote with times of phonemes"
 add_option max_train 3000 "cuts to train on, the first ones"
 add_option max_test 60 "test sentences"
 add_option max_latents 1200 "latents of a batch where a frame is a latent, fewer where it is not"
@@ -37,7 +37,7 @@ read -r -a chosen <<<"${runs:?}"
 [[ -f ${codec:?}/config.yaml ]] || fail "no codec $codec; --codec names a model directory"
 for name in train dev test; do
   file=${data_dir:?}/cuts_$name.jsonl.gz
-  [[ -f $file ]] || fail "no file $file; prepare_cuts.py writes the cuts, --data_dir names their folder"
+  [[ -f $file ]] || fail "no file $file; corpus/prepare_cuts.py writes the cuts, --data_dir names their folder"
 done
 for name in data_dir codec exp_dir config results; do printf -v "$name" '%s' "$(realpath -m -- "${!name}")"; done
 cd "$recipes_root"
@@ -52,7 +52,7 @@ flock -n 9 || fail "other runs are going on in $exp_dir; wait for them or give a
   head -n "${max_train:?}" | gzip -n >"$exp_dir/data/cuts_train.jsonl.gz"
 cp "$data_dir/cuts_dev.jsonl.gz" "$exp_dir/data"
 tokenizer=$exp_dir/tokenizer
-run python -m recipes.tts.train_tokenizer --config "$egs_dir/conf/tokenizer_misaki.yaml" \
+run python -m recipes.tts.02_train_tokenizer --config "$egs_dir/conf/tokenizer_misaki.yaml" \
   --cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$tokenizer"
 
 names=()
@@ -66,18 +66,18 @@ for choice in "${chosen[@]}"; do
   grouped=$folder/codec
   run python -m recipes.codec.group --codec "$codec" --frames "$group" --out "$grouped"
   for action in prepare extract finish; do
-    run python -m recipes.tts.extract_latents "$action" --codec "$grouped" --data_dir "$exp_dir/data" --out "$folder/latents"
+    run python -m recipes.tts.05_extract_latents "$action" --codec "$grouped" --data_dir "$exp_dir/data" --out "$folder/latents"
   done
-  train tts "${config:?}" "$folder/tts" "" "codec_dir=\"$grouped\"" "tokenizer_dir=\"$tokenizer\"" \
+  train latentspeech tts "${config:?}" "$folder/tts" "" "codec_dir=\"$grouped\"" "tokenizer_dir=\"$tokenizer\"" \
     "latents_dir=\"$folder/latents/train\"" "valid_latents_dir=\"$folder/latents/dev\"" \
     "data.max_total_latents=$((${max_latents:?} / group))" "${layout[@]}"
-  run python -m recipes.tts.pack_model --exp_dir "$folder/tts" --out "$folder/model"
+  run python -m recipes.tts.09_pack_model --exp_dir "$folder/tts" --out "$folder/model"
   run python -m recipes.codec.check --codec "$grouped" --cuts "$data_dir/cuts_test.jsonl.gz" \
     --out "$folder/codec_check" --max_items "${max_test:?}" --metrics mel-dac-class
-  run python -m recipes.tts.synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
+  run python -m recipes.tts.07_synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
     --train_cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$folder/synthesis" --max_items "$max_test" --no_prompt_text
-  run python -m recipes.tts.score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \
+  run python -m recipes.tts.08_score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \
     --out "$folder/scores"
 done
-run python "$egs_dir/local/rate_table.py" --exp_dir "$exp_dir" --names "${names[@]}" --results "${results:?}" \
+run python -m egs.mini.local.rate_table --exp_dir "$exp_dir" --names "${names[@]}" --results "${results:?}" \
   --command "$command_line"

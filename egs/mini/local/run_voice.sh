@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A voice like the one that ships, on a codec that is there already: hears and compares the corpus, chooses
-# its cuts, finds the times of their phonemes, trains, packs and scores. What is done is not done again; a
-# run that was stopped goes on.
+# Makes a voice like the one that ships, on an existing codec: listens to the corpus, compares its voices,
+# chooses cuts, finds the times of their phonemes, trains, packs and scores. A second run skips what is done;
+# a run that was stopped goes on.
 #
 #   bash egs/mini/local/run_voice.sh --corpus egs/mini/data/corpus --exp_dir egs/mini/exp/voice
 set -euo pipefail
@@ -17,7 +17,7 @@ show_help() {
   show_options
 }
 
-add_option corpus egs/mini/data/full/corpus "folder that make_corpus.py wrote"
+add_option corpus egs/mini/data/full/corpus "folder that local/corpus/make.py wrote"
 add_option heard "kokoro" "sources that Whisper listens to, with commas; a second for three utterances"
 add_option max_wer 0.3 "words of an utterance that Whisper may have heard wrong, as a share"
 add_option max_likeness 0.8 "likeness of a copied voice to its original, a cosine"
@@ -33,7 +33,7 @@ add_option nproc_train 1 "processes that train, of nproc threads in all"
 parse_options "$@"
 for name in max_test nproc nproc_train; do check_number "$name"; done
 ((${nproc_train:?} > 0 && nproc_train <= ${nproc:?})) || fail "--nproc_train is $nproc_train; expected 1 to $nproc"
-[[ -f ${corpus:?}/manifest.jsonl ]] || fail "no corpus in $corpus; local/make_corpus.py makes one"
+[[ -f ${corpus:?}/manifest.jsonl ]] || fail "no corpus in $corpus; python -m egs.mini.local.corpus.make makes one"
 for name in codec start_from; do
   [[ -z ${!name} || -f ${!name}/config.yaml ]] || fail "no model in ${!name}; --$name names a model directory"
 done
@@ -44,6 +44,8 @@ done
 cd "$recipes_root"
 # shellcheck source=recipes/lib/child.sh
 source recipes/lib/child.sh
+# shellcheck source=recipes/tts/encode_latents.sh
+source recipes/tts/encode_latents.sh
 
 mkdir -p "${exp_dir:?}"
 exec 9>"$exp_dir/lock"
@@ -53,9 +55,9 @@ data=$exp_dir/data
 latents=$exp_dir/latents
 choice="$corpus ${heard:?} ${max_wer:?} ${max_likeness:?}"
 if [[ ! $data/choice -nt $corpus/manifest.jsonl || $(<"$data/choice") != "$choice" ]]; then
-  run python "$egs_dir/local/listen.py" --corpus "$corpus" --sources "$heard"
-  run python "$egs_dir/local/compare_voices.py" --corpus "$corpus"
-  run python "$egs_dir/local/prepare_cuts.py" --corpus "$corpus" --out "$data" --min_train_rate_hz 11025 --align \
+  run python -m egs.mini.local.choose.listen --corpus "$corpus" --sources "$heard"
+  run python -m egs.mini.local.choose.compare_voices --corpus "$corpus"
+  run python -m egs.mini.local.corpus.prepare_cuts --corpus "$corpus" --out "$data" --min_train_rate_hz 11025 --align \
     --max_wer "$max_wer" --max_likeness "$max_likeness"
   echo "$choice" >"$data/choice"
 fi
@@ -65,18 +67,18 @@ if [[ -n $start_from ]]; then
   tokenizer=$start_from/tokenizer
   settings=("start_from=\"$start_from\"")
 else
-  run python -m recipes.tts.train_tokenizer --config "${tokenizer_config:?}" --cuts "$data/cuts_train.jsonl.gz" \
+  run python -m recipes.tts.02_train_tokenizer --config "${tokenizer_config:?}" --cuts "$data/cuts_train.jsonl.gz" \
     --out "$tokenizer"
 fi
 
 encode_latents "${codec:?}" "$data" "$latents"
-OMP_NUM_THREADS=$((nproc / nproc_train)) train tts "${tts_config:?}" "$exp_dir/tts" "${tts_args?}" \
+OMP_NUM_THREADS=$((nproc / nproc_train)) train latentspeech tts "${tts_config:?}" "$exp_dir/tts" "${tts_args?}" \
   "codec_dir=\"$codec\"" "tokenizer_dir=\"$tokenizer\"" "latents_dir=\"$latents/train\"" \
   "valid_latents_dir=\"$latents/dev\"" "${settings[@]}"
-run python -m recipes.tts.pack_model --exp_dir "$exp_dir/tts" --out "$exp_dir/model" --no_codec
+run python -m recipes.tts.09_pack_model --exp_dir "$exp_dir/tts" --out "$exp_dir/model" --no_codec
 tested=(--cuts "$data/cuts_test.jsonl.gz")
-run python -m recipes.tts.synthesize_test --model "$exp_dir/model" "${tested[@]}" --train_cuts "$data/cuts_train.jsonl.gz" \
+run python -m recipes.tts.07_synthesize_test --model "$exp_dir/model" "${tested[@]}" --train_cuts "$data/cuts_train.jsonl.gz" \
   --out "$exp_dir/synthesis" --max_items "${max_test:?}" --no_prompt_text
-run python -m recipes.tts.score_test --synthesis "$exp_dir/synthesis" "${tested[@]}" --out "$exp_dir/scores"
-run python -m recipes.tts.pack_model --exp_dir "$exp_dir/tts" --out "$exp_dir/model" --no_codec --scores "$exp_dir/scores"
+run python -m recipes.tts.08_score_test --synthesis "$exp_dir/synthesis" "${tested[@]}" --out "$exp_dir/scores"
+run python -m recipes.tts.09_pack_model --exp_dir "$exp_dir/tts" --out "$exp_dir/model" --no_codec --scores "$exp_dir/scores"
 cat "$exp_dir/scores/scores.md"

@@ -112,5 +112,5 @@ def _check_lengths(sizes: torch.Tensor, max_total: int, names: Sequence[str] | N
     others = f" (and {len(bad) - 1} more like it)" if len(bad) > 1 else ""
     raise DataError(
         f"{name} has {int(sizes[first])} latents{others}; expected 1 to {max_total} "
-        "(max_total_latents); raise that limit or leave the item out of the cuts"
+        "(max_total_latents); raise that limit or leave the item out"
     )

@@ -1,9 +1,10 @@
 """One process at a time: locks between processes of one machine or one shared file system."""
 
 import contextlib
-import fcntl
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock
 
 from latentspeech.core.errors import InputError
 
@@ -14,10 +15,12 @@ def exclusive(path: Path, remedy: str) -> Iterator[None]:
 
     `remedy` ends the InputError that is raised where no file can be written.
     """
+    lock = FileLock(path)
     try:
-        file = path.open("w")
+        lock.acquire()
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); {remedy}") from None
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    try:
         yield
+    finally:
+        lock.release()

@@ -1,15 +1,17 @@
 """What a folder of latent shards is: its meta.json, its items and the names of its files.
 
-    meta.json                   which codec and cuts, sizes, posterior (`LatentMeta`)
-    latents-00000.safetensors   cut id -> mu (T, D), in meta's dtype
+    meta.json                   which sigma-VAE and source, sizes, posterior (`LatentMeta`)
+    latents-00000.safetensors   item id -> mu (T, D), in meta's dtype
     latents-00000.jsonl         an item a line; written last, so it marks the shard as complete
-    stats.safetensors           mean, std (D,) and count of z over all items (extract_latents.py)
+    stats.safetensors           mean, std (D,) and count of z over all items
 
-An utterance without latents is one whose audio could not be read. T frames, D latent dimension.
+An item is an utterance, an image, or one of two mirrored copies of an image; the T latents of a
+picture are its grid, row by row. An item without latents is one whose file could not be read.
+Folders of version 1, which knew speech alone, are read as well. T latents, D latent dimension.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -19,56 +21,64 @@ from latentspeech.core.config import Config, parse_config
 from latentspeech.core.data.file_store import FileStore, open_store
 from latentspeech.core.errors import ConfigError, DataError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+# What version 1 called the fields of today, and the fields that are a modality's own.
+_VERSION_1_NAMES = {"codec_hash": "vae_hash", "cuts_hash": "source_hash", "num_cuts": "num_items"}
+_VERSION_1_MODALITY = ("sample_rate", "hop_length")
 
 
 class LatentMeta(Config):
     """What latents were made from, and how they are stored."""
 
     schema_version: int = Field(SCHEMA_VERSION, description="of this folder's layout")
-    codec_hash: str = Field(description="of the codec's weights (codec/model_directory.py)")
-    cuts_hash: str = Field(description="of the cuts' text")
+    vae_hash: str = Field(description="of the weights of the sigma-VAE (codec, image tokenizer)")
+    source_hash: str = Field(description="of the list of what was encoded")
     latent_dim: int = Field(ge=1, description="channels of a latent")
-    sample_rate: int = Field(ge=1, description="of the codec, Hz")
-    hop_length: int = Field(ge=1, description="samples a latent")
-    posterior_kind: Literal["per_example", "fixed"] = Field(description="of the codec's sigma")
-    sigma_std: float = Field(ge=0, description="sqrt of E[sigma^2] of the codec's posterior")
+    posterior_kind: Literal["per_example", "fixed"] = Field(description="of the VAE's sigma")
+    sigma_std: float = Field(ge=0, description="sqrt of E[sigma^2] of the VAE's posterior")
     dtype: Literal["float16", "float32"] = Field("float16", description="of the stored means")
-    shard_size: int = Field(ge=1, description="cuts a shard")
-    num_cuts: int = Field(ge=1, description="cuts in all")
+    shard_size: int = Field(ge=1, description="items a shard")
+    num_items: int = Field(ge=1, description="items in all")
     remake_command: str = Field(description="makes what is missing or damaged, and only that")
-
-    @property
-    def frame_rate(self) -> float:
-        """Latents a second, Hz."""
-        return self.sample_rate / self.hop_length
+    modality: dict[str, Any] = Field(
+        {}, description="what a modality knows of its latents: rates of speech, grid of an image"
+    )
 
     @property
     def num_shards(self) -> int:
         """Shards in all."""
-        return -(-self.num_cuts // self.shard_size)
+        return -(-self.num_items // self.shard_size)
 
-    def num_items(self, shard: int) -> int:
-        """Utterances of a shard; all are full but the last."""
-        return min(self.shard_size, self.num_cuts - shard * self.shard_size)
+    def shard_length(self, shard: int) -> int:
+        """Items of a shard; all are full but the last."""
+        return min(self.shard_size, self.num_items - shard * self.shard_size)
 
 
 class LatentItem(NamedTuple):
-    """One utterance."""
+    """One item; what only its modality knows of it is among the `extras`."""
 
     id: str
-    speaker: str
-    text: str
     num_latents: int
-    duration_s: float
-    symbol_ends_s: Sequence[float] = ()  # where known
+    group: str = ""  # items of one group are alike: a speaker's utterances, the images of a class
+    text: str = ""  # what it says or shows
+    extras: Mapping[str, Any] = {}  # values that JSON has
 
 
 def parse_item(line: str | bytes) -> LatentItem:
-    """An item of a list; ValueError or TypeError if it is none."""
+    """An item of a list; ValueError, TypeError or KeyError if it is none."""
     row: dict[str, Any] = json.loads(line)
-    # Folders of an earlier version have no times.
-    return LatentItem(**row | {"symbol_ends_s": tuple(row.get("symbol_ends_s", ()))})
+    group = row.pop("speaker", "")  # of version 1
+    return LatentItem(
+        row.pop("id"), row.pop("num_latents"), row.pop("group", group), row.pop("text", ""), row
+    )
+
+
+def item_line(item: LatentItem) -> str:
+    """An item as a line of a list; its extras stand beside its other fields."""
+    values = {**item._asdict(), **item.extras}
+    del values["extras"]
+    return json.dumps(values, ensure_ascii=False) + "\n"
 
 
 def read_meta(location: str | Path | FileStore) -> LatentMeta:
@@ -83,8 +93,9 @@ def read_meta(location: str | Path | FileStore) -> LatentMeta:
         ) from None
     try:
         values = json.loads(text)
+        if values["schema_version"] == 1:
+            values = _from_version_1(values)
         version = values["schema_version"]
-        values.pop("frame_rate")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
             f"{where} is damaged ({type(error).__name__}); remove the folder and extract again"
@@ -98,6 +109,14 @@ def read_meta(location: str | Path | FileStore) -> LatentMeta:
         return parse_config(LatentMeta, values, origin=where)
     except ConfigError as error:
         raise DataError(f"{error}; remove the folder and extract the latents again") from None
+
+
+def _from_version_1(values: dict[str, Any]) -> dict[str, Any]:
+    known = {key: value for key, value in values.items() if key not in _VERSION_1_MODALITY}
+    del known["frame_rate"]
+    renamed = {_VERSION_1_NAMES.get(key, key): value for key, value in known.items()}
+    modality = {key: values[key] for key in _VERSION_1_MODALITY}
+    return renamed | {"schema_version": SCHEMA_VERSION, "modality": modality}
 
 
 def shard_names(shard: int) -> tuple[str, str]:

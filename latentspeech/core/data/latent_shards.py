@@ -1,13 +1,12 @@
-"""The latents of a corpus on disk: means of the codec's posterior, in shards (latent_format.py).
+"""The latents of a corpus on disk: means of a sigma-VAE's posterior, in shards (latent_format.py).
 
 Every file appears whole or not at all. Reading opens nothing before it is needed and keeps only the
 shards that were used last, so that it takes the same memory for a corpus of any size, and every
 loader process reads for itself.
 
-T frames, D latent dimension.
+T latents, D latent dimension.
 """
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -23,6 +22,7 @@ from latentspeech.core.data.file_store import FileStore, LocalCacheConfig, Local
 from latentspeech.core.data.latent_format import (
     LatentItem,
     LatentMeta,
+    item_line,
     parse_item,
     read_meta,
     shard_names,
@@ -48,7 +48,7 @@ class LatentShardWriter:
         if (directory / "meta.json").exists():
             _check_same(directory, read_meta(directory), meta)
         else:
-            write_json(directory / "meta.json", meta.model_dump() | {"frame_rate": meta.frame_rate})
+            write_json(directory / "meta.json", meta.model_dump())
 
     def is_complete(self, shard: int) -> bool:
         """Whether the shard is there, undamaged."""
@@ -74,22 +74,21 @@ class LatentShardWriter:
         for name, mu in stored.items():
             if not bool(mu.isfinite().all()):
                 raise DataError(
-                    f"the codec gives NaN or infinite {self.meta.dtype} latents for cut {name}; "
-                    "expected finite ones: check the codec, or leave the cut out"
+                    f"{name} has NaN or infinite {self.meta.dtype} latents; expected finite ones: "
+                    "check the model that made them, or leave it out"
                 )
         (self.directory / "stats.safetensors").unlink(missing_ok=True)
         index.unlink(missing_ok=True)
         with atomic_path(weights) as temporary:
             save_file(stored, temporary)
-        lines = [json.dumps(item._asdict(), ensure_ascii=False) + "\n" for item in items]
         with atomic_path(index) as temporary:
-            temporary.write_text("".join(lines), encoding="utf-8")
+            temporary.write_text("".join(map(item_line, items)), encoding="utf-8")
 
 
 class LatentShards:
     """Reads a folder of shards, or a URL of one; it can be pickled.
 
-    Utterances are numbered through the corpus: `index // shard_size` is the shard. A shard that is
+    Items are numbered through the corpus: `index // shard_size` is the shard. A shard that is
     missing or damaged raises DataError with the command that makes it again; with `skip_bad` it is
     left out of `shards` if it is missing and `items` of it is empty if its list is damaged, each
     with a warning. Storage that fails is an error always: processes must agree on what there is.
@@ -98,21 +97,21 @@ class LatentShards:
     def __init__(
         self,
         location: str | Path,
-        expected_codec_hash: str | None = None,
+        expected_vae_hash: str | None = None,
         cache: LocalCacheConfig | None = None,
         skip_bad: bool = False,
     ) -> None:
-        """Raises DataError where shards are missing or of another codec."""
+        """Raises DataError where shards are missing or of another VAE."""
         store = open_store(location, cache)
         self.meta = read_meta(store)
         self._files = _ShardFiles(store, self.meta)
         self._skip_bad = skip_bad
         self._lists = Recent(self._files.read_list)
         self._weights = Recent(self._files.open_weights)
-        if expected_codec_hash not in (None, self.meta.codec_hash):
+        if expected_vae_hash not in (None, self.meta.vae_hash):
             raise DataError(
-                f"{location} holds latents of codec {self.meta.codec_hash}; expected codec "
-                f"{expected_codec_hash}: give the codec that made them, or extract them again "
+                f"{location} holds latents of the VAE {self.meta.vae_hash}; expected "
+                f"{expected_vae_hash}: give the model that made them, or extract them again "
                 "into another folder"
             )
         self.shards = self._present()
@@ -126,23 +125,23 @@ class LatentShards:
         return self._files.store.local_folder
 
     def items(self, shard: int) -> list[LatentItem]:
-        """All utterances of a shard; item k has index `shard * shard_size + k`."""
+        """All items of a shard; item k has index `shard * shard_size + k`."""
         try:
             return list(self._lists[shard])
         except DamagedShardError as error:
             if not self._skip_bad:
                 raise
-            count = self.meta.num_items(shard)
-            logger.warning("%d utterances of a damaged shard are left out: %s", count, error)
+            count = self.meta.shard_length(shard)
+            logger.warning("%d items of a damaged shard are left out: %s", count, error)
             return []
 
     def item(self, index: int) -> LatentItem:
-        """One utterance."""
+        """One item."""
         shard, place = self._place(index)
         return self._lists[shard][place]
 
     def load(self, index: int) -> Tensor:
-        """The means (T, D) of an utterance, in the dtype they are stored in."""
+        """The means (T, D) of an item, in the dtype they are stored in."""
         item, (shard, _) = self.item(index), self._place(index)
         try:
             mu: Tensor = self._weights[shard].get_tensor(item.id)
@@ -152,7 +151,7 @@ class LatentShards:
             weights, index_name = shard_names(shard)
             raise self._files.damaged(
                 weights,
-                f"cut {item.id} has shape {tuple(mu.shape)}, {index_name} and meta.json "
+                f"{item.id} has shape {tuple(mu.shape)}, {index_name} and meta.json "
                 f"promise {(item.num_latents, self.meta.latent_dim)}",
             )
         return mu
@@ -179,9 +178,9 @@ class LatentShards:
         reason = f"no such file; {len(missing)} of {len(everything)} shards are missing"
         if not self._skip_bad or len(missing) == len(everything):
             raise self._files.damaged(name, reason)
-        count = sum(map(self.meta.num_items, missing))
+        count = sum(map(self.meta.shard_length, missing))
         logger.warning(
-            "%s: %s, and %d utterances with them (first %s)",
+            "%s: %s, and %d items with them (first %s)",
             self._files.store,
             reason,
             count,
@@ -190,7 +189,7 @@ class LatentShards:
         return [shard for shard in everything if shard not in missing]
 
     def _place(self, index: int) -> tuple[int, int]:
-        return divmod(range(self.meta.num_cuts)[index], self.meta.shard_size)
+        return divmod(range(self.meta.num_items)[index], self.meta.shard_size)
 
 
 class _ShardFiles:
@@ -208,10 +207,9 @@ class _ShardFiles:
         except OSError as error:
             raise self.damaged(name, str(error)) from None
         found = _ItemList(lines, partial(self.damaged, name))
-        if len(found) != self._meta.num_items(shard):
-            raise self.damaged(
-                name, f"it lists {len(found)} items, expected {self._meta.num_items(shard)}"
-            )
+        expected = self._meta.shard_length(shard)
+        if len(found) != expected:
+            raise self.damaged(name, f"it lists {len(found)} items, expected {expected}")
         found[-1]  # a file that was cut short ends in half a line
         return found
 
@@ -247,7 +245,7 @@ class _ItemList(Sequence[LatentItem]):
     def __getitem__(self, place: Any) -> Any:
         try:
             return parse_item(self._lines[place])
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise self._damaged(str(error)) from None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 # An open shard holds a file descriptor or a mapping, of which a process has about a thousand, and
-# its list about 300 bytes an utterance. Two windows of 64 shards and more fit.
+# its list about 300 bytes an item. Two windows of 64 shards and more fit.
 _MAX_OPEN_SHARDS = 160
 
 Opened = TypeVar("Opened")

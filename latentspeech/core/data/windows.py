@@ -1,8 +1,8 @@
 """How an epoch is divided into windows: a few shards each, drawn anew every epoch.
 
-A corpus is stored in the order of its books, so a shard alone is a speaker or two. Shuffling the
-shards and then the utterances of some of them at once comes close to shuffling the corpus, and what
-must be known to plan is that of a few shards.
+A corpus is stored in some order (speech by book), so a shard alone is of a few groups. Shuffling
+the shards and then the items of some of them at once comes close to shuffling the corpus, and only
+a few shards must be known to plan a window.
 """
 
 from collections.abc import Sequence

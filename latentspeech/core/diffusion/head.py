@@ -1,8 +1,9 @@
 """The diffusion head: a small residual network per latent (paper section 3.1, Head Architecture).
 
 Pre-RMSNorm and SwiGLU blocks, modulated by AdaLN-Zero on the sum of the time embedding and the
-projected hidden state. Without biases and with a final two-way modulation this reproduces the
-paper's sizes (FACTS section 2).
+projected hidden state. The paper does not print the sizes of the head. Without biases and with a
+final two-way modulation its models have the numbers of parameters that Table 1 and H.2 to H.5 give
+(tests/contracts/test_parameter_budgets.py).
 
 N latents, D latent dimension, d head width.
 """

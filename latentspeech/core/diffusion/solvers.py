@@ -1,27 +1,24 @@
 """Solvers of the reverse process, on a grid of times from noise to data.
 
 Each follows the probability-flow ODE dx/dt = alpha' x_0(x, t) + sigma' eps(x, t), where
-eps = (x - alpha x_0) / sigma. All are linear in the state and in the estimates of x_0:
+eps = (x - alpha x_0) / sigma. Each evaluates the network once a step, and its next state is linear
+in this state and in the estimates of x_0:
 
     x_next = a x + b x_0 + c x_0_previous
 
-so a solver is a table of a, b and c, which depends on schedule and grid alone.
+So a solver is a function from the levels of the schedule to the numbers a, b and c of its steps.
+`solve` applies them; the ONNX graph of a step takes the same numbers.
 
-- euler: one step along that derivative; first order.
-- ddim (Song et al. 2021, arXiv 2010.02502): x_next = alpha_next x_0 + sigma_next eps, exact for a
-  constant x_0; first order.
-- dpm_solver_pp_2m (Lu et al. 2022, arXiv 2211.01095): DDIM with x_0 extrapolated in
-  lambda = log(alpha / sigma) from the last two steps; second order. First step and last step are
-  DDIM's.
+The state is float32 (float64 if the start is). The numbers are the host's, where they cost no wait
+and no operation of the device.
 
-The state is float32 (float64 if the start is). Coefficients are numbers of the host, where they
-cost no wait and no operation.
-
-N latents, D latent dimension, S steps.
+B rows, S steps.
 """
 
 import functools
 import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple, Protocol
 
 import torch
@@ -42,8 +39,27 @@ class Denoiser(Protocol):
     def schedule(self) -> NoiseSchedule:
         """The schedule the estimate belongs to."""
 
-    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """x_t (N, D) at time t () -> x_0 (N, D)."""
+    def at(self, times: Tensor) -> Iterable[Callable[[Tensor], Tensor]]:
+        """For each of the times (S,), in their order, a function from x_t to x_0, both (B, ...).
+
+        All times come at once, so that what does not depend on x_t may be computed for all of them
+        together.
+        """
+
+
+class Level(NamedTuple):
+    """The schedule at one time of the grid."""
+
+    alpha: float
+    sigma: float
+    d_alpha: float  # d alpha / dt
+    d_sigma: float
+    h: float  # from this time to the next of the grid
+
+    @property
+    def log_snr(self) -> float:
+        """Lambda = log(alpha / sigma): -inf at pure noise, +inf at data."""
+        return _log(self.alpha) - _log(self.sigma)
 
 
 class SolverStep(NamedTuple):
@@ -51,7 +67,40 @@ class SolverStep(NamedTuple):
 
     of_state: float
     of_x0: float
-    of_previous: float  # 0 at the first step
+    of_previous: float = 0.0  # 0 at the first step
+
+
+def euler(levels: Sequence[Level]) -> Iterator[SolverStep]:
+    """x_next = x + h dx/dt; first order."""
+    for now in levels[:-1]:
+        growth = now.h * now.d_sigma / max(now.sigma, TINY)
+        yield SolverStep(1 + growth, now.h * now.d_alpha - growth * now.alpha)
+
+
+def ddim(levels: Sequence[Level]) -> Iterator[SolverStep]:
+    """x_next = alpha_next x_0 + sigma_next eps (Song et al. 2021, arXiv 2010.02502).
+
+    Exact if x_0 is constant; first order.
+    """
+    for now, after in pairwise(levels):
+        kept = after.sigma / max(now.sigma, TINY)
+        yield SolverStep(kept, after.alpha - kept * now.alpha)
+
+
+def dpm_solver_pp_2m(levels: Sequence[Level]) -> Iterator[SolverStep]:
+    """DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, Algorithm 2); second order.
+
+    DDIM at x_0 + r (x_0 - x_0_previous), r = h / (2 h_previous), where h is a step in lambda. The
+    first step has no previous estimate, and a last step at sigma = 0 has infinite h: both are
+    DDIM's.
+    """
+    lambdas = [level.log_snr for level in levels]
+    steps = ddim(levels)
+    yield next(steps)
+    triples = zip(lambdas, lambdas[1:], lambdas[2:], strict=False)
+    for step, (before, now, after) in zip(steps, triples, strict=True):
+        r = (after - now) / (2 * (now - before)) if math.isfinite(after) else 0.0
+        yield SolverStep(step.of_state, step.of_x0 * (1 + r), -step.of_x0 * r)
 
 
 def time_grid(num_steps: int) -> Tensor:
@@ -62,11 +111,12 @@ def time_grid(num_steps: int) -> Tensor:
 
 
 def solve(kind: SolverKind, denoiser: Denoiser, start: Tensor, grid: Tensor) -> Tensor:
-    """Runs the solver named by `kind`; start (N, D) at grid[0] -> (N, D) at grid[-1]."""
+    """Runs the solver named by `kind`; start (B, ...) at grid[0] -> (B, ...) at grid[-1]."""
     x = start if start.dtype == torch.float64 else start.float()
     previous: Tensor | None = None
-    for time, step in zip(grid[:-1], solver_steps(kind, denoiser.schedule, grid), strict=True):
-        x0 = denoiser(x, time)
+    steps = solver_steps(kind, denoiser.schedule, grid)
+    for denoise, step in zip(denoiser.at(grid[:-1]), steps, strict=True):
+        x0 = denoise(x)
         x = torch.add(step.of_state * x, x0, alpha=step.of_x0)
         if previous is not None and step.of_previous:
             x = torch.add(x, previous, alpha=step.of_previous)
@@ -84,43 +134,16 @@ def _steps_at(
     kind: SolverKind, schedule: NoiseSchedule, times: tuple[float, ...], dtype: torch.dtype
 ) -> tuple[SolverStep, ...]:
     grid = torch.tensor(times, dtype=dtype)
-    alphas, sigmas = (values.tolist() for values in schedule.alpha_sigma(grid))
+    h = grid.diff(append=grid[-1:])  # 0 at the end
+    columns = (*schedule.alpha_sigma(grid), *schedule.derivatives(grid), h)
+    levels = [Level(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
     match kind:
         case "euler":
-            d_alphas, d_sigmas = (values.tolist() for values in schedule.derivatives(grid))
-            steps = zip(grid.diff().tolist(), alphas, sigmas, d_alphas, d_sigmas, strict=False)
-            return tuple(_euler_step(*values) for values in steps)
+            return tuple(euler(levels))
         case "ddim":
-            extrapolations = [0.0] * (len(times) - 1)
+            return tuple(ddim(levels))
         case "dpm_solver_pp_2m":
-            extrapolations = _extrapolations(alphas, sigmas)
-    levels = zip(alphas, sigmas, alphas[1:], sigmas[1:], extrapolations, strict=False)
-    return tuple(_ddim_step(*values) for values in levels)
-
-
-def _euler_step(h: float, alpha: float, sigma: float, d_alpha: float, d_sigma: float) -> SolverStep:
-    """x_next = x + h dx/dt."""
-    growth = h * d_sigma / max(sigma, TINY)
-    return SolverStep(1 + growth, h * d_alpha - growth * alpha, 0.0)
-
-
-def _ddim_step(
-    alpha: float, sigma: float, alpha_next: float, sigma_next: float, extrapolation: float
-) -> SolverStep:
-    """The noise in x, as far as it is kept, and x_0 + extrapolation (x_0 - x_0_previous)."""
-    kept = sigma_next / max(sigma, TINY)
-    added = alpha_next - kept * alpha
-    return SolverStep(kept, added * (1 + extrapolation), -added * extrapolation)
-
-
-def _extrapolations(alphas: list[float], sigmas: list[float]) -> list[float]:
-    """h / (2 h_previous) of each step, h steps in lambda; 0 where there is none to rely on."""
-    # -inf at pure noise, +inf at data
-    lambdas = [_log(alpha) - _log(sigma) for alpha, sigma in zip(alphas, sigmas, strict=True)]
-    found = [0.0]
-    for before, now, after in zip(lambdas, lambdas[1:], lambdas[2:], strict=False):
-        found.append((after - now) / (2 * (now - before)) if math.isfinite(after) else 0.0)
-    return found
+            return tuple(dpm_solver_pp_2m(levels))
 
 
 def _log(value: float) -> float:

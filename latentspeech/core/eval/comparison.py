@@ -1,12 +1,12 @@
-"""Two systems on the same utterances: their difference, its interval and a p-value.
+"""Two systems on the same items: their difference, its interval and a p-value.
 
-Both are resampled together: an utterance that is hard for one is usually hard for the other, and
-two separate intervals do not see that. The interval is the paired bootstrap's. The test is the
-permutation test: if the systems were alike, exchanging their results of any utterance would change
+Both are resampled together: an item that is hard for one is usually hard for the other, and two
+separate intervals do not see that. The interval is the paired bootstrap's. The test is the
+permutation test: if the systems were alike, exchanging their results of any item would change
 nothing; p is the share of exchanges with a difference at least as large as the one found
 (two-sided, all exchanges where that is few, else drawn ones with the observed one counted in).
-Pooled metrics (WER) are pooled anew each time. Both are also done with whole speakers as units,
-which is the honest one if a claim is about voices that were not measured.
+Pooled metrics (WER) are pooled anew each time. Both are also done with whole groups (speakers) as
+units, which is the honest one if a claim is about groups that were not measured.
 
 One comparison is one test: with many metrics or systems some p-values are small by chance.
 """
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.eval.report import EvalReport, Interval, MetricResult, UtteranceResult
+from latentspeech.core.eval.report import EvalReport, Interval, ItemResult, MetricResult
 from latentspeech.core.eval.scorer import Score, Scorer
 from latentspeech.core.eval.statistics import (
     CONFIDENCE,
@@ -31,7 +31,6 @@ from latentspeech.core.eval.statistics import (
     units_of,
 )
 from latentspeech.core.tensors import make_generator
-from latentspeech.eval.metrics.catalogue import make_scorer
 
 NUM_PERMUTATIONS = 10000
 _CHUNK = 512
@@ -49,12 +48,12 @@ class Comparison:
     value_a: float
     value_b: float
     difference: float
-    interval: Interval | None  # 95%, paired bootstrap over utterances
+    interval: Interval | None  # 95%, paired bootstrap over items
     p_value: float
-    speaker_interval: Interval | None
-    speaker_p_value: float | None
-    num_utterances: int
-    num_speakers: int | None  # None where one is unknown
+    group_interval: Interval | None
+    group_p_value: float | None
+    num_items: int
+    num_groups: int | None  # None where one is unknown
     measured_differently: dict[str, tuple[Any, Any]]  # what the two descriptions disagree on
 
 
@@ -62,16 +61,28 @@ def compare(
     first: EvalReport,
     second: EvalReport,
     metric: str,
+    make_scorer: Callable[[str], Scorer],
     *,
     common_only: bool = False,
     seed: int = 0,
     num_resamples: int = NUM_RESAMPLES,
     num_permutations: int = NUM_PERMUTATIONS,
 ) -> Comparison:
-    """Compares two reports in one metric (command-line or scorer's name).
+    """Compares two reports in one metric.
 
-    Raises DataError where the reports do not hold the same utterances with the same texts;
-    `common_only` then compares those that both have scores of.
+    Args:
+        first: system a.
+        second: system b.
+        metric: its command-line or scorer's name.
+        make_scorer: gives the scorer of a metric's key, which knows how scores are aggregated.
+        common_only: compare the items that both have scores of, and leave the others out.
+        seed: of the draws.
+        num_resamples: bootstrap draws.
+        num_permutations: exchanges drawn, where there are more.
+
+    Raises:
+        DataError: the reports do not hold the same items with the same texts.
+        ConfigError: the metric has no key.
     """
     results = first.metric(metric), second.metric(metric)
     rows = _matched(first, second, results, common_only)
@@ -79,12 +90,12 @@ def compare(
         [row.scores[results[0].name] for row, _ in rows],
         [row.scores[results[1].name] for _, row in rows],
     )
-    scorer = _scorer_of(results[0])
+    scorer = _scorer_of(results[0], make_scorer)
     values = scorer.aggregate(scores[0]), scorer.aggregate(scores[1])
-    speakers = [row.speaker for row, _ in rows]
-    known = None not in speakers
+    groups = [row.group for row, _ in rows]
+    known = None not in groups
     paired = _Paired(scorer, *scores, labels=list(range(len(rows))))
-    voices = _Paired(scorer, *scores, labels=speakers) if known else None
+    grouped = _Paired(scorer, *scores, labels=groups) if known else None
     streams = f"compare/{results[0].name}"
     return Comparison(
         metric=results[0].name,
@@ -95,16 +106,16 @@ def compare(
         difference=values[1] - values[0],
         interval=paired.interval(seed, streams, num_resamples),
         p_value=paired.p_value(seed, streams, num_permutations),
-        speaker_interval=voices.interval(seed, streams, num_resamples) if voices else None,
-        speaker_p_value=voices.p_value(seed, streams, num_permutations) if voices else None,
-        num_utterances=len(rows),
-        num_speakers=len(set(speakers)) if known else None,
+        group_interval=grouped.interval(seed, streams, num_resamples) if grouped else None,
+        group_p_value=grouped.p_value(seed, streams, num_permutations) if grouped else None,
+        num_items=len(rows),
+        num_groups=len(set(groups)) if known else None,
         measured_differently=_disagreements(*results),
     )
 
 
 class _Paired:
-    """Two systems' scores by unit (utterance or speaker), resampled together."""
+    """Two systems' scores by unit (item or group), resampled together."""
 
     def __init__(
         self,
@@ -180,34 +191,34 @@ def _matched(
     second: EvalReport,
     results: tuple[MetricResult, MetricResult],
     common_only: bool,
-) -> list[tuple[UtteranceResult, UtteranceResult]]:
+) -> list[tuple[ItemResult, ItemResult]]:
     for result in results:
         if result.hole is not None:
             raise DataError(f"{result.name} was not measured in one report: {result.hole}")
     scored = [
-        {row.id: row for row in report.utterances if result.name in row.scores}
+        {row.id: row for row in report.items if result.name in row.scores}
         for report, result in zip((first, second), results, strict=True)
     ]
     if not common_only:
         _check_same_ids(first, second, scored)
     common = [name for name in scored[0] if name in scored[1]]
     if not common:
-        raise DataError("the reports have no scored utterance in common; nothing can be compared")
+        raise DataError("the reports have no scored item in common; nothing can be compared")
     rows = [(scored[0][name], scored[1][name]) for name in common]
     for one, other in rows:
-        if one.transcript != other.transcript:
+        if one.text != other.text:
             raise DataError(
-                f"{one.id} has another transcript in the second report ({one.transcript!r}, "
-                f"{other.transcript!r}); compare systems on the same list"
+                f"{one.id} has another text in the second report ({one.text!r}, "
+                f"{other.text!r}); compare systems on the same list"
             )
     return rows
 
 
 def _check_same_ids(
-    first: EvalReport, second: EvalReport, scored: Sequence[dict[str, UtteranceResult]]
+    first: EvalReport, second: EvalReport, scored: Sequence[dict[str, ItemResult]]
 ) -> None:
-    listed = [{row.id for row in report.utterances} for report in (first, second)]
-    for what, ids in (("utterances", listed), ("scored utterances", [set(s) for s in scored])):
+    listed = [{row.id for row in report.items} for report in (first, second)]
+    for what, ids in (("items", listed), ("scored items", [set(s) for s in scored])):
         only = sorted(ids[0] - ids[1]), sorted(ids[1] - ids[0])
         if any(only):
             shown = "; ".join(
@@ -221,7 +232,7 @@ def _check_same_ids(
             )
 
 
-def _scorer_of(result: MetricResult) -> Scorer:
+def _scorer_of(result: MetricResult, make_scorer: Callable[[str], Scorer]) -> Scorer:
     if not result.key:
         raise ConfigError(f"{result.name} is no metric of the toolkit; compare it in your own code")
     return make_scorer(result.key)
@@ -233,20 +244,25 @@ def _disagreements(first: MetricResult, second: MetricResult) -> dict[str, tuple
     return {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}
 
 
-def markdown(comparisons: Sequence[Comparison], names: tuple[str, str]) -> str:
+def markdown(
+    comparisons: Sequence[Comparison],
+    names: tuple[str, str],
+    item_name: str = "item",
+    group_name: str = "group",
+) -> str:
     """A table with a row a metric, and what was measured differently."""
     lines = [
-        f"| metric | a: {names[0]} | b: {names[1]} | b - a | 95% | p | 95% by speaker "
-        "| p by speaker | better | utterances |",
+        f"| metric | a: {names[0]} | b: {names[1]} | b - a | 95% | p | 95% by {group_name} "
+        f"| p by {group_name} | better | {item_name}s |",
         "|---" * 10 + "|",
     ]
     for found in comparisons:
-        voice_p = "none" if found.speaker_p_value is None else _p(found.speaker_p_value)
+        group_p = "none" if found.group_p_value is None else _p(found.group_p_value)
         lines.append(
             f"| {found.metric} {found.unit}".rstrip() + f" | {found.value_a:.3f} "
             f"| {found.value_b:.3f} | {found.difference:+.3f} | {_edges(found.interval)} "
-            f"| {_p(found.p_value)} | {_edges(found.speaker_interval)} | {voice_p} "
-            f"| {_better(found)} | {found.num_utterances} |"
+            f"| {_p(found.p_value)} | {_edges(found.group_interval)} | {group_p} "
+            f"| {_better(found)} | {found.num_items} |"
         )
     for found in comparisons:
         for key, (one, other) in found.measured_differently.items():

@@ -1,8 +1,12 @@
 """What an evaluation found, and its file: every number with what it depends on.
 
-A metric that this machine cannot measure stays in the report as a hole with its reason. An
-utterance that could not be scored is named among the failures and never enters a value: read a
-value with its `num_failed`.
+An item is one thing under test: an utterance, an image, an answer. Items may belong to groups whose
+members are alike, such as the utterances of one speaker; a second interval treats each group as one
+unit. The report says what an item and a group are called (`item_name`, `group_name`).
+
+A metric that this machine cannot measure stays in the report as a hole with its reason. An item
+that could not be scored is named among the failures and never enters a value: read a value with its
+`num_failed`.
 """
 
 import json
@@ -12,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.core.errors import DataError, InputError
+from latentspeech.core.eval.report_version_2 import upgrade
 from latentspeech.core.eval.scorer import Score
-from latentspeech.core.files import atomic_path, write_json
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why one utterance has no score of one metric."""
+    """Why one item has no score of one metric."""
 
     id: str
     metric: str  # the scorer's name
@@ -31,18 +35,18 @@ class Failure:
 
 @dataclass(frozen=True)
 class Bucket:
-    """A part of the corpus: all utterances of a length, of a speaker or of a sex."""
+    """A part of the items, such as all of one length or all of one group."""
 
-    group: str  # "duration", "words", "speaker" or "sex"
-    label: str  # "2 to 4 s", "6 to 10 words", a speaker's or a sex's name
+    kind: str  # by what the items are divided: "duration", or the report's `group_name`
+    label: str  # which part it is: "2 to 4 s", or the name of a group
     value: float
-    interval: Interval | None  # over utterances
+    interval: Interval | None  # over items
     num_scored: int
 
 
 @dataclass(frozen=True)
 class MetricResult:
-    """One metric over the corpus; `value` is None where no utterance could be scored."""
+    """One metric over all items; `value` is None where no item could be scored."""
 
     key: str  # what the command line calls it; "" for a scorer that has no such name
     name: str  # the scorer's own, which `scores` and `failures` use
@@ -50,35 +54,32 @@ class MetricResult:
     higher_is_better: bool
     held_against: str
     value: float | None
-    interval: Interval | None  # 95% over utterances, None below two
-    speaker_interval: Interval | None  # 95% over speakers, None below two or where one is unknown
+    interval: Interval | None  # 95% over items, None below two
+    group_interval: Interval | None  # 95% over groups, None below two or where one is unknown
     num_scored: int
     num_failed: int
     totals: dict[str, int]  # pooled counts of metrics that have them (WER)
     description: dict[str, Any]
     hole: str | None = None  # why the metric could not be measured on this machine at all
     buckets: list[Bucket] = field(default_factory=list)  # in the order of a table
-    # Other corpus numbers from the same scores: WER has the mean of the utterances' own rates.
+    # Other numbers from the same scores: WER has the mean of the utterances' own rates.
     beside: dict[str, float] = field(default_factory=dict)
 
-    def of_group(self, group: str) -> list[Bucket]:
+    def buckets_by(self, kind: str) -> list[Bucket]:
         """The buckets of one kind."""
-        return [bucket for bucket in self.buckets if bucket.group == group]
+        return [bucket for bucket in self.buckets if bucket.kind == kind]
 
 
 @dataclass(frozen=True)
-class UtteranceResult:
-    """One utterance: what it was, and its score by each metric (scorer's name) that it has."""
+class ItemResult:
+    """One item: what it was, and its score by each metric (scorer's name) that it has."""
 
     id: str
-    hypothesis: str  # paths as they were given
-    reference: str | None = None
-    prompt: str | None = None
-    transcript: str | None = None
-    speaker: str | None = None
-    sex: str | None = None
-    duration_s: float | None = None  # of the reference, without one of the hypothesis
-    num_words: int | None = None  # of the transcript
+    hypothesis: str  # path of what is under test, as it was given
+    reference: str | None = None  # path of what it is held against
+    text: str | None = None  # what it was to say, to show or to answer
+    group: str | None = None  # items of one group are alike; None is unknown
+    facts: dict[str, Any] = field(default_factory=dict)  # what else the modality knows of it
     fingerprint: str = ""  # of its files and texts: tells whether its scores still hold
     scores: dict[str, Score] = field(default_factory=dict)
 
@@ -93,10 +94,12 @@ class EvalReport:
     """
 
     metrics: list[MetricResult]
-    utterances: list[UtteranceResult]
+    items: list[ItemResult]
     failures: list[Failure]
     settings: dict[str, Any]
     run: dict[str, Any] = field(default_factory=dict)
+    item_name: str = "item"
+    group_name: str = "group"
 
     @property
     def holes(self) -> dict[str, str]:
@@ -115,21 +118,9 @@ class EvalReport:
         """Plain lists, dicts, numbers and strings."""
         return {"schema_version": SCHEMA_VERSION, **asdict(self)}
 
-    def to_markdown(self) -> str:
-        """A table of the corpus values, what each was measured with, and the failures by name."""
-        from latentspeech.core.eval.report_markdown import render
-
-        return render(self)
-
-    def write(self, json_path: Path) -> None:
-        """Writes the JSON and, beside it with the suffix `.md`, the table. Both atomically."""
-        write_json(json_path, self.to_dict())
-        with atomic_path(json_path.with_suffix(".md")) as temporary:
-            temporary.write_text(self.to_markdown(), encoding="utf-8")
-
     @classmethod
     def read(cls, path: Path) -> "EvalReport":
-        """The report in a JSON file of `write`; DataError if it is none."""
+        """The report in a JSON file of `write_report`; DataError if it is none."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -144,6 +135,8 @@ class EvalReport:
     def from_dict(cls, values: Any, where: str = "report") -> "EvalReport":
         """The report that `to_dict` gave, also after JSON; DataError if it is none."""
         version = values.get("schema_version") if isinstance(values, dict) else None
+        if version == 2:
+            values, version = upgrade(values, where), SCHEMA_VERSION
         if version != SCHEMA_VERSION:
             raise DataError(
                 f"{where} has schema version {version}; expected {SCHEMA_VERSION}: score again"
@@ -151,10 +144,12 @@ class EvalReport:
         try:
             return cls(
                 metrics=[_metric(row) for row in values["metrics"]],
-                utterances=[_utterance(row) for row in values["utterances"]],
+                items=[_item(row) for row in values["items"]],
                 failures=[_make(Failure, row) for row in values["failures"]],
                 settings=values["settings"],
                 run=values["run"],
+                item_name=values["item_name"],
+                group_name=values["group_name"],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(
@@ -164,7 +159,7 @@ class EvalReport:
 
 def _metric(row: Mapping[str, Any]) -> MetricResult:
     values = dict(row)
-    for key in ("interval", "speaker_interval"):
+    for key in ("interval", "group_interval"):
         values[key] = _interval(values[key])
     values["buckets"] = [
         _make(Bucket, {**bucket, "interval": _interval(bucket["interval"])})
@@ -173,9 +168,9 @@ def _metric(row: Mapping[str, Any]) -> MetricResult:
     return _make(MetricResult, values)
 
 
-def _utterance(row: Mapping[str, Any]) -> UtteranceResult:
+def _item(row: Mapping[str, Any]) -> ItemResult:
     scores = {name: _make(Score, score) for name, score in row["scores"].items()}
-    return _make(UtteranceResult, {**row, "scores": scores})
+    return _make(ItemResult, {**row, "scores": scores})
 
 
 def _interval(edges: Any) -> Interval | None:

@@ -1,37 +1,45 @@
-"""A report as Markdown: corpus values, parts of the corpus, how it was measured, what failed."""
+"""A report as Markdown: values, parts of the items, how it was measured, what failed."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from latentspeech.core.eval.report import Bucket, EvalReport, Interval, MetricResult
+from latentspeech.core.files import atomic_path, write_json
 
 _SHOWN_FAILURES = 20
-# A table of many voices belongs to the JSON file and the page.
-_GROUPS = ("duration", "words", "sex")
+
+
+def write_report(report: EvalReport, json_path: Path) -> None:
+    """Writes the JSON and, beside it with the suffix `.md`, the tables. Both atomically."""
+    write_json(json_path, report.to_dict())
+    with atomic_path(json_path.with_suffix(".md")) as temporary:
+        temporary.write_text(render(report), encoding="utf-8")
 
 
 def render(report: EvalReport) -> str:
-    """The whole text; it begins with the table of corpus values."""
+    """The whole text; it begins with the table of values over all items."""
     lines = [
-        *_table(report.metrics),
+        *_table(report),
         *_holes(report),
-        *_buckets(report.metrics),
+        *_buckets(report),
         *_method(report),
         *_failures(report),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _table(metrics: Sequence[MetricResult]) -> list[str]:
+def _table(report: EvalReport) -> list[str]:
     lines = [
-        "| metric | value | 95% over utterances | 95% over speakers | better | scored | failed |",
+        f"| metric | value | 95% over {report.item_name}s | 95% over {report.group_name}s "
+        "| better | scored | failed |",
         "|---|---|---|---|---|---|---|",
     ]
-    for metric in metrics:
+    for metric in report.metrics:
         value = "none" if metric.value is None else f"{metric.value:.3f} {metric.unit}".strip()
         better = "higher" if metric.higher_is_better else "lower"
         lines.append(
             f"| {metric.name} | {value} | {_interval(metric.interval)} "
-            f"| {_interval(metric.speaker_interval)} | {better} "
+            f"| {_interval(metric.group_interval)} | {better} "
             f"| {metric.num_scored} | {metric.num_failed} |"
         )
     return lines
@@ -44,21 +52,29 @@ def _holes(report: EvalReport) -> list[str]:
     return ["", "Not measured on this machine:", "", *reasons]
 
 
-def _buckets(metrics: Sequence[MetricResult]) -> list[str]:
+def _buckets(report: EvalReport) -> list[str]:
     lines: list[str] = []
-    for group in _GROUPS:
-        found = [(metric, metric.of_group(group)) for metric in metrics if metric.of_group(group)]
-        if not found:
+    for kind in _kinds(report.metrics):
+        # A table of many groups belongs to the JSON file and the page.
+        if kind == report.group_name:
             continue
+        found = [(metric, metric.buckets_by(kind)) for metric in report.metrics]
+        found = [(metric, buckets) for metric, buckets in found if buckets]
         labels = _labels([buckets for _, buckets in found])
         names = " | ".join(metric.name for metric, _ in found)
-        lines += ["", f"| {group} | {names} | utterances |", "|---" * (len(found) + 2) + "|"]
+        lines += ["", f"| {kind} | {names} | {report.item_name}s |"]
+        lines.append("|---" * (len(found) + 2) + "|")
         for label in labels:
             row = [_find(buckets, label) for _, buckets in found]
             values = ["none" if part is None else f"{part.value:.3f}" for part in row]
             count = max(part.num_scored for part in row if part is not None)
             lines.append(f"| {label} | {' | '.join(values)} | {count} |")
     return lines
+
+
+def _kinds(metrics: Sequence[MetricResult]) -> list[str]:
+    """The kinds of buckets, in the order in which they come."""
+    return list(dict.fromkeys(bucket.kind for metric in metrics for bucket in metric.buckets))
 
 
 def _labels(tables: Sequence[Sequence[Bucket]]) -> list[str]:

@@ -1,15 +1,16 @@
-"""Bootstrap intervals of a corpus value, over utterances and over speakers.
+"""Bootstrap intervals of a value over all items, by drawing items or whole groups of them.
 
-Percentile bootstrap: utterances (or speakers with all that they said) are drawn with replacement,
-each draw is aggregated as the metric aggregates, and the middle 95% of the draws is the interval.
+Percentile bootstrap: items (or groups with all their items) are drawn with replacement, each draw
+is aggregated as the metric aggregates, and the middle 95% of the draws is the interval.
 Percentiles of a small sample are too narrow; the tails are widened so that the mean of n normal
 units is covered as by Student's t (Hesterberg, 2015, The American Statistician 69(4), 3.2:
 "expanded percentile interval"). Above some 50 units this hardly changes anything.
 
-Utterances of one voice are alike, so the interval over speakers says what another set of speakers
-would give; the one over utterances only what other sentences of these speakers would.
+Items of one group are alike (utterances of a speaker, images of a class), so the interval over
+groups says what another set of groups would give; the one over items only what other items of these
+groups would.
 
-N utterances, U units drawn (utterances or speakers), R draws.
+N items, U units drawn (items or groups), R draws.
 """
 
 import math
@@ -31,7 +32,7 @@ _CHUNK = 256
 
 @dataclass(frozen=True)
 class Sums:
-    """A corpus value that is a ratio of sums, as sums per unit; `unit_of` gives (N,) the unit."""
+    """A value that is a ratio of sums, as the sums of each item or unit."""
 
     numerators: Tensor  # (N,) float64
     denominators: Tensor  # (N,)
@@ -46,7 +47,7 @@ class Sums:
 
 
 def pooled_sums(scorer: Scorer, scores: Sequence[Score]) -> Sums:
-    """The sums behind the corpus value."""
+    """The sums behind the value over all items."""
     terms = torch.tensor([scorer.terms(score) for score in scores], dtype=torch.float64)
     return Sums(terms[:, 0], terms[:, 1])
 
@@ -65,18 +66,19 @@ def bootstrap_interval(
     num_resamples: int = NUM_RESAMPLES,
     labels: Sequence[Hashable] | None = None,
 ) -> Interval | None:
-    """95% interval of the corpus value; None below two units.
+    """95% interval of the value over all items; None below two units.
 
     Args:
         scorer: of the scores; its terms are summed in each draw.
-        scores: one an utterance.
+        scores: one an item.
         seed: of the draws.
         num_resamples: draws.
-        labels: the unit (speaker) of each score; None: each utterance is its own.
+        labels: the unit (group) of each score; None: each item is a unit of its own.
     """
     unit_of, num_units = units_of(range(len(scores)) if labels is None else labels)
     if num_units < 2:
         return None
+    # The words are part of the seed: another one would move every interval.
     stream = f"bootstrap/{scorer.name}/{'utterances' if labels is None else 'units'}"
     generator = make_generator(seed, stream)
     values = _resampled(scorer, scores, unit_of, num_units, generator, num_resamples)
@@ -115,7 +117,7 @@ def _resampled(
     generator: torch.Generator,
     num_resamples: int,
 ) -> Tensor:
-    """(R,) corpus values of the draws."""
+    """(R,) values of the draws."""
     units = pooled_sums(scorer, scores).by_unit(unit_of, num_units)
     chunks = draws(num_units, num_resamples, generator)
     return torch.cat([units.numerators[c].sum(1) / units.denominators[c].sum(1) for c in chunks])

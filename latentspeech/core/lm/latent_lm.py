@@ -19,7 +19,8 @@ from torch.nn import functional
 
 from latentspeech.core.config import Config
 from latentspeech.core.diffusion.head import DiffusionHeadConfig
-from latentspeech.core.diffusion.latent_diffusion import DiffusionConfig, LatentDiffusion
+from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
+from latentspeech.core.diffusion.process import DiffusionConfig
 from latentspeech.core.latents.normalizer import LatentNormalizer
 from latentspeech.core.lm.mixed_sequence import NO_NEIGHBOUR, TOKEN, MixedBatch
 from latentspeech.core.nn.transformer import Transformer, TransformerConfig
@@ -41,6 +42,7 @@ class ModalityConfig(Config):
         None, ge=1, description="latents between BOD and EOD; None: the model says when EOD comes"
     )
     diffusion: DiffusionConfig = Field(DiffusionConfig(), description="schedule, target, loss")
+    diffusion_weight: float = Field(1.0, ge=0, description="alpha_k in L_LM + sum alpha_k L_diff,k")
 
     @model_validator(mode="before")
     @classmethod
@@ -66,10 +68,14 @@ class LatentLMConfig(Config):
         (), description="kinds of latents; empty: a plain language model"
     )
     token_head: Literal["tied", "separate"] = Field("tied", description="W_v shared with the input")
-    diffusion_weight: float = Field(1.0, ge=0, description="alpha in L_LM + alpha L_diff")
 
     @model_validator(mode="after")
     def _check(self) -> "LatentLMConfig":
+        if not self.backbone.causal:
+            raise ValueError(
+                "backbone.causal is false; expected true, because a hidden state must not see the "
+                "element that it predicts; leave the setting out"
+            )
         names = [modality.name for modality in self.modalities]
         ids = [i for m in self.modalities for i in (m.bod_id, m.eod_id, m.slot_id)]
         if len(set(names)) < len(names) or len(set(ids)) < len(ids):

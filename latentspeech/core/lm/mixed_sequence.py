@@ -8,7 +8,8 @@ size, C neighbours of a token.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -35,11 +36,15 @@ class TokenSpan:
 
 @dataclass(frozen=True)
 class LatentSpan:
-    """Raw (not normalised) latents (n, D) of the modality with index `modality`."""
+    """Raw (not normalised) latents (n, D) of the modality with index `modality`.
+
+    `whole` says that `cut` must not divide them: an image is no image without its lower half.
+    """
 
     modality: int
     latents: Tensor
     target: bool
+    whole: bool = False
 
 
 MixedSequence = Sequence[TokenSpan | LatentSpan]
@@ -80,19 +85,31 @@ def collate(sequences: Sequence[MixedSequence], latent_dims: Sequence[int]) -> M
 
 
 def pack(
-    sequences: Sequence[MixedSequence], latent_dims: Sequence[int], max_length: int
+    sequences: Sequence[MixedSequence],
+    latent_dims: Sequence[int],
+    max_length: int,
+    too_long: Literal["refuse", "cut"] = "refuse",
 ) -> MixedBatch:
     """Several sequences a row (first fit, longest first), told apart by segment ids.
 
+    Args:
+        too_long: what happens to a sequence of more than `max_length` elements. `cut` suits
+            documents; an utterance, whose end must be learned from its beginning, is refused.
+
     Raises:
-        ValueError: one sequence alone is longer than `max_length`.
+        ValueError: one sequence, or what must not be cut of it, is longer than `max_length`.
     """
+    if too_long == "cut":
+        sequences = [piece for sequence in sequences for piece in cut(sequence, max_length)]
     rows: list[list[MixedSequence]] = []
     room: list[int] = []
     sized = [(num_elements(sequence), sequence) for sequence in sequences]
     for length, sequence in sorted(sized, key=lambda pair: pair[0], reverse=True):
         if length > max_length:
-            raise ValueError(f"a sequence of {length} elements does not fit rows of {max_length}")
+            raise ValueError(
+                f"a sequence of {length} elements does not fit rows of {max_length}; "
+                "make rows longer or leave the sequence out"
+            )
         row = next((i for i, free in enumerate(room) if free >= length), None)
         if row is None:
             row = len(rows)
@@ -101,6 +118,62 @@ def pack(
         rows[row].append(sequence)
         room[row] -= length
     return _lay_out(rows, latent_dims)
+
+
+def cut(sequence: MixedSequence, max_length: int) -> list[MixedSequence]:
+    """A document in pieces of at most `max_length` elements, cut anywhere but inside a whole span.
+
+    A piece begins with the last element of the piece before it, which is not a target there. So
+    each target of the document but its first element is predicted exactly once, the first new one
+    of a piece from that single element. Where the piece before ends in a whole span, a part of that
+    span would be no context: the piece begins with its own first element, which nothing predicts.
+
+    Raises:
+        ValueError: `max_length` is below 2, or a whole span and the element before it exceed it.
+    """
+    if max_length < 2:
+        raise ValueError(f"rows of {max_length} elements; expected 2 or more, one is context")
+    pieces: list[list[TokenSpan | LatentSpan]] = [[]]
+    room = fresh = max_length  # elements that the last piece can still take; that it could at first
+    for span in sequence:
+        length, start = num_elements([span]), 0
+        whole = _is_whole(span)
+        while start < length:
+            taken = min(room, length - start)
+            if whole and taken < length:
+                taken = 0
+            if taken:
+                pieces[-1].append(_part(span, start, start + taken))
+                start, room = start + taken, room - taken
+                continue
+            if room == fresh:
+                raise ValueError(
+                    f"a span of {length} latents that must not be cut does not fit rows of "
+                    f"{max_length}; make rows at least {length + max_length - fresh} long"
+                )
+            context = _context(pieces[-1][-1])
+            pieces.append(context)
+            room = fresh = max_length - len(context)
+    return list(pieces)
+
+
+def _is_whole(span: TokenSpan | LatentSpan) -> bool:
+    return isinstance(span, LatentSpan) and span.whole
+
+
+def _context(last: TokenSpan | LatentSpan) -> list[TokenSpan | LatentSpan]:
+    """What a piece begins with if the one before it ends with the span `last`."""
+    if _is_whole(last):
+        return []
+    length = num_elements([last])
+    return [replace(_part(last, length - 1, length), target=False)]
+
+
+def _part(span: TokenSpan | LatentSpan, start: int, stop: int) -> TokenSpan | LatentSpan:
+    if isinstance(span, LatentSpan):
+        return replace(span, latents=span.latents[start:stop])
+    neighbours = None if span.neighbours is None else span.neighbours[start:stop]
+    return replace(span, ids=span.ids[start:stop], neighbours=neighbours)
 
 
 def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]) -> MixedBatch:

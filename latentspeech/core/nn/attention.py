@@ -1,21 +1,24 @@
-"""Causal grouped-query attention: training, prefill and step are one code path.
+"""Grouped-query attention: training, prefill and step are one code path.
 
-Grouped queries (Ainslie et al. 2023, arXiv 2305.13245); no biases; rotary positions; the arithmetic
-is torch's scaled_dot_product_attention, for packed rows on a GPU FlexAttention.
+Grouped queries (Ainslie et al. 2023, arXiv 2305.13245); no biases; rotary positions where the model
+has them. `SequenceMask` says who may look where. The arithmetic is torch's
+scaled_dot_product_attention, and FlexAttention where a mask comes as a BlockMask.
 
 B batch, T new positions, S all positions, H query heads, G key/value heads, Dh head dimension.
 """
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.attention.flex_attention import BlockMask
+from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
 from latentspeech.core.nn.kv_cache import KVCache
-from latentspeech.core.nn.packed_attention import PackedMask, attend
 from latentspeech.core.nn.rope import apply_rotary
+from latentspeech.core.nn.sequence_mask import AttentionMask
 
 
 @dataclass
@@ -23,9 +26,8 @@ class AttentionContext:
     """What all layers of one call share."""
 
     positions: Tensor  # (B, T)
-    cos: Tensor  # (B, 1, T, Dh)
-    sin: Tensor  # (B, 1, T, Dh)
-    mask: PackedMask | None  # (B, 1, T, S), True where a query may look; None: causal order alone
+    rotary: tuple[Tensor, Tensor] | None  # cosines and signed sines, (B, 1, T, Dh) each
+    mask: AttentionMask
     cache: KVCache | None
 
 
@@ -48,20 +50,37 @@ class Attention(nn.Module):
         batch, length, _ = x.shape
         heads = self.qkv(x).view(batch, length, -1, self.head_dim).transpose(1, 2)
         q_k, v = heads.split((self.num_heads + self.num_kv_heads, self.num_kv_heads), dim=1)
-        q_k = apply_rotary(q_k, context.cos, context.sin)
+        if context.rotary is not None:
+            q_k = apply_rotary(q_k, *context.rotary)
         q, k = torch.split(q_k, [self.num_heads, self.num_kv_heads], dim=1)  # (B, H or G, T, Dh)
         if context.cache is not None:
             k, v = context.cache.write(self.layer, k, v, context.positions)  # (B, G, S, Dh)
-        k, v = k.to(q.dtype), v.to(q.dtype)
-        if isinstance(context.mask, BlockMask):
-            y = attend(q, k, v, context.mask)  # (B, H, T, Dh)
-        else:
-            y = functional.scaled_dot_product_attention(
-                q,
-                k,
-                v,
-                attn_mask=context.mask,
-                is_causal=context.mask is None and length > 1,
-                enable_gqa=self.num_heads != self.num_kv_heads,
-            )  # (B, H, T, Dh)
+        y = attend(q, k.to(q.dtype), v.to(q.dtype), context.mask)  # (B, H, T, Dh)
         return self.out(y.transpose(1, 2).reshape(batch, length, -1))
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: AttentionMask) -> Tensor:
+    """q (B, H, T, Dh), k and v (B, G, S, Dh) -> (B, H, T, Dh); G divides H."""
+    grouped = q.shape[1] != k.shape[1]
+    if isinstance(mask, BlockMask):
+        # Within a compiled block it is compiled already; eager on a CPU it is for tests.
+        plain = torch.compiler.is_compiling() or q.device.type == "cpu"
+        attention = flex_attention if plain else _compiled()
+        y = attention(q, k, v, block_mask=mask, enable_gqa=grouped)
+        assert isinstance(y, Tensor)  # not asked for the log-sum-exp
+        return y
+    dense = mask if isinstance(mask, Tensor) else None
+    return functional.scaled_dot_product_attention(
+        q,
+        k,
+        v,
+        attn_mask=dense,
+        is_causal=dense is None and mask == "causal",
+        enable_gqa=grouped,
+    )
+
+
+@functools.cache
+def _compiled() -> Callable[..., object]:
+    # Not at import: it loads the compiler, and most runs have no use for it.
+    return torch.compile(flex_attention)

@@ -1,13 +1,30 @@
 """Causal convolutions over (B, T, C) that stream exactly.
 
 A dense convolution with stride S and kernel K (a multiple of S) is a linear layer over the last K /
-S blocks of S samples: fast on a CPU because it is one matrix multiply in channels-last layout.
-Offline, K - S zeros stand on the left, so T inputs give T / S outputs; streaming, the last K - S
-inputs do.
+S blocks of S samples: fast on a CPU because it is one matrix multiply in channels-last layout. An
+output looks back over K inputs and ends with the newest of its own S, so K - S inputs are missing
+before the first. With K = 6 and S = 2, for inputs a to h:
 
-The transposed convolution is a linear layer followed by overlap-add. Its full output is (T - 1) S +
-K long; the last K - S samples are incomplete until the next input, so they are the state. They are
-kept WITHOUT the bias, which would otherwise be added twice.
+    offline                         in two chunks
+    0 0 0 0 a b c d e f g h         0 0 0 0 a b c d   |   a b c d e f g h
+    [----y0---]                     [----y0---]       |   [----y2---]
+        [----y1---]                     [----y1---]   |       [----y3---]
+            [----y2---]             keeps a b c d     |   keeps e f g h
+                [----y3---]
+
+Offline, K - S zeros stand there, so T inputs give T / S outputs. In a stream the state does: the
+last K - S inputs, zeros when it is fresh.
+
+The transposed convolution is a linear layer followed by overlap-add: each input makes K outputs,
+which begin S after those of the input before. With K = 6 and S = 2, for inputs a, b and c:
+
+    a a a a a a
+        b b b b b b
+            c c c c c c
+    --finished--^-state-
+
+The full output is (T - 1) S + K long. Its last K - S samples wait for the next inputs, so they are
+the state. They are kept WITHOUT the bias, which would otherwise be added twice.
 
 B batch, T inputs, S stride, K kernel, C channels.
 """

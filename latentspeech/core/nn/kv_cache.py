@@ -2,7 +2,9 @@
 
 Rows advance, reset, copy and save alone, so one cache serves ragged batches, the two halves of
 classifier-free guidance and saved voices. New entries are written at a row's length; entries past
-it are garbage that no query sees and that the next write covers.
+it are garbage that no query sees and that the next write covers. So a row is empty as soon as its
+length is zero, and `KVCache.reset_rows` leaves keys and values as they are. Layers stand before
+rows, so that what one layer reads lies together.
 
 L layers, B rows, H key/value heads, S capacity, T new positions, Dh head dimension.
 """
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor
 
 from latentspeech.core.errors import ConfigError
+from latentspeech.core.nn.sequence_mask import SequenceMask
 
 
 @dataclass
@@ -22,8 +25,9 @@ class KVCache:
     keys: Tensor  # (L, B, H, S, Dh)
     values: Tensor  # (L, B, H, S, Dh)
     lengths: Tensor  # (B,) valid entries a row
-    end: int = 0  # no row is longer; kept on the host so that no step waits for a GPU
-    uniform: bool = True  # all rows are `end` long, so no mask is needed to tell them apart
+    # What `lengths` says, kept on the host so that no step waits for a GPU.
+    end: int = 0  # no row is longer
+    uniform: bool = True  # all rows are `end` long, so no mask has to tell them apart
 
     @property
     def capacity(self) -> int:
@@ -34,17 +38,22 @@ class KVCache:
         """The positions of the next `num_new` elements of every row, (B, T)."""
         return self.lengths[:, None] + torch.arange(num_new, device=self.lengths.device)
 
-    def attention_mask(self, num_new: int) -> Tensor | None:
-        """(B, 1, T, end + T), True where a query may look; None: plain causal order."""
-        if self.end + num_new > self.capacity:
+    def mask(self, positions: Tensor, block_ids: Tensor | None = None) -> SequenceMask:
+        """What the elements at the next positions (B, T) see among the `end` + T keys.
+
+        Raises:
+            ConfigError: the cache is too small for them.
+        """
+        num_new = positions.shape[1]
+        num_keys = self.end + num_new
+        if num_keys > self.capacity:
             raise ConfigError(
-                f"the sequence needs {self.end + num_new} positions but the cache holds "
+                f"the sequence needs {num_keys} positions but the cache holds "
                 f"{self.capacity}; allow a larger maximum length or shorten the text or prompt"
             )
-        if self.uniform and (num_new == 1 or self.end == 0):
-            return None
-        columns = torch.arange(self.end + num_new, device=self.lengths.device)
-        return columns <= self.positions(num_new)[:, None, :, None]
+        if block_ids is None and self.uniform and (num_new == 1 or self.end == 0):
+            return SequenceMask(num_keys, positions, plain="all" if num_new == 1 else "causal")
+        return SequenceMask.after_cache(positions, num_keys, block_ids)
 
     def write(
         self, layer: int, keys: Tensor, values: Tensor, positions: Tensor
@@ -69,9 +78,7 @@ class KVCache:
             self.end += num_new
             return
         self.lengths = self.lengths + num_valid
-        # One wait for the device; only ragged writes pay it.
-        shortest, longest = (int(n) for n in torch.aminmax(self.lengths))
-        self.end, self.uniform = longest, shortest == longest
+        self._measure()  # waits for the device; only ragged writes pay it
 
     def take_back(self, counts: Tensor) -> None:
         """Forgets the last `counts` (B,) positions of each row."""
@@ -79,7 +86,7 @@ class KVCache:
         self._measure()
 
     def reset_rows(self, rows: Tensor) -> None:
-        """Empties the rows where `rows` (B,) is True."""
+        """Empties the rows where `rows` (B,) is True, in place and without touching the entries."""
         self.lengths = self.lengths.masked_fill(rows, 0)
         self._measure()
 

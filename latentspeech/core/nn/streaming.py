@@ -4,14 +4,18 @@
     y, state = m.step(x, state)      # any partition of the input gives the offline result
     y = m(x)                         # offline is one step from a fresh state: one code path
 
-A state is a tree of tensors whose first axis is the batch and whose fresh value is zero, so that a
-row can be reset by zeroing it, and a state can be copied, saved and moved without knowing its
-module. `step` may reuse the storage of the state it is given: copy with `copy_state` to keep an old
-one. Sequences are (B, T, C), channels last.
+A state is a tree of tensors whose first axis is the batch and whose fresh value is zero. So
+`reset_rows` starts single streams of a batch anew by zeroing them, and a state can be copied, saved
+and moved without knowing its module. `step` may reuse the storage of the state it is given: copy
+with `copy_state` to keep an old one. Sequences are (B, T, C), channels last.
+
+One state is different. In the Transformer's KV cache the layers stand before the batch, and a
+length for each row says which entries are valid. It copies and moves like the others, but only its
+own methods `reset_rows`, `row` and `load_row` know its rows; `reset_rows` below calls the first.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -66,8 +70,19 @@ class StreamingSequential(StreamingModule):
         return x, tuple(new_state)
 
 
+@runtime_checkable
+class RowState(Protocol):
+    """A state that starts rows anew in its own way."""
+
+    def reset_rows(self, rows: Tensor) -> None:
+        """Empties the rows where `rows` (B,) is True, in place."""
+
+
 def reset_rows(state: Tree, rows: Tensor) -> Tree:
     """The state with the streams where `rows` (B,) is True started anew, the others untouched."""
+    if isinstance(state, RowState):
+        state.reset_rows(rows)
+        return state
 
     def reset(tensor: Tensor) -> Tensor:
         return tensor.masked_fill(rows.view(-1, *[1] * (tensor.dim() - 1)), 0)

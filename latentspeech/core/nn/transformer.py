@@ -1,7 +1,8 @@
-"""The causal Transformer under every model: pre-RMSNorm, RoPE, no biases (paper 3, H.3, H.5).
+"""The Transformer under every model: pre-RMSNorm, no biases (paper 3, H.3, H.5).
 
-`forward` is for training (whole sequences, padded on the right or packed), `step` for prefill and
-generation with a KV cache; both run the same layers, so prefill + step equals forward.
+`forward` is for whole sequences (padded on the right or packed), `step` for prefill and generation
+with a KV cache; both run the same layers, so prefill + step equals forward. Without causal order it
+is the bidirectional Transformer of a ViT or a DiT, which has no step.
 
 B batch, T positions, D model width.
 """
@@ -11,12 +12,16 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from latentspeech.core.config import Config
+from latentspeech.core.errors import ConfigError
 from latentspeech.core.nn.attention import Attention, AttentionContext
 from latentspeech.core.nn.feed_forward import FeedForwardKind, build_feed_forward
 from latentspeech.core.nn.kv_cache import KVCache
 from latentspeech.core.nn.norm import NORM_EPS
-from latentspeech.core.nn.packed_attention import PackedMask, packed_mask, segment_positions
 from latentspeech.core.nn.rope import rotary_angles
+from latentspeech.core.nn.sequence_mask import AttentionMask, SequenceMask
+from latentspeech.core.tensors import length_mask
+
+ROPE_THETA = 10_000.0
 
 
 class TransformerConfig(Config):
@@ -29,7 +34,9 @@ class TransformerConfig(Config):
     head_dim: int = Field(64, ge=2, multiple_of=2, description="width of a head")
     ffn_dim: int = Field(4096, ge=1, description="inner width of the feed-forward network")
     ffn_kind: FeedForwardKind = Field("gelu", description="swiglu (images, MLLM), gelu (TTS)")
-    rope_theta: float = Field(10_000.0, gt=1, description="base of the rotary wavelengths")
+    causal: bool = Field(True, description="see what stands before only; false: see everything")
+    rotary: bool = Field(True, description="RoPE; false: positions are added to the inputs")
+    rope_theta: float = Field(ROPE_THETA, gt=1, description="base of the rotary wavelengths")
     dropout: float = Field(0.0, ge=0, lt=1, description="on the output of each sublayer")
 
     @model_validator(mode="after")
@@ -37,6 +44,11 @@ class TransformerConfig(Config):
         if self.num_heads % self.num_kv_heads:
             raise ValueError(
                 f"num_heads {self.num_heads} must be a multiple of num_kv_heads {self.num_kv_heads}"
+            )
+        if not self.rotary and self.rope_theta != ROPE_THETA:
+            raise ValueError(
+                f"rope_theta {self.rope_theta:g} has no effect with rotary: false; expected the "
+                f"default {ROPE_THETA:g}; leave it out or set rotary: true"
             )
         return self
 
@@ -70,47 +82,38 @@ class Transformer(nn.Module):
             TransformerBlock(config, layer) for layer in range(config.num_layers)
         )
         self.norm = nn.RMSNorm(config.model_dim, eps=NORM_EPS)
-        self._init_weights()
+        init_linear_layers(self, config.num_layers)
 
-    def _init_weights(self) -> None:
-        """Linear layers N(0, 0.02); those that write to the residual stream / sqrt(2 L)."""
-        for name, parameter in self.named_parameters():
-            if parameter.dim() == 2:
-                residual = name.endswith(("out.weight", "down.weight"))
-                scale = (2 * self.config.num_layers) ** -0.5 if residual else 1.0
-                nn.init.normal_(parameter, std=0.02 * scale)
-
-    def forward(self, x: Tensor, segment_ids: Tensor | None = None) -> Tensor:
-        """Training over whole sequences.
+    def forward(
+        self, x: Tensor, segment_ids: Tensor | None = None, block_ids: Tensor | None = None
+    ) -> Tensor:
+        """Whole sequences at once.
 
         Args:
             x: (B, T, D) embedded inputs, padded on the right.
-            segment_ids: (B, T); positions see only their own segment and positions restart in each,
-                so packed sequences never leak into each other. None: one sequence a row.
+            segment_ids: (B, T); positions see only their own segment and restart in each, so packed
+                sequences never leak into each other. None: one sequence a row.
+            block_ids: (B, T); positions of one block see each other in both directions, -1 stands
+                outside all blocks. None: no blocks.
 
         Returns:
             (B, T, D) hidden states after the final norm.
+
+        Raises:
+            ConfigError: block_ids for a Transformer without causal order.
         """
-        batch, length, _ = x.shape
-        if segment_ids is None:
-            positions = torch.arange(length, device=x.device).expand(batch, length)
-            return self._run(x, positions, None, None)
-        positions = segment_positions(segment_ids)
-        return self._run(x, positions, packed_mask(positions), None)
+        return self._run(x, whole_context(self.config, x, segment_ids, block_ids))
 
     def init_state(self, batch_size: int, max_length: int) -> KVCache:
         """An empty cache for `batch_size` sequences of at most `max_length` positions."""
-        config = self.config
-        like = next(self.parameters())
-        shape = (config.num_layers, batch_size, config.num_kv_heads, max_length, config.head_dim)
-        return KVCache(
-            keys=torch.zeros(shape, dtype=like.dtype, device=like.device),
-            values=torch.zeros(shape, dtype=like.dtype, device=like.device),
-            lengths=torch.zeros(batch_size, dtype=torch.long, device=like.device),
-        )
+        return empty_cache(self.config, next(self.parameters()), batch_size, max_length)
 
     def step(
-        self, x: Tensor, state: KVCache, num_valid: Tensor | None = None
+        self,
+        x: Tensor,
+        state: KVCache,
+        num_valid: Tensor | None = None,
+        block_ids: Tensor | None = None,
     ) -> tuple[Tensor, KVCache]:
         """The next T positions of every row; prefill is a step of many.
 
@@ -118,21 +121,87 @@ class Transformer(nn.Module):
             x: (B, T, D) embedded inputs, padded on the right.
             state: the cache; it is written in place and returned.
             num_valid: (B,) how many of the T are real in each row, 0 to T; None: all.
+            block_ids: (B, T) as in `forward`. A block must come whole within one step, because the
+                cache does not remember who belongs to one.
 
         Returns:
             (B, T, D) hidden states (rubbish at padding) and the cache.
+
+        Raises:
+            ConfigError: the cache is too small.
         """
-        num_new = x.shape[1]
-        mask = state.attention_mask(num_new)
-        hidden = self._run(x, state.positions(num_new), mask, state)
-        state.advance(num_new, num_valid)
+        hidden = self._run(x, step_context(self.config, x, state, num_valid, block_ids))
+        state.advance(x.shape[1], num_valid)
         return hidden, state
 
-    def _run(
-        self, x: Tensor, positions: Tensor, mask: PackedMask | None, cache: KVCache | None
-    ) -> Tensor:
-        cos, sin = rotary_angles(positions, self.config.head_dim, self.config.rope_theta)
-        context = AttentionContext(positions, cos, sin, mask, cache)
+    def _run(self, x: Tensor, context: AttentionContext) -> Tensor:
         for layer in self.layers:
             x = layer(x, context)
         return self.norm(x)
+
+
+def init_linear_layers(module: nn.Module, num_layers: int) -> None:
+    """Matrices N(0, 0.02); those that write to the residual stream / sqrt(2 `num_layers`)."""
+    for name, parameter in module.named_parameters():
+        if parameter.dim() == 2:
+            residual = name.endswith(("out.weight", "down.weight"))
+            scale = (2 * num_layers) ** -0.5 if residual else 1.0
+            nn.init.normal_(parameter, std=0.02 * scale)
+
+
+def empty_cache(
+    config: TransformerConfig, like: Tensor, batch_size: int, max_length: int
+) -> KVCache:
+    """A cache for `max_length` positions a row, of `like`'s dtype and device.
+
+    Raises:
+        ConfigError: the Transformer has no causal order.
+    """
+    if not config.causal:
+        raise ConfigError(
+            "a Transformer with causal: false has no cache and no step, because every new position "
+            "changes all others; expected causal: true, or call forward on the whole sequence"
+        )
+    shape = (config.num_layers, batch_size, config.num_kv_heads, max_length, config.head_dim)
+    return KVCache(
+        keys=torch.zeros(shape, dtype=like.dtype, device=like.device),
+        values=torch.zeros(shape, dtype=like.dtype, device=like.device),
+        lengths=torch.zeros(batch_size, dtype=torch.long, device=like.device),
+    )
+
+
+def whole_context(
+    config: TransformerConfig, x: Tensor, segment_ids: Tensor | None, block_ids: Tensor | None
+) -> AttentionContext:
+    """Positions, angles and mask of whole sequences x (B, T, D), as `Transformer.forward` says."""
+    batch, length, _ = x.shape
+    index = torch.arange(length, device=x.device)
+    mask = SequenceMask.whole(index, config.causal, segment_ids, block_ids)
+    positions = index.expand(batch, length) if mask.first is None else index - mask.first
+    # A GPU never holds a T x T mask. On a CPU FlexAttention has no backward pass.
+    return _context(config, positions, mask.prepare(flex=x.device.type == "cuda"), None)
+
+
+def step_context(
+    config: TransformerConfig,
+    x: Tensor,
+    state: KVCache,
+    num_valid: Tensor | None,
+    block_ids: Tensor | None,
+) -> AttentionContext:
+    """The same of the next positions behind a cache, as `Transformer.step` says."""
+    num_new = x.shape[1]
+    positions = state.positions(num_new)
+    if block_ids is not None and num_valid is not None:
+        block_ids = block_ids.where(length_mask(num_valid, num_new), -1)  # nobody sees padding
+    mask = state.mask(positions, block_ids)
+    return _context(config, positions, mask.prepare(flex=False), state)
+
+
+def _context(
+    config: TransformerConfig, positions: Tensor, mask: AttentionMask, cache: KVCache | None
+) -> AttentionContext:
+    rotary = None
+    if config.rotary:
+        rotary = rotary_angles(positions, config.head_dim, config.rope_theta)
+    return AttentionContext(positions, rotary, mask, cache)

@@ -88,7 +88,10 @@ class OnnxGraph:
         return product if bias is None else self.op("Add", product, self.constant(array(bias)))
 
     def _product(self, value: str, weight: Array) -> str:
-        """X W^T of a matrix (N, K)."""
+        """X W^T of a matrix (N, K).
+
+        The scales are max / 127. ONNX Runtime's own quantizer takes max / -128: other weights.
+        """
         if not self._int8:
             return self.op("MatMul", value, self.constant(weight.T))
         size, width = weight.shape

@@ -2,7 +2,8 @@
 
 One makes the modulations of all solver steps from the hidden states, in one pass over the weights;
 the other is a step of a solver: the head on both halves of guidance, the estimate of x_0 and the
-next state. Whose step it is, the coefficients of `core/diffusion/solvers.py` say.
+next state. The coefficients of `core/diffusion/solvers.py` make it the step of one solver or
+another.
 
 N latents, M rows (N, or 2 N with guidance), S steps, D latent dimension, d width, m modulations.
 """
@@ -17,7 +18,6 @@ from torch import Tensor
 
 from latentspeech.core.diffusion.head import DiffusionHead, HeadBlock
 from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
-from latentspeech.core.diffusion.prediction import x0_coefficients
 from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.diffusion.solvers import SolverKind, solver_steps
 from latentspeech.core.nn.norm import AdaLNZero
@@ -68,13 +68,12 @@ class OnnxDiffusion:
 
     @torch.no_grad()
     def _make_course(self, num_steps: int, solver: SolverKind) -> _Course:
-        diffusion = self._diffusion
-        grid = diffusion.grid(num_steps)
-        levels = diffusion.schedule.alpha_sigma(grid[:-1])
-        of_prediction = x0_coefficients(diffusion.config.prediction_type, *levels)
-        steps = torch.tensor(solver_steps(solver, diffusion.schedule, grid))  # (S, 3)
+        process = self._diffusion.process
+        grid = process.grid(num_steps)
+        of_prediction = process.x0_coefficients(grid[:-1])
+        steps = torch.tensor(solver_steps(solver, process.schedule, grid))  # (S, 3)
         return _Course(
-            times=array(diffusion.head.time(grid[:-1]))[:, None],
+            times=array(self._diffusion.head.time(grid[:-1]))[:, None],
             coefficients=array(torch.column_stack((*of_prediction, steps))),
         )
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 from torch import Tensor
 
+from latentspeech.core.errors import ConfigError
 from latentspeech.core.nn.attention import Attention
 from latentspeech.core.nn.feed_forward import SwiGLU
 from latentspeech.core.nn.rope import rotary_angles
@@ -232,6 +233,11 @@ def step_graph(transformer: Transformer, int8: bool, only_last: bool = False) ->
     `only_last` gives the hidden state (R, 1, d) of the last position alone.
     """
     config = transformer.config
+    if not (config.causal and config.rotary):
+        raise ConfigError(
+            f"ONNX Runtime was asked to run a Transformer with causal: {config.causal} and rotary: "
+            f"{config.rotary}; it steps causal ones with rotary positions; use the torch runtime"
+        )
     graph = OnnxGraph("transformer_step", int8)
     x = graph.input("x", ["R", "T", config.model_dim])
     graph.input("cos", ["R", 1, "T", config.head_dim])

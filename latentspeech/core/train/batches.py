@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from latentspeech.core.data.train_data import TrainData
 from latentspeech.core.errors import DataError
 from latentspeech.core.tensors import derive_seed, map_tensors
 from latentspeech.core.train.processes.stop import prepare_loader
-from latentspeech.core.train.task import TrainData
 
 
 class PlannedBatch(NamedTuple):

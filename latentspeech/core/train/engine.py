@@ -13,16 +13,22 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import Field
-from torch import nn
 
 from latentspeech.core.config import Config
+from latentspeech.core.data.train_data import TrainData
 from latentspeech.core.errors import CheckpointError, InputError
+from latentspeech.core.provenance import git_commit
 from latentspeech.core.tensors import make_generator
 from latentspeech.core.train.batches import Plan, PlannedBatch, load_batches
 from latentspeech.core.train.block_transforms import prepare_units
 from latentspeech.core.train.metric_log import MetricLog, MetricMean, merge_means
 from latentspeech.core.train.optim import build_optimizers
-from latentspeech.core.train.optimizer_turn import NonFiniteError, StepBatches, run_turn
+from latentspeech.core.train.optimizer_turn import (
+    NonFiniteError,
+    StepBatches,
+    TurnContext,
+    run_turn,
+)
 from latentspeech.core.train.processes.launcher import Launcher, Precision, Strategy
 from latentspeech.core.train.processes.peer_watch import PeerWatch
 from latentspeech.core.train.processes.stop import StopRequest
@@ -30,18 +36,17 @@ from latentspeech.core.train.progress import TrainProgress
 from latentspeech.core.train.run_config import (
     check_same_config,
     config_hash,
-    git_commit,
     plain,
     write_config,
 )
 from latentspeech.core.train.state.checkpoint import (
-    TrainState,
+    RunState,
     clean_checkpoints,
     newest_checkpoint,
 )
 from latentspeech.core.train.state.ema import Ema
-from latentspeech.core.train.state.train_state import Trained
-from latentspeech.core.train.task import Task, TrainData
+from latentspeech.core.train.state.trained_tensors import TrainedTensors
+from latentspeech.core.train.task import Task
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +112,16 @@ class TrainResult(NamedTuple):
     reason: Ending
 
 
+class _Job(NamedTuple):
+    """What the caller of `train` wants trained, and how."""
+
+    task: Task
+    train_data: TrainData
+    valid_data: TrainData | None
+    config: TrainConfig
+    exp_dir: Path
+
+
 def train(
     task: Task,
     train_data: TrainData,
@@ -132,51 +147,46 @@ def train(
         PeerWatch(launcher.rank, launcher.world_size, config.peer_timeout_s),
     ):
         state, path = _open_run(launcher, exp_dir, run_config, resume)
-        return _train(launcher, task, train_data, valid_data, config, exp_dir, state, path, stop)
+        job = _Job(task, train_data, valid_data, config, exp_dir)
+        return _train(job, launcher, stop, state, path)
 
 
 def _train(
-    launcher: Launcher,
-    task: Task,
-    train_data: TrainData,
-    valid_data: TrainData | None,
-    config: TrainConfig,
-    exp_dir: Path,
-    state: TrainState,
-    path: Path | None,
-    stop: StopRequest,
+    job: _Job, launcher: Launcher, stop: StopRequest, state: RunState, path: Path | None
 ) -> TrainResult:
     """The loop, from `state`, whose tensors are in the checkpoint `path` if there is one."""
+    config, task = job.config, job.task
     prepare_units(task, config.activation_checkpointing, config.compile)
-    model = launcher.wrap(task)
+    turns = TurnContext(task, launcher.wrap(task), launcher, config.seed, job.exp_dir)
     ema = Ema(task.averaged_module(), config.ema_decay)
-    trained = Trained(task, ema, build_optimizers(task.optimizer_specs(), task))
+    trained = TrainedTensors(task, ema, build_optimizers(task.optimizer_specs(), task))
     if path is not None:
         trained.load(path)
-    plan = Plan(train_data, config.seed, launcher.rank, launcher.world_size, config.accumulation)
+    accumulation = config.accumulation
+    plan = Plan(job.train_data, config.seed, launcher.rank, launcher.world_size, accumulation)
     plan.start_at(state.epoch, state.window, state.index)
-    batches = load_batches(train_data, plan, config.num_workers, launcher.device)
+    batches = load_batches(job.train_data, plan, config.num_workers, launcher.device)
     means = MetricMean()
     started = time.monotonic() - state.seconds
     skipped = 0
     ending = _ending(state, config, signal="")
 
     with (
-        MetricLog(exp_dir, state.step, launcher.is_main) as log,
+        MetricLog(job.exp_dir, state.step, launcher.is_main) as log,
         TrainProgress(state.step, config.max_steps, launcher.is_main) as bar,
     ):
         task.train()
         while not ending:
             began = time.monotonic()
-            current = _take(batches, state, config.accumulation)
+            current = _take(batches, state, accumulation)
             means.add({"time/data_s": time.monotonic() - began})
             try:
-                _step(model, trained, current, launcher, config.seed, exp_dir, means)
+                _step(turns, trained, current, means)
                 skipped = 0
             except NonFiniteError as error:
                 skipped += 1
                 if skipped > config.skip_non_finite:
-                    trained.save(launcher, exp_dir, state, config.keep_checkpoints)
+                    trained.save(launcher, job.exp_dir, state, config.keep_checkpoints)
                     raise
                 if launcher.is_main:
                     allowed = config.skip_non_finite
@@ -190,34 +200,27 @@ def _train(
                 merged = merge_means(launcher.gather(means.take()))
                 log.write(state.step, state.seconds, merged)
                 bar.report(state.step, merged)
-            if valid_data is not None and (last or state.step % config.validate_every == 0):
-                scores = _validate(task, valid_data, ema, config, launcher)
+            if job.valid_data is not None and (last or state.step % config.validate_every == 0):
+                scores = _validate(job, job.valid_data, ema, launcher)
                 log.write(state.step, state.seconds, scores)
                 bar.report(state.step, scores)
             ending = launcher.maximum(_ending(state, config, stop.name))
             if ending or state.step % config.checkpoint_every == 0:
-                trained.save(launcher, exp_dir, state, config.keep_checkpoints)
+                trained.save(launcher, job.exp_dir, state, config.keep_checkpoints)
     return _farewell(state, config, ending, stop.name)
 
 
 def _step(
-    model: nn.Module,
-    trained: Trained,
-    batches: StepBatches,
-    launcher: Launcher,
-    seed: int,
-    exp_dir: Path,
-    means: MetricMean,
+    context: TurnContext, trained: TrainedTensors, batches: StepBatches, means: MetricMean
 ) -> None:
     """All turns over the batches, then the averages."""
     for turn in trained.task.turns(batches.step):
-        optimizer = trained.optimizers[turn]
-        for metrics in run_turn(model, optimizer, batches, launcher, seed, exp_dir):
+        for metrics in run_turn(context, trained.optimizers[turn], batches):
             means.add(metrics)
     trained.ema.update(batches.step)
 
 
-def _ending(state: TrainState, config: TrainConfig, signal: str) -> int:
+def _ending(state: RunState, config: TrainConfig, signal: str) -> int:
     """Index into ENDINGS of why this process wants to stop; 0 to go on."""
     if state.step >= config.max_steps:
         return 3
@@ -226,7 +229,7 @@ def _ending(state: TrainState, config: TrainConfig, signal: str) -> int:
     return int(0 < config.max_seconds <= state.seconds)
 
 
-def _farewell(state: TrainState, config: TrainConfig, ending: int, signal: str) -> TrainResult:
+def _farewell(state: RunState, config: TrainConfig, ending: int, signal: str) -> TrainResult:
     reason = ENDINGS[ending - 1]
     if reason == "max_seconds":
         text = "stopped after step %d of %d: max_seconds = %g is used up; raise it to go on"
@@ -239,7 +242,7 @@ def _farewell(state: TrainState, config: TrainConfig, ending: int, signal: str) 
 
 def _open_run(
     launcher: Launcher, exp_dir: Path, run_config: Mapping[str, Any], resume: bool
-) -> tuple[TrainState, Path | None]:
+) -> tuple[RunState, Path | None]:
     """Makes the run folder, writes config.yaml, and finds the checkpoint to go on from."""
     if exp_dir.exists() and not exp_dir.is_dir():
         raise InputError(f"{exp_dir} is a file; expected the name of a folder for the training run")
@@ -269,18 +272,16 @@ def _open_run(
         "config": plain(run_config),
         "config_hash": config_hash(run_config),
     }
-    state = TrainState() if found is None else found.state
+    state = RunState() if found is None else found.state
     return state.model_copy(update=record), None if found is None else found.path
 
 
-def _take(
-    batches: Iterator[tuple[PlannedBatch, Any]], state: TrainState, count: int
-) -> StepBatches:
+def _take(batches: Iterator[tuple[PlannedBatch, Any]], state: RunState, count: int) -> StepBatches:
     pairs = [next(batches) for _ in range(count)]
     return StepBatches(state.step, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
 
-def _advance(state: TrainState, done: PlannedBatch, seconds: float) -> TrainState:
+def _advance(state: RunState, done: PlannedBatch, seconds: float) -> RunState:
     """The state after a step whose last batch was `done`."""
     return state.model_copy(
         update={
@@ -294,10 +295,9 @@ def _advance(state: TrainState, done: PlannedBatch, seconds: float) -> TrainStat
 
 
 @torch.no_grad()
-def _validate(
-    task: Task, data: TrainData, ema: Ema, config: TrainConfig, launcher: Launcher
-) -> dict[str, float]:
+def _validate(job: _Job, data: TrainData, ema: Ema, launcher: Launcher) -> dict[str, float]:
     """Mean metrics of the averaged weights; the noise is the same at every validation."""
+    task, config = job.task, job.config
     plan = Plan(data, config.seed, launcher.rank, launcher.world_size, stream="valid-data")
     share = plan.whole_epoch(epoch=0)
     # A forward pass under fsdp takes all processes, so those with less to do repeat a batch,

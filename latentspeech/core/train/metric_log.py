@@ -1,4 +1,4 @@
-"""Metrics: averaged between two log lines, written as JSONL, and to TensorBoard if installed.
+"""Metrics: exact means between two log lines, as JSONL, and to TensorBoard if installed.
 
 A line is {"step": ..., "seconds": ..., "group/quantity_unit": ...}; what is not finite is null.
 On resume the lines past the resumed step are dropped, so that a curve never forks.
@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -20,36 +20,46 @@ from latentspeech.core.files import atomic_path
 FILE_NAME = "metrics.jsonl"
 
 
+class Mean(NamedTuple):
+    """A scalar that is the mean over `num_elements` elements."""
+
+    value: Tensor
+    num_elements: Tensor | int
+
+
 class MetricMean:
     """Means of named scalars; tensors are summed where they are, without waiting for the device."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, Tensor | int] = {}
 
-    def add(self, metrics: Mapping[str, float | Tensor]) -> None:
-        """Counts each value once."""
-        for name, value in metrics.items():
-            scalar = torch.as_tensor(value).detach().double()
+    def add(self, metrics: Mapping[str, float | Tensor | Mean]) -> None:
+        """A mean counts as often as it has elements, any other value once."""
+        for name, metric in metrics.items():
+            value, count = metric if isinstance(metric, Mean) else (metric, 1)
+            scalar = torch.as_tensor(value).detach().double() * count
             old = self._sums.get(name)
             self._sums[name] = scalar if old is None else old + scalar
-            self._counts[name] = self._counts.get(name, 0) + 1
+            self._counts[name] = self._counts.get(name, 0) + count
 
     def take(self) -> dict[str, tuple[float, int]]:
         """Sum and count of every name so far; starts again from nothing."""
-        taken = {name: (float(total), self._counts[name]) for name, total in self._sums.items()}
+        taken = {
+            name: (float(total), int(self._counts[name])) for name, total in self._sums.items()
+        }
         self._sums, self._counts = {}, {}
         return taken
 
 
 def merge_means(parts: list[dict[str, tuple[float, int]]]) -> dict[str, float]:
-    """The means over several processes' sums and counts."""
+    """The means over several processes' sums and counts; what had no elements has none."""
     totals: dict[str, tuple[float, int]] = {}
     for part in parts:
         for name, (value, count) in part.items():
             old_value, old_count = totals.get(name, (0.0, 0))
             totals[name] = (old_value + value, old_count + count)
-    return {name: value / count for name, (value, count) in totals.items()}
+    return {name: value / count for name, (value, count) in totals.items() if count}
 
 
 class MetricLog:

@@ -1,12 +1,12 @@
 """AdamW, or Muon for matrices, with clipping and learning rates that are functions of the step.
 
 Vectors (biases, norm gains, anything with at most one size above 1) and embedding tables are not
-decayed.
+decayed. Parts of a module may learn at a fraction of the rate, whatever the schedule.
 """
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Self
 
 import torch
@@ -64,6 +64,27 @@ class OptimizerSpec(NamedTuple):
 
     module: nn.Module
     config: OptimizerConfig
+    lr_factors: Mapping[str, float] = {}
+    """Name of a submodule or parameter of `module` -> what its learning rate is multiplied by.
+
+    Of several names that contain a parameter the longest counts; what has none has factor 1.
+    """
+
+
+def layer_decay(layers: Sequence[str], decay: float) -> dict[str, float]:
+    """Learning rates that fall towards the input (BEiT, Bao et al. 2022, arXiv 2106.08254).
+
+    Args:
+        layers: names of submodules from the input on, like "embedding", "blocks.0", "blocks.1".
+        decay: factor from each layer to the one before it, in (0, 1].
+
+    Returns:
+        `OptimizerSpec.lr_factors`: the last layer has `decay`, the one before it decay^2 and so on;
+        what is not listed, such as a head after the layers, keeps the full rate.
+    """
+    if not 0 < decay <= 1:
+        raise ConfigError(f"layer decay is {decay}; expected more than 0 and at most 1")
+    return {name: decay ** (len(layers) - place) for place, name in enumerate(layers)}
 
 
 def learning_rate(config: OptimizerConfig, step: int) -> float:
@@ -80,19 +101,44 @@ def learning_rate(config: OptimizerConfig, step: int) -> float:
     return config.lr * (config.final_lr_ratio + (1 - config.final_lr_ratio) * cosine)
 
 
-def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Two groups, maybe empty: matrices with decay, vectors and embeddings without."""
+class ParameterGroup(NamedTuple):
+    """Parameters that are decayed alike and learn at the same fraction of the rate."""
+
+    parameters: list[nn.Parameter]
+    decayed: bool
+    lr_factor: float
+
+    def options(self, weight_decay: float) -> dict[str, Any]:
+        """The group as torch's optimizers take it; `lr_factor` is ours."""
+        decay = weight_decay if self.decayed else 0.0
+        return {"params": self.parameters, "weight_decay": decay, "lr_factor": self.lr_factor}
+
+
+def parameter_groups(module: nn.Module, factors: Mapping[str, float]) -> list[ParameterGroup]:
+    """For each factor two groups: matrices with decay, vectors and embeddings without.
+
+    Empty groups are left out. ConfigError names a factor that belongs to no trainable parameter.
+    """
     embeddings = {id(layer.weight) for layer in module.modules() if isinstance(layer, nn.Embedding)}
-    decayed: list[nn.Parameter] = []
-    plain: list[nn.Parameter] = []
-    for parameter in module.parameters():
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}  # by factor, and not decayed
+    used: set[str] = set()
+    for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             vector = sum(size > 1 for size in parameter.shape) <= 1
             small = parameter.dim() < 2 or vector or id(parameter) in embeddings
-            (plain if small else decayed).append(parameter)
+            within = [part for part in factors if f"{name}.".startswith(f"{part}.")]
+            used.update(within)
+            factor = factors[max(within, key=len)] if within else 1.0
+            groups.setdefault((factor, small), []).append(parameter)
+    unused = sorted(set(factors) - used)
+    if unused:
+        raise ConfigError(
+            f"lr_factors names {unused[0]!r}, which has no trainable parameter in "
+            f"{type(module).__name__}; correct the name or leave it out"
+        )
     return [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": plain, "weight_decay": 0.0},
+        ParameterGroup(parameters, not small, factor)
+        for (factor, small), parameters in sorted(groups.items(), key=lambda item: item[0])
     ]
 
 
@@ -144,11 +190,11 @@ class TurnOptimizer:
         return whole(nn.utils.clip_grad_norm_(self.parameters, limit))
 
     def step(self, step: int) -> float:
-        """Updates the parameters at the rate of `step`; returns that rate."""
+        """Updates the parameters at the rate of `step` times their factor; returns that rate."""
         rate = learning_rate(self.config, step)
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["lr_factor"]
             optimizer.step()
         return rate
 
@@ -186,23 +232,20 @@ class TurnOptimizer:
 def _optimizers(spec: OptimizerSpec) -> list[torch.optim.Optimizer]:
     """Those that share the module's trainable parameters; none where there are none."""
     config = spec.config
-    decayed, plain = parameter_groups(spec.module, config.weight_decay)
+    by_muon: list[dict[str, Any]] = []
+    by_adamw: list[dict[str, Any]] = []
+    for group in parameter_groups(spec.module, spec.lr_factors):
+        muon = config.kind == "muon" and group.decayed
+        matrices = [p for p in group.parameters if muon and p.dim() == 2]
+        others = [p for p in group.parameters if not (muon and p.dim() == 2)]
+        for parameters, options in ((matrices, by_muon), (others, by_adamw)):
+            if parameters:
+                options.append(group._replace(parameters=parameters).options(config.weight_decay))
     optimizers: list[torch.optim.Optimizer] = []
-    if config.kind == "muon":
-        matrices = [p for p in decayed["params"] if p.dim() == 2]
-        decayed["params"] = [p for p in decayed["params"] if p.dim() != 2]
-        if matrices:
-            optimizers.append(
-                torch.optim.Muon(
-                    matrices,
-                    lr=config.lr,
-                    weight_decay=config.weight_decay,
-                    adjust_lr_fn="match_rms_adamw",
-                )
-            )
-    groups = [group for group in (decayed, plain) if group["params"]]
-    if groups:
-        optimizers.append(torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, fused=True))
+    if by_muon:
+        optimizers.append(torch.optim.Muon(by_muon, lr=config.lr, adjust_lr_fn="match_rms_adamw"))
+    if by_adamw:
+        optimizers.append(torch.optim.AdamW(by_adamw, lr=config.lr, betas=config.betas, fused=True))
     return optimizers
 
 

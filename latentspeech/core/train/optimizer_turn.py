@@ -1,5 +1,11 @@
-"""One turn of a training step: gradients over all its batches, check, clip, optimizer step."""
+"""One turn of a training step: gradients over all its batches, check, clip, optimizer step.
 
+The gradient is that of the means over the elements of all batches of all processes, however
+unequally the batches share them. A wrapper averages gradients over processes, so each part of a
+batch's loss is multiplied by (processes x its elements / elements of the step).
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -10,9 +16,10 @@ from latentspeech.core.errors import DataError
 from latentspeech.core.files import write_json
 from latentspeech.core.tensors import derive_seed, make_generator
 from latentspeech.core.train.batches import PlannedBatch
+from latentspeech.core.train.metric_log import Mean
 from latentspeech.core.train.optim import TurnOptimizer
 from latentspeech.core.train.processes.launcher import Launcher
-from latentspeech.core.train.task import StepCall
+from latentspeech.core.train.task import Losses, StepCall, Task
 
 NON_FINITE_NAME = "nonfinite.json"
 
@@ -29,23 +36,31 @@ class StepBatches(NamedTuple):
     loaded: list[Any]
 
 
+class TurnContext(NamedTuple):
+    """What the turns of a run have in common."""
+
+    task: Task
+    model: nn.Module
+    """The task in the distributed wrapper."""
+    launcher: Launcher
+    seed: int
+    exp_dir: Path
+
+
 def run_turn(
-    model: nn.Module,
-    optimizer: TurnOptimizer,
-    batches: StepBatches,
-    launcher: Launcher,
-    seed: int,
-    exp_dir: Path,
-) -> list[dict[str, Tensor | float]]:
+    context: TurnContext, optimizer: TurnOptimizer, batches: StepBatches
+) -> list[dict[str, float | Tensor | Mean]]:
     """Updates the turn's parameters; returns the metrics of each batch and of the update.
 
     A loss or gradient norm that is not finite raises NonFiniteError before the update.
     """
+    _, model, launcher, seed, _ = context
     turn, step, count = optimizer.turn, batches.step, len(batches.loaded)
-    metrics: list[dict[str, Tensor | float]] = []
+    metrics: list[dict[str, float | Tensor | Mean]] = []
     losses: list[Tensor] = []
     optimizer.zero_grad()
     with optimizer.others_frozen():
+        shares = _shares(context, turn, batches.loaded)
         for place, batch in enumerate(batches.loaded):
             # Noise belongs to the batch's place in the whole step, so that two processes draw what
             # one draws in two rounds of accumulation.
@@ -55,36 +70,57 @@ def run_turn(
             torch.manual_seed(derive_seed(seed, f"{stream}/dropout", step))
             call = StepCall(batch, turn, step, make_generator(seed, stream, step))
             with launcher.gradient_sync(model, enabled=place == count - 1):
-                total, values = model(call)
-                launcher.backward(total / count)
-            losses.append(total.detach())
-            metrics.append(dict(values))
+                found: Losses = model(call)
+                total = _scaled(found.parts, shares[place]) / count
+                launcher.backward(total)
+            losses.append(found.total.detach())
+            minimised = {found.logged_as: total.detach() * count} if found.logged_as else {}
+            metrics.append({**minimised, **found.metrics})
     norm = optimizer.clip()
     finite = torch.isfinite(norm) & torch.isfinite(torch.stack(losses)).all()
     if launcher.maximum(int(not finite)):
         optimizer.zero_grad()
-        _stop(turn, batches, losses, norm, launcher, exp_dir)
+        _stop(context, turn, batches, losses, norm)
     rate = optimizer.step(step)
     optimizer.zero_grad()
     metrics.append({f"optim/{turn}_grad_norm": norm, f"optim/{turn}_lr": rate})
     return metrics
 
 
+def _shares(context: TurnContext, turn: str, loaded: list[Any]) -> list[dict[str, Tensor]]:
+    """For each batch the elements of each counted part over their mean over the step's batches."""
+    launcher = context.launcher
+    num_batches = len(loaded) * launcher.world_size
+    if num_batches == 1:
+        return [{}]
+    counts = [dict(context.task.counts(batch, turn)) for batch in loaded]
+    names = list(counts[0])
+    if not names:
+        return counts
+    table = torch.stack([torch.stack([row[name] for name in names]) for row in counts]).double()
+    total = launcher.sum(table.sum(dim=0))  # (parts,)
+    # A part that no batch has is 0 in all of them.
+    shares = table * num_batches / total.clamp(min=1)  # (batches, parts)
+    return [dict(zip(names, row.unbind(), strict=True)) for row in shares]
+
+
+def _scaled(parts: Mapping[str, Tensor], shares: Mapping[str, Tensor]) -> Tensor:
+    """The sum of the parts, each times its share; one that is not counted has its full share."""
+    scaled = {name: parts[name] * share.to(parts[name]) for name, share in shares.items()}
+    return torch.stack(tuple({**parts, **scaled}.values())).sum()
+
+
 def _stop(
-    turn: str,
-    batches: StepBatches,
-    losses: list[Tensor],
-    norm: Tensor,
-    launcher: Launcher,
-    exp_dir: Path,
+    context: TurnContext, turn: str, batches: StepBatches, losses: list[Tensor], norm: Tensor
 ) -> NoReturn:
     """Writes down the items that all processes were training on, and raises."""
+    launcher = context.launcher
     mine = [
         {"rank": launcher.rank, "loss": str(float(loss)), **planned._asdict()}
         for loss, planned in zip(losses, batches.planned, strict=True)
     ]
     entries = [entry for part in launcher.gather(mine) for entry in part]
-    path = exp_dir / NON_FINITE_NAME
+    path = context.exp_dir / NON_FINITE_NAME
     if launcher.is_main:
         values = {"step": batches.step, "turn": turn, "grad_norm": str(float(norm))}
         write_json(path, {**values, "batches": entries})

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import yaml
 
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.files import atomic_path
+from latentspeech.core.provenance import git_commit
 
 SCHEMA_VERSION = 1
 
@@ -36,6 +36,9 @@ FREE_KEYS = frozenset(
         "exp_dir",
     }
 )
+
+# Sections of which none of it is used in training: the first part of the key.
+FREE_SECTIONS = frozenset({"sampling"})
 
 
 def plain(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,20 +78,8 @@ def write_config(path: Path, config: Mapping[str, Any]) -> None:
         temporary.write_text(head + text, encoding="utf-8")
 
 
-def git_commit() -> str:
-    """The commit of the source that runs, with "-dirty" if it was edited; empty outside git."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        result = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return result.stdout.strip() if result.returncode == 0 else ""
-
-
 def _is_fixed(key: str) -> bool:
-    return key.rpartition(".")[2] not in FREE_KEYS
+    return key.rpartition(".")[2] not in FREE_KEYS and key.partition(".")[0] not in FREE_SECTIONS
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

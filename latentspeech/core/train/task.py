@@ -1,4 +1,4 @@
-"""What a training run must supply: a `Task` (modules, optimizers, losses) and its `TrainData`.
+"""What a training run must supply beside its data: a `Task` (modules, optimizers, losses).
 
 A task may own several optimizers, one a *turn*: a codec has the turns "generator" and
 "discriminator". The engine runs the turns of a step one after the other over the same batches.
@@ -6,21 +6,34 @@ A task may own several optimizers, one a *turn*: a codec has the turns "generato
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from latentspeech.core.train.metric_log import Mean
 from latentspeech.core.train.optim import OptimizerSpec
 
 
 class Losses(NamedTuple):
     """What one turn computed on one batch."""
 
-    total: Tensor
-    """Scalar; what is backpropagated."""
-    metrics: dict[str, Tensor]
-    """Detached scalars for the log, named like "train/mel_l1"."""
+    parts: Mapping[str, Tensor]
+    """Scalars whose sum is minimised, each a mean over elements of the batch.
+
+    A step minimises the sum of their means over the elements of all its batches, those of every
+    process. How many elements a batch has of each part is what `Task.counts` says; a part that it
+    does not name has one a batch.
+    """
+    metrics: Mapping[str, Tensor | Mean]
+    """Detached scalars for the log, named like "train/mel_l1"; without a count, one a batch."""
+    logged_as: str = ""
+    """Name under which the log shows what the step minimises, like "train/loss"; empty: not."""
+
+    @property
+    def total(self) -> Tensor:
+        """What a step over this batch alone minimises, a scalar."""
+        return torch.stack(tuple(self.parts.values())).sum()
 
 
 class Unit(NamedTuple):
@@ -70,11 +83,23 @@ class Task(nn.Module, ABC):
     def training_step(self, batch: Any, turn: str, step: int, generator: torch.Generator) -> Losses:
         """Losses of one turn on one batch. All noise comes from `generator` (a CPU generator)."""
 
+    def counts(self, batch: Any, turn: str) -> Mapping[str, Tensor]:
+        """Elements of the batch that parts of the turn's loss are means over. Default: none named.
+
+        Scalars on the batch's device; the same names for every batch. They must follow from the
+        batch alone, since a step adds them up before it computes the first loss. A task whose
+        batches all have equally many elements needs none.
+        """
+        return {}
+
     @abstractmethod
     def validation_step(
         self, batch: Any, generator: torch.Generator
-    ) -> Mapping[str, float | Tensor]:
-        """Scalars named "valid/...", averaged over the batches; runs on the averaged weights."""
+    ) -> Mapping[str, float | Tensor | Mean]:
+        """Scalars named "valid/...", averaged over the batches by their counts.
+
+        Runs on the averaged weights.
+        """
 
     @abstractmethod
     def averaged_module(self) -> nn.Module:
@@ -83,20 +108,3 @@ class Task(nn.Module, ABC):
     def forward(self, call: StepCall) -> Losses:
         """The door of the distributed wrapper, which only sees calls of `forward`."""
         return self.training_step(call.batch, call.turn, call.step, call.generator)
-
-
-class TrainData(Protocol):
-    """Batches planned a window ahead. It travels to loader processes, so it must be picklable.
-
-    An epoch is `num_windows()` windows, one after the other; what a plan needs to know of the
-    corpus is read for one window, so that a corpus of any size takes the same memory.
-    """
-
-    def num_windows(self) -> int:
-        """How many parts an epoch has, the same for every epoch."""
-
-    def plan(self, epoch: int, window: int) -> Sequence[Sequence[Any]]:
-        """The items of all batches of a window, the same at every call and in every process."""
-
-    def load(self, items: Sequence[Any], seed: int) -> Any:
-        """The batch of these items, a tree of tensors; `seed` drives augmentation."""

@@ -11,46 +11,51 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
+from latentspeech.core.device import CPU
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.eval.scorer import Scorer
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 
 
 @dataclass(frozen=True)
 class Metric:
     """Where a scorer is and how it is made; `about` is its line in the help."""
 
-    module: str
-    scorer: str
+    module: str  # a file of this folder
+    scorer: str  # a class in it
     about: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    takes_device: bool = False  # a network of torch; the others compute on the CPU
+
+    @property
+    def path(self) -> str:
+        """The module's full name."""
+        return f"{__package__}.{self.module}"
 
 
 def _similarity(model: str, about: str) -> dict[str, Metric]:
-    module, scorer = "latentspeech.eval.metrics.similarity", "SpeakerSimilarity"
+    module, scorer = "similarity", "SpeakerSimilarity"
     against = {"": "reference", "-o": "prompt", "-r": "codec_prompt"}
     found = {}
     for suffix, what in against.items():
         arguments = {"model": model, "held_against": what}
         name, line = f"sim-{model}{suffix}", f"{about}, against the {what}"
-        found[name] = Metric(module, scorer, line, arguments)
+        found[name] = Metric(module, scorer, line, arguments, takes_device=True)
         if what != "reference":
             heard = {**arguments, "prefix": "included"}
             line += ", a continuation's given seconds heard too"
-            found[f"{name}+prefix"] = Metric(module, scorer, line, heard)
+            found[f"{name}+prefix"] = Metric(module, scorer, line, heard, takes_device=True)
     return found
 
 
 def _wer(name: str, recogniser: str, about: str) -> dict[str, Metric]:
-    module = "latentspeech.eval.metrics.wer"
-    return {name: Metric(module, "WordErrorRate", about, {"recogniser": recogniser})}
+    arguments = {"recogniser": recogniser}
+    return {name: Metric("wer", "WordErrorRate", about, arguments, takes_device=True)}
 
 
 def _mel(name: str, variant: str, about: str) -> dict[str, Metric]:
-    return {
-        name: Metric(
-            "latentspeech.eval.metrics.mel_distance", "MelDistance", about, {"variant": variant}
-        )
-    }
+    return {name: Metric("mel_distance", "MelDistance", about, {"variant": variant})}
 
 
 METRICS: dict[str, Metric] = {
@@ -58,32 +63,26 @@ METRICS: dict[str, Metric] = {
     **_mel("mel-dac-class", "dac-class", "mel distance, DAC's loss class: agrees with the paper"),
     **_mel("mel-encodec", "encodec", "mel distance of Encodec's training"),
     **_mel("mel-vocos", "vocos", "mel distance of Vocos' training"),
-    "pesq": Metric("latentspeech.eval.metrics.pesq_wb", "PesqWideBand", "PESQ wide band"),
-    "stoi": Metric("latentspeech.eval.metrics.stoi", "Stoi", "STOI"),
+    "pesq": Metric("pesq_wb", "PesqWideBand", "PESQ wide band"),
+    "stoi": Metric("stoi", "Stoi", "STOI"),
     "visqol": Metric(
-        "latentspeech.eval.metrics.visqol",
+        "visqol",
         "Visqol",
         "ViSQOL, speech, as in the paper",
         {"mode": "speech"},
     ),
     "visqol-lattice": Metric(
-        "latentspeech.eval.metrics.visqol",
+        "visqol",
         "Visqol",
         "ViSQOL, speech, mapping of ViSQOL 3.3",
         {"mode": "speech-lattice"},
     ),
-    "visqol-audio": Metric(
-        "latentspeech.eval.metrics.visqol", "Visqol", "ViSQOL, audio", {"mode": "audio"}
-    ),
-    "si-sdr": Metric("latentspeech.eval.metrics.si_sdr", "SiSdr", "scale-invariant SDR"),
-    "f0": Metric(
-        "latentspeech.eval.metrics.pitch", "LogF0Error", "error of log f0 where both are voiced"
-    ),
-    "voicing": Metric(
-        "latentspeech.eval.metrics.pitch", "VoicingError", "frames voiced in one only"
-    ),
-    "utmos": Metric("latentspeech.eval.metrics.utmos", "Utmos", "UTMOS (utmos22_strong)"),
-    "dnsmos": Metric("latentspeech.eval.metrics.dnsmos", "Dnsmos", "DNSMOS overall, P.835"),
+    "visqol-audio": Metric("visqol", "Visqol", "ViSQOL, audio", {"mode": "audio"}),
+    "si-sdr": Metric("si_sdr", "SiSdr", "scale-invariant SDR"),
+    "f0": Metric("pitch", "LogF0Error", "error of log f0 where both are voiced"),
+    "voicing": Metric("pitch", "VoicingError", "frames voiced in one only"),
+    "utmos": Metric("utmos", "Utmos", "UTMOS (utmos22_strong)", takes_device=True),
+    "dnsmos": Metric("dnsmos", "Dnsmos", "DNSMOS overall, P.835"),
     **_similarity("wavlm-tdnn", "SIM of the paper: WavLM-large TDNN"),
     **_similarity("wavlm-sv", "WavLM-base-plus-sv"),
     **_similarity("ecapa", "SpeechBrain ECAPA-TDNN"),
@@ -92,27 +91,27 @@ METRICS: dict[str, Metric] = {
     **_wer("wer-c-sb", "conformer-transducer", "WER by SpeechBrain's Conformer-Transducer"),
     **_wer("wer-h", "hubert", "WER-H of the paper: HuBERT-Large LS960"),
     **_wer("wer-w", "whisper", "WER by offline Whisper tiny.en"),
-    "rtf": Metric(
-        "latentspeech.eval.metrics.speed", "RealTimeFactor", "seconds computed per second"
-    ),
-    "ttfa": Metric(
-        "latentspeech.eval.metrics.speed", "TimeToFirstAudio", "time to first audio, ms"
-    ),
+    "rtf": Metric("speed", "RealTimeFactor", "seconds computed per second"),
+    "ttfa": Metric("speed", "TimeToFirstAudio", "time to first audio, ms"),
 }
 
 
-def make_scorer(name: str) -> Scorer:
-    """The scorer of one of METRICS; ConfigError for an unknown name."""
+def make_scorer(name: str, device: torch.device = CPU) -> AudioScorer:
+    """The scorer of one of METRICS; ConfigError for an unknown name.
+
+    Networks of torch compute on `device`. Signal metrics, DNSMOS and Whisper stay on the CPU.
+    """
     metric = METRICS.get(name)
     if metric is None:
         near = difflib.get_close_matches(name, METRICS, n=3, cutoff=0.3)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise ConfigError(f"unknown metric {name!r}; {hint}choose from {', '.join(METRICS)}")
-    scorer = getattr(importlib.import_module(metric.module), metric.scorer)(**metric.arguments)
-    assert isinstance(scorer, Scorer)
+    arguments = {**metric.arguments, **({"device": device} if metric.takes_device else {})}
+    scorer = getattr(importlib.import_module(metric.path), metric.scorer)(**arguments)
+    assert isinstance(scorer, AudioScorer)
     return scorer
 
 
-def make_scorers(names: Sequence[str]) -> list[Scorer]:
-    """Scorers of several names, spaces and case forgiven."""
-    return [make_scorer(name.strip().lower()) for name in names]
+def make_scorers(names: Sequence[str], device: torch.device = CPU) -> list[AudioScorer]:
+    """Scorers of several names, spaces and case forgiven; `device` as in `make_scorer`."""
+    return [make_scorer(name.strip().lower(), device) for name in names]

@@ -15,19 +15,15 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import resample
-from latentspeech.core.eval.scorer import (
-    Score,
-    Scorer,
-    check_signal,
-    package_version,
-    require_packages,
-)
+from latentspeech.audio.signal_check import check_signal
+from latentspeech.core.eval.scorer import Score, package_version, require_packages
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.librosa_import import import_librosa
 
 SAMPLE_RATE = 16000
 
 
-class Dnsmos(Scorer):
+class Dnsmos(AudioScorer):
     """DNSMOS P.835, overall."""
 
     name = "DNSMOS"

@@ -28,7 +28,8 @@ from torch import Tensor
 from latentspeech.audio.io import resample
 from latentspeech.audio.mel import DAC_MEL_SCALES, HOPS_PER_WINDOW, MelScale
 from latentspeech.core.errors import ConfigError, InputError
-from latentspeech.core.eval.scorer import Score, Scorer, align_pair, package_version
+from latentspeech.core.eval.scorer import Score, package_version
+from latentspeech.eval.metrics.audio_scorer import AudioScorer, align_pair
 
 DEFAULT_SAMPLE_RATE = 24000
 # Below this the narrowest filters of the seven scales fall between two bins of the spectrum.
@@ -137,7 +138,7 @@ _VOCOS = MelVariant(
 VARIANTS = {"dac": _DAC, "dac-class": _DAC_CLASS, "encodec": _ENCODEC, "vocos": _VOCOS}
 
 
-class MelDistance(Scorer):
+class MelDistance(AudioScorer):
     """One of VARIANTS; lower is closer, 0 for a copy."""
 
     higher_is_better = False

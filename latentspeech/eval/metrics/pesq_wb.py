@@ -11,26 +11,20 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from latentspeech.audio.io import resample
+from latentspeech.audio.signal_check import is_silent
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.scorer import (
-    Score,
-    Scorer,
-    align_pair,
-    is_silent,
-    package_version,
-    require_packages,
-)
+from latentspeech.core.eval.scorer import Score, package_version, require_packages
+from latentspeech.eval.metrics.audio_scorer import AudioScorer, align_pair, measure_blocks
 
 SAMPLE_RATE = 16000
 MAX_BLOCK_S = 20.0
 MIN_DURATION_S = 0.25
 
 
-class PesqWideBand(Scorer):
+class PesqWideBand(AudioScorer):
     """PESQ-WB at 16 kHz."""
 
     name = "PESQ-WB"
@@ -70,15 +64,7 @@ class PesqWideBand(Scorer):
             )
         clean = resample(pair.reference, sample_rate, SAMPLE_RATE)
         tested = resample(pair.hypothesis, sample_rate, SAMPLE_RATE)
-        num_blocks = math.ceil(clean.numel() / (MAX_BLOCK_S * SAMPLE_RATE))
-        blocks = zip(
-            torch.tensor_split(clean, num_blocks),
-            torch.tensor_split(tested, num_blocks),
-            strict=True,
-        )
-        # In a long recording a block may be digital silence; it has no PESQ and counts for nothing.
-        speech = [block for block in blocks if not is_silent(block[0])]
-        values = [_pesq(block_clean, block_tested) for block_clean, block_tested in speech]
+        values = measure_blocks(clean, tested, MAX_BLOCK_S * SAMPLE_RATE, _pesq)
         details = {**pair.details, "num_blocks": len(values)}
         return Score(math.fsum(values) / len(values), details)
 

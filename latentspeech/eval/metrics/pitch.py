@@ -22,14 +22,8 @@ from torch import Tensor
 
 from latentspeech.audio.io import resample
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.scorer import (
-    AlignedPair,
-    Score,
-    Scorer,
-    align_pair,
-    package_version,
-    require_packages,
-)
+from latentspeech.core.eval.scorer import Score, package_version, require_packages
+from latentspeech.eval.metrics.audio_scorer import AlignedPair, AudioScorer, align_pair
 from latentspeech.eval.metrics.librosa_import import import_librosa
 
 SAMPLE_RATE = 16000
@@ -51,7 +45,7 @@ class PitchTrack:
     voiced: NDArray[np.bool_]  # (N,)
 
 
-class _PitchScorer(Scorer):
+class _PitchScorer(AudioScorer):
     """What the two metrics share: the tracks of both signals."""
 
     higher_is_better = False

@@ -12,11 +12,13 @@ from typing import Any
 
 from torch import Tensor
 
+from latentspeech.audio.signal_check import is_silent
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.scorer import Score, Scorer, align_pair, is_silent
+from latentspeech.core.eval.scorer import Score
+from latentspeech.eval.metrics.audio_scorer import AudioScorer, align_pair
 
 
-class SiSdr(Scorer):
+class SiSdr(AudioScorer):
     """SI-SDR at the rate of the pair."""
 
     name = "SI-SDR"

@@ -17,8 +17,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from latentspeech.core.device import CPU
 from latentspeech.core.errors import ConfigError, InputError
-from latentspeech.core.eval.scorer import HeldAgainst, Score, Scorer
+from latentspeech.core.eval.scorer import Score
+from latentspeech.eval.metrics.audio_scorer import AudioScorer, HeldAgainst
 from latentspeech.eval.models.speakers.load import load_speaker_model, speaker_model_class
 from latentspeech.eval.models.speakers.speaker_model import SpeakerModel
 
@@ -30,7 +32,7 @@ _KINDS = {
 }
 
 
-class SpeakerSimilarity(Scorer):
+class SpeakerSimilarity(AudioScorer):
     """Cosine in [-1, 1] ([0, 1] for GE2E); one model serves all scorers that name it."""
 
     unit = ""
@@ -41,6 +43,7 @@ class SpeakerSimilarity(Scorer):
         model: str = "ge2e",
         held_against: HeldAgainst = "reference",
         prefix: Literal["included", "excluded"] = "excluded",
+        device: torch.device = CPU,
     ) -> None:
         if held_against not in _KINDS:
             raise ConfigError(
@@ -48,6 +51,7 @@ class SpeakerSimilarity(Scorer):
             )
         kind, self._wanted = _KINDS[held_against]
         self._model_name = model
+        self.device = device
         self.held_against = held_against
         self.prefix = prefix
         self.name = f"{kind}-{speaker_model_class(model).label}"
@@ -87,4 +91,4 @@ class SpeakerSimilarity(Scorer):
 
     @cached_property
     def _model(self) -> SpeakerModel:
-        return load_speaker_model(self._model_name)
+        return load_speaker_model(self._model_name, self.device)

@@ -12,11 +12,12 @@ from typing import Any
 from torch import Tensor
 
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.scorer import Score, Scorer
+from latentspeech.core.eval.scorer import Score
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.scoring.pair import EvalPair
 
 
-class TimingScorer(Scorer):
+class TimingScorer(AudioScorer):
     """A metric of how the audio was made; the run hands it the pair instead of the samples."""
 
     @abstractmethod

@@ -9,18 +9,11 @@ import math
 import warnings
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.scorer import (
-    Score,
-    Scorer,
-    align_pair,
-    is_silent,
-    package_version,
-    require_packages,
-)
+from latentspeech.core.eval.scorer import Score, package_version, require_packages
+from latentspeech.eval.metrics.audio_scorer import AudioScorer, align_pair, measure_blocks
 
 MAX_BLOCK_S = 120.0
 # 30 half-overlapping frames of 256 samples at the measure's 10 kHz; below, pystoi returns 1e-5.
@@ -29,7 +22,7 @@ MIN_SPEECH_S = 0.4
 _FRAME_S = 256 / 10000
 
 
-class Stoi(Scorer):
+class Stoi(AudioScorer):
     """Classic (not extended) STOI."""
 
     name = "STOI"
@@ -63,29 +56,26 @@ class Stoi(Scorer):
         """STOI of one pair; a silent hypothesis scores 0."""
         self.prepare()
         pair = align_pair(self.name, reference, hypothesis, sample_rate)
-        num_blocks = math.ceil(pair.details["duration_s"] / MAX_BLOCK_S)
-        blocks = zip(
-            torch.tensor_split(pair.reference, num_blocks),
-            torch.tensor_split(pair.hypothesis, num_blocks),
-            strict=True,
+        values = measure_blocks(
+            pair.reference,
+            pair.hypothesis,
+            MAX_BLOCK_S * sample_rate,
+            lambda clean, tested: _stoi(clean, tested, sample_rate),
         )
-        # In a long recording a block may hold next to no speech; it counts for nothing.
-        values = [_stoi(clean, tested, sample_rate) for clean, tested in blocks]
-        measured = [value for value in values if value is not None]
-        if not measured:
+        if not values:
             raise InputError(
                 f"{self.name} expects at least {MIN_SPEECH_S} s of speech that is not silent; "
                 f"found a common length of {pair.details['duration_s']:.3f} s with less"
             )
-        details = {**pair.details, "num_blocks": len(measured)}
-        return Score(math.fsum(measured) / len(measured), details)
+        details = {**pair.details, "num_blocks": len(values)}
+        return Score(math.fsum(values) / len(values), details)
 
 
 def _stoi(reference: Tensor, hypothesis: Tensor, sample_rate: int) -> float | None:
     """The package's value; None where the reference holds too little speech for one."""
     import pystoi
 
-    if reference.numel() <= 2 * _FRAME_S * sample_rate or is_silent(reference):
+    if reference.numel() <= 2 * _FRAME_S * sample_rate:
         return None
     clean, tested = reference.double().numpy(), hypothesis.double().numpy()
     with warnings.catch_warnings():

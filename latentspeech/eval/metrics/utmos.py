@@ -21,16 +21,13 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import resample
+from latentspeech.audio.signal_check import check_signal
+from latentspeech.core.device import CPU, describe_device
 from latentspeech.core.errors import CheckpointError, InputError
-from latentspeech.core.eval.scorer import (
-    Score,
-    Scorer,
-    check_signal,
-    package_version,
-    require_packages,
-)
+from latentspeech.core.eval.scorer import Score, package_version, require_packages
 from latentspeech.core.eval.weight_files import check_whole, load_strictly, load_tensors
 from latentspeech.core.eval.weights import FOLDER_VARIABLE, Weights, WeightSource, resolve
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 
 SAMPLE_RATE = 16000
 MAX_BLOCK_S = 40.0
@@ -60,12 +57,15 @@ _ROWS = {
 }
 
 
-class Utmos(Scorer):
+class Utmos(AudioScorer):
     """UTMOS of the strong learner, about 1 to 5."""
 
     name = "UTMOS"
     unit = "MOS"
     higher_is_better = True
+
+    def __init__(self, device: torch.device = CPU) -> None:
+        self.device = device
 
     def prepare(self) -> None:
         """Loads the network."""
@@ -82,6 +82,7 @@ class Utmos(Scorer):
             "package": package_version("utmos-pytorch"),
             "lengths": "clips scored singly; over 40 s the mean of equal blocks",
             "aggregation": "mean over utterances",
+            **describe_device(self.device),
         }
 
     def score(
@@ -103,7 +104,7 @@ class Utmos(Scorer):
             )
         num_blocks = math.ceil(audio.numel() / (MAX_BLOCK_S * SAMPLE_RATE))
         blocks = torch.tensor_split(audio, num_blocks)
-        values = [float(self._network.score(block)) for block in blocks]
+        values = [float(self._network.score(block.to(self.device))) for block in blocks]
         value = math.fsum(values) / num_blocks
         return Score(value, {"duration_s": duration_s, "num_blocks": num_blocks})
 
@@ -126,7 +127,7 @@ class Utmos(Scorer):
         with warnings.catch_warnings():
             # The package and its weights use torch's old weight norm.
             warnings.filterwarnings("ignore", category=FutureWarning)
-            return Network(ckpt_path=str(self._weights.path))
+            return Network(ckpt_path=str(self._weights.path), device=str(self.device))
 
 
 def find_weights() -> Weights:

@@ -16,19 +16,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from latentspeech.audio.io import resample
+from latentspeech.audio.signal_check import is_silent
 from latentspeech.core.errors import ConfigError, InputError
-from latentspeech.core.eval.scorer import (
-    Score,
-    Scorer,
-    align_pair,
-    is_silent,
-    package_version,
-    require_packages,
-)
+from latentspeech.core.eval.scorer import Score, package_version, require_packages
+from latentspeech.eval.metrics.audio_scorer import AudioScorer, align_pair, measure_blocks
 
 MAX_BLOCK_S = 30.0
 
@@ -74,7 +68,7 @@ MODES = {
 }
 
 
-class Visqol(Scorer):
+class Visqol(AudioScorer):
     """One of MODES."""
 
     unit = "MOS-LQO"
@@ -117,15 +111,7 @@ class Visqol(Scorer):
         rate = self.mode.sample_rate
         clean = resample(pair.reference, sample_rate, rate)
         tested = resample(pair.hypothesis, sample_rate, rate)
-        num_blocks = math.ceil(clean.numel() / (MAX_BLOCK_S * rate))
-        blocks = zip(
-            torch.tensor_split(clean, num_blocks),
-            torch.tensor_split(tested, num_blocks),
-            strict=True,
-        )
-        # In a long recording a block may be digital silence; it has no value and counts for none.
-        speech = [block for block in blocks if not is_silent(block[0])]
-        values = [self._measure(*block) for block in speech]
+        values = measure_blocks(clean, tested, MAX_BLOCK_S * rate, self._measure)
         details = {**pair.details, "num_blocks": len(values)}
         return Score(math.fsum(values) / len(values), details)
 

@@ -11,10 +11,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
+from latentspeech.core.device import CPU
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.scorer import Score, Scorer, package_version, require_packages
+from latentspeech.core.eval.scorer import Score, package_version, require_packages
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.text_normalisers import NORMALISERS, TextNormaliser, check_normaliser
 from latentspeech.eval.models.recognisers.load import load_recogniser, recogniser_class
 from latentspeech.eval.models.recognisers.recogniser import Recogniser
@@ -22,12 +25,13 @@ from latentspeech.eval.models.recognisers.recogniser import Recogniser
 _KINDS = ("substitutions", "deletions", "insertions", "reference_words")
 
 
-class WordErrorRate(Scorer):
+class WordErrorRate(AudioScorer):
     """WER in percent; insertions can take it past 100.
 
     Args:
         recogniser: one of `recognisers.load.RECOGNISERS`.
         normaliser: "whisper" or "librispeech", the one of the value; the other is counted beside.
+        device: of the recogniser, but for "whisper", which computes on the CPU.
     """
 
     unit = "%"
@@ -35,9 +39,15 @@ class WordErrorRate(Scorer):
     needs_transcript = True
     prefix: Literal["included", "excluded"] = "included"  # the transcript is of the whole
 
-    def __init__(self, recogniser: str = "whisper", normaliser: str = "whisper") -> None:
+    def __init__(
+        self,
+        recogniser: str = "whisper",
+        normaliser: str = "whisper",
+        device: torch.device = CPU,
+    ) -> None:
         self.name = recogniser_class(recogniser).metric
         self._recogniser_name = recogniser
+        self.device = device
         self._names = [check_normaliser(normaliser)]
         self._names += [name for name in NORMALISERS if name != normaliser]
         if normaliser != "whisper":
@@ -135,7 +145,7 @@ class WordErrorRate(Scorer):
 
     @cached_property
     def _recogniser(self) -> Recogniser:
-        return load_recogniser(self._recogniser_name)
+        return load_recogniser(self._recogniser_name, self.device)
 
 
 def _errors(counts: Mapping[str, Any]) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentspeech.core.eval.report import EvalReport, MetricResult, UtteranceResult
+from latentspeech.core.eval.report import EvalReport, ItemResult, MetricResult
 from latentspeech.eval.page.audio import MAX_SECONDS, Clip, read_clip, spectrograms
 from latentspeech.eval.page.plots import number
 
@@ -34,7 +34,7 @@ class Ranking:
 
     name: str
     metrics: list[MetricResult]
-    utterances: list[UtteranceResult]
+    utterances: list[ItemResult]
 
 
 def worst_first(report: EvalReport) -> Ranking:
@@ -43,16 +43,16 @@ def worst_first(report: EvalReport) -> Ranking:
     chosen = next((m for m in measured if m.key.startswith("wer")), None)
     chosen = chosen or next(iter(measured), None)
     if chosen is None:
-        return Ranking("list", [], list(report.utterances))
+        return Ranking("list", [], list(report.items))
     name, sign = chosen.name, 1 if chosen.higher_is_better else -1
-    scored = [u for u in report.utterances if name in u.scores]
+    scored = [u for u in report.items if name in u.scores]
     scored.sort(key=lambda utterance: sign * utterance.scores[name].value)
-    return Ranking(name, [chosen], scored + [u for u in report.utterances if name not in u.scores])
+    return Ranking(name, [chosen], scored + [u for u in report.items if name not in u.scores])
 
 
 def make_examples(
     report: EvalReport,
-    utterances: Sequence[UtteranceResult],
+    utterances: Sequence[ItemResult],
     audio_root: Path,
     num_examples: int,
     budget: AudioBudget,
@@ -72,11 +72,11 @@ def make_examples(
     return {"examples": examples, "examples_note": f"{shown}{reason}. {scale}."}
 
 
-def _read(utterance: UtteranceResult, audio_root: Path) -> tuple[list[Clip], list[str]]:
+def _read(utterance: ItemResult, audio_root: Path) -> tuple[list[Clip], list[str]]:
     clips: list[Clip] = []
     missing: list[str] = []
     for field, role in _ROLES.items():
-        path = getattr(utterance, field)
+        path = _path(utterance, field)
         if path is None:
             continue
         found = read_clip(role, audio_root / path)
@@ -87,16 +87,22 @@ def _read(utterance: UtteranceResult, audio_root: Path) -> tuple[list[Clip], lis
     return clips, missing
 
 
+def _path(utterance: ItemResult, role: str) -> str | None:
+    files = {"hypothesis": utterance.hypothesis, "reference": utterance.reference}
+    return files[role] if role in files else utterance.facts.get(role)
+
+
 def _example(
-    report: EvalReport, utterance: UtteranceResult, clips: list[Clip], missing: list[str]
+    report: EvalReport, utterance: ItemResult, clips: list[Clip], missing: list[str]
 ) -> dict[str, Any]:
     compared = [clip for clip in clips if clip.role != _ROLES["prompt"]]
     drawn = spectrograms(compared, utterance.id) if compared else []
     pictures = dict(zip(map(id, compared), drawn, strict=True))
+    duration_s = utterance.facts.get("duration_s")
     known = [
-        utterance.speaker and f"speaker {utterance.speaker}",
-        utterance.sex,
-        utterance.duration_s and f"{utterance.duration_s:.1f} s",
+        utterance.group and f"speaker {utterance.group}",
+        utterance.facts.get("sex"),
+        duration_s and f"{duration_s:.1f} s",
     ]
     return {
         "id": utterance.id,
@@ -106,7 +112,7 @@ def _example(
             for metric in report.metrics
             if metric.name in utterance.scores
         ],
-        "transcript": utterance.transcript,
+        "transcript": utterance.text,
         "recognised": [
             (name, _shortened(score.details["recognised"]))
             for name, score in utterance.scores.items()

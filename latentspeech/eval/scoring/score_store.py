@@ -10,7 +10,6 @@ import json
 import logging
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from latentspeech.core.errors import DataError, InputError
@@ -66,12 +65,7 @@ class ScoreStore:
             self._write("\n" if self._file.tell() else "")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -79,7 +73,7 @@ class ScoreStore:
     def take_from(self, report: EvalReport) -> None:
         """Takes in the scores of a finished report."""
         keys = {m.name: description_key(m.name, m.description) for m in report.metrics}
-        for utterance in report.utterances:
+        for utterance in report.items:
             for name, score in utterance.scores.items():
                 self._known[utterance.fingerprint, keys[name]] = score
 

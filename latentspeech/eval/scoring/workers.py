@@ -6,11 +6,9 @@ them to stop) and die with the parent. A worker that dies takes its pair along; 
 by then has been handed over.
 """
 
-import ctypes
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -22,11 +20,10 @@ from typing import Protocol
 import torch
 
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.eval.scorer import Scorer
+from latentspeech.core.train.processes.stop import die_with_parent
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.scoring.pair import EvalPair
 from latentspeech.eval.scoring.pair_scores import PairOutcome, Readiness, prepare_all, score_pair
-
-_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 
 
 class WorkerError(DataError):
@@ -56,7 +53,7 @@ class Bench(Protocol):
 
 
 @contextmanager
-def open_bench(scorers: Sequence[Scorer], jobs: int) -> Iterator[Bench]:
+def open_bench(scorers: Sequence[AudioScorer], jobs: int) -> Iterator[Bench]:
     """A bench of `jobs` processes; 1 is this one."""
     if jobs < 1:
         raise ConfigError(f"jobs = {jobs}; expected at least 1")
@@ -76,7 +73,7 @@ def open_bench(scorers: Sequence[Scorer], jobs: int) -> Iterator[Bench]:
 
 
 class _OwnProcess:
-    def __init__(self, scorers: Sequence[Scorer]) -> None:
+    def __init__(self, scorers: Sequence[AudioScorer]) -> None:
         self._scorers = scorers
 
     def readiness(self) -> dict[str, Readiness]:
@@ -125,15 +122,14 @@ class _Processes:
             ) from None
 
 
-_scorers: list[Scorer] = []
+_scorers: list[AudioScorer] = []
 _readiness: dict[str, Readiness] | ConfigError = {}
 
 
-def _start_worker(scorers: list[Scorer], parent: int, num_threads: int) -> None:
+def _start_worker(scorers: list[AudioScorer], parent: int, num_threads: int) -> None:
     global _readiness
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+    die_with_parent()
     if os.getppid() != parent:
         os._exit(1)
     torch.set_num_threads(num_threads)

@@ -2,7 +2,7 @@
 
 import re
 
-_TITLES = {
+TITLES = {
     "mr": "Mister", "mrs": "Missus", "ms": "Miz", "messrs": "Messieurs", "prof": "Professor",
     "rev": "Reverend", "hon": "Honorable", "gen": "General", "col": "Colonel", "capt": "Captain",
     "lt": "Lieutenant", "sgt": "Sergeant", "maj": "Major", "cmdr": "Commander", "gov": "Governor",
@@ -24,13 +24,13 @@ _DOTTED = {"e.g.": "for example", "i.e.": "that is", "a.k.a.": "also known as", 
 _SLASHED = {"w/o": "without", "w/": "with", "c/o": "care of", "n/a": "not applicable"}
 
 DOTTED_ABBREVIATIONS = frozenset(
-    {*_TITLES, *_WORDS, "dr", "st", "e.g", "i.e", "a.k.a", "fig", "no", "vol", "pp"}
+    {*TITLES, *_WORDS, "dr", "st", "e.g", "i.e", "a.k.a", "fig", "no", "vol", "pp"}
     | {"jan", "feb", "mar", "apr", "jun", "jul", "aug", "sept", "sep", "oct", "nov", "dec"}
 )
 SENTENCE_ENDING_ABBREVIATIONS = frozenset(_WORDS) - {"vs", "cf", "approx", "al"} | {"st"}
 
 _ROMAN_OR_NUMBER = r"(?=\s?(?:\d|[IVXLC]+\b))"
-_TITLE = re.compile(rf"\b({'|'.join(_TITLES)})\b(?:\.|(?=\s[A-Z]))(?=\s|$|[,;:!?])", re.IGNORECASE)
+_TITLE = re.compile(rf"\b({'|'.join(TITLES)})\b(?:\.|(?=\s[A-Z]))(?=\s|$|[,;:!?])", re.IGNORECASE)
 _WORD = re.compile(rf"\b({'|'.join(_WORDS)})\.", re.IGNORECASE)
 _BEFORE = re.compile(rf"\b({'|'.join(_BEFORE_NUMBER)})\.{_ROMAN_OR_NUMBER}", re.IGNORECASE)
 _DOTS = re.compile(r"(?<![\w.])(e\.\s?g\.|i\.\s?e\.|a\.k\.a\.|ph\.\s?d\.),?", re.IGNORECASE)
@@ -50,7 +50,7 @@ def read_abbreviations(text: str) -> str:
     text = _SLASHES.sub(lambda m: _SLASHED[m[1].lower()] + (" " if m[1][-1] == "/" else ""), text)
     text = _ST_OR_DR.sub(_read_st_or_dr, text)
     text = _BEFORE.sub(lambda m: _like(_BEFORE_NUMBER[m[1].lower()], m[1]), text)
-    text = _TITLE.sub(lambda m: _TITLES[m[1].lower()] if m[1][0].isupper() else m[0], text)
+    text = _TITLE.sub(lambda m: TITLES[m[1].lower()] if m[1][0].isupper() else m[0], text)
     text = _WORD.sub(_read_word, text)
     text = _INITIALS.sub(_read_initials, text)
     return INITIAL.sub(r"\1", text)

@@ -19,6 +19,7 @@ _SHOUTED = frozenset(
 )
 _ACRONYM = re.compile(r"(?<![\w'-])([A-Z]{2,5})('?s)?(?![\w]|-[A-Z])")
 _VOWELS = frozenset("AEIOUY")
+_MAX_LETTERS = 5
 
 
 _ERA = re.compile(r"\b(AD|BC|BCE|CE)(?=\s\d)|(?<=\d\s)(AD|BC|BCE|CE)\b")
@@ -27,6 +28,17 @@ _ERA = re.compile(r"\b(AD|BC|BCE|CE)(?=\s\d)|(?<=\d\s)(AD|BC|BCE|CE)\b")
 def spell_eras(text: str) -> str:
     """'AD 79' -> 'A D 79'; without a number AD and CE stay as they are."""
     return _ERA.sub(lambda match: " ".join(match[0]), text)
+
+
+def is_consonants(word: str) -> bool:
+    """Whether a word in capitals has no vowel letter and so is read letter by letter."""
+    short = 2 <= len(word) <= _MAX_LETTERS
+    return short and word not in _SHOUTED and _VOWELS.isdisjoint(word)
+
+
+def is_known_acronym(word: str) -> bool:
+    """Whether a word in capitals is one of those with vowels that are read letter by letter."""
+    return word in SPELLED
 
 
 def spell_acronyms(text: str) -> str:

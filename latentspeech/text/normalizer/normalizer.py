@@ -1,14 +1,16 @@
 """`normalize`: written English to what a reader would say, in a fixed order of rules.
 
-Letters keep their case; the result holds letters, spaces and `. , ? ! ; : - ' "`, never a digit. It
-is its own normal form: `normalize(normalize(x)) == normalize(x)`, so callers need not know whether
-a text was normalised before. Text without a letter or number ("...") becomes "".
+Letters keep their case, but for texts wholly in capitals (capitals.py); the result holds letters,
+spaces and `. , ? ! ; : - ' "`, never a digit. It is its own normal form, and has a type of its own,
+`NormalizedText`, which `normalize` gives back as it is: a text is normalised once, where it comes
+in, whoever asks for it later. Text without a letter or number ("...") becomes "".
 """
 
 from collections.abc import Callable
 
 from latentspeech.text.normalizer.abbreviations import read_abbreviations
 from latentspeech.text.normalizer.acronyms import spell_acronyms, spell_eras
+from latentspeech.text.normalizer.capitals import restore_case
 from latentspeech.text.normalizer.dates_and_times import read_dates, read_times
 from latentspeech.text.normalizer.money_and_units import read_money, read_phones, read_units
 from latentspeech.text.normalizer.numbers import read_numbers
@@ -23,6 +25,7 @@ from latentspeech.text.normalizer.signs_and_addresses import (
 # Order matters: what wants digits stands before read_numbers.
 RULES: tuple[Callable[[str], str], ...] = (
     fold,
+    restore_case,
     read_addresses,
     read_dates,
     read_times,
@@ -41,8 +44,16 @@ RULES: tuple[Callable[[str], str], ...] = (
 _MAX_PASSES = 12
 
 
-def normalize(text: str) -> str:
+class NormalizedText(str):
+    """A text that `normalize` has made; what string methods make of it is a plain `str` again."""
+
+    __slots__ = ()
+
+
+def normalize(text: str) -> NormalizedText:
     """Reads out numbers, dates, money, units, abbreviations and signs; folds punctuation."""
+    if isinstance(text, NormalizedText):
+        return text
     # One pass suffices for nearly all text and a second proves it. Odd strings (a dropped sign that
     # joins two dots) need another; repeating until nothing changes is what makes the result stable.
     for _ in range(_MAX_PASSES):
@@ -51,4 +62,4 @@ def normalize(text: str) -> str:
             text = rule(text)
         if text == previous:
             break
-    return text
+    return NormalizedText(text)

@@ -2,7 +2,12 @@
 
 from latentspeech.text.tokenizers.bpe import BPETokenizer, BPETokenizerConfig
 from latentspeech.text.tokenizers.character import CharacterTokenizer, CharacterTokenizerConfig
-from latentspeech.text.tokenizers.loading import TokenizerConfig, build_tokenizer, load_tokenizer
+from latentspeech.text.tokenizers.loading import (
+    TokenizerConfig,
+    build_tokenizer,
+    case_rule,
+    load_tokenizer,
+)
 from latentspeech.text.tokenizers.misaki import MisakiTokenizer, MisakiTokenizerConfig
 from latentspeech.text.tokenizers.phoneme import PhonemeTokenizer, PhonemeTokenizerConfig
 from latentspeech.text.tokenizers.protocol import PAD_ID, UNK_ID, Tokenizer
@@ -21,5 +26,6 @@ __all__ = [
     "Tokenizer",
     "TokenizerConfig",
     "build_tokenizer",
+    "case_rule",
     "load_tokenizer",
 ]

@@ -19,7 +19,15 @@ from latentspeech.core.files import atomic_path
 from latentspeech.text.normalizer import normalize
 from latentspeech.text.normalizer.punctuation import KEPT_PUNCTUATION
 from latentspeech.text.tokenizers.metadata import read_metadata, write_metadata
-from latentspeech.text.tokenizers.protocol import PAD, PAD_ID, UNK, UNK_ID, spoken_text
+from latentspeech.text.tokenizers.protocol import (
+    PAD,
+    PAD_ID,
+    UNK,
+    UNK_ID,
+    Case,
+    in_case,
+    spoken_text,
+)
 
 MODEL_NAME = "tokenizer.model"
 # Pieces of their own, whatever the corpus holds: a sentence to speak may have what it lacked.
@@ -36,6 +44,9 @@ class BPETokenizerConfig(Config):
     )
     model_type: Literal["bpe", "unigram"] = Field(
         default="bpe", description="how pieces are chosen: merges, or a unigram model"
+    )
+    case: Case = Field(
+        default="keep", description="lower: small letters alone, in training and in speaking"
     )
 
 
@@ -63,11 +74,12 @@ class BPETokenizer:
         texts: Iterable[str],
         vocab_size: int,
         model_type: Literal["bpe", "unigram"] = "bpe",
+        case: Case = "keep",
     ) -> "BPETokenizer":
         """Learns `vocab_size` pieces from `texts`; the same texts give the same pieces."""
-        settings = {"vocab_size": vocab_size, "model_type": model_type}
+        settings = {"vocab_size": vocab_size, "model_type": model_type, "case": case}
         config = parse_config(BPETokenizerConfig, settings, origin="BPE tokenizer")
-        spoken = [text for text in map(normalize, texts) if text]
+        spoken = [in_case(text, case) for text in map(normalize, texts) if text]
         if not spoken:
             raise DataError("no text to train a tokenizer on; expected at least one line of words")
         written = io.BytesIO()
@@ -85,7 +97,7 @@ class BPETokenizer:
                 eos_id=-1,
                 unk_surface=UNK,
                 character_coverage=1.0,
-                required_chars=REQUIRED_CHARACTERS,
+                required_chars="".join(dict.fromkeys(in_case(REQUIRED_CHARACTERS, case))),
                 normalization_rule_name="identity",  # `normalize` has done it
                 max_sentence_length=_MAX_LINE_BYTES,
                 num_threads=1,
@@ -105,14 +117,14 @@ class BPETokenizer:
 
     def encode(self, text: str) -> list[int]:
         """The ids of one text."""
-        return list(self._processor.EncodeAsIds(spoken_text(text)))
+        return list(self._processor.EncodeAsIds(in_case(spoken_text(text), self.config.case)))
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text."""
         return [self.encode(text) for text in texts]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The normalised text of `ids`."""
+        """The normalised text of `ids`, in the tokenizer's case."""
         outside = [i for i in ids if not 0 <= i < self.vocab_size]
         if outside:
             raise ValueError(f"token id {outside[0]} is outside 0 to {self.vocab_size - 1}")
@@ -141,7 +153,7 @@ class BPETokenizer:
                 f"{path} is not the file that tokenizer.json names (its SHA-256 differs); "
                 "it is damaged or of another tokenizer: copy the directory again"
             )
-        config = BPETokenizerConfig(vocab_size=metadata.vocab_size, model_type=metadata.model_type)
+        config = BPETokenizerConfig(**metadata.model_dump(exclude={"sha256"}))
         try:
             return cls(config, model)
         except (ValueError, RuntimeError) as error:

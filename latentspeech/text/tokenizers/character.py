@@ -7,15 +7,15 @@ import string
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from latentspeech.core.config import Config
 from latentspeech.core.errors import CheckpointError
 from latentspeech.text.normalizer.punctuation import KEPT_PUNCTUATION
 from latentspeech.text.tokenizers.metadata import read_metadata, write_metadata
-from latentspeech.text.tokenizers.protocol import spoken_text
+from latentspeech.text.tokenizers.protocol import Case, in_case, spoken_text
 from latentspeech.text.tokenizers.symbols import SymbolTable
 
 SYMBOLS = " " + KEPT_PUNCTUATION + string.ascii_lowercase + string.ascii_uppercase
@@ -25,13 +25,24 @@ class CharacterTokenizerConfig(Config):
     """Settings of CharacterTokenizer."""
 
     kind: Literal["character"] = "character"
-    lowercase: bool = Field(default=False, description="small letters only: 26 fewer ids to learn")
+    case: Case = Field(
+        default="keep", description="lower: small letters alone, which are 26 fewer ids to learn"
+    )
 
 
 class CharacterTokenizerMetadata(CharacterTokenizerConfig):
     """tokenizer.json of a CharacterTokenizer."""
 
     symbols: tuple[str, ...] = Field(description="the inventory; ids count from 2")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_first_version(cls, values: Any) -> Any:
+        """Directories of the first version say `lowercase` instead of `case`."""
+        if not (isinstance(values, dict) and "lowercase" in values):
+            return values
+        others = {name: value for name, value in values.items() if name != "lowercase"}
+        return {**others, "case": "lower" if values["lowercase"] else "keep"}
 
 
 class CharacterTokenizer:
@@ -41,7 +52,7 @@ class CharacterTokenizer:
         self, config: CharacterTokenizerConfig, symbols: Sequence[str] | None = None
     ) -> None:
         self.config = config
-        known = SYMBOLS.lower() if config.lowercase else SYMBOLS
+        known = in_case(SYMBOLS, config.case)
         self.table = SymbolTable(dict.fromkeys(known) if symbols is None else symbols)
 
     @property
@@ -51,8 +62,7 @@ class CharacterTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """The ids of one text."""
-        spoken = spoken_text(text)
-        spoken = spoken.lower() if self.config.lowercase else spoken
+        spoken = in_case(spoken_text(text), self.config.case)
         return self.table.encode("".join(map(self._plain, spoken)))
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
@@ -60,7 +70,7 @@ class CharacterTokenizer:
         return [self.encode(text) for text in texts]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The normalised text of `ids`."""
+        """The normalised text of `ids`, in the tokenizer's case."""
         return self.table.decode(ids)
 
     def save(self, directory: Path) -> None:
@@ -73,7 +83,7 @@ class CharacterTokenizer:
         """Reads what `save` wrote."""
         metadata = read_metadata(directory, CharacterTokenizerMetadata)
         try:
-            config = CharacterTokenizerConfig(lowercase=metadata.lowercase)
+            config = CharacterTokenizerConfig(case=metadata.case)
             return cls(config, metadata.symbols)
         except ValueError as error:
             raise CheckpointError(f"{directory}/tokenizer.json: {error}") from None

@@ -24,7 +24,7 @@ def build_tokenizer(config: TokenizerConfig, texts: Iterable[str] = ()) -> Token
     """The tokenizer that `config` asks for; only BPE learns from `texts`."""
     match config:
         case BPETokenizerConfig():
-            return BPETokenizer.train(texts, config.vocab_size, config.model_type)
+            return BPETokenizer.train(texts, config.vocab_size, config.model_type, config.case)
         case MisakiTokenizerConfig():
             return MisakiTokenizer()
         case PhonemeTokenizerConfig():
@@ -51,3 +51,12 @@ def load_tokenizer(directory: Path) -> Tokenizer:
                 f"{directory / FILE_NAME}: kind = {kind!r}; expected bpe, misaki, phoneme or "
                 "character"
             )
+
+
+def case_rule(tokenizer: Tokenizer) -> str:
+    """What a tokenizer does with the case of a text, in words."""
+    match tokenizer:
+        case BPETokenizer() | CharacterTokenizer():
+            return "small letters" if tokenizer.config.case == "lower" else "letters in their case"
+        case _:
+            return "phonemes"

@@ -2,22 +2,25 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from latentspeech.core.errors import InputError
-from latentspeech.text.normalizer import normalize
+from latentspeech.text.normalizer import NormalizedText, normalize
 
 PAD_ID = 0
 UNK_ID = 1
 PAD = "<pad>"
 UNK = "<unk>"
 
+# What a tokenizer of letters does with their case: nothing, or small letters alone.
+Case = Literal["keep", "lower"]
+
 
 class Tokenizer(Protocol):
     """Turns text into ids below `vocab_size`; id 0 is <pad>, id 1 is <unk>.
 
-    `encode` normalises its text first (harmless for text that is normalised) and raises InputError
-    where nothing is left. `decode` gives the normalised text, or its phonemes; <pad> is left out.
+    `encode` normalises a text that is no `NormalizedText` yet and raises InputError where nothing
+    is left. `decode` gives the normalised text, or its phonemes; <pad> is left out.
     """
 
     @property
@@ -42,10 +45,15 @@ class Tokenizer(Protocol):
         ...
 
 
-def spoken_text(text: str) -> str:
+def spoken_text(text: str) -> NormalizedText:
     """The normalised text; InputError where nothing is left to say."""
     spoken = normalize(text)
     if not spoken:
         shown = repr(text[:40]) + ("..." if len(text) > 40 else "")
         raise InputError(f"text is empty after normalisation: {shown}; give at least one word")
     return spoken
+
+
+def in_case(text: str, case: Case) -> str:
+    """A normalised text by a tokenizer's rule of case."""
+    return text.lower() if case == "lower" else text

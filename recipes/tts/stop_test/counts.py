@@ -4,9 +4,10 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from latentspeech.core.eval.report import Interval
+from latentspeech.core.eval.statistics import CONFIDENCE
 from latentspeech.core.eval.text_table import TextTable
 from latentspeech.data.utterances import Utterance
-from latentspeech.eval.proportions import wilson_interval
 from latentspeech.text.normalizer import normalize
 from recipes.tts.expected_durations import DurationRule
 
@@ -128,6 +129,18 @@ def to_json(judge: Judge, row: Row) -> dict[str, object]:
         },
         "faults": {name: kinds for name, kinds in faults.items() if kinds},
     }
+
+
+def wilson_interval(successes: int, trials: int) -> Interval:
+    """Between which proportions the true one lies, 95% (Wilson, 1927, JASA 22(158)).
+
+    It is good where few or none of the trials succeed, unlike value +- 1.96 standard errors. Trials
+    are taken as independent: those of one voice are more alike, so between voices it is too narrow.
+    """
+    from scipy.stats import binomtest
+
+    interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def _cells(judge: Judge, row: Row) -> list[str]:

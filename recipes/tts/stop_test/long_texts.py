@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latentspeech.audio.io import load_audio, write_audio
+from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
 from latentspeech.core.eval.report import MetricResult
 from latentspeech.core.eval.text_table import TextTable
@@ -27,7 +28,6 @@ from latentspeech.text.sentences import split_sentences
 from latentspeech.tts.models import load
 from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, Synthesizer
 from recipes.lib.results_file import provenance_lines, this_command
-from recipes.one_line_errors import run_recipe
 from recipes.tts.sampling_options import add_batch_option
 
 MIN_WORDS = 6

@@ -7,8 +7,8 @@ of the next, until there are `--num`. Latents say how long it took: nothing is d
 A sentence is a *stop failure* if the model reached a limit of its length and was cut there (in the
 layout `aligned`, at any symbol), a *runaway* if it took more than `--too_long` times, an *early
 end* if it took less than `--too_short` times what recipes.tts.expected_durations says. The
-recordings of the cuts are held to the same rule, in the last row. `--out` gets prompt/, NAME.json of each
-model (what it spoke), stops.json and stops.md; a killed run goes on where it was.
+recordings of the cuts are held to the same rule, in the last row. `--out` gets prompt/, NAME.json
+of each model (what it spoke), stops.json and stops.md; a killed run goes on where it was.
 """
 
 import argparse
@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.audio.speech_check import check_speech
+from latentspeech.core.command import run_recipe
+from latentspeech.core.device import choose_device
 from latentspeech.core.errors import ConfigError, DataError, InputError
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.core.tensors import derive_seed
@@ -28,18 +30,22 @@ from latentspeech.data.utterances import Utterance, load_utterance, read_utteran
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem, choose_evaluation_items
 from latentspeech.text.normalizer import normalize
 from latentspeech.text.sentences import split_sentences
+from latentspeech.text.tokenizers import case_rule
+from latentspeech.tts.length_guard import LengthGuard
+from latentspeech.tts.model_directory import read_tts_config
 from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, Synthesizer
 from recipes.lib.results_file import provenance_lines, this_command
-from recipes.one_line_errors import run_recipe
 from recipes.tts.expected_durations import fit_duration_rule
 from recipes.tts.sampling_options import (
     add_batch_option,
+    add_device_option,
     add_retries_option,
     add_sampling_options,
     one_or_more,
     sampling_of,
 )
+from recipes.tts.speaking import Speaking
 from recipes.tts.stop_test.counts import (
     Judge,
     Row,
@@ -49,7 +55,7 @@ from recipes.tts.stop_test.counts import (
     table,
     to_json,
 )
-from recipes.tts.synthesize_test import Speaking, write_utterance
+from recipes.tts.test_files import write_utterance
 from recipes.tts.test_items import letters
 
 logger = logging.getLogger(__name__)
@@ -81,7 +87,9 @@ class Voices:
             rate = self.synthesizer.sample_rate
             path = write_utterance(utterance, self.out, "prompt", rate)
             transcript = utterance.text if self.speaking.with_text else None
-            self._prompts[utterance.id] = self.synthesizer.prompt(path, transcript)
+            self._prompts[utterance.id] = self.synthesizer.prompt(
+                path, transcript, self.speaking.equalizer
+            )
         return self._prompts[utterance.id]
 
     def speak(self, sentences: Sequence[HeldOutSentence]) -> list[SpokenSentence]:
@@ -92,7 +100,7 @@ class Voices:
             # Each has noise of its own, whichever others are spoken.
             [derive_seed(self.speaking.seed, f"stop/{one.id}") % 2**31 for one in sentences],
             self.speaking.sampling,
-            self.speaking.retries,
+            self.speaking.guard,
         )
         rate = self.synthesizer.model.codec.config.frame_rate
         return [
@@ -102,7 +110,7 @@ class Voices:
                 voice=sentence.prompt.speaker,
                 prompt=sentence.prompt.id,
                 seconds=len(one.latents) / rate,
-                cut=one.cut,
+                cut=one.truncated,
             )
             for sentence, one in zip(sentences, written, strict=True)
         ]
@@ -230,7 +238,7 @@ def main() -> None:
     parser.add_argument("--too_short", type=float, default=0.6, help="times the expected duration")
     add_batch_option(parser)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
+    add_device_option(parser)
     parser.add_argument("--no_prompt_text", action="store_true", help="prompt without transcript")
     add_sampling_options(parser)
     add_retries_option(parser, 0)
@@ -242,22 +250,27 @@ def main() -> None:
     sentences = choose_sentences(prompted, arguments.num, taught)
     recordings = [item.target for item in items]
     judge = Judge(fit_duration_rule(recordings), arguments.too_long, arguments.too_short)
-    speaking = Speaking(
-        arguments.seed, not arguments.no_prompt_text, sampling_of(arguments), arguments.retries
-    )
     out.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
+    notes = []
     for name, directory in models.items():
-        voices = Voices(Synthesizer.from_directory(directory, arguments.device), speaking, out)
+        speaking = Speaking(
+            sampling_of(arguments, read_tts_config(directory).sampling),
+            arguments.seed,
+            not arguments.no_prompt_text,
+            LengthGuard(retries=arguments.retries),
+            equalizer=False,  # nothing is decoded
+        )
+        voices = Voices(
+            Synthesizer.from_directory(directory, choose_device(arguments.device)), speaking, out
+        )
         path = out / f"{name}.json"
         spoken = speak_all(voices, sentences, arguments.batch_size, path, directory)
         rows.append(Row(name, voices.synthesizer.model.layout.kind, spoken))
+        notes.append(f"{name}: {speaking.rule(case_rule(voices.synthesizer.model.tokenizer))}")
     rows.append(Row("recordings", None, as_spoken(recordings)))
     how = "left out" if train_cuts else "not looked for"
-    notes = [
-        f"CFG scale {speaking.sampling.cfg_scale:g}, {speaking.sampling.num_steps} steps, "
-        f"noise {speaking.sampling.noise_scale:g}, "
-        f"{speaking.sampling.solver}, at most {speaking.retries} retries",
+    notes += [
         f"sentences that are in the training cuts: {how}",
         f"utterances after a prompt that is refused as no speech, left out: "
         f"{len(items) - len(prompted)} of {len(items)}",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.sampling_config import SamplingConfig
-from recipes.tts.sampling_options import make_sampling
+from recipes.tts.sampling_options import change_sampling
 
 Field = Literal["cfg_scale", "num_steps", "noise_scale"]
 HEADINGS: dict[Field, str] = {
@@ -60,12 +60,11 @@ def make_grid(
     base: SamplingConfig, solvers: Sequence[str], values: Mapping[Field, Sequence[float]]
 ) -> Grid:
     """A sweep of each field that has values; ConfigError for none."""
-    kept: dict[str, float] = {field: getattr(base, field) for field in HEADINGS}
     sweeps = [
         Sweep(
             field,
             tuple(
-                make_sampling(**{**kept, field: one}, solver=solver)
+                change_sampling(base, **{field: one}, solver=solver)
                 for solver in solvers
                 for one in found
             ),
@@ -75,4 +74,4 @@ def make_grid(
     ]
     if not sweeps:
         raise ConfigError("nothing to sweep; give --cfg_scales, --num_steps or --noise_scales")
-    return Grid(make_sampling(**kept, solver=solvers[0]), sweeps)
+    return Grid(change_sampling(base, solver=solvers[0]), sweeps)

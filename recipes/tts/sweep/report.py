@@ -15,7 +15,7 @@ from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.text_table import TextTable
 from latentspeech.core.files import atomic_path
 from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.eval.metrics.catalogue import METRICS
+from latentspeech.eval.metrics.catalogue import METRICS, make_scorer
 from recipes.tts.sweep.grid import HEADINGS, Sweep, setting_name
 
 RECORDINGS = "recordings"  # the name of their report
@@ -164,14 +164,14 @@ def _values(report: EvalReport, columns: Mapping[str, str]) -> list[str]:
     for name in columns:
         found = _cell(report, name)
         cells.append("none" if found is None else _text(found.value, found.interval, ""))
-    return [*cells, str(len(report.utterances))]
+    return [*cells, str(len(report.items))]
 
 
 def _difference(first: EvalReport, second: EvalReport, metric: str) -> str:
     if _cell(first, metric) is None or _cell(second, metric) is None:
         return "none"
-    found = compare(first, second, metric, common_only=True, num_permutations=1)
-    intervals = [edges for edges in (found.interval, found.speaker_interval) if edges is not None]
+    found = compare(first, second, metric, make_scorer, common_only=True, num_permutations=1)
+    intervals = [edges for edges in (found.interval, found.group_interval) if edges is not None]
     widest = max(intervals, key=lambda edges: edges[1] - edges[0], default=None)
     return _text(found.difference, widest, "+")
 

@@ -16,13 +16,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from latentspeech.core.command import run_recipe
+from latentspeech.core.device import choose_device
 from latentspeech.core.errors import DataError
-from latentspeech.core.eval.provenance import hardware
 from latentspeech.core.eval.report import EvalReport
-from latentspeech.core.eval.scorer import Scorer
+from latentspeech.core.eval.report_markdown import write_report as write_scores
 from latentspeech.core.files import atomic_path
 from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.provenance import hardware
 from latentspeech.data.utterances import read_utterances
+from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.protocols.cut_utterances import (
     EvaluationItem,
@@ -33,25 +36,19 @@ from latentspeech.eval.scoring.evaluate import evaluate, metric_key
 from latentspeech.eval.scoring.lists import EvalList, ListInfo, read_list, write_list
 from latentspeech.eval.scoring.pair import EvalPair
 from latentspeech.eval.scoring.score_store import ScoreStore, fingerprint, partial_path
+from latentspeech.text.tokenizers import case_rule
+from latentspeech.tts.model_directory import read_tts_config
 from latentspeech.tts.prompt import Prompt
-from latentspeech.tts.synthesizer import DEFAULT_SAMPLING, Synthesizer
+from latentspeech.tts.synthesizer import Synthesizer
 from recipes.lib.result_folder import claim_result_folder
 from recipes.lib.results_file import provenance_lines, this_command
-from recipes.one_line_errors import run_recipe
-from recipes.tts.sampling_options import SOLVERS, add_batch_option, make_sampling
+from recipes.tts.sampling_options import SOLVERS, add_batch_option, change_sampling
 from recipes.tts.score_test import recordings_of
+from recipes.tts.speaking import Speaking, speaking_of
 from recipes.tts.sweep.grid import Grid, make_grid, setting_name
 from recipes.tts.sweep.report import RECORDINGS, differences_table, is_timing, plot, values_table
-from recipes.tts.synthesize_test import (
-    Recordings,
-    Speaking,
-    add_test_options,
-    list_row,
-    make_prompt,
-    speak,
-    spoken_paths,
-    write_recordings,
-)
+from recipes.tts.synthesize_test import add_test_options, make_prompt, speak
+from recipes.tts.test_files import Recordings, list_row, spoken_paths, write_recordings
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +56,7 @@ METRICS = ("wer-w", "sim-ge2e-o", "dnsmos", "rtf")
 CFG_SCALES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
 NUM_STEPS = (1, 2, 3, 5, 8, 12, 20)
 NOISE_SCALES = (0.0, 0.3, 0.6, 1.0)
-RULE = "test cuts, each after the utterance before of the same speaker; one draw"
+RULE = "test cuts, each after the utterance before of the same speaker"
 
 
 @dataclass
@@ -88,9 +85,13 @@ class Material:
         name = item.target.id
         if name not in self._prompts:
             self._prompts[name] = make_prompt(
-                self.synthesizer, item, self.recordings(item), self.speaking.with_text
+                self.synthesizer, item, self.recordings(item), self.speaking
             )
         return self._prompts[name]
+
+    def rule(self, speaking: Speaking) -> str:
+        """What is spoken and how, in words."""
+        return f"{RULE}; {speaking.rule(case_rule(self.synthesizer.model.tokenizer))}"
 
 
 def speak_setting(material: Material, sampling: SamplingConfig) -> EvalList:
@@ -117,12 +118,15 @@ def speak_setting(material: Material, sampling: SamplingConfig) -> EvalList:
         )
         for item in material.items
     ]
-    info = ListInfo("synthesis", RULE, root="..", hardware=material.spoken_on)
+    rule = material.rule(speaking)
+    info = ListInfo("synthesis", rule, root="..", hardware=material.spoken_on)
     write_list(folder / "items.jsonl", rows, info)
     return read_list(folder / "items.jsonl", root=material.out)
 
 
-def score(pairs: Sequence[EvalPair], scorers: Sequence[Scorer], path: Path) -> EvalReport:
+def score(
+    pairs: Sequence[EvalPair], scorers: Sequence[AudioScorer], path: Path, rule: str
+) -> EvalReport:
     """Scores pairs into `path`, or takes the report that is there if nothing has changed."""
     found = _read_report(path)
     if found is not None and _is_complete(found, pairs, scorers):
@@ -130,11 +134,11 @@ def score(pairs: Sequence[EvalPair], scorers: Sequence[Scorer], path: Path) -> E
     store = ScoreStore(partial_path(path))
     if found is not None:
         store.take_from(found)
-    settings = {"list": {"rule": RULE}}
+    settings = {"list": {"rule": rule}}
     report = evaluate(
         pairs, scorers, store=store, settings=settings, on_progress=_progress(path.parent.name)
     )
-    report.write(path)
+    write_scores(report, path)
     store.remove()
     return report
 
@@ -142,7 +146,7 @@ def score(pairs: Sequence[EvalPair], scorers: Sequence[Scorer], path: Path) -> E
 def sweep_sampling(
     material: Material,
     settings: Sequence[SamplingConfig],
-    scorers: Sequence[Scorer],
+    scorers: Sequence[AudioScorer],
     on_report: Callable[[dict[str, EvalReport]], None],
 ) -> None:
     """Speaks and scores one setting after another, and the recordings once.
@@ -162,9 +166,10 @@ def sweep_sampling(
             folder.mkdir(exist_ok=True)
             # How long the synthesis took does not belong to them.
             recorded = [replace(pair, compute_s=None) for pair in recordings_of(pairs)]
-            reports[RECORDINGS] = score(recorded, of_audio, folder / "scores.json")
+            reports[RECORDINGS] = score(recorded, of_audio, folder / "scores.json", RULE)
         name = setting_name(sampling)
-        reports[name] = score(pairs, scorers, material.out / name / "scores.json")
+        rule = material.rule(replace(material.speaking, sampling=sampling))
+        reports[name] = score(pairs, scorers, material.out / name / "scores.json", rule)
         on_report(reports)
 
 
@@ -199,11 +204,13 @@ def _read_report(path: Path) -> EvalReport | None:
         return None
 
 
-def _is_complete(report: EvalReport, pairs: Sequence[EvalPair], scorers: Sequence[Scorer]) -> bool:
+def _is_complete(
+    report: EvalReport, pairs: Sequence[EvalPair], scorers: Sequence[AudioScorer]
+) -> bool:
     """Whether a report has these metrics, or more, of these files as they are, nothing missing."""
     return (
         {scorer.name for scorer in scorers} <= {metric.name for metric in report.metrics}
-        and [one.fingerprint for one in report.utterances] == [fingerprint(pair) for pair in pairs]
+        and [one.fingerprint for one in report.items] == [fingerprint(pair) for pair in pairs]
         and not report.holes
         and not report.failures
     )
@@ -224,22 +231,17 @@ def main() -> None:
     parser.add_argument("--cfg_scales", type=float, nargs="*", default=CFG_SCALES)
     parser.add_argument("--num_steps", type=int, nargs="*", default=NUM_STEPS)
     parser.add_argument("--noise_scales", type=float, nargs="*", default=NOISE_SCALES)
-    parser.add_argument("--solvers", nargs="+", choices=SOLVERS, default=[DEFAULT_SAMPLING.solver])
-    for name, setting in (("cfg", "cfg_scale"), ("steps", "num_steps"), ("noise", "noise_scale")):
-        value = getattr(DEFAULT_SAMPLING, setting)
-        parser.add_argument(
-            f"--at_{name}", type=type(value), default=value, help="of the other sweeps"
-        )
+    parser.add_argument("--solvers", nargs="+", choices=SOLVERS, help="default: the model's own")
+    for name, kind in (("cfg", float), ("steps", int), ("noise", float)):
+        told = "of the other sweeps; default: the model's own"
+        parser.add_argument(f"--at_{name}", type=kind, help=told)
     add_batch_option(parser)
     parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
     arguments = parser.parse_args()
+    base = base_sampling(arguments)
     grid = make_grid(
-        make_sampling(
-            cfg_scale=arguments.at_cfg,
-            num_steps=arguments.at_steps,
-            noise_scale=arguments.at_noise,
-        ),
-        arguments.solvers,
+        base,
+        arguments.solvers or [base.solver],
         {
             "cfg_scale": arguments.cfg_scales,
             "num_steps": arguments.num_steps,
@@ -250,21 +252,30 @@ def main() -> None:
     scorers = make_scorers(arguments.metrics.split(","))
     items = choose_evaluation_items(read_utterances(arguments.cuts), arguments.max_items)
     out = arguments.out
-    speaking = Speaking(arguments.seed, not arguments.no_prompt_text, retries=arguments.retries)
+    speaking = speaking_of(arguments, base)
     claim_result_folder(out, sweep_key(speaking, arguments.model))
-    spoken_on = f"{hardware()}; spoken on {arguments.device}, {arguments.batch_size} at a time"
-    synthesizer = Synthesizer.from_directory(arguments.model, arguments.device)
+    device = choose_device(arguments.device)
+    spoken_on = f"{hardware()}; spoken on {device}, {arguments.batch_size} at a time"
+    synthesizer = Synthesizer.from_directory(arguments.model, device)
     sexes = read_cut_sexes(arguments.cuts)
     material = Material(synthesizer, items, out, speaking, arguments.batch_size, sexes, spoken_on)
     runs = [
         f"{len(items)} {RULE}, the same noise in every setting",
-        f"a sentence that came out wrong was spoken again, at most {speaking.retries} times",
+        f"at the base setting {speaking.rule(case_rule(synthesizer.model.tokenizer))}",
         f"RTF: {spoken_on}, beside what else ran there",
     ]
     sweep_sampling(
         material, grid.settings(), scorers, lambda found: write_report(out, grid, found, runs)
     )
     print((out / "sweep.md").read_text(encoding="utf-8"))
+
+
+def base_sampling(arguments: argparse.Namespace) -> SamplingConfig:
+    """The sampling that each sweep changes one value of: the model's, but for what is given."""
+    names = {"at_cfg": "cfg_scale", "at_steps": "num_steps", "at_noise": "noise_scale"}
+    given = {setting: getattr(arguments, name) for name, setting in names.items()}
+    changes = {setting: value for setting, value in given.items() if value is not None}
+    return change_sampling(read_tts_config(arguments.model).sampling, **changes)
 
 
 def sweep_key(speaking: Speaking, model: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from latentspeech.audio.io import load_audio, write_audio
 from tests.cli_runner import latentspeech
@@ -105,9 +106,10 @@ def test_bad_prompts(case: str, model: Path, tmp_path: Path) -> None:
         (["--text", "?!"], "nothing to speak"),
         (["--text-file", "missing.txt"], "text file not found"),
         (["--text", "Hello.", "--num-steps", "0"], "num_steps"),
+        (["--text", "Hello.", "--retries", "-1"], "retries"),
         (["--text", "Hello.", "--cfg-scale", "-1"], "cfg_scale"),
         ([], "either --text"),
-        (["--text", "Hello.", "--stream"], "either --out"),
+        (["--text", "Hello.", "--stream"], "--stream writes to stdout, so --out cannot"),
     ],
 )
 def test_bad_options(options: list[str], fragment: str, model: Path, recording: Path) -> None:
@@ -149,7 +151,9 @@ def test_dev_full(model: Path, recording: Path) -> None:
     assert_refused(result, "no space left")
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated weights", "not yaml", "wrong kind"])
+@pytest.mark.parametrize(
+    "damage", ["missing", "truncated weights", "not yaml", "wrong kind", "no sampling"]
+)
 def test_damaged_model_directories(damage: str, recording: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
@@ -161,13 +165,18 @@ def test_damaged_model_directories(damage: str, recording: Path, tmp_path: Path)
         weights.write_bytes(weights.read_bytes()[:1000])
     elif damage == "not yaml":
         (model / "config.yaml").write_text("kind: [tts\n")
+    elif damage == "no sampling":
+        description = yaml.safe_load((model / "config.yaml").read_text())
+        del description["config"]["sampling"]
+        (model / "config.yaml").write_text(yaml.safe_dump(description))
     else:
         model = model / "codec"
     out = tmp_path / "out.wav"
     result = latentspeech(
         "synth", "--model", model, "--prompt", recording, "--text", "Hello.", "--out", out
     )
-    assert_refused(result)
+    fragment = "does not say how the model is sampled" if damage == "no sampling" else ""
+    assert_refused(result, fragment)
     assert not out.exists()
 
 
@@ -222,7 +231,7 @@ def test_text_from_stdin_and_wav_on_stdout(model: Path, recording: Path) -> None
         io.BytesIO(pcm), channels=1, samplerate=24_000, format="RAW", subtype="PCM_16"
     )
     out = recording.parent / "out.wav"
-    arguments[-1:] = ["--out", out, "--no-retry"]
+    arguments[-1:] = ["--out", out, "--retries", "0"]
     again = latentspeech_process(*arguments, "--seed", 4, stdin=b"Hello from a pipe.")
     assert again.returncode == 0, again.stderr
     offline = load_audio(out)

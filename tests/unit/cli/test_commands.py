@@ -1,9 +1,11 @@
 """What the commands do when all is well."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from latentspeech.audio.io import audio_duration_s, write_audio
 from tests.cli_runner import latentspeech
@@ -41,6 +43,49 @@ def test_synth_reports_json_and_is_repeatable(model: Path, recording: Path) -> N
         assert report["duration_s"] == pytest.approx(audio_duration_s(path), abs=1e-3)
     first, again, other = (path.read_bytes() for path in files)
     assert first == again != other
+
+
+def test_synth_writes_out_wav_into_the_current_folder(
+    model: Path, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(recording.parent)
+    arguments = ("--model", model, "--prompt", recording, "--text", "Hello there.")
+    for _ in range(2):  # the second replaces the file
+        result = latentspeech("synth", *arguments)
+        assert result.returncode == 0, result.stderr
+        assert result.stderr.decode().splitlines()[-1].startswith("out.wav: ")
+    before = Path("out.wav").stat().st_mtime_ns
+    audio = Path("out.wav").read_bytes()
+    named = latentspeech("synth", *arguments, "--out", "named.wav", "--json")
+    assert json.loads(named.stdout)["out"] == "named.wav"
+    assert Path("named.wav").read_bytes() == audio
+    streamed = latentspeech("synth", *arguments, "--stream")
+    assert streamed.stdout[:4] == b"RIFF"
+    assert Path("out.wav").stat().st_mtime_ns == before
+
+
+def test_synth_samples_as_the_model_directory_says(
+    model: Path, recording: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(model, other)
+    path = other / "config.yaml"
+    description = yaml.safe_load(path.read_text())
+    description["config"]["sampling"] |= {"cfg_scale": 3.5, "num_steps": 1, "noise_scale": 0.9}
+    path.write_text(yaml.safe_dump(description))
+
+    def speak(directory: Path, *options: str) -> bytes:
+        out = tmp_path / "spoken.wav"
+        arguments = ("--prompt", recording, "--text", "Hello there.", "--out", out)
+        result = latentspeech("synth", "--model", directory, *arguments, *options)
+        assert result.returncode == 0, result.stderr
+        return out.read_bytes()
+
+    own = speak(other)
+    given = ("--cfg-scale", "3.5", "--num-steps", "1", "--noise-scale", "0.9")
+    assert own == speak(model, *given)
+    assert own != speak(model)
+    assert own != speak(other, "--no-equalizer")
 
 
 def test_voice_export_and_use(model: Path, recording: Path) -> None:

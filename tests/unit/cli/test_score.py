@@ -16,8 +16,8 @@ import torch
 from latentspeech.audio.io import write_audio
 from latentspeech.eval.scoring.lists import ListInfo, ListRow, write_list
 from tests.cli_runner import latentspeech
+from tests.published_layouts import librispeech, speech_path
 from tests.tiny_models import voice_like
-from tests.unit.eval.published_layouts import librispeech, speech_path
 
 NUM_FILES = 12
 
@@ -66,8 +66,8 @@ def test_a_list_is_scored_and_the_report_says_all_it_depends_on(corpus: Path) ->
     assert mel["key"] == "mel"
     assert mel["num_scored"] == NUM_FILES
     assert mel["interval"][0] < mel["value"] < mel["interval"][1]
-    assert mel["speaker_interval"] is not None
-    assert {bucket["group"] for bucket in mel["buckets"]} == {"duration", "speaker"}
+    assert mel["group_interval"] is not None
+    assert {bucket["kind"] for bucket in mel["buckets"]} == {"duration", "speaker"}
     assert report["run"]["command"].startswith("latentspeech score --list")
     assert not list(corpus.glob("*partial*"))
 
@@ -97,8 +97,8 @@ def test_a_bad_file_is_named_and_a_second_run_scores_only_that(corpus: Path) -> 
     assert score(corpus, "--out", corpus / "r.json", "--resume", "--quiet").returncode == 0
     after = read(corpus / "r.json")
     assert after["metrics"][0]["num_scored"] == NUM_FILES
-    assert after["utterances"][5] == before["utterances"][5]
-    assert after["utterances"][3]["scores"].keys() == after["utterances"][5]["scores"].keys()
+    assert after["items"][5] == before["items"][5]
+    assert after["items"][3]["scores"].keys() == after["items"][5]["scores"].keys()
 
 
 def test_a_metric_that_is_not_here_leaves_a_hole_and_exit_code_1(
@@ -181,7 +181,7 @@ def test_a_killed_run_is_taken_up_where_it_ended(corpus: Path) -> None:
     assert not partial.exists()
     resumed = read(out)
     assert resumed["metrics"][0]["num_scored"] == NUM_FILES
-    assert 0 < resumed["utterances"][0]["scores"]["SI-SDR"]["value"] < 40  # of before the zeros
+    assert 0 < resumed["items"][0]["scores"]["SI-SDR"]["value"] < 40  # of before the zeros
 
 
 @pytest.mark.slow
@@ -213,7 +213,7 @@ def test_two_reports_are_compared(corpus: Path) -> None:
     assert found["difference"] > 0
     assert found["interval"][0] > 0
     assert found["p_value"] < 0.001
-    assert found["num_speakers"] == 4
+    assert found["num_groups"] == 4
     short = (corpus / "list.jsonl").read_text().splitlines()[:5]
     (corpus / "short.jsonl").write_text("\n".join(short))
     latentspeech(
@@ -246,7 +246,7 @@ def test_a_protocol_is_listed_and_scored(tmp_path: Path) -> None:
     report = json.loads(result.stdout)
     assert report["metrics"][0]["value"] == pytest.approx(0.0, abs=1e-6)
     assert report["settings"]["list"]["sha256"] == values["sha256"]
-    assert {row["sex"] for row in report["utterances"]} == {"male"}
+    assert {row["facts"]["sex"] for row in report["items"]} == {"male"}
     assert b"librispeech-pc" in latentspeech("testset", "--list-protocols").stdout
 
 
@@ -258,3 +258,14 @@ def test_every_metric_says_whether_it_is_here() -> None:
     assert found["mel"] is None
     assert found["rtf"] is None
     assert all(reason is None or len(reason) > 20 for reason in found.values())
+
+
+def test_a_gpu_that_is_not_there_is_one_line_and_exit_code_2(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    result = score(corpus, "--device", "cuda")
+    assert result.returncode == 2
+    assert result.stderr.decode().startswith("error: device 'cuda' is not here")
+    assert result.stdout == b""
+    assert score(corpus, "--device", "cpu").returncode == 0

@@ -1,16 +1,27 @@
-"""The codec task: turns, late discriminators, frozen encoder, learning."""
+"""The codec task: turns, late discriminators, frozen encoder, learning, the ratio it holds."""
+
+import math
 
 import pytest
 import torch
 
 from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.discriminators.combined import DiscriminatorsConfig
-from latentspeech.codec.discriminators.complex_stft import ComplexStftConfig
-from latentspeech.codec.discriminators.multi_period import MultiPeriodConfig
+from latentspeech.codec.discriminators import (
+    ComplexStftConfig,
+    DiscriminatorsConfig,
+    MultiPeriodConfig,
+)
 from latentspeech.codec.harmonic_decoder import HarmonicDecoderConfig
 from latentspeech.codec.istft_decoder import IstftDecoderConfig
 from latentspeech.codec.model import CodecConfig
-from latentspeech.codec.task import CodecLossConfig, CodecTask
+from latentspeech.codec.task import (
+    FACTOR_RANGE,
+    RATIO_POWER,
+    CodecLossConfig,
+    CodecTask,
+    ratio_factor,
+)
+from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.core.train.optim import OptimizerConfig
 from tests.tiny_models import voice_like
 
@@ -31,10 +42,13 @@ DISCRIMINATORS = DiscriminatorsConfig(
 )
 
 
-def make(decoder: ConvNeXtConfig | IstftDecoderConfig = SIDE, **loss: object) -> CodecTask:
+def make(
+    decoder: ConvNeXtConfig | IstftDecoderConfig = SIDE, beta: float = 0.01, **loss: object
+) -> CodecTask:
     torch.manual_seed(0)
+    posterior = SigmaVAEConfig(sigma_std=0.625, beta=beta)
     return CodecTask(
-        CodecConfig(latent_dim=8, encoder=SIDE, decoder=decoder),
+        CodecConfig(latent_dim=8, encoder=SIDE, decoder=decoder, posterior=posterior),
         CodecLossConfig(**loss),
         DISCRIMINATORS,
         OptimizerConfig(lr=2e-3),
@@ -131,3 +145,44 @@ def test_a_decoder_with_harmonics_learns_the_pitch_and_the_encoder_with_it() -> 
     given = task.training_step(batch(), "generator", 0, generator()).metrics["train/mel_l1"]
     own = task.training_step(batch(), "generator", 1, generator()).metrics["train/mel_l1"]
     assert given != own
+
+
+def test_the_factor_on_beta_is_1_at_the_wanted_ratio_and_bounded() -> None:
+    ratios = torch.tensor([1.0, 1.0 + math.log(2) / RATIO_POWER, -9.0, 9.0, -math.inf])
+    factors = [float(ratio_factor(ratio, 1.0)) for ratio in ratios]
+    low, high = FACTOR_RANGE
+    assert factors == pytest.approx([1, 2, low, high, low])
+
+
+def test_without_a_wanted_ratio_beta_is_what_it_was() -> None:
+    fixed = make(beta=0.1, discriminator_start_step=None)
+    held = make(beta=0.1, discriminator_start_step=None, log_sigma_ratio=0.5)
+    assert fixed.state_dict().keys() == held.state_dict().keys()
+    plain = fixed.training_step(batch(), "generator", 0, generator())
+    steered = held.training_step(batch(), "generator", 0, generator())
+    assert "train/beta" not in plain.metrics
+    beta = float(steered.metrics["train/beta"])
+    mu = plain.metrics["train/mu_regularizer"]
+    assert float(steered.metrics["train/mu_regularizer"]) == pytest.approx(float(mu) * beta / 0.1)
+    rest = plain.total - mu
+    torch.testing.assert_close(steered.total, rest + steered.metrics["train/mu_regularizer"])
+
+
+@pytest.mark.parametrize("start", [0.02, 20.0])
+def test_the_ratio_goes_to_what_is_wanted_from_both_sides(start: float) -> None:
+    task = make(beta=0.05, discriminator_start_step=None, log_sigma_ratio=0.5)
+    with torch.no_grad():
+        last = list(task.codec.encoder.parameters())[-2:]
+        mu = task.codec.encode(batch())
+        for parameter in last:
+            parameter.mul_(start / mu.std())
+    optimizer = torch.optim.AdamW(task.codec.parameters(), lr=1e-2, betas=(0.8, 0.99))
+    noise, ratios = generator(), []
+    for step in range(150):
+        losses = task.training_step(batch(), "generator", step, noise)
+        optimizer.zero_grad()
+        losses.total.backward()
+        optimizer.step()
+        ratios.append(float(losses.metrics["train/log_std_mu_over_sigma"]))
+    assert abs(ratios[0] - 0.5) > 1
+    assert ratios[-1] == pytest.approx(0.5, abs=0.35)

@@ -2,9 +2,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latentspeech.codec.discriminators.combined import Discriminators, DiscriminatorsConfig
-from latentspeech.codec.discriminators.complex_stft import ComplexStftConfig, StftDiscriminator
-from latentspeech.codec.discriminators.multi_period import MultiPeriodConfig, PeriodDiscriminator
+from latentspeech.codec.discriminators import (
+    ComplexStftConfig,
+    Discriminators,
+    DiscriminatorsConfig,
+    MultiPeriodConfig,
+    PeriodDiscriminator,
+    StftDiscriminator,
+)
 from latentspeech.core.config import Config, parse_config
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.gan import (

@@ -2,10 +2,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from latentspeech.audio.mel import DAC_MEL_SCALES, multi_scale_log_mel
+from latentspeech.audio.mel import DAC_MEL_SCALES
 from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import ConfigError
+from tests.reference.log_mel import multi_scale_log_mel
 
 
 def voice(batch_size: int = 2, num_samples: int = 7200) -> Tensor:

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from latentspeech.codec.discriminators.output import DiscriminatorOutput
 from latentspeech.core.gan import (
+    DiscriminatorOutput,
     discriminator_loss,
     feature_matching_loss,
     generator_loss,

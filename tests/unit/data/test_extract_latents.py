@@ -43,13 +43,13 @@ def test_means_of_every_cut_without_padding_leak(codec_dir, make_corpus, tmp_pat
     corpus = make_corpus(LENGTHS)
     out, seen = tmp_path / "latents", []
     extract_latents(codec_dir, corpus.cuts, out, 3, progress=lambda *place: seen.append(place))
-    shards = LatentShards(out, expected_codec_hash=codec_hash(codec_dir))
+    shards = LatentShards(out, expected_vae_hash=codec_hash(codec_dir))
     items = [shards.item(index) for index in range(len(LENGTHS))]
     assert [item.id for item in items] == list(corpus.samples)
     assert [item.num_latents for item in items] == [-(-n // HOP) for n in LENGTHS]
-    assert items[3].speaker == "speaker-1"
+    assert items[3].group == "speaker-1"
     assert items[3].text == "text of 3"
-    assert items[0].duration_s == 0.25
+    assert items[0].extras["duration_s"] == 0.25
     codec = load_codec(codec_dir)
     for index, item in enumerate(items):
         audio = torch.from_numpy(corpus.samples[item.id].astype(np.float32) / 32768)
@@ -166,11 +166,11 @@ def test_other_cuts_or_another_codec_are_refused(codec_dir, make_corpus, tmp_pat
     weights = codec_dir / "model.safetensors"
     old = weights.read_bytes()
     weights.write_bytes(old[:-1] + bytes([old[-1] ^ 1]))
-    with pytest.raises(DataError, match="another extraction: codec_hash"):
+    with pytest.raises(DataError, match="another extraction: vae_hash"):
         extract_latents(codec_dir, corpus.cuts, out, 2)
     weights.write_bytes(old)
     make_corpus([800, 1600, 2400])
-    with pytest.raises(DataError, match=r"cuts_hash.*num_cuts 2 \(now 3\)"):
+    with pytest.raises(DataError, match=r"source_hash.*num_items 2 \(now 3\)"):
         extract_latents(codec_dir, corpus.cuts, out, 2)
 
 

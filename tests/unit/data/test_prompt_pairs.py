@@ -1,12 +1,12 @@
 from collections import Counter
 
-from latentspeech.core.data.latent_format import LatentItem
 from latentspeech.data.prompt_pairs import choose_prompt, prompt_candidates
+from latentspeech.data.speech_latents import speech_item
 
 
 def items(*speakers_and_lengths):
     return [
-        LatentItem(f"utt-{number}", speaker, "words", length, length / 10)
+        speech_item(f"utt-{number}", speaker, "words", length, length / 10)
         for number, (speaker, length) in enumerate(speakers_and_lengths)
     ]
 

@@ -1,30 +1,17 @@
-"""Imports modules of the recipes by name, as their scripts do."""
+"""Short names for the modules beside a corpus."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import pytest
 
-EGS = Path(__file__).resolve().parents[3] / "egs"
 
-
-def importer(monkeypatch, folder):
-    """Imports modules of `folder`; all are forgotten after the test."""
-    monkeypatch.syspath_prepend(str(folder))
-    yield importlib.import_module
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", "") or "").startswith(str(folder)):
-            del sys.modules[name]
+@pytest.fixture
+def local():
+    """`local("sources.terms")` is that module of egs/mini/local."""
+    return lambda name: importlib.import_module(f"egs.mini.local.{name}")
 
 
 @pytest.fixture
-def local(monkeypatch):
-    """`local("sources.sky")` is that module of egs/mini."""
-    yield from importer(monkeypatch, EGS / "mini" / "local")
-
-
-@pytest.fixture
-def libriheavy(monkeypatch):
-    """`libriheavy("make_cuts")` is that module of egs/libriheavy."""
-    yield from importer(monkeypatch, EGS / "libriheavy" / "local")
+def libriheavy():
+    """`libriheavy("make_cuts")` is that module of egs/libriheavy/local."""
+    return lambda name: importlib.import_module(f"egs.libriheavy.local.{name}")

@@ -15,7 +15,7 @@ from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.data.audio_segments import AudioSegmentConfig, AudioSegments
 from latentspeech.data.utterances import load_utterance, read_utterances
 from tests.real_recordings import SAMPLE_RATE, real_music, real_recordings
-from tests.unit.egs.conftest import EGS
+from tests.unit.recipes.shell import ROOT
 
 
 @pytest.fixture(scope="session")
@@ -192,10 +192,10 @@ def test_stems_that_must_be_converted_are_explained(libriheavy, tmp_path):
 def test_the_command_writes_what_stage_3_reads(tmp_path, speech, music):
     fsd50k(tmp_path / "fsd50k", speech, music)
     (tmp_path / "cuts_dev.jsonl.gz").write_bytes(b"dev")
-    command = [sys.executable, str(EGS / "libriheavy/local/make_codec_mix.py")]
+    command = [sys.executable, "-m", "egs.libriheavy.local.make_codec_mix"]
     command += ["--mix", f"fsd50k={tmp_path}/fsd50k:1", "--out", str(tmp_path)]
     command += ["--valid_cuts", str(tmp_path / "cuts_dev.jsonl.gz")]
-    environment = {"PYTHONPATH": str(EGS.parent), "PATH": "/usr/bin:/bin"}
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert (
         "fsd50k: 0.0 h in 1 pieces, listed as 1 cuts (weight 1); 1 files left out" in result.stderr

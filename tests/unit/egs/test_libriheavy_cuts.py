@@ -15,7 +15,7 @@ import pytest
 from latentspeech.core.errors import DataError
 from latentspeech.data.utterances import load_utterance, read_utterances
 from tests.small_corpus import small_corpus
-from tests.unit.egs.conftest import EGS
+from tests.unit.recipes.shell import ROOT
 
 KEYS = {"id", "start", "duration", "channel", "supervisions", "recording", "custom", "type"}
 
@@ -167,13 +167,13 @@ def test_a_killed_conversion_leaves_nothing_half_written(published, libriheavy):
     expected = (published / "data/cuts_train.jsonl.gz").read_bytes()
     shutil.rmtree(published / "data")
     (published / "data").mkdir()
-    command = [sys.executable, str(EGS / "libriheavy/local/make_cuts.py"), "--subset", "small"]
+    command = [sys.executable, "-m", "egs.libriheavy.local.make_cuts", "--subset", "small"]
     command += ["--audio_dir", str(published / "librilight"), "--manifest_dir", str(published)]
     command += ["--out", str(published / "data")]
     slow = published / "libriheavy_cuts_dev.jsonl.gz"
     kept = slow.read_bytes()
     write_manifest(published, "dev", manifest(published, "dev")[:1] * 200_000)
-    environment = {"PYTHONPATH": str(EGS.parent), "PATH": "/usr/bin:/bin"}
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 30
     while not list((published / "data").glob(".tmp-*")):

@@ -10,9 +10,9 @@ from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.training.codec_run import CodecRunConfig
 from latentspeech.training.tts_run import TTSRunConfig
 from latentspeech.tts.model import latent_lm_config
-from tests.unit.egs.conftest import EGS
+from tests.unit.recipes.shell import ROOT
 
-CONF = EGS / "libriheavy/conf"
+CONF = ROOT / "egs" / "libriheavy/conf"
 
 
 @pytest.mark.parametrize("reduction", [640, 1600, 3200, 6400])
@@ -45,8 +45,8 @@ def test_settings_of_the_tts(libriheavy):
 
 def test_documents_hold_the_plans_tables(libriheavy):
     plan = libriheavy("plan")
-    assert plan.plan_table() in (EGS.parent / "docs/scale.md").read_text(encoding="utf-8")
-    readme = (EGS / "libriheavy/README.md").read_text(encoding="utf-8")
+    assert plan.plan_table() in (ROOT / "docs/scale.md").read_text(encoding="utf-8")
+    readme = (ROOT / "egs" / "libriheavy/README.md").read_text(encoding="utf-8")
     assert plan.stage_table(1600) in readme
 
 

@@ -18,19 +18,17 @@ from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.data.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCAL = ROOT / "egs" / "mini" / "local"
 
 
 # A source that needs nothing installed: tones, some of them silent; each takes 20 ms.
 FAKE_SPEECH = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {local!r})
 import numpy as np
-from corpus_writer import CorpusWriter
-from corpus_summary import write_summary
-from sources.protocol import Waveform
-from speaking import add_speech
+from egs.mini.local.corpus.writer import CorpusWriter
+from egs.mini.local.corpus.summary import write_summary
+from egs.mini.local.sources.protocol import Waveform
+from egs.mini.local.corpus.fill import add_speech
 
 class Tones:
     licence = "CC0"
@@ -45,16 +43,15 @@ class Tones:
         return Waveform(np.sin(pitch * np.arange(16000)).astype(np.float32) / 2, 16000)
 
 with CorpusWriter(Path(sys.argv[1])) as writer:
-    sentences = [f"Sentence {{n}}." for n in range(60)]
+    sentences = [f"Sentence {n}." for n in range(60)]
     add_speech("tones", Tones(), sentences, writer, lambda: writer.hours >= 1, 2)
     write_summary(writer, Path(sys.argv[1]))
 """
 
 
 def start(corpus: Path) -> subprocess.Popen:
-    code = FAKE_SPEECH.format(local=str(LOCAL))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-c", code, str(corpus)], env=environment)
+    return subprocess.Popen([sys.executable, "-c", FAKE_SPEECH, str(corpus)], env=environment)
 
 
 def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_corpus(tmp_path):
@@ -98,7 +95,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_corpus(tmp_path)
 
 
 def test_two_writers_at_once_are_refused(local, tmp_path):
-    writer = local("corpus_writer").CorpusWriter
+    writer = local("corpus.writer").CorpusWriter
     with writer(tmp_path), pytest.raises(DataError, match="another process"):
         writer(tmp_path)
     with writer(tmp_path) as again:
@@ -108,12 +105,12 @@ def test_two_writers_at_once_are_refused(local, tmp_path):
 def test_a_damaged_line_in_the_middle_is_an_error_and_not_dropped(local, tmp_path):
     (tmp_path / "manifest.jsonl").write_text('{"id": 3\n{"id": "x"}\n')
     with pytest.raises(DataError, match="line 1 is damaged"):
-        local("corpus_writer").CorpusWriter(tmp_path)
+        local("corpus.writer").CorpusWriter(tmp_path)
     assert (tmp_path / "manifest.jsonl").read_text().startswith('{"id": 3\n')
 
 
 def test_audio_is_cut_to_the_speech_resampled_and_held_below_full_scale(local):
-    prepare = local("corpus_writer").prepare
+    prepare = local("corpus.writer").prepare
     tone = 1.5 * torch.sin(0.3 * torch.arange(16000))
     silence = torch.zeros(8000)
     audio, start_s = prepare(torch.cat([silence, tone, silence]), 16000)
@@ -130,7 +127,7 @@ def test_times_of_words_move_with_the_cut(local, tmp_path):
     silence = torch.zeros(8000)
     tone = 0.5 * torch.sin(0.3 * torch.arange(16000))
     row = {"id": "a", "speaker": "s", "text": "one two", "source": "x", "licence": "CC0-1.0"}
-    with local("corpus_writer").CorpusWriter(tmp_path) as writer:
+    with local("corpus.writer").CorpusWriter(tmp_path) as writer:
         writer.add(
             torch.cat([silence, tone, silence]), 16000, row | {"symbol_ends_s": (0.1, 1.0, 2.0)}
         )
@@ -157,8 +154,8 @@ def foreign_corpus(folder: Path) -> Path:
 
 
 def test_an_import_takes_what_is_good_once(local, tmp_path):
-    writer = local("corpus_writer").CorpusWriter
-    import_corpus = local("import_corpus").import_corpus
+    writer = local("corpus.writer").CorpusWriter
+    import_corpus = local("corpus.importing").import_corpus
     foreign = foreign_corpus(tmp_path / "foreign")
     with writer(tmp_path / "own") as own:
         assert import_corpus(foreign, own, 1.0) == 2  # one is misread, one is unreadable
@@ -174,7 +171,7 @@ def test_an_import_takes_what_is_good_once(local, tmp_path):
 
 
 def test_built_in_sentences_are_varied_and_clean(local):
-    texts = local("texts")
+    texts = local("corpus.texts")
     sentences = texts.built_in_sentences()
     assert 100 <= len(sentences) <= 150
     assert texts.unique(sentences) == sentences
@@ -189,7 +186,7 @@ def test_built_in_sentences_are_varied_and_clean(local):
 
 
 def test_sentences_that_can_be_read_in_two_ways_are_left_out(local):
-    clean = local("texts").clean_sentences
+    clean = local("corpus.texts").clean_sentences
     text = (
         "Call me Ishmael. Some years ago--never mind how long\u2014I went to sea. "
         "In 1851 it ended. A year. Mr. Starbuck was there. "
@@ -204,7 +201,7 @@ def test_sentences_that_can_be_read_in_two_ways_are_left_out(local):
 
 
 def test_the_order_of_sentences_depends_on_the_seed_alone(local):
-    texts = local("texts")
+    texts = local("corpus.texts")
     sentences = texts.built_in_sentences()
     assert texts.shuffled(sentences, 1) == texts.shuffled(sentences, 1)
     assert texts.shuffled(sentences, 1) != texts.shuffled(sentences, 2)
@@ -212,7 +209,7 @@ def test_the_order_of_sentences_depends_on_the_seed_alone(local):
 
 
 def test_the_plan_gives_all_voices_a_turn_and_none_a_sentence_twice(local):
-    plan = local("corpus_plan")
+    plan = local("corpus.plan")
     sentences = [f"s{n}" for n in range(8)]
     for num_voices in (1, 3, 4):
         voices = [f"v{n}" for n in range(num_voices)]
@@ -225,7 +222,7 @@ def test_the_plan_gives_all_voices_a_turn_and_none_a_sentence_twice(local):
 
 
 def test_asterisk_lines_without_words_are_skipped(local):
-    parse = local("sources.asterisk").parse_transcript
+    parse = local("sources.recordings.asterisk").parse_transcript
     lines = [
         "; Core sounds",
         "",
@@ -242,7 +239,7 @@ def test_asterisk_lines_without_words_are_skipped(local):
 
 
 def test_source_names_are_checked_and_ordered_by_cost(local):
-    opening = local("sources.opening")
+    opening = local("sources.catalogue")
     assert opening.parse_source_names("kokoro,flite") == ["flite", "kokoro"]
     with pytest.raises(ConfigError, match="espeak"):
         opening.parse_source_names("flite,espeak")
@@ -250,7 +247,7 @@ def test_source_names_are_checked_and_ordered_by_cost(local):
 
 def test_missing_sources_name_the_command_that_installs_them(local, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    open_source = local("sources.opening").open_source
+    open_source = local("sources.catalogue").open_source
     with pytest.raises(DataError, match=r"install_sources\.sh flite"):
         open_source("flite", tmp_path, tmp_path)
     with pytest.raises(DataError, match=r"install_sources\.sh asterisk"):
@@ -258,8 +255,8 @@ def test_missing_sources_name_the_command_that_installs_them(local, tmp_path, mo
 
 
 def test_a_broken_recording_is_left_out_and_a_full_source_ends(local, tmp_path, caplog):
-    protocol, speaking = local("sources.protocol"), local("speaking")
-    writer = local("corpus_writer").CorpusWriter
+    protocol, speaking = local("sources.protocol"), local("corpus.fill")
+    writer = local("corpus.writer").CorpusWriter
     rng = np.random.default_rng(0)
 
     class Steps:
@@ -289,7 +286,7 @@ def test_a_broken_recording_is_left_out_and_a_full_source_ends(local, tmp_path, 
 
 
 def make_corpus(out: Path, downloads: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(LOCAL / "make_corpus.py"), "--out", str(out), *arguments]
+    command = [sys.executable, "-m", "egs.mini.local.corpus.make", "--out", str(out), *arguments]
     return subprocess.run(
         [*command, "--downloads", str(downloads)],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
@@ -313,7 +310,7 @@ def test_a_missing_source_is_named_and_the_others_go_on(tmp_path):
 
 
 def test_hours_of_a_source_are_read_and_checked(local):
-    parse = local("make_corpus").parse_hours_of
+    parse = local("corpus.make").parse_hours_of
     assert parse("queen=2, kokoro=0.5,") == {"queen": 2.0, "kokoro": 0.5}
     for wrong in ("kokoro=many", "kokoro", "nobody=1", "queen=-1", "queen=inf"):
         with pytest.raises(ConfigError, match="SOURCE=HOURS"):
@@ -324,15 +321,15 @@ def test_checksums_of_what_was_downloaded_are_in_the_summary(local, tmp_path):
     (tmp_path / "sky").mkdir()
     (tmp_path / "sky" / "SHA256SUMS").write_text("ab12  sky_1.deb\n")
     row = {"id": "x", "speaker": "s", "text": "", "source": "sky", "licence": "free"}
-    with local("corpus_writer").CorpusWriter(tmp_path / "corpus") as writer:
+    with local("corpus.writer").CorpusWriter(tmp_path / "corpus") as writer:
         assert writer.add(torch.rand(24000) - 0.5, 11025, row)
-        local("corpus_summary").write_summary(writer, tmp_path)
+        local("corpus.summary").write_summary(writer, tmp_path)
     summary = json.loads((tmp_path / "corpus" / "corpus.json").read_text())
     assert summary["package_sha256"] == {"sky_1.deb": "ab12"}
 
 
 def test_symbols_end_where_they_were_spoken_to_their_end(local):
-    symbol_ends = local("symbol_times").symbol_ends
+    symbol_ends = local("sources.symbol_times").symbol_ends
     # start mark, "ab", space, "c," and end mark, in frames of 25 ms
     ends = symbol_ends("ab c,", [10, 2, 3, 1, 4, 6, 8])
     assert ends == (0.3, 0.375, 0.4, 0.5, 0.85)

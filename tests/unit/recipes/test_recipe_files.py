@@ -1,5 +1,7 @@
 """Every stage and every YAML of the recipes, as they stand in the repository."""
 
+import math
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from latentspeech.codec.presets import codec_preset
+from latentspeech.codec.task import RATIO_POWER
 from latentspeech.core.config import Config, load_config
+from latentspeech.core.eval.paper_tables.table import load_paper_table
+from latentspeech.core.train.optim import learning_rate
 from latentspeech.training.codec_run import CodecRunConfig
 from latentspeech.training.tts_run import TTSRunConfig
 from recipes.lib.stage_record import header_parts
@@ -15,9 +20,19 @@ from recipes.tts.train_tokenizer import TokenizerRunConfig
 from tests.unit.recipes.shell import ROOT, run_bash
 
 STAGES = sorted((ROOT / "recipes/tts").glob("[0-9][0-9]_*.sh"))
+ALL_STAGES = sorted((ROOT / "recipes").glob("*/[0-9][0-9]_*.sh"))
+SHARED = {"03_train_codec", "05_extract_latents", "06_train_tts"}
+# What a user or another script starts; the others are sourced.
+RUNNABLE = [
+    *(ROOT / "egs").glob("*/run.sh"),
+    *(ROOT / "egs").glob("*/local/*.sh"),
+    *ALL_STAGES,
+    *(ROOT / "recipes/launch").glob("*.sh"),
+    *(ROOT / "tools").glob("*.sh"),
+    ROOT / ".ci/run",
+]
 CONFIGS = sorted((ROOT / "egs").glob("*/conf/**/*.yaml"))
-SCRIPTS = [*(ROOT / "recipes").rglob("*.sh"), *(ROOT / "egs").rglob("*.sh")]
-SCRIPTS += [*(ROOT / "tools").glob("*.sh"), ROOT / ".ci/run"]
+SCRIPTS = sorted({*RUNNABLE, *(ROOT / "recipes").rglob("*.sh")})
 LIBRIHEAVY = ROOT / "egs/libriheavy/conf"
 
 
@@ -39,7 +54,28 @@ def test_there_are_ten_stages() -> None:
     assert [int(path.name[:2]) for path in STAGES] == list(range(10))
 
 
-@pytest.mark.parametrize("path", STAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUNNABLE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_script_that_is_started_may_be_executed(path: Path) -> None:
+    assert path.read_text().startswith("#!/usr/bin/env bash\n")
+    assert os.access(path, os.X_OK)
+
+
+def test_several_nodes_share_the_training_and_the_encoding() -> None:
+    shared = {path.stem for path in STAGES if "# Nodes:   all\n" in path.read_text()}
+    assert shared == SHARED
+
+
+PROGRAMS = sorted((ROOT / "recipes").glob("*/[0-9][0-9]_*.py"))
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_numbered_program_is_the_work_of_the_stage_beside_it(path: Path) -> None:
+    assert path.with_suffix(".sh") in ALL_STAGES
+    called = f"python -m recipes.{path.parent.name}.{path.stem}"
+    assert any(called in script.read_text() for script in path.parent.glob("*.sh"))
+
+
+@pytest.mark.parametrize("path", ALL_STAGES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_stage_is_short_and_says_what_it_does(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert len(lines) <= 60
@@ -59,9 +95,34 @@ def test_a_configuration_is_valid(path: Path) -> None:
 
 @pytest.mark.parametrize("reduction", [640, 1600, 3200, 6400])
 def test_libriheavy_codecs_are_the_papers(reduction: int) -> None:
-    assert load_codec_run(f"libriheavy/conf/codec_{reduction}x.yaml").codec == codec_preset(
-        reduction
-    )
+    run = load_codec_run(f"libriheavy/conf/codec_{reduction}x.yaml")
+    # beta is a matter of training, not of size.
+    preset = codec_preset(reduction)
+    assert run.codec == preset.model_copy(update={"posterior": run.codec.posterior})
+    assert run.codec.posterior == preset.posterior.model_copy(update={"beta": 0.1})
+
+
+@pytest.mark.parametrize("path", sorted(LIBRIHEAVY.glob("codec_*.yaml")), ids=lambda p: p.stem)
+def test_libriheavy_codecs_hold_the_ratio_and_train_as_dac_does(path: Path) -> None:
+    run = load_config(CodecRunConfig, path)
+    assert run.loss.log_sigma_ratio is not None
+    # Losses that pull 24 times harder than beta holds.
+    assert run.loss.log_sigma_ratio + math.log(24) / RATIO_POWER < 1.2
+    for optimizer, norm in ((run.optimizer, 1000), (run.discriminator_optimizer, 10)):
+        assert (optimizer.weight_decay, optimizer.clip_norm) == (0.01, norm)
+        if "debug" not in path.stem:
+            assert learning_rate(optimizer, 250_000) == pytest.approx(
+                1e-4 * 0.999996**250_000, rel=1e-3
+            )
+
+
+def test_table_8_has_three_codecs() -> None:
+    names = ("640x", "1600x_16", "1600x")
+    codecs = [load_codec_run(f"libriheavy/conf/codec_{name}.yaml").codec for name in names]
+    table = load_paper_table(8)
+    assert [(c.hop_length, c.frame_rate, c.latent_dim) for c in codecs] == [
+        row.values[:3] for row in table.rows
+    ]
 
 
 def test_the_mini_codec_is_the_mini_preset() -> None:
@@ -100,6 +161,28 @@ def test_help_lists_stages_with_what_they_read_write_and_cost(name: str) -> None
     assert result.stdout.count(" reads ") >= 10
     assert ("--subset" in result.stdout) == (name == "libriheavy")
     assert ("--hours" in result.stdout) == (name == "mini")
+
+
+@pytest.mark.parametrize(
+    ("options", "folder"),
+    [
+        ("--subset small", "exp/small_1600x data/small"),
+        ("--reduction 3200 --tag mine", "exp/mine data/large"),
+        ("--debug --subset medium", "exp/debug_medium_1600x data/debug_medium"),
+    ],
+)
+def test_libriheavy_keeps_experiments_apart(tmp_path: Path, options: str, folder: str) -> None:
+    python = tmp_path / "python"  # the first program that the runner starts
+    python.write_text('#!/bin/sh\necho "$exp_dir $data_dir"\nexit 1\n')
+    python.chmod(0o755)
+    result = run_bash(f"PATH={tmp_path}:$PATH; bash egs/libriheavy/run.sh --audio_dir x {options}")
+    assert result.stdout == " ".join(f"{ROOT}/egs/libriheavy/{p}" for p in folder.split()) + "\n"
+
+
+def test_a_repository_to_upload_to_has_an_owner(tmp_path: Path) -> None:
+    result = run_bash(f"bash egs/mini/run.sh --upload_to model --exp_dir {tmp_path}/exp")
+    assert (result.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert "--upload_to is 'model'; expected owner/name" in result.stderr
 
 
 def test_libriheavy_without_the_corpus_says_what_is_missing(tmp_path: Path) -> None:

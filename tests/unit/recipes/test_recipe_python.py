@@ -87,6 +87,14 @@ def test_results_file_says_how_it_was_made(tmp_path: Path) -> None:
         assert part in text
 
 
+def test_the_mini_results_open_with_what_ships() -> None:
+    text = (Path(__file__).parents[3] / "egs/mini/RESULTS.md").read_text()
+    titles = [line[3:] for line in text.splitlines() if line.startswith("## ")]
+    assert titles[:2] == ["The default voice", "The default codec"]
+    for name in ("default voice", "latent rates", "codec ablations"):
+        assert text.count(f"<!-- begin: {name} -->") == text.count(f"<!-- end: {name} -->") == 1
+
+
 def test_a_run_without_checkpoint_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint"):
         load_averaged(tmp_path, torch.nn.Linear(1, 1))

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.text.normalizer import normalize
-from latentspeech.text.sentences import split_sentences
+from latentspeech.text.normalizer import NormalizedText, normalize
+from latentspeech.text.sentences import split_normalized, split_sentences
 
 CASES = [
     ("Hello there. How are you? Fine!", ["Hello there.", "How are you?", "Fine!"]),
@@ -95,3 +95,13 @@ def test_ten_kilobytes_are_fast(unit: str) -> None:
     start = time.perf_counter()
     split_sentences((unit * 10_000)[:10_000], 200)
     assert time.perf_counter() - start < 1.0
+
+
+def test_pieces_of_a_normalised_text_are_normalised() -> None:
+    text = normalize('Dr. Lee said - "one, two, three and four, five; six" - and left at 5, then.')
+    pieces = split_normalized(text, 20)
+    assert all(isinstance(piece, NormalizedText) for piece in pieces)
+    assert [normalize(str(piece)) for piece in pieces] == pieces
+    assert not any(piece.endswith((",", ";")) for piece in pieces)
+    words = " ".join(pieces).replace(",", "").replace(";", "").replace("- ", "").split()
+    assert words == text.replace(",", "").replace(";", "").replace("- ", "").split()

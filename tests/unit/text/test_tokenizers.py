@@ -38,8 +38,8 @@ needs_espeak = pytest.mark.skipif(
 KINDS = ["bpe", "character", "misaki", pytest.param("phoneme", marks=needs_espeak)]
 
 
-def make(kind: str) -> Tokenizer:
-    settings = {"kind": kind} | ({"vocab_size": 80} if kind == "bpe" else {})
+def make(kind: str, **changes: str) -> Tokenizer:
+    settings = {"kind": kind} | ({"vocab_size": 80} if kind == "bpe" else {}) | changes
     return build_tokenizer(TypeAdapter(TokenizerConfig).validate_python(settings), TEXTS)
 
 
@@ -103,7 +103,7 @@ def test_characters_round_trip(text: str) -> None:
 
 
 def test_characters_lose_accents_before_they_become_unknown() -> None:
-    tokenizer = CharacterTokenizer(CharacterTokenizerConfig(lowercase=True))
+    tokenizer = CharacterTokenizer(CharacterTokenizerConfig(case="lower"))
     assert tokenizer.vocab_size == 2 + 1 + 9 + 26
     assert tokenizer.decode(tokenizer.encode("Caf\u00c9 \u0434a")) == "cafe <unk>a"
     assert tokenizer.table.unknown == {"\u0434": 1}
@@ -118,6 +118,56 @@ def test_bpe_marks_unknown_characters_and_is_reproducible() -> None:
     assert again.encode_batch(TEXTS) == tokenizer.encode_batch(TEXTS)
     unigram = BPETokenizer.train(TEXTS, vocab_size=80, model_type="unigram")
     assert unigram.decode(unigram.encode(TEXTS[0])) == TEXTS[0]
+
+
+@pytest.mark.parametrize("kind", ["bpe", "character"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "He hoped there would be stew for dinner",
+        "Mister John met Doctor B",
+        "Mr. John met Dr. B at St. John's in Elm St.",
+        "Henry VIII saw the BBC",
+        "Is it us? I'm a man. O lord!",
+    ],
+)
+def test_case_lower_gives_one_id_sequence_whatever_the_case(kind: str, text: str) -> None:
+    lower = make(kind, case="lower")
+    assert lower.encode(text.upper()) == lower.encode(text)
+    assert lower.encode(normalize(text).lower()) == lower.encode(text)
+    assert lower.decode(lower.encode(text)) == normalize(text).lower()
+    keep = make(kind)
+    assert keep.encode(normalize(text).lower()) != keep.encode(text)
+
+
+def test_pieces_of_small_letters_are_as_long_for_a_transcript_in_capitals() -> None:
+    tokenizer = make("bpe", case="lower")
+    assert len(tokenizer.encode("THE QUICK BROWN FOX")) < 0.7 * len("the quick brown fox")
+
+
+@pytest.mark.parametrize("kind", ["bpe", "character"])
+def test_the_case_is_recorded_and_directories_without_it_keep_case(
+    kind: str, tmp_path: Path
+) -> None:
+    for case in ("keep", "lower"):
+        make(kind, case=case).save(tmp_path / case)
+        assert load_tokenizer(tmp_path / case).config.case == case  # type: ignore[attr-defined]
+    path = tmp_path / "keep" / "tokenizer.json"
+    values = json.loads(path.read_text())
+    assert values.pop("case") == "keep"
+    path.write_text(json.dumps(values))
+    assert load_tokenizer(tmp_path / "keep").encode("Jump") == make(kind).encode("Jump")
+
+
+def test_character_directories_of_the_first_version_are_read(tmp_path: Path) -> None:
+    for lowercase in (False, True):
+        tokenizer = make("character", case="lower" if lowercase else "keep")
+        tokenizer.save(tmp_path)
+        path = tmp_path / "tokenizer.json"
+        values = json.loads(path.read_text())
+        del values["case"]
+        path.write_text(json.dumps(values | {"lowercase": lowercase}))
+        assert load_tokenizer(tmp_path).encode("Jump") == tokenizer.encode("Jump")
 
 
 def test_bpe_says_why_it_cannot_be_trained() -> None:

@@ -1,4 +1,4 @@
-"""Starting a codec run from the weights of another codec."""
+"""Codec runs: starting from another codec's weights, and a wanted ratio that beta can hold."""
 
 from pathlib import Path
 
@@ -8,8 +8,9 @@ import torch
 from latentspeech.codec.convnext import ConvNeXtConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.codec.model_directory import save_codec
-from latentspeech.core.errors import CheckpointError
-from latentspeech.training.codec_run import StartFromConfig, _start_from
+from latentspeech.core.config import parse_config
+from latentspeech.core.errors import CheckpointError, ConfigError
+from latentspeech.training.codec_run import CodecRunConfig, StartFromConfig, _start_from
 
 SIDE = ConvNeXtConfig(strides=(4, 5), base_channels=4, depths=(0, 1, 1))
 
@@ -44,3 +45,16 @@ def test_parts_of_another_size_are_refused(trained: tuple[Codec, Path]) -> None:
     mine = codec(SIDE.model_copy(update={"depths": (0, 2, 2)}))
     with pytest.raises(CheckpointError, match=r"the decoder of .* does not fit"):
         _start_from(mine, StartFromConfig(codec=trained[1]))
+
+
+@pytest.mark.parametrize("posterior", [{"sigma_std": 0.625, "beta": 0.0}, {"sigma_std": 0.0}])
+def test_a_wanted_ratio_needs_beta_and_noise(posterior: dict[str, float]) -> None:
+    values = {
+        "exp_dir": "exp",
+        "codec": {"posterior": posterior},
+        "data": {"train_cuts": "train", "valid_cuts": "dev"},
+        "train": {"max_steps": 1},
+    }
+    parse_config(CodecRunConfig, values)
+    with pytest.raises(ConfigError, match="set both above 0"):
+        parse_config(CodecRunConfig, {**values, "loss": {"log_sigma_ratio": 1.0}})

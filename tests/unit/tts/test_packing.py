@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from latentspeech.core.data.latent_format import LatentItem
+from benchmarks.batch_fill import measure_fill
 from latentspeech.core.errors import DataError
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.lm.mixed_sequence import PADDING, MixedBatch
 from latentspeech.core.nn.transformer import TransformerConfig
+from latentspeech.data.speech_latents import speech_item
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
-from latentspeech.tts.batch_fill import measure_fill
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
 from latentspeech.tts.training_data import TTSTrainingData
 from tests.unit.tts.test_training_data import indices, make_data, write_shards
@@ -22,7 +22,7 @@ from tests.unit.tts.test_training_data import indices, make_data, write_shards
 def pair(tmp_path: Path) -> tuple[TTSTrainingData, TTSTrainingData]:
     """The same 20 utterances of 2 to 40 latents, padded and packed."""
     items = [
-        LatentItem(f"u{i}", "anna", f"text {'of some length ' * (i % 3)}", 2 + 2 * i, 0.3)
+        speech_item(f"u{i}", "anna", f"text {'of some length ' * (i % 3)}", 2 + 2 * i, 0.3)
         for i in range(20)
     ]
     shards = write_shards(tmp_path, items)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from latentspeech.core.data.latent_format import LatentItem
 from latentspeech.core.data.latent_shards import LatentShards
+from latentspeech.data.speech_latents import speech_item
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
 from latentspeech.tts import tokenized_texts
 from latentspeech.tts.tokenized_texts import TokenizedTexts
@@ -23,7 +23,7 @@ class OtherTokenizer(CharacterTokenizer):
 
 @pytest.fixture
 def shards(tmp_path: Path) -> LatentShards:
-    items = [LatentItem(f"u{i}", "anna", f"text number {i}", 3, 0.2) for i in range(9)]
+    items = [speech_item(f"u{i}", "anna", f"text number {i}", 3, 0.2) for i in range(9)]
     return write_shards(tmp_path / "latents", items)
 
 
@@ -59,7 +59,7 @@ def test_other_code_makes_its_own(shards: LatentShards, monkeypatch: pytest.Monk
 
 def test_a_text_without_words_has_no_ids(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     items = [
-        LatentItem(f"u{i}", "anna", text, 3, 0.2) for i, text in enumerate(("one", "*", "two"))
+        speech_item(f"u{i}", "anna", text, 3, 0.2) for i, text in enumerate(("one", "*", "two"))
     ]
     texts = TokenizedTexts(write_shards(tmp_path, items), TOKENIZER)
     assert [texts[0], texts[1], texts[2]] == [

@@ -12,6 +12,7 @@ from latentspeech.core.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.core.errors import DataError
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.core.lm.mixed_sequence import TOKEN
+from latentspeech.data.speech_latents import speech_item
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
 from latentspeech.tts.layouts.build import build_layout
 from latentspeech.tts.layouts.layout import ConditioningConfig
@@ -24,15 +25,14 @@ SHOW_ALL = ConditioningConfig(drop_condition=0, drop_prompt=0, drop_prompt_text=
 def write_shards(folder: Path, items: list[LatentItem]) -> LatentShards:
     """Every latent of an utterance holds the utterance's number."""
     meta = LatentMeta(
-        codec_hash="c",
-        cuts_hash="d",
+        vae_hash="c",
+        source_hash="d",
         latent_dim=2,
-        sample_rate=24_000,
-        hop_length=1600,
+        modality={"sample_rate": 24_000, "hop_length": 1600},
         posterior_kind="per_example",
         sigma_std=0.1,
         shard_size=4,
-        num_cuts=len(items),
+        num_items=len(items),
         remake_command="make them",
     )
     writer = LatentShardWriter(folder, meta)
@@ -65,7 +65,7 @@ def make_data(
 def data(tmp_path: Path) -> TTSTrainingData:
     """Two speakers."""
     items = [
-        LatentItem(f"u{i}", "anna" if i % 2 else "bert", f"text {i}", 4 + i, 0.3) for i in range(9)
+        speech_item(f"u{i}", "anna" if i % 2 else "bert", f"text {i}", 4 + i, 0.3) for i in range(9)
     ]
     return make_data(write_shards(tmp_path, items))
 
@@ -95,7 +95,7 @@ def test_windows_share_the_shards_out_anew_each_epoch(data: TTSTrainingData) -> 
 
 
 def test_planning_and_loading_open_the_shards_of_their_window_only(tmp_path: Path) -> None:
-    items = [LatentItem(f"u{i}", f"s{i % 3}", "some text", 5, 0.3) for i in range(80)]
+    items = [speech_item(f"u{i}", f"s{i % 3}", "some text", 5, 0.3) for i in range(80)]
     data = make_data(write_shards(tmp_path, items), window_shards=2)  # of 20
     batches = data.plan(0, 4)
     own = {index // 4 for index in indices(batches)}
@@ -156,7 +156,7 @@ def test_it_travels_to_loader_processes(data: TTSTrainingData) -> None:
 def test_symbols_need_times_that_fit_the_tokenizer(tmp_path: Path) -> None:
     fitting = (0.05, 0.1, 0.15, 0.2, 0.3)
     ends = {0: fitting, 1: (), 2: (0.1, 0.2, 0.3), 3: fitting}
-    items = [LatentItem(f"u{i}", "anna", "to go", 4 + i, 0.3, times) for i, times in ends.items()]
+    items = [speech_item(f"u{i}", "anna", "to go", 4 + i, 0.3, times) for i, times in ends.items()]
     data = make_data(write_shards(tmp_path / "some", items), layout="aligned")
     assert sorted(indices(data.plan(0, 0))) == [0, 3]
     batch = data.load(unprompted(3), 0)

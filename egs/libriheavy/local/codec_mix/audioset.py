@@ -12,7 +12,7 @@ not there count as missing: many videos are gone.
 from collections.abc import Iterator
 from pathlib import Path
 
-from codec_mix.clip import Clip, first_existing, walk
+from egs.libriheavy.local.codec_mix.clip import Clip, first_existing, walk
 
 NAME = "audioset"
 TABLES = ("balanced_train_segments.csv", "unbalanced_train_segments.csv")

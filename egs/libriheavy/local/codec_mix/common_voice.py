@@ -10,7 +10,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from codec_mix.clip import Clip, first_existing
+from egs.libriheavy.local.codec_mix.clip import Clip, first_existing
 from latentspeech.core.errors import DataError
 
 NAME = "common_voice"

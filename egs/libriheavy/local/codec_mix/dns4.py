@@ -9,7 +9,7 @@ not clean speech and are left alone.
 from collections.abc import Iterator
 from pathlib import Path
 
-from codec_mix.clip import Clip, first_existing, walk
+from egs.libriheavy.local.codec_mix.clip import Clip, first_existing, walk
 
 NAME = "dns4"
 LAYOUT = "datasets_fullband/clean_fullband of the DNS Challenge 4"

@@ -9,7 +9,7 @@ Tags follow each other in further columns, so rows are longer than the header.
 from collections.abc import Iterator
 from pathlib import Path
 
-from codec_mix.clip import Clip, first_existing
+from egs.libriheavy.local.codec_mix.clip import Clip, first_existing
 from latentspeech.core.errors import DataError
 
 NAME = "jamendo"

@@ -9,7 +9,7 @@ has .stem.mp4 files, which need its own tools to be made into these.
 from collections.abc import Iterator
 from pathlib import Path
 
-from codec_mix.clip import Clip, first_existing
+from egs.libriheavy.local.codec_mix.clip import Clip, first_existing
 from latentspeech.core.errors import DataError
 
 NAME = "musdb18"

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import soundfile
 
+from egs.mini.local.sources.protocol import Kind, Recording, Waveform
 from latentspeech.core.errors import DataError
-from sources.protocol import Kind, Recording, Waveform
 
 
 class AudioPiece(NamedTuple):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from egs.mini.local.sources.protocol import Waveform
 from latentspeech.core.errors import DataError
-from sources.protocol import Waveform
 
 
 def check_decoder(source: str) -> None:

@@ -1,4 +1,4 @@
-"""What a source of audio is: a synthesizer with voices, or a set of recordings."""
+"""The two kinds of sources of audio: a synthesizer with voices, and a set of recordings."""
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, Protocol, runtime_checkable

@@ -1,11 +1,13 @@
 """What each source may be used for, and why: weights that are shipped must be free to ship.
 
-Trained on (`train`): terms that allow modified copies with no more than a notice. Held out
-(`test`): terms that ask for the same licence on what is derived (whether weights are derived from
-recordings nobody has settled), or that could not be checked. Whoever trains for himself may take
-all for training: `prepare_cuts.py --all_licences`.
+A source is trained on (`train`) if its terms allow modified copies with no more than a notice. It
+is held out (`test`) if its terms ask for the same licence on derived works (nobody has settled
+whether weights are derived from recordings), or if they could not be checked. If you train for
+yourself alone, `prepare_cuts.py --all_licences` trains on all. The speakers of test_speakers.txt
+are held out too.
 """
 
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 Use = Literal["train", "test"]
@@ -44,7 +46,13 @@ SOURCE_TERMS: dict[str, SourceTerms] = {
     "kokoro_speed": SourceTerms("train", "synthetic", "as what it copies: kokoro, Apache-2.0"),
     "queen_speed": SourceTerms("train", "human", "as what it copies: queen, free with notice"),
 }
-# Lines that import_corpus.py wrote without knowing their source.
+# Lines that corpus/importing.py wrote without knowing their source.
 IMPORTED = SourceTerms("train", "synthetic", "whoever imports a corpus answers for its terms")
 # Names of speakers under which several people speak: no voice to learn for text-to-speech.
 SEVERAL_PEOPLE = ("queen_scene_", "queen_effects")
+_TEST_SPEAKERS = Path(__file__).parent / "test_speakers.txt"
+
+
+def held_out_speakers() -> frozenset[str]:
+    """Names of the speakers that no training may hear, whatever their source."""
+    return frozenset(_TEST_SPEAKERS.read_text(encoding="utf-8").split())

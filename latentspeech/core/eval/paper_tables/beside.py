@@ -46,7 +46,7 @@ def row_from_report(
     Args:
         table: the paper's table.
         name: of the system, in the first column.
-        report: of `latentspeech.eval`.
+        report: of the system.
         settings: values of the columns that are no metric, by key.
         group: the column group that the report belongs to, where a metric occurs in several.
     """
@@ -73,10 +73,10 @@ def own_heading(metric: MetricResult) -> str:
 
 
 def cell_of(metric: MetricResult) -> Cell:
-    """The corpus value, with the wider of its intervals: speakers are fewer than utterances."""
-    intervals = [edges for edges in (metric.interval, metric.speaker_interval) if edges is not None]
+    """The corpus value, with the wider of its intervals: groups are fewer than items."""
+    intervals = [edges for edges in (metric.interval, metric.group_interval) if edges is not None]
     widest = max(intervals, key=lambda edges: edges[1] - edges[0], default=None)
-    reason = metric.hole or f"no utterance could be scored, {metric.num_failed} failed"
+    reason = metric.hole or f"no item could be scored, {metric.num_failed} failed"
     return Cell(metric.value, widest, reason)
 
 
@@ -110,7 +110,7 @@ def beside(table: PaperTable, ours: Sequence[OurRow]) -> TextTable:
         rows.append([row.name, "this run", *texts])
     caption = (
         f"{table.title}: {table.source}, on {table.data}; then this run, on its own data, with 95% "
-        "intervals in brackets (over utterances or over speakers, whichever is wider)."
+        "intervals in brackets (over items or over groups such as speakers, whichever is wider)."
     )
     return TextTable(
         caption, ["system", "from", *headings, *own], rows, [*notes.lines(), *table.notes]

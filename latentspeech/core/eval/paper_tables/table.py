@@ -1,13 +1,14 @@
 """The paper's result tables as data: what was published, in its columns and its order.
 
-Sun et al. 2024, arXiv 2412.08635; tables are numbered as in its second version. One YAML file a
-table lies beside this file; a value that the paper leaves out is null.
+Sun et al. 2024, arXiv 2412.08635; tables are numbered as in its second version, and "poster" is the
+tokenizer table of its poster. One YAML file a table lies beside this file; a value that the paper
+leaves out is null.
 """
 
 import re
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,6 +16,7 @@ from latentspeech.core.config import Config, load_config
 from latentspeech.core.errors import ConfigError
 
 ARXIV = "2412.08635"
+POSTER: Literal["poster"] = "poster"
 _FOLDER = Path(__file__).parent
 
 
@@ -27,8 +29,7 @@ class Column(Config):
     unit: str = Field("", description="empty for a pure number")
     direction: Literal["higher", "lower", "none"] = Field(description="which end is better")
     metric: str | None = Field(
-        None,
-        description="speech: its name in latentspeech.eval.metrics.catalogue; null for a setting",
+        None, description="its key in the reports of its modality; null for a setting"
     )
     decimals: int | None = Field(None, ge=0, description="printed; null prints it as it stands")
 
@@ -58,7 +59,9 @@ class PublishedRow(Config):
 class PaperTable(Config):
     """One table of the paper."""
 
-    table: int = Field(ge=1, description="its number in the second version")
+    table: Annotated[int, Field(ge=1)] | Literal["poster"] = Field(
+        description="its number in the second version, or that it stands on the poster"
+    )
     first_version_table: int | None = Field(None, description="its number in the first version")
     title: str = Field(description="what it shows")
     data: str = Field(description="what was measured on")
@@ -81,6 +84,8 @@ class PaperTable(Config):
     @property
     def source(self) -> str:
         """Where a reader finds it."""
+        if self.table == POSTER:
+            return f"the poster of arXiv {ARXIV}"
         first = self.first_version_table
         other = "" if first in (None, self.table) else f" (Table {first} of its first version)"
         return f"arXiv {ARXIV}, Table {self.table}{other}"
@@ -95,14 +100,16 @@ class PaperTable(Config):
 
 
 def paper_table_numbers() -> list[int]:
-    """The tables that are here, in order."""
+    """The tables of the paper that are here, in order; the poster's comes beside them."""
     names = (re.fullmatch(r"table(\d+)\.yaml", path.name) for path in _FOLDER.iterdir())
     return sorted(int(name.group(1)) for name in names if name is not None)
 
 
 @cache
-def load_paper_table(number: int) -> PaperTable:
-    """Table `number` of the paper; ConfigError if it is not kept here."""
+def load_paper_table(number: int | Literal["poster"]) -> PaperTable:
+    """Table `number` of the paper, or the poster's; ConfigError if it is not kept here."""
+    if number == POSTER:
+        return load_config(PaperTable, _FOLDER / "poster.yaml")
     if number not in paper_table_numbers():
         known = ", ".join(str(known) for known in paper_table_numbers())
         raise ConfigError(f"Table {number} of the paper is not kept here; known: {known}")

@@ -112,6 +112,12 @@ class Launcher:
         torch.distributed.all_reduce(tensor, op=torch.distributed.ReduceOp.MAX)
         return int(tensor.item())
 
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum of the `values` (n,) of every process; all processes must ask."""
+        if self.world_size > 1:
+            torch.distributed.all_reduce(values)
+        return values
+
     def gather(self, value: Any) -> list[Any]:
         """The `value` of every process, in order of rank; all processes must call."""
         if self.world_size == 1:

@@ -3,6 +3,10 @@
 Every process beats into the store that torchrun keeps, and watches the next one in a ring. The
 first report of a failure counts; every process reads it. A main thread that waits for a dead
 process in an exchange of gradients never comes back, so the watch ends such a process itself.
+
+torchrun notices a process that ends, but neither tells the others its error nor notices one that
+lives and hangs; the others would wait until the exchange itself times out, 30 minutes on gloo. So
+the tests kill, halt and break one process, and the others must name it and end.
 """
 
 import contextlib

@@ -39,8 +39,8 @@ class FileRecord(Config):
     sha256: str
 
 
-class TrainState(Config):
-    """Where a training stands; with the tensors, all that is needed to go on."""
+class RunState(Config):
+    """state.json: where a run stands. With the tensors it is all that is needed to go on."""
 
     step: int = 0
     """Steps completed."""
@@ -62,11 +62,11 @@ class Checkpoint(NamedTuple):
     """A folder that was found complete."""
 
     path: Path
-    state: TrainState
+    state: RunState
 
 
 def save_checkpoint(
-    folder: Path, state: TrainState, tensors: Mapping[Part, Mapping[str, Tensor]], keep: int
+    folder: Path, state: RunState, tensors: Mapping[Part, Mapping[str, Tensor]], keep: int
 ) -> Path:
     """Writes `folder/step_XXXXXXXX` and then removes all but the last `keep` checkpoints."""
     folder.mkdir(exist_ok=True)
@@ -106,11 +106,11 @@ def newest_checkpoint(exp_dir: Path) -> Checkpoint | None:
     return None
 
 
-def read_state(path: Path) -> TrainState:
+def read_state(path: Path) -> RunState:
     """Reads state.json and compares every file with its size and hash; CheckpointError if not."""
     try:
         values = json.loads((path / STATE_NAME).read_text(encoding="utf-8"))
-        state = parse_config(TrainState, values, origin=str(path / STATE_NAME))
+        state = parse_config(RunState, values, origin=str(path / STATE_NAME))
     except (OSError, json.JSONDecodeError, UnicodeDecodeError, ConfigError) as error:
         raise CheckpointError(f"checkpoint {path} is damaged: {error}") from None
     missing = {f"{part}.safetensors" for part in PARTS} - set(state.files)

@@ -15,12 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentspeech.core.device import CPU
 from latentspeech.core.errors import CheckpointError
-from latentspeech.core.eval.scorer import package_version
 from latentspeech.core.eval.weight_files import first_lines, load_tensors
-from latentspeech.core.eval.weights import Weights, WeightSource, resolve
-from latentspeech.eval.models.recognisers import pieces
-from latentspeech.eval.models.recognisers.recogniser import SAMPLE_RATE, Recogniser
+from latentspeech.core.eval.weights import Weights, WeightSource
+from latentspeech.eval.models.recognisers.published import PublishedRecogniser
 from latentspeech.eval.models.speechbrain_package import import_speechbrain
 
 SPEECHBRAIN_TRANSDUCER = WeightSource(
@@ -35,48 +34,33 @@ SPEECHBRAIN_TRANSDUCER = WeightSource(
 _TRUSTED = ("speechbrain.", "torch.nn.", "sentencepiece.")
 
 
-class ConformerTransducer(Recogniser):
+class ConformerTransducer(PublishedRecogniser):
     """The modules that hyperparams.yaml describes, put together for whole utterances."""
 
     name = "conformer-transducer"
     metric = "WER-C-SB"
+    model = "SpeechBrain Conformer-Transducer, LibriSpeech 960 h (not NeMo's, not WER-C)"
+    decoding = "greedy, whole context, no language model"
+    package = "speechbrain"
 
-    def __init__(self, source: WeightSource = SPEECHBRAIN_TRANSDUCER) -> None:
-        self.source = source
+    def __init__(
+        self, source: WeightSource = SPEECHBRAIN_TRANSDUCER, device: torch.device = CPU
+    ) -> None:
+        super().__init__(source, device)
 
-    def prepare(self) -> None:
-        """Builds the modules and loads their weights."""
-        _ = self._model
+    def _require_packages(self) -> None:
+        import_speechbrain(self.metric)
 
-    def describe(self) -> dict[str, Any]:
-        """The checkpoint by its content once it is loaded, by its address before."""
-        loaded = "_model" in self.__dict__
-        return {
-            "model": "SpeechBrain Conformer-Transducer, LibriSpeech 960 h (not NeMo's, not WER-C)",
-            "checkpoint": self._weights.checkpoint() if loaded else self.source.where(),
-            "sample_rate": SAMPLE_RATE,
-            "decoding": f"greedy, whole context, no language model; {pieces.ABOUT}",
-            "package": package_version("speechbrain") if loaded else "speechbrain",
-        }
-
-    @torch.inference_mode()
-    def _recognise(self, audio: Tensor) -> str:
+    def _recognise_piece(self, piece: Tensor) -> str:
         model = self._model
         features = model.hparams.fea_streaming_extractor.module
         # The published decoding function is a partial of the searcher's streaming method.
         searcher = model.hparams.decoding_function.args[0]
-        whole = torch.ones(1)  # relative length of the only row
-        heard = []
-        for piece in pieces.cut_at_silences(audio, SAMPLE_RATE):
-            encoded = model.mods.enc(features(piece[None], whole), whole)  # (1, F, D)
-            tokens, *_ = searcher.transducer_greedy_decode(model.mods.proj_enc(encoded))
-            heard.append(model.hparams.tokenizer.decode_ids(tokens[0]))
-        return " ".join(heard)
-
-    @cached_property
-    def _weights(self) -> Weights:
-        import_speechbrain(self.metric)
-        return resolve(self.source)
+        whole = torch.ones(1, device=self.device)  # relative length of the only row
+        heard_features = features(piece[None].to(self.device), whole)
+        encoded = model.mods.enc(heard_features, whole)  # (1, F, D)
+        tokens, *_ = searcher.transducer_greedy_decode(model.mods.proj_enc(encoded))
+        return str(model.hparams.tokenizer.decode_ids(tokens[0]))
 
     @cached_property
     def _model(self) -> Any:
@@ -88,7 +72,9 @@ class ConformerTransducer(Recogniser):
         folder = str(weights.folder)
         try:
             model = StreamingASR.from_hparams(
-                folder, local_strategy=LocalStrategy.NO_LINK, run_opts={"device": "cpu"}
+                folder,
+                local_strategy=LocalStrategy.NO_LINK,
+                run_opts={"device": str(self.device)},
             )
         except Exception as error:  # building runs whatever modules the file names
             raise CheckpointError(

@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentspeech.core.device import CPU
 from latentspeech.core.eval.pretrained import load_pretrained
-from latentspeech.core.eval.scorer import package_version, require_packages
-from latentspeech.core.eval.weights import Weights, WeightSource, resolve
-from latentspeech.eval.models.recognisers import pieces
-from latentspeech.eval.models.recognisers.recogniser import SAMPLE_RATE, Recogniser
+from latentspeech.core.eval.scorer import require_packages
+from latentspeech.core.eval.weights import WeightSource
+from latentspeech.eval.models.recognisers.published import PublishedRecogniser
+from latentspeech.eval.models.recognisers.recogniser import SAMPLE_RATE
 
 HUBERT_LARGE = WeightSource(
     name="hubert-large-ls960-ft",
@@ -34,50 +35,37 @@ HUBERT_LARGE = WeightSource(
 _PACKAGES = {"transformers": "transformers"}
 
 
-class HubertRecogniser(Recogniser):
+class HubertRecogniser(PublishedRecogniser):
     """transformers' HubertForCTC and its processor."""
 
     name = "hubert"
     metric = "WER-H"
+    model = "HuBERT-Large, CTC, fine-tuned on LibriSpeech 960 h"
+    decoding = "greedy, no language model"
+    package = "transformers"
 
-    def __init__(self, source: WeightSource = HUBERT_LARGE) -> None:
-        self.source = source
+    def __init__(self, source: WeightSource = HUBERT_LARGE, device: torch.device = CPU) -> None:
+        super().__init__(source, device)
 
     def prepare(self) -> None:
         """Loads the model and its vocabulary."""
         _ = self._model, self._processor
 
-    def describe(self) -> dict[str, Any]:
-        """The checkpoint by its content once it is loaded, by its address before."""
-        loaded = "_model" in self.__dict__
-        return {
-            "model": "HuBERT-Large, CTC, fine-tuned on LibriSpeech 960 h",
-            "checkpoint": self._weights.checkpoint() if loaded else self.source.where(),
-            "sample_rate": SAMPLE_RATE,
-            "decoding": f"greedy, no language model; {pieces.ABOUT}",
-            "package": package_version("transformers") if loaded else "transformers",
-        }
-
-    @torch.inference_mode()
-    def _recognise(self, audio: Tensor) -> str:
-        heard = []
-        for piece in pieces.cut_at_silences(audio, SAMPLE_RATE):
-            inputs = self._processor(piece.numpy(), sampling_rate=SAMPLE_RATE, return_tensors="pt")
-            logits = self._model(inputs.input_values).logits  # (1, F, vocabulary)
-            heard += self._processor.batch_decode(logits.argmax(dim=-1))
-        return " ".join(heard)
-
-    @cached_property
-    def _weights(self) -> Weights:
+    def _require_packages(self) -> None:
         require_packages(self.metric, _PACKAGES)
-        return resolve(self.source)
+
+    def _recognise_piece(self, piece: Tensor) -> str:
+        inputs = self._processor(piece.numpy(), sampling_rate=SAMPLE_RATE, return_tensors="pt")
+        logits = self._model(inputs.input_values.to(self.device)).logits  # (1, F, vocabulary)
+        (heard,) = self._processor.batch_decode(logits.argmax(dim=-1).cpu())
+        return str(heard)
 
     @cached_property
     def _model(self) -> Any:
         weights = self._weights
         from transformers import HubertForCTC
 
-        return load_pretrained(HubertForCTC, weights)
+        return load_pretrained(HubertForCTC, weights).to(self.device)
 
     @cached_property
     def _processor(self) -> Any:

@@ -2,6 +2,9 @@
 
 import functools
 
+import torch
+
+from latentspeech.core.device import CPU
 from latentspeech.core.errors import ConfigError
 from latentspeech.eval.models.recognisers.conformer_transducer import ConformerTransducer
 from latentspeech.eval.models.recognisers.hubert import HubertRecogniser
@@ -21,10 +24,16 @@ def recogniser_class(name: str) -> type[Recogniser]:
     return RECOGNISERS[name]
 
 
-@functools.cache
-def load_recogniser(name: str) -> Recogniser:
+def load_recogniser(name: str, device: torch.device = CPU) -> Recogniser:
     """The process's recogniser of that name; its weights are loaded on first use.
 
-    `load_recogniser("whisper").transcribe(audio, sample_rate)` needs no network.
+    `load_recogniser("whisper").transcribe(audio, sample_rate)` needs no network. Whisper computes
+    on the CPU whatever the device.
     """
-    return recogniser_class(name)()
+    return _load(name, device)
+
+
+@functools.cache
+def _load(name: str, device: torch.device) -> Recogniser:
+    kind = recogniser_class(name)
+    return kind() if kind is WhisperTiny else kind(device=device)

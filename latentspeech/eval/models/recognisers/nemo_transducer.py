@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentspeech.core.device import CPU
 from latentspeech.core.errors import CheckpointError
-from latentspeech.core.eval.scorer import package_version, require_packages
+from latentspeech.core.eval.scorer import require_packages
 from latentspeech.core.eval.weight_files import first_lines
-from latentspeech.core.eval.weights import Weights, WeightSource, resolve
-from latentspeech.eval.models.recognisers import pieces
-from latentspeech.eval.models.recognisers.recogniser import SAMPLE_RATE, Recogniser
+from latentspeech.core.eval.weights import WeightSource
+from latentspeech.eval.models.recognisers.published import PublishedRecogniser
 
 NEMO_XLARGE = WeightSource(
     name="stt_en_conformer_transducer_xlarge",
@@ -29,44 +29,26 @@ NEMO_XLARGE = WeightSource(
 _PACKAGES = {"nemo": '"nemo_toolkit[core,asr-only,common-only]"'}
 
 
-class NemoTransducer(Recogniser):
+class NemoTransducer(PublishedRecogniser):
     """NeMo's own greedy `transcribe`, one recording at a time."""
 
     name = "nemo-transducer"
     metric = "WER-C"
+    model = "NeMo Conformer-Transducer XL, English"
+    decoding = "greedy, as NeMo's transcribe() does by default"
+    package = "nemo_toolkit"
 
-    def __init__(self, source: WeightSource = NEMO_XLARGE) -> None:
-        self.source = source
+    def __init__(self, source: WeightSource = NEMO_XLARGE, device: torch.device = CPU) -> None:
+        super().__init__(source, device)
 
-    def prepare(self) -> None:
-        """Restores the model from its archive."""
-        _ = self._model
-
-    def describe(self) -> dict[str, Any]:
-        """The checkpoint by its content once it is loaded, by its address before."""
-        loaded = "_model" in self.__dict__
-        return {
-            "model": "NeMo Conformer-Transducer XL, English",
-            "checkpoint": self._weights.checkpoint() if loaded else self.source.where(),
-            "sample_rate": SAMPLE_RATE,
-            "decoding": f"greedy, as NeMo's transcribe() does by default; {pieces.ABOUT}",
-            "package": package_version("nemo_toolkit") if loaded else "nemo_toolkit",
-        }
-
-    @torch.inference_mode()
-    def _recognise(self, audio: Tensor) -> str:
-        heard = []
-        for piece in pieces.cut_at_silences(audio, SAMPLE_RATE):
-            results = self._model.transcribe([piece.numpy()], batch_size=1, verbose=False)
-            # Transducers of NeMo 1 return (best, all); NeMo 2 and 3 return the best.
-            best = results[0][0] if isinstance(results, tuple) else results[0]
-            heard.append(best if isinstance(best, str) else best.text)
-        return " ".join(heard)
-
-    @cached_property
-    def _weights(self) -> Weights:
+    def _require_packages(self) -> None:
         require_packages(self.metric, _PACKAGES)
-        return resolve(self.source)
+
+    def _recognise_piece(self, piece: Tensor) -> str:
+        results = self._model.transcribe([piece.numpy()], batch_size=1, verbose=False)
+        # Transducers of NeMo 1 return (best, all); NeMo 2 and 3 return the best.
+        best = results[0][0] if isinstance(results, tuple) else results[0]
+        return best if isinstance(best, str) else str(best.text)
 
     @cached_property
     def _model(self) -> Any:
@@ -74,7 +56,7 @@ class NemoTransducer(Recogniser):
         from nemo.collections.asr.models import ASRModel
 
         try:
-            model = ASRModel.restore_from(str(weights.path), map_location="cpu")
+            model = ASRModel.restore_from(str(weights.path), map_location=str(self.device))
         except Exception as error:  # restoring builds whatever the archive's configuration names
             raise CheckpointError(
                 f"{weights.path} cannot be restored by NeMo ({first_lines(str(error))}); "

@@ -10,20 +10,25 @@ T samples at 16 kHz.
 from abc import ABC, abstractmethod
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from latentspeech.audio.io import resample
-from latentspeech.core.eval.scorer import check_signal, is_silent
+from latentspeech.audio.signal_check import check_signal, is_silent
+from latentspeech.core.device import CPU
 
 SAMPLE_RATE = 16000
 MIN_SAMPLES = 400  # the receptive field of wav2vec-like encoders, the window of the others
 
 
 class Recogniser(ABC):
-    """English speech to text, one recording at a time."""
+    """English speech to text, one recording at a time, on `device`."""
 
     name: str  # as `load_recogniser` knows it
     metric: str  # the WER by this recogniser, in reports and errors
+
+    def __init__(self, device: torch.device = CPU) -> None:
+        self.device = device
 
     @abstractmethod
     def prepare(self) -> None:

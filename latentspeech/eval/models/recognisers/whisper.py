@@ -19,12 +19,17 @@ BEAM_SIZE = 5
 
 
 class WhisperTiny(Recogniser):
-    """faster-whisper on the CPU in int8; long audio goes through Whisper's own 30 s windows."""
+    """faster-whisper on the CPU in int8; long audio goes through Whisper's own 30 s windows.
+
+    It stays on the CPU where the other recognisers use a GPU: its numbers are those of int8
+    kernels, and CTranslate2 needs other CUDA libraries than torch brings.
+    """
 
     name = "whisper"
     metric = "WER-W"
 
     def __init__(self, num_threads: int = 1) -> None:
+        super().__init__()
         self.num_threads = num_threads
 
     def prepare(self) -> None:

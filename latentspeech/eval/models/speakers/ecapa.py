@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentspeech.core.device import CPU, describe_device
 from latentspeech.core.eval.scorer import package_version
 from latentspeech.core.eval.weight_files import load_strictly, load_tensors
 from latentspeech.core.eval.weights import Weights, WeightSource, resolve
@@ -48,9 +49,12 @@ class Ecapa(SpeakerModel):
     label = "ECAPA"
 
     def __init__(
-        self, source: WeightSource = ECAPA_VOXCELEB, size: EcapaSize | None = None
+        self,
+        source: WeightSource = ECAPA_VOXCELEB,
+        size: EcapaSize | None = None,
+        device: torch.device = CPU,
     ) -> None:
-        super().__init__()
+        super().__init__(device)
         self.source = source
         self.size = size or EcapaSize()
 
@@ -67,12 +71,13 @@ class Ecapa(SpeakerModel):
             "sample_rate": SAMPLE_RATE,
             "normaliser": f"none, nothing trimmed; {BLOCKS}",
             "package": package_version("speechbrain") if loaded else "speechbrain",
+            **describe_device(self.device),
         }
 
     def _embed(self, audio: Tensor) -> Tensor:
         whole = torch.ones(1)  # relative length of the only row
         features = self._normalise(self._mels(audio[None]), whole)  # (1, F, mels)
-        return self._model(features, whole)[0, 0]  # (E,)
+        return self._model(features.to(self.device), whole.to(self.device))[0, 0]  # (E,)
 
     @cached_property
     def _weights(self) -> Weights:
@@ -105,4 +110,4 @@ class Ecapa(SpeakerModel):
             lin_neurons=self.size.embedding_dim,
         )
         load_strictly(model, load_tensors(weights.path), weights.path)
-        return model.eval()
+        return model.eval().to(self.device)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from latentspeech.core.device import describe_device
 from latentspeech.core.eval.scorer import package_version, require_packages
 from latentspeech.eval.metrics.librosa_import import import_librosa
 from latentspeech.eval.models.speakers.speaker_model import SAMPLE_RATE, SpeakerModel, Voice, unit
@@ -41,6 +42,7 @@ class Ge2e(SpeakerModel):
             "sample_rate": SAMPLE_RATE,
             "normaliser": "raised to -30 dBFS, long silences cut by WebRTC voice detection",
             "package": package,
+            **describe_device(self.device),
         }
 
     def _voice(self, role: str, audio: Tensor) -> Voice:
@@ -61,4 +63,4 @@ class Ge2e(SpeakerModel):
         import_librosa()  # Resemblyzer does
         import resemblyzer
 
-        return resemblyzer.VoiceEncoder(device="cpu", verbose=False)
+        return resemblyzer.VoiceEncoder(device=self.device, verbose=False)

@@ -2,6 +2,9 @@
 
 import functools
 
+import torch
+
+from latentspeech.core.device import CPU
 from latentspeech.core.errors import ConfigError
 from latentspeech.eval.models.speakers.ecapa import Ecapa
 from latentspeech.eval.models.speakers.ge2e import Ge2e
@@ -22,7 +25,11 @@ def speaker_model_class(name: str) -> type[SpeakerModel]:
     return SPEAKER_MODELS[name]
 
 
-@functools.cache
-def load_speaker_model(name: str) -> SpeakerModel:
+def load_speaker_model(name: str, device: torch.device = CPU) -> SpeakerModel:
     """The process's model of that name; its weights are loaded on first use."""
-    return speaker_model_class(name)()
+    return _load(name, device)
+
+
+@functools.cache
+def _load(name: str, device: torch.device) -> SpeakerModel:
+    return speaker_model_class(name)(device=device)

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import resample
+from latentspeech.audio.signal_check import check_signal, is_silent
+from latentspeech.core.device import CPU
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.scorer import check_signal, is_silent
 
 SAMPLE_RATE = 16000
 MIN_S = 0.5
@@ -40,12 +41,16 @@ class Voice:
 
 
 class SpeakerModel(ABC):
-    """A voice as a unit vector; the cosine of two says whether one person may have spoken both."""
+    """A voice as a unit vector; the cosine of two says whether one person may have spoken both.
+
+    The network computes on `device`; audio and embeddings are on the CPU.
+    """
 
     name: str  # as `load_speaker_model` knows it
     label: str  # in the metric's name, SIM-<label>
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device = CPU) -> None:
+        self.device = device
         self._remembered: OrderedDict[bytes, Voice] = OrderedDict()
 
     @abstractmethod
@@ -58,7 +63,10 @@ class SpeakerModel(ABC):
 
     @abstractmethod
     def _embed(self, audio: Tensor) -> Tensor:
-        """(T,) float32 at SAMPLE_RATE, MIN_S or more, not silent -> (E,), of any length."""
+        """(T,) float32 at SAMPLE_RATE, MIN_S or more, not silent -> (E,), not normalised.
+
+        The audio is on the CPU, the embedding on whatever device computed it.
+        """
 
     def embed(self, role: str, audio: Tensor, sample_rate: int) -> Voice:
         """The voice in `audio` (T',) at `sample_rate`; InputError in the name of `role`."""
@@ -94,6 +102,6 @@ class SpeakerModel(ABC):
 
 
 def unit(embedding: Tensor) -> Tensor:
-    """(E,) of any length -> (E,) float64 of length 1."""
-    embedding = embedding.detach().double()
+    """(E,) of any length -> (E,) float64 of length 1, on the CPU."""
+    embedding = embedding.detach().cpu().double()
     return embedding / embedding.norm()

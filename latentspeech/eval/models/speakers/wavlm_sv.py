@@ -8,8 +8,10 @@ T samples at 16 kHz, F frames (50 a second).
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from latentspeech.core.device import CPU, describe_device
 from latentspeech.core.eval.pretrained import load_pretrained
 from latentspeech.core.eval.scorer import package_version, require_packages
 from latentspeech.core.eval.weights import Weights, WeightSource, resolve
@@ -31,8 +33,10 @@ class WavLmXVector(SpeakerModel):
     name = "wavlm-sv"
     label = "WavLM-SV"
 
-    def __init__(self, source: WeightSource = WAVLM_BASE_PLUS_SV) -> None:
-        super().__init__()
+    def __init__(
+        self, source: WeightSource = WAVLM_BASE_PLUS_SV, device: torch.device = CPU
+    ) -> None:
+        super().__init__(device)
         self.source = source
 
     def prepare(self) -> None:
@@ -48,11 +52,12 @@ class WavLmXVector(SpeakerModel):
             "sample_rate": SAMPLE_RATE,
             "normaliser": f"as its preprocessor_config.json, nothing trimmed; {BLOCKS}",
             "package": package_version("transformers") if loaded else "transformers",
+            **describe_device(self.device),
         }
 
     def _embed(self, audio: Tensor) -> Tensor:
         inputs = self._extractor(audio.numpy(), sampling_rate=SAMPLE_RATE, return_tensors="pt")
-        return self._model(inputs.input_values).embeddings[0]  # (E,)
+        return self._model(inputs.input_values.to(self.device)).embeddings[0]  # (E,)
 
     @cached_property
     def _weights(self) -> Weights:
@@ -64,7 +69,7 @@ class WavLmXVector(SpeakerModel):
         weights = self._weights
         from transformers import WavLMForXVector
 
-        return load_pretrained(WavLMForXVector, weights)
+        return load_pretrained(WavLMForXVector, weights).to(self.device)
 
     @cached_property
     def _extractor(self) -> Any:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latentspeech.core.device import CPU, describe_device
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.eval.scorer import package_version, require_packages
 from latentspeech.core.eval.weight_files import load_strictly, load_tensors
@@ -92,9 +93,12 @@ class WavLmTdnn(SpeakerModel):
     label = "WavLM-TDNN"
 
     def __init__(
-        self, source: WeightSource = WAVLM_LARGE_FINETUNE, size: WavLmTdnnSize | None = None
+        self,
+        source: WeightSource = WAVLM_LARGE_FINETUNE,
+        size: WavLmTdnnSize | None = None,
+        device: torch.device = CPU,
     ) -> None:
-        super().__init__()
+        super().__init__(device)
         self.source = source
         self.size = size or WavLmTdnnSize()
 
@@ -111,10 +115,11 @@ class WavLmTdnn(SpeakerModel):
             "sample_rate": SAMPLE_RATE,
             "normaliser": f"mean 0 and variance 1, nothing trimmed; {BLOCKS}",
             "package": package_version("transformers") if loaded else "transformers",
+            **describe_device(self.device),
         }
 
     def _embed(self, audio: Tensor) -> Tensor:
-        return self._model(audio[None])[0]  # (E,)
+        return self._model(audio[None].to(self.device))[0]  # (E,)
 
     @cached_property
     def _weights(self) -> Weights:
@@ -129,4 +134,4 @@ class WavLmTdnn(SpeakerModel):
             raise CheckpointError(f"{path} has no entry 'model'; {self.source.remedy()}")
         model = WavLmTdnnModel(self.size)
         load_strictly(model, rename(checkpoint["model"]), path)
-        return model.eval()
+        return model.eval().to(self.device)

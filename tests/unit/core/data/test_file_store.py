@@ -14,20 +14,20 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from latentspeech.core.data import file_store
 from latentspeech.core.data.file_store import LocalCacheConfig, open_store
-from latentspeech.core.data.latent_format import LatentItem, LatentMeta
+from latentspeech.core.data.latent_format import LatentMeta
 from latentspeech.core.data.latent_shards import DamagedShardError, LatentShards, LatentShardWriter
 from latentspeech.core.errors import ConfigError, DataError
+from latentspeech.data.speech_latents import speech_item
 
 META = LatentMeta(
-    codec_hash="c",
-    cuts_hash="d",
+    vae_hash="c",
+    source_hash="d",
     latent_dim=2,
-    sample_rate=24_000,
-    hop_length=1600,
+    modality={"sample_rate": 24_000, "hop_length": 1600},
     posterior_kind="fixed",
     sigma_std=0.1,
     shard_size=2,
-    num_cuts=8,
+    num_items=8,
     remake_command="make them",
 )
 
@@ -48,7 +48,7 @@ def local(tmp_path):
     writer = LatentShardWriter(tmp_path / "latents", META)
     for shard in range(4):
         numbers = (2 * shard, 2 * shard + 1)
-        items = [LatentItem(f"u{n}", "anna", f"text {n}", 3, 0.2) for n in numbers]
+        items = [speech_item(f"u{n}", "anna", f"text {n}", 3, 0.2) for n in numbers]
         writer.write(shard, items, {f"u{n}": torch.full((3, 2), float(n)) for n in numbers})
     return writer.directory
 

@@ -9,26 +9,26 @@ from latentspeech.core.data.latent_shards import DamagedShardError, LatentShards
 from latentspeech.core.errors import DataError
 
 META = LatentMeta(
-    codec_hash="0123456789abcdef",
-    cuts_hash="fedcba9876543210",
+    vae_hash="0123456789abcdef",
+    source_hash="fedcba9876543210",
     latent_dim=4,
-    sample_rate=24_000,
-    hop_length=1600,
     posterior_kind="per_example",
     sigma_std=0.625,
     shard_size=3,
-    num_cuts=7,
+    num_items=7,
     remake_command="make latents",
+    modality={"rate_hz": 15.0},
 )
 
 
 def corpus():
     generator = torch.Generator().manual_seed(0)
     items, latents = [], {}
-    for number in range(META.num_cuts):
+    for number in range(META.num_items):
         name = f"utt/{number}"  # ids of real corpora hold slashes
         latents[name] = torch.randn(3 + number, 4, generator=generator)
-        items.append(LatentItem(name, f"s{number % 2}", f"caf\u00e9 {number}", 3 + number, 0.5))
+        text, extras = f"caf\u00e9 {number}", {"seconds": 0.5, "marks": [number]}
+        items.append(LatentItem(name, 3 + number, f"s{number % 2}", text, extras))
     return items, latents
 
 
@@ -43,12 +43,11 @@ def folder(tmp_path):
 
 def test_what_was_written_is_read(folder):
     items, latents = corpus()
-    shards = LatentShards(folder, expected_codec_hash=META.codec_hash)
+    shards = LatentShards(folder, expected_vae_hash=META.vae_hash)
     assert [shards.item(index) for index in range(7)] == items
     assert [item for shard in shards.shards for item in shards.items(shard)] == items
     assert shards.meta == META
-    assert shards.meta.frame_rate == 15.0
-    assert json.loads((folder / "meta.json").read_text())["frame_rate"] == 15.0
+    assert json.loads((folder / "meta.json").read_text())["modality"] == {"rate_hz": 15.0}
     for index, item in enumerate(items):
         mu = shards.load(index)
         assert mu.dtype == torch.float16
@@ -57,9 +56,47 @@ def test_what_was_written_is_read(folder):
         shards.load(7)
 
 
+def test_a_folder_of_images_holds_their_grid_and_both_flips(tmp_path):
+    changes = {"num_items": 4, "shard_size": 4, "modality": {"grid": [2, 3]}}
+    meta = META.model_copy(update=changes)
+    latents = {f"{n}{side}": torch.randn(6, 4) for n in (0, 1) for side in ("", "/flipped")}
+    items = [
+        LatentItem(name, 6, group=f"class {name[0]}", extras={"flipped": "/" in name})
+        for name in latents
+    ]
+    LatentShardWriter(tmp_path, meta).write(0, items, latents)
+    shards = LatentShards(tmp_path)
+    assert shards.meta.modality["grid"] == [2, 3]
+    assert shards.items(0) == items
+    assert pickle.loads(pickle.dumps(shards.item(1))).extras == {"flipped": True}
+    assert torch.equal(shards.load(1), latents["0/flipped"].half())
+
+
+def test_a_folder_of_version_1_is_read_and_continued(tmp_path):
+    items, latents = corpus()
+    values = {"schema_version": 1, "codec_hash": "0123", "cuts_hash": "fedc", "latent_dim": 4}
+    values |= {"sample_rate": 24000, "hop_length": 1600, "posterior_kind": "per_example"}
+    values |= {"sigma_std": 0.625, "dtype": "float16", "shard_size": 3, "num_cuts": 6}
+    values |= {"remake_command": "make latents", "frame_rate": 15.0}
+    (tmp_path / "meta.json").write_text(json.dumps(values))
+    changes = {"vae_hash": "0123", "source_hash": "fedc", "num_items": 6}
+    changes |= {"modality": {"sample_rate": 24000, "hop_length": 1600}}
+    writer = LatentShardWriter(tmp_path, META.model_copy(update=changes))
+    writer.write(0, items[:3], latents)
+    writer.write(1, items[3:6], latents)
+    line = {"id": "utt/0", "speaker": "s0", "text": "caf\u00e9 0", "num_latents": 3}
+    old = [json.dumps(line | {"seconds": 0.5, "marks": [0]})]
+    path = tmp_path / "latents-00000.jsonl"
+    path.write_text("\n".join([*old, *path.read_text().splitlines()[1:]]) + "\n")
+    shards = LatentShards(tmp_path, expected_vae_hash="0123")
+    assert [shards.item(index) for index in range(6)] == items[:6]
+    assert shards.meta.modality == {"sample_rate": 24000, "hop_length": 1600}
+    assert torch.equal(shards.load(4), latents["utt/4"].half())
+
+
 def test_float32_is_kept_exactly(tmp_path):
     items, latents = corpus()
-    meta = META.model_copy(update={"dtype": "float32", "num_cuts": 3})
+    meta = META.model_copy(update={"dtype": "float32", "num_items": 3})
     LatentShardWriter(tmp_path, meta).write(0, items[:3], latents)
     assert torch.equal(LatentShards(tmp_path).load(1), latents["utt/1"])
 
@@ -73,16 +110,16 @@ def test_it_can_be_pickled_after_use_and_opens_few_files(folder, monkeypatch):
     assert all(torch.equal(copy.load(i), mu) for i, mu in enumerate(expected))
 
 
-def test_latents_of_another_codec_are_refused(folder):
-    with pytest.raises(DataError, match=r"codec 0123456789abcdef; expected codec aaaa"):
-        LatentShards(folder, expected_codec_hash="aaaa")
+def test_latents_of_another_vae_are_refused(folder):
+    with pytest.raises(DataError, match=r"VAE 0123456789abcdef; expected aaaa"):
+        LatentShards(folder, expected_vae_hash="aaaa")
 
 
 def test_a_folder_is_continued_only_with_the_same_meta(folder):
     again = META.model_copy(update={"remake_command": "another way"})
     assert LatentShardWriter(folder, again).is_complete(2)
-    other = META.model_copy(update={"codec_hash": "bbbb", "num_cuts": 8})
-    with pytest.raises(DataError, match=r"codec_hash 0123456789abcdef \(now bbbb\), num_cuts 7"):
+    other = META.model_copy(update={"vae_hash": "bbbb", "num_items": 8})
+    with pytest.raises(DataError, match=r"vae_hash 0123456789abcdef \(now bbbb\), num_items 7"):
         LatentShardWriter(folder, other)
 
 
@@ -122,7 +159,7 @@ def test_infinite_latents_are_not_stored(tmp_path):
     items, latents = corpus()
     latents["utt/1"][0, 0] = 1e6  # finite, but not in float16
     writer = LatentShardWriter(tmp_path, META)
-    with pytest.raises(DataError, match="cut utt/1"):
+    with pytest.raises(DataError, match="utt/1 has NaN"):
         writer.write(0, items[:3], latents)
     assert not writer.is_complete(0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["meta.json"]
@@ -133,8 +170,8 @@ def test_other_folders_and_versions_are_refused(folder, tmp_path):
         read_meta(tmp_path)
     meta = folder / "meta.json"
     text = meta.read_text()
-    meta.write_text(text.replace('"schema_version": 1', '"schema_version": 9'))
-    with pytest.raises(DataError, match="schema version 9; this version reads 1"):
+    meta.write_text(text.replace('"schema_version": 2', '"schema_version": 9'))
+    with pytest.raises(DataError, match="schema version 9; this version reads 2"):
         read_meta(folder)
     for broken in (text[:50], "[]", text.replace('"latent_dim": 4', '"latent_dim": "x"')):
         meta.write_text(broken)
@@ -150,7 +187,7 @@ def test_missing_statistics_name_the_command(folder):
 def test_an_utterance_without_latents_is_listed_only(tmp_path):
     items, latents = corpus()
     items[1] = items[1]._replace(num_latents=0)
-    writer = LatentShardWriter(tmp_path, META.model_copy(update={"num_cuts": 3}))
+    writer = LatentShardWriter(tmp_path, META.model_copy(update={"num_items": 3}))
     writer.write(0, items[:3], latents)
     assert writer.is_complete(0)
     shards = LatentShards(tmp_path)
@@ -168,8 +205,8 @@ def test_missing_and_damaged_shards_are_left_out_if_asked(folder, caplog):
     shards = LatentShards(folder, skip_bad=True)
     assert shards.shards == [1, 2]
     assert [len(shards.items(shard)) for shard in shards.shards] == [0, 1]
-    assert "1 of 3 shards are missing, and 3 utterances with them" in caplog.text
-    assert "3 utterances of a damaged shard are left out" in caplog.text
+    assert "1 of 3 shards are missing, and 3 items with them" in caplog.text
+    assert "3 items of a damaged shard are left out" in caplog.text
     assert torch.isfinite(shards.load(6)).all()
     for path in folder.glob("latents-*"):
         path.unlink()

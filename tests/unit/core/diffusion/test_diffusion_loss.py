@@ -1,28 +1,32 @@
+"""What the head adds to the loss of the process: several draws for each hidden state."""
+
 from collections.abc import Sequence
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from latentspeech.core.diffusion.head import DiffusionHead, DiffusionHeadConfig, Modulation
-from latentspeech.core.diffusion.loss import DiffusionLossConfig, diffusion_loss, sample_times
-from latentspeech.core.diffusion.prediction import PredictionType
-from latentspeech.core.diffusion.schedules import (
-    CosineDDPMConfig,
-    FlowMatchingConfig,
-    build_schedule,
+from latentspeech.core.diffusion.head import DiffusionHeadConfig, Modulation
+from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
+from latentspeech.core.diffusion.process import (
+    DiffusionConfig,
+    DiffusionLossConfig,
+    PredictionType,
 )
+from latentspeech.core.diffusion.schedules import CosineDDPMConfig, build_schedule
 from latentspeech.core.tensors import make_generator
 
 COSINE = build_schedule(CosineDDPMConfig())
-FLOW = build_schedule(FlowMatchingConfig())
 HEAD = DiffusionHeadConfig(latent_dim=4, model_dim=16, cond_dim=12, num_layers=1, ffn_dim=32)
 
 
-def loss(head: DiffusionHead, x0: Tensor, cond: Tensor, seed: int = 0, **settings: int) -> Tensor:
-    config = DiffusionLossConfig(**settings)
-    generator = make_generator(seed, "loss")
-    return diffusion_loss(head, COSINE, "v_prediction", config, x0, cond, generator)
+def make(num_noise_draws: int = 4, kind: PredictionType = "v_prediction") -> LatentDiffusion:
+    loss = DiffusionLossConfig(num_noise_draws=num_noise_draws)
+    return LatentDiffusion(DiffusionConfig(prediction_type=kind, loss=loss), HEAD)
+
+
+def loss(model: LatentDiffusion, x0: Tensor, cond: Tensor, seed: int = 0) -> Tensor:
+    return model.loss(x0, cond, make_generator(seed, "loss"))
 
 
 @pytest.mark.parametrize(
@@ -36,26 +40,23 @@ def test_the_loss_of_a_fresh_head_is_the_mean_square_of_the_target(
 
     E v^2 = E alpha^2 + 9 E sigma^2 = 1 + 8 E sigma^2 for data of std 3.
     """
-    head = DiffusionHead(HEAD)
     x0 = 3 * torch.randn(4000, 4)
     if expected is None:
         sigma = COSINE.alpha_sigma(torch.arange(1, 1001) / 1000)[1]
         expected = 1 + 8 * sigma.square().mean().item()
     for draws in (1, 4):
-        config = DiffusionLossConfig(num_noise_draws=draws)
-        generator = make_generator(0, "loss")
-        found = diffusion_loss(head, COSINE, kind, config, x0, torch.randn(4000, 12), generator)
+        found = loss(make(draws, kind), x0, torch.randn(4000, 12))
         assert found.shape == (4000,)
         assert found.dtype == torch.float32
         assert found.mean().item() == pytest.approx(expected, rel=0.06)
 
 
 def test_gradients_reach_the_condition_of_the_same_row_only() -> None:
-    head = DiffusionHead(HEAD)
-    for parameter in head.parameters():
+    model = make()
+    for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.3)
     cond = torch.randn(6, 12, requires_grad=True)
-    loss(head, torch.randn(6, 4), cond)[2].backward()
+    loss(model, torch.randn(6, 4), cond)[2].backward()
     assert cond.grad is not None
     assert cond.grad[2].abs().max() > 0
     assert (cond.grad[[0, 1, 3, 4, 5]] == 0).all()
@@ -63,40 +64,23 @@ def test_gradients_reach_the_condition_of_the_same_row_only() -> None:
 
 def test_more_noise_draws_reduce_the_variance() -> None:
     """Draws are independent: four of them have a quarter of the variance."""
-    head = DiffusionHead(HEAD)
     x0, cond = torch.randn(1, 4).expand(4000, 4), torch.zeros(4000, 12)
-    one = loss(head, x0, cond, num_noise_draws=1).var()
-    four = loss(head, x0, cond, num_noise_draws=4).var()
+    one = loss(make(1), x0, cond).var()
+    four = loss(make(4), x0, cond).var()
     assert 3 < one / four < 5.3
 
 
 def test_the_same_seed_gives_the_same_loss() -> None:
-    head, x0, cond = DiffusionHead(HEAD), torch.randn(3, 4), torch.randn(3, 12)
-    assert torch.equal(loss(head, x0, cond, seed=1), loss(head, x0, cond, seed=1))
-    assert not torch.equal(loss(head, x0, cond, seed=1), loss(head, x0, cond, seed=2))
-
-
-def test_ddpm_times_are_its_thousand_steps_equally_often() -> None:
-    drawn = sample_times(DiffusionLossConfig(), 200_000, make_generator(0, "times"))
-    steps = (COSINE.quantize(drawn).double() * 1000).round().long()
-    torch.testing.assert_close(COSINE.quantize(drawn), steps.float() / 1000)
-    assert sorted(steps.unique().tolist()) == list(range(1, 1001))
-    assert steps.bincount().max() < 300  # 200 expected, standard deviation 14
-
-
-def test_logit_normal_times_have_the_asked_logits() -> None:
-    config = DiffusionLossConfig(time_sampling="logit_normal", logit_mean=0.7, logit_std=0.5)
-    t = sample_times(config, 50_000, make_generator(0, "times"))
-    assert torch.equal(FLOW.quantize(t), t)
-    logits = torch.logit(t.double())
-    assert logits.mean().item() == pytest.approx(0.7, abs=0.01)
-    assert logits.std().item() == pytest.approx(0.5, abs=0.01)
+    model, x0, cond = make(), torch.randn(3, 4), torch.randn(3, 12)
+    assert torch.equal(loss(model, x0, cond, seed=1), loss(model, x0, cond, seed=1))
+    assert not torch.equal(loss(model, x0, cond, seed=1), loss(model, x0, cond, seed=2))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_a_narrow_model_is_noised_at_float32_times_and_levels(dtype: torch.dtype) -> None:
     """What the head is given shows whether alpha, sigma and t were rounded on the way."""
-    head = DiffusionHead(HEAD).to(dtype)
+    model = make().to(dtype)
+    head = model.head
     seen: list[Tensor] = []
     head.time.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     denoise = head.denoise
@@ -107,7 +91,7 @@ def test_a_narrow_model_is_noised_at_float32_times_and_levels(dtype: torch.dtype
 
     head.denoise = spy  # type: ignore[method-assign]
     x0, cond = torch.randn(2000, 4, dtype=dtype), torch.randn(2000, 12, dtype=dtype)
-    value = loss(head, x0, cond)
+    value = loss(model, x0, cond)
     t, x_t, *_ = seen
     assert (x_t.dtype, t.dtype, value.dtype) == (torch.float32,) * 3
     assert len(t.unique()) > 950  # 8000 draws of 1000 steps
@@ -115,9 +99,4 @@ def test_a_narrow_model_is_noised_at_float32_times_and_levels(dtype: torch.dtype
 
 
 def test_no_latents_is_an_empty_loss() -> None:
-    assert loss(DiffusionHead(HEAD), torch.zeros(0, 4), torch.zeros(0, 12)).shape == (0,)
-
-
-def test_logit_settings_without_logit_times_are_refused() -> None:
-    with pytest.raises(ValueError, match="no effect"):
-        DiffusionLossConfig(logit_mean=0.5)
+    assert loss(make(), torch.zeros(0, 4), torch.zeros(0, 12)).shape == (0,)

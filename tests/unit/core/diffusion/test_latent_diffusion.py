@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from latentspeech.core.config import parse_config
 from latentspeech.core.diffusion.guidance import guide
 from latentspeech.core.diffusion.head import DiffusionHeadConfig
-from latentspeech.core.diffusion.latent_diffusion import DiffusionConfig, LatentDiffusion
+from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
+from latentspeech.core.diffusion.process import DiffusionConfig
 from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.diffusion.solvers import SolverKind
 from latentspeech.core.errors import ConfigError
@@ -74,9 +75,9 @@ def test_the_solver_state_of_a_narrow_model_is_float32(
     model = trained()
     cond, noise = torch.randn(4, 8).to(dtype), torch.randn(4, 3)
     expected = model.sample(cond.float(), noise, None, LatentSampling(solver=solver))
-    before = model.schedule.alpha_sigma(torch.rand(9, generator=make_generator(0, "t")))
+    before = model.process.schedule.alpha_sigma(torch.rand(9, generator=make_generator(0, "t")))
     model = model.to(dtype)
-    after = model.schedule.alpha_sigma(torch.rand(9, generator=make_generator(0, "t")))
+    after = model.process.schedule.alpha_sigma(torch.rand(9, generator=make_generator(0, "t")))
     for old, new in zip(before, after, strict=True):
         assert torch.equal(old, new)
     states: list[Tensor] = []
@@ -93,6 +94,17 @@ def test_the_noise_is_scaled_before_the_start() -> None:
     scaled = model.sample(cond, noise, None, LatentSampling(noise_scale=0.3))
     assert torch.equal(scaled, model.sample(cond, 0.3 * noise, None, LatentSampling()))
     assert not torch.equal(scaled, model.sample(cond, noise, None, LatentSampling()))
+
+
+def test_the_head_is_asked_at_the_times_of_any_grid() -> None:
+    """Modulations made for all times together are those of each time."""
+    model = trained()
+    hidden, x_t = torch.randn(4, 8), torch.randn(4, 3)
+    times = torch.tensor([0.9876543, 0.51234, 0.1, 0.5])  # neither even nor in order
+    predictors = list(model.predict_at(hidden, times))
+    assert len(predictors) == 4
+    for predict, t in zip(predictors, times, strict=True):
+        torch.testing.assert_close(predict(x_t), model.head(x_t, t.expand(4), hidden))
 
 
 def test_zero_steps_are_refused() -> None:
@@ -146,7 +158,7 @@ def test_an_epsilon_head_of_small_error_samples_at_the_scale_of_its_data(kind: s
     model = trained(schedule={"kind": kind}, prediction_type="epsilon")
 
     def denoise(x_t: Tensor, modulations: list[tuple[Tensor, ...]]) -> Tensor:
-        alpha, sigma = model.schedule.alpha_sigma(modulations[0][0])
+        alpha, sigma = model.process.schedule.alpha_sigma(modulations[0][0])
         return sigma * x_t / (alpha**2 + sigma**2) + 0.02 * torch.randn_like(x_t)
 
     model.head.modulations = lambda prepared, t: [(t,)]  # type: ignore[method-assign]

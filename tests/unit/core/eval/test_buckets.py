@@ -1,86 +1,32 @@
-import pytest
-
-from latentspeech.core.eval.buckets import duration_label, make_buckets, words_label
-from latentspeech.core.eval.report import UtteranceResult
+from latentspeech.core.eval.buckets import make_buckets
+from latentspeech.core.eval.report import ItemResult
 from latentspeech.core.eval.scorer import Score
-from tests.unit.eval.scorers import Peak, Pooled
+from tests.tiny_scorers import Peak
+
+SIZES = {"small": 0, "large": 1}
+PARTS = {
+    "size": lambda item: (SIZES[item.facts["size"]], item.facts["size"]),
+    "class": lambda item: None if item.group is None else (0, item.group),
+}
 
 
-@pytest.mark.parametrize(
-    ("seconds", "label"),
-    [
-        (0.1, "below 2 s"),
-        (2.0, "2 to 4 s"),
-        (3.99, "2 to 4 s"),
-        (4.0, "4 to 6 s"),
-        (19.9, "15 to 20 s"),
-        (20.0, "20 s and more"),
-    ],
-)
-def test_every_length_has_one_part(seconds, label):
-    assert duration_label(seconds)[1] == label
+def image(number, size, class_, value):
+    scores = {} if value is None else {"Peak": Score(value)}
+    return ItemResult(f"{number}", "h.png", group=class_, facts={"size": size}, scores=scores)
 
 
-@pytest.mark.parametrize(
-    ("words", "label"),
-    [
-        (1, "1 to 5 words"),
-        (5, "1 to 5 words"),
-        (6, "6 to 10 words"),
-        (30, "21 to 30 words"),
-        (31, "more than 30 words"),
-    ],
-)
-def test_every_number_of_words_has_one_part(words, label):
-    assert words_label(words)[1] == label
-
-
-def utterance(number, duration_s, words, speaker, sex=None, value=None):
-    scores = (
-        {}
-        if value is None
-        else {"Peak": Score(value), "Pooled": Score(value, {"samples": 10 * words})}
-    )
-    return UtteranceResult(
-        f"u{number}",
-        "h.wav",
-        speaker=speaker,
-        sex=sex,
-        duration_s=duration_s,
-        num_words=words,
-        scores=scores,
-    )
-
-
-def test_parts_are_aggregated_like_the_corpus_in_the_order_of_a_table():
-    rows = [
-        utterance(0, 12.0, 3, "zoe", "female", 1.0),
-        utterance(1, 1.0, 40, "adam", "male", 2.0),
-        utterance(2, 3.0, 4, "zoe", "female", 3.0),
-        utterance(3, 3.5, 40, "adam", "male", 5.0),
-        utterance(4, 3.5, 40, "adam", "male"),  # not scored
+def test_parts_are_the_modalitys_own_and_come_in_their_order():
+    items = [
+        image(0, "large", "zebra", 1.0),
+        image(1, "small", "ape", 2.0),
+        image(2, "large", None, 4.0),
+        image(3, "small", "ape", None),  # not scored
     ]
-    buckets = make_buckets(Peak(), rows, seed=0, num_resamples=50)
-    found = [(b.group, b.label, b.value, b.num_scored) for b in buckets]
-    assert found == [
-        ("duration", "below 2 s", 2.0, 1),
-        ("duration", "2 to 4 s", 4.0, 2),
-        ("duration", "10 to 15 s", 1.0, 1),
-        ("words", "1 to 5 words", 2.0, 2),
-        ("words", "more than 30 words", 3.5, 2),
-        ("speaker", "adam", 3.5, 2),
-        ("speaker", "zoe", 2.0, 2),
-        ("sex", "female", 2.0, 2),
-        ("sex", "male", 3.5, 2),
+    found = make_buckets(Peak(), items, PARTS, seed=0, num_resamples=20)
+    assert [(b.kind, b.label, b.value, b.num_scored) for b in found] == [
+        ("size", "small", 2.0, 1),
+        ("size", "large", 2.5, 2),
+        ("class", "ape", 2.0, 1),
+        ("class", "zebra", 1.0, 1),
     ]
-    intervals = {bucket.label: bucket.interval for bucket in buckets}
-    assert intervals["below 2 s"] is None
-    assert intervals["2 to 4 s"] == (3.0, 5.0)
-    pooled = {b.label: b.value for b in make_buckets(Pooled(), rows, 0, 50)}
-    assert pooled["1 to 5 words"] == pytest.approx(1e3 * 4 / 70)
-
-
-def test_what_is_unknown_or_the_same_for_all_has_no_table():
-    rows = [utterance(n, None, 0, "one", None, 1.0) for n in range(3)]
-    assert make_buckets(Peak(), rows, 0, 50) == []
-    assert make_buckets(Peak(), [], 0, 50) == []
+    assert make_buckets(Peak(), items[:1], PARTS, 0, 20) == []  # one part says nothing

@@ -3,19 +3,21 @@ import pytest
 
 from latentspeech.core.errors import ConfigError, DataError, InputError
 from latentspeech.core.eval import comparison
-from latentspeech.core.eval.comparison import compare, markdown
-from latentspeech.core.eval.report import EvalReport, MetricResult, UtteranceResult
+from latentspeech.core.eval.comparison import markdown
+from latentspeech.core.eval.report import EvalReport, ItemResult, MetricResult
 from latentspeech.core.eval.scorer import Score
 from latentspeech.core.eval.statistics import tail_of
-from tests.unit.eval.scorers import Peak, Pooled
+from tests.tiny_scorers import Peak, Pooled
 
 stats = pytest.importorskip("scipy.stats")
 
 
-@pytest.fixture(autouse=True)
-def scorers(monkeypatch):
-    known = {"peak": Peak, "pooled": Pooled}
-    monkeypatch.setattr(comparison, "make_scorer", lambda key: known[key]())
+def make_scorer(key):
+    return {"peak": Peak, "pooled": Pooled}[key]()
+
+
+def compare(first, second, metric, **options):
+    return comparison.compare(first, second, metric, make_scorer, **options)
 
 
 def make_report(values, *, speakers=None, sizes=None, metric="peak", hole=None, **description):
@@ -27,7 +29,7 @@ def make_report(values, *, speakers=None, sizes=None, metric="peak", hole=None, 
         held_against="nothing",
         value=0.0,
         interval=None,
-        speaker_interval=None,
+        group_interval=None,
         num_scored=len(values),
         num_failed=0,
         totals={},
@@ -36,11 +38,11 @@ def make_report(values, *, speakers=None, sizes=None, metric="peak", hole=None, 
     )
     sizes = [1] * len(values) if sizes is None else sizes
     utterances = [
-        UtteranceResult(
+        ItemResult(
             id=f"u{number}",
             hypothesis="h.wav",
-            transcript="hello",
-            speaker=None if speakers is None else f"s{speakers[number]}",
+            text="hello",
+            group=None if speakers is None else f"s{speakers[number]}",
             scores={result.name: Score(float(value), {"samples": sizes[number]})},
         )
         for number, value in enumerate(values)
@@ -67,7 +69,7 @@ def test_a_difference_that_single_intervals_hide_is_found():
     back = compare(make_report(second), make_report(first), "peak")
     assert back.difference == pytest.approx(-found.difference)
     assert back.p_value == pytest.approx(found.p_value, abs=0.005)
-    assert (found.speaker_interval, found.speaker_p_value, found.num_speakers) == (None,) * 3
+    assert (found.group_interval, found.group_p_value, found.num_groups) == (None,) * 3
 
 
 @pytest.mark.parametrize(("num_values", "difference"), [(9, 0.4), (40, 0.08)])
@@ -113,7 +115,7 @@ def test_pooled_metrics_are_pooled_anew_in_every_draw():
     found = compare(*reports, "pooled", **options)
     total = sum(sizes)
     assert found.difference == pytest.approx(1e3 * (sum(values[1]) - sum(values[0])) / total)
-    assert found.p_value < 0.02 < found.speaker_p_value < 0.1  # six voices: 2 of 64 at the least
+    assert found.p_value < 0.02 < found.group_p_value < 0.1  # six voices: 2 of 64 at the least
 
 
 def test_equal_systems_have_p_1_and_no_better_one():
@@ -142,30 +144,30 @@ def test_alike_systems_are_called_different_in_5_of_100_tests():
         found = compare(
             alike[0], uneven, "peak", seed=number, num_resamples=2, num_permutations=400
         )
-        wrong["speaker"] += found.speaker_p_value < 0.05
+        wrong["speaker"] += found.group_p_value < 0.05
     for unit, count in wrong.items():
         assert 0.028 <= count / num_simulations <= 0.072, unit
 
 
 def test_reports_of_other_utterances_are_refused():
     one, other = make_report(range(5)), make_report(range(7))
-    with pytest.raises(DataError, match=r"differ in their utterances .*only in the second: u5, u6"):
+    with pytest.raises(DataError, match=r"differ in their items .*only in the second: u5, u6"):
         compare(one, other, "peak")
-    assert compare(one, other, "peak", common_only=True).num_utterances == 5
-    del other.utterances[5:]
-    del other.utterances[2].scores["Peak"]  # it failed there
-    with pytest.raises(DataError, match=r"scored utterances .*only in the first: u2"):
+    assert compare(one, other, "peak", common_only=True).num_items == 5
+    del other.items[5:]
+    del other.items[2].scores["Peak"]  # it failed there
+    with pytest.raises(DataError, match=r"scored items .*only in the first: u2"):
         compare(one, other, "peak")
-    assert compare(one, other, "peak", common_only=True).num_utterances == 4
-    other.utterances.clear()
+    assert compare(one, other, "peak", common_only=True).num_items == 4
+    other.items.clear()
     with pytest.raises(DataError, match="in common"):
         compare(one, other, "peak", common_only=True)
 
 
 def test_other_texts_other_metrics_and_holes_are_refused():
     one, other = make_report(range(5)), make_report(range(5))
-    other.utterances[1] = UtteranceResult("u1", "h", transcript="bye", scores={"Peak": Score(1.0)})
-    with pytest.raises(DataError, match="u1 has another transcript"):
+    other.items[1] = ItemResult("u1", "h", text="bye", scores={"Peak": Score(1.0)})
+    with pytest.raises(DataError, match="u1 has another text"):
         compare(one, other, "peak")
     with pytest.raises(InputError, match="no metric 'pooled'"):
         compare(one, one, "pooled")

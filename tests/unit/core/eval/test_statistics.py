@@ -14,7 +14,7 @@ from latentspeech.core.eval.statistics import (
 )
 from latentspeech.core.tensors import make_generator
 from latentspeech.eval.metrics.speed import RealTimeFactor
-from tests.unit.eval.scorers import Peak, Pooled
+from tests.tiny_scorers import Peak, Pooled
 
 stats = pytest.importorskip("scipy.stats")
 

@@ -8,10 +8,11 @@ from latentspeech.core.latents.sigma_vae import (
     log_sigma_ratio,
     mean_regularizer,
     sample_posterior,
+    sample_posteriors,
 )
 from latentspeech.core.tensors import make_generator
 
-PER_EXAMPLE = SigmaVAEConfig()
+PER_EXAMPLE = SigmaVAEConfig(sigma_std=0.625)
 FIXED = SigmaVAEConfig(kind="fixed", sigma_std=0.75)
 
 
@@ -59,7 +60,7 @@ def test_a_seed_repeats_the_sample() -> None:
 
 
 def test_the_regularizer_is_a_mean_over_valid_frames_and_channels() -> None:
-    config = SigmaVAEConfig(beta=0.1)
+    config = SigmaVAEConfig(sigma_std=0.625, beta=0.1)
     mu = torch.full((2, 4, 8), 3.0)
     assert mean_regularizer(config, mu).item() == pytest.approx(0.9)
     mask = torch.tensor([[True, True, True, False], [True, False, False, False]])
@@ -79,3 +80,34 @@ def test_the_ratio_is_zero_when_data_and_noise_are_of_one_size() -> None:
     mask[:, :60] = True
     padded = mu.masked_fill(~mask[..., None], 1e4)
     assert log_sigma_ratio(PER_EXAMPLE, padded, mask).item() == pytest.approx(0, abs=0.02)
+
+
+def test_images_and_speech_each_name_their_sigma() -> None:
+    assert SigmaVAEConfig(sigma_std=0.9375).mean_abs_sigma == pytest.approx(0.75, abs=0.003)
+    with pytest.raises(ValueError, match="sigma_std"):
+        SigmaVAEConfig()  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("config", [PER_EXAMPLE, FIXED], ids=["per_example", "fixed"])
+def test_many_examples_of_any_lengths_are_drawn_as_one_by_one(config: SigmaVAEConfig) -> None:
+    lengths = (4000, 1, 9000)
+    mus = [torch.full((length, 3), float(number)) for number, length in enumerate(lengths)]
+    drawn = sample_posteriors(config, mus, make_generator(0, "posterior"))
+    assert [tuple(z.shape) for z in drawn] == [(length, 3) for length in lengths]
+    generator = make_generator(0, "posterior")
+    noise = torch.randn(sum(lengths), 3, generator=generator).split(lengths)
+    sigmas = torch.full((3,), config.sigma_std)
+    if config.kind == "per_example":
+        sigmas = sigmas * torch.randn(3, generator=generator).abs()
+    for z, mu, eps, sigma in zip(drawn, mus, noise, sigmas, strict=True):
+        torch.testing.assert_close(z, mu + sigma * eps)
+
+
+@pytest.mark.parametrize("config", [PER_EXAMPLE, FIXED], ids=["per_example", "fixed"])
+def test_posteriors_stay_on_the_device_of_their_means(config: SigmaVAEConfig) -> None:
+    """The meta device stands for every other: an operation over two devices fails there too."""
+    mus = [torch.zeros(length, 3, device="meta") for length in (4, 2)]
+    drawn = sample_posteriors(config, mus, make_generator(0, "posterior"))
+    assert [z.device.type for z in drawn] == ["meta", "meta"]
+    one = sample_posterior(config, torch.zeros(2, 4, 3, device="meta"), make_generator(0, "p"))
+    assert one.device.type == "meta"

@@ -171,7 +171,7 @@ def test_non_finite_gradient_of_a_finite_loss_stops_too(tmp_path):
             zero = sum(
                 p.sum() for p in (self.model if turn == "model" else self.critic).parameters()
             )
-            return losses._replace(total=losses.total + (zero * 0.0).sqrt())
+            return losses._replace(parts={"loss": losses.total + (zero * 0.0).sqrt()})
 
     task = RootTask()
     before = weights(task)

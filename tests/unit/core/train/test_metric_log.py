@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from latentspeech.core.train.metric_log import MetricLog, MetricMean, merge_means
+from latentspeech.core.train.metric_log import Mean, MetricLog, MetricMean, merge_means
 
 
 def test_means_count_each_name_alone():
@@ -15,6 +15,16 @@ def test_means_count_each_name_alone():
     assert taken == {"a": (3.0, 2), "b": (4.0, 1)}
     assert means.take() == {}
     assert merge_means([taken, {"a": (6.0, 1)}, {}]) == {"a": 3.0, "b": 4.0}
+
+
+def test_means_are_over_elements():
+    parts = []
+    for value, count in [(1.0, 3), (5.0, 1), (7.0, 0)]:
+        means = MetricMean()
+        means.add({"loss": Mean(torch.tensor(value), torch.tensor(count)), "time": 2.0})
+        parts.append(means.take())
+    assert merge_means(parts) == {"loss": 2.0, "time": 2.0}
+    assert merge_means([{"loss": (0.0, 0)}]) == {}, "no elements, no mean"
 
 
 def read(folder):

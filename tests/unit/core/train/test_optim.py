@@ -5,11 +5,12 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from latentspeech.core.errors import CheckpointError
+from latentspeech.core.errors import CheckpointError, ConfigError
 from latentspeech.core.train.optim import (
     OptimizerConfig,
     OptimizerSpec,
     build_optimizers,
+    layer_decay,
     learning_rate,
     parameter_groups,
 )
@@ -63,9 +64,10 @@ class Mixed(nn.Module):
 
 def test_only_matrices_are_decayed():
     module = Mixed()
-    decayed, plain = parameter_groups(module, 0.1)
+    decayed, plain = (group.options(0.1) for group in parameter_groups(module, {}))
     assert [id(p) for p in decayed["params"]] == [id(module.linear.weight)]
     assert decayed["weight_decay"] == 0.1
+    assert decayed["lr_factor"] == plain["lr_factor"] == 1.0
     names = {id(p): name for name, p in module.named_parameters()}
     assert {names[id(p)] for p in plain["params"]} == {
         "embedding.weight",
@@ -117,6 +119,61 @@ def test_muon_takes_matrices_and_adamw_the_rest():
     }
 
 
+class Blocks(nn.Module):
+    """An embedding, eleven blocks and a head."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Linear(3, 4)
+        self.blocks = nn.ModuleList(nn.Linear(4, 4) for _ in range(11))
+        self.head = nn.Linear(4, 2)
+
+
+def test_layer_decay_falls_towards_the_input():
+    layers = ["embedding", *(f"blocks.{i}" for i in range(11))]
+    factors = layer_decay(layers, 0.65)
+    assert factors["blocks.10"] == pytest.approx(0.65)
+    assert factors["blocks.1"] == pytest.approx(0.65**10)
+    assert factors["embedding"] == pytest.approx(0.65**12)
+    assert "head" not in factors
+    with pytest.raises(ConfigError, match=r"layer decay is 1\.5"):
+        layer_decay(layers, 1.5)
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_parts_learn_at_fractions_of_the_scheduled_rate(kind):
+    """Each update is the one without factors, times the factor; decay and warm-up included."""
+
+    def changes(lr_factors, step):
+        torch.manual_seed(0)
+        module = Blocks()
+        before = {name: p.detach().clone() for name, p in module.named_parameters()}
+        config = OptimizerConfig(kind=kind, lr=0.1, weight_decay=0.5, warmup_steps=4)
+        spec = OptimizerSpec(module, config, lr_factors)
+        optimizer = build_optimizers({"only": spec}, module)["only"]
+        for parameter in module.parameters():
+            parameter.grad = torch.randn_like(parameter)
+        assert optimizer.step(step) == pytest.approx(0.1 * (step + 1) / 4)
+        moved = {name: p.detach() - before[name] for name, p in module.named_parameters()}
+        return moved, set(optimizer.tensors())
+
+    factors = {"embedding": 0.25, "blocks": 0.5, "blocks.1": 0.1, "blocks.2.bias": 0.0}
+    plain, names = changes({}, step=1)
+    scaled, same_names = changes(factors, step=1)
+    assert names == same_names, "the saved state keeps its names"
+    for name, moved in plain.items():
+        factor = {"embedding": 0.25, "head": 1.0}.get(name.partition(".")[0], 0.5)
+        factor = 0.1 if name.startswith("blocks.1.") else factor
+        factor = 0.0 if name == "blocks.2.bias" else factor
+        torch.testing.assert_close(scaled[name], factor * moved, rtol=1e-4, atol=1e-6)
+
+
+def test_a_factor_of_nothing_is_refused():
+    spec = OptimizerSpec(Blocks(), OptimizerConfig(), {"block.1": 0.5})
+    with pytest.raises(ConfigError, match=r"lr_factors names 'block\.1', which has no trainable"):
+        build_optimizers({"only": spec}, spec.module)
+
+
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
 def test_taken_up_again_it_goes_on_the_same(kind):
     def steps(module, optimizer, first, last):
@@ -129,7 +186,7 @@ def test_taken_up_again_it_goes_on_the_same(kind):
     def build(seed):
         torch.manual_seed(seed)
         module = Mixed()
-        spec = OptimizerSpec(module, OptimizerConfig(kind=kind, lr=0.1))
+        spec = OptimizerSpec(module, OptimizerConfig(kind=kind, lr=0.1), {"linear": 0.5})
         return module, build_optimizers({"only": spec}, module)["only"]
 
     module, optimizer = build(0)

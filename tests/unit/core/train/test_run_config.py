@@ -13,6 +13,7 @@ def test_free_keys_may_change_and_others_are_named():
     longer = {"train": {**BASE["train"], "max_steps": 20, "log_every": 3}, "model": {"dim": 4}}
     check_same_config(BASE, longer, Path("step"))
     assert config_hash(BASE) == config_hash(longer)
+    check_same_config(BASE, {**BASE, "sampling": {"cfg_scale": 4.0}}, Path("step"))
     other = {"train": {**BASE["train"], "seed": 2}, "model": {"size": 4}}
     with pytest.raises(CheckpointError) as caught:
         check_same_config(BASE, other, Path("step"))

@@ -102,11 +102,11 @@ class ToyTask(Task):
         self.autocast_dtypes.add(out.dtype)
         if turn == "critic":
             loss = (self.critic(x) - 1).square().mean() + self.critic(out.detach()).square().mean()
-            return Losses(loss, {"train/critic_loss": loss.detach()})
+            return Losses({"critic": loss}, {"train/critic_loss": loss.detach()})
         self.model.count += 1
         l2 = (out.float() - x.flip(1)).square().mean()
         loss = l2 + 0.1 * (self.critic(out) - 1).square().mean()
-        return Losses(loss, {"train/model_loss": loss.detach(), "train/l2": l2.detach()})
+        return Losses({"model": loss}, {"train/model_loss": loss.detach(), "train/l2": l2.detach()})
 
     def validation_step(self, batch, generator):
         x = batch["x"] + self.noise * torch.randn(batch["x"].shape, generator=generator)

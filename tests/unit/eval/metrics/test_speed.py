@@ -22,7 +22,7 @@ def pairs(tmp_path):
 
 def test_the_real_time_factor_of_a_corpus_is_total_over_total(pairs):
     report = evaluate(pairs, [RealTimeFactor()])
-    values = [row.scores["RTF"].value for row in report.utterances]
+    values = [row.scores["RTF"].value for row in report.items]
     assert values == pytest.approx([0.5, 1 / 6, 0.25])
     assert report.metrics[0].value == pytest.approx(2.0 / 8.0)
     assert report.metrics[0].interval[0] < 0.25 < report.metrics[0].interval[1]
@@ -39,7 +39,7 @@ def test_a_given_prefix_was_not_computed(pairs):
 
 def test_time_to_first_audio_is_in_milliseconds_and_zero_is_no_time(pairs):
     report = evaluate(pairs, [TimeToFirstAudio()])
-    assert [row.scores["TTFA"].value for row in report.utterances[1:]] == pytest.approx([100, 200])
+    assert [row.scores["TTFA"].value for row in report.items[1:]] == pytest.approx([100, 200])
     assert report.metrics[0].value == pytest.approx(150)
     assert "first_audio_s is 0.0" in report.failures[0].reason
 

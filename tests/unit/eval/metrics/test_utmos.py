@@ -96,3 +96,28 @@ def test_a_clip_of_less_than_one_frame_is_refused(package, folder):
     with pytest.raises(InputError, match=r"at least 0\.025 s"):
         Utmos().score(None, torch.ones(300), 16000, None)
     assert math.isfinite(Utmos().score(None, torch.zeros(400), 16000, None).value)
+
+
+def test_network_and_blocks_are_on_the_device_that_was_asked_for(
+    package, folder, speech, monkeypatch
+):
+    torch.save(random_tensors(package), folder / "utmos_state_dict.pt")
+    asked = torch.device("meta")  # holds no numbers, so the score cannot leave it
+    scorer = Utmos(device=asked)
+    monkeypatch.setattr(utmos, "describe_device", lambda device: {"device": str(device)})
+    assert {tensor.device for tensor in scorer._network.parameters()} == {asked}
+    heard = []
+    monkeypatch.setattr(scorer._network, "score", lambda clip: heard.append(clip.device) or 3.0)
+    assert scorer.score(None, speech, 24000, None).value == 3.0
+    assert heard == [asked]
+    assert scorer.describe()["device"] == "meta"
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_score_of_the_cpu(package, folder, speech):
+    torch.save(random_tensors(package), folder / "utmos_state_dict.pt")
+    scores = [
+        Utmos(device=torch.device(device)).score(None, speech, 24000, None).value
+        for device in ("cpu", "cuda:0")
+    ]
+    assert scores[1] == pytest.approx(scores[0], abs=1e-4)

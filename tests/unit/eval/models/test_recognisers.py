@@ -1,12 +1,14 @@
 import functools
 import importlib.util
+import sys
+import types
 
 import pytest
 import torch
 
 from latentspeech.core.errors import CheckpointError, ConfigError, InputError
 from latentspeech.core.eval.scorer import MetricUnavailable
-from latentspeech.eval.models.recognisers import pieces
+from latentspeech.eval.models.recognisers import nemo_transducer, pieces, published
 from latentspeech.eval.models.recognisers.conformer_transducer import (
     SPEECHBRAIN_TRANSDUCER,
     ConformerTransducer,
@@ -212,3 +214,48 @@ def test_nemo_equals_its_own_transcribe(tmp_path, monkeypatch, noise):
     expected = model.eval().transcribe([noise.numpy()], verbose=False)[0].text
     assert NemoTransducer().transcribe(noise, 16000) == expected
     assert len(expected) > 10
+
+
+def test_model_and_audio_are_on_the_device_that_was_asked_for(weights, noise, monkeypatch):
+    asked = torch.device("meta")  # holds no numbers: whatever touches the CPU's tensors fails
+    monkeypatch.setattr(published, "describe_device", lambda device: {"device": str(device)})
+    recogniser = HubertRecogniser(device=asked)
+    recogniser.prepare()
+    assert {tensor.device for tensor in recogniser._model.parameters()} == {asked}
+    heard = []
+    recogniser._model.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0].device))
+    with pytest.raises(NotImplementedError, match="meta"):  # the last step copies to the CPU
+        recogniser.transcribe(noise, 16000)
+    assert heard == [asked]
+    assert recogniser.describe()["device"] == "meta"
+
+
+def test_nemo_restores_onto_the_device(monkeypatch, tmp_path):
+    restored = []
+
+    class Model:
+        @staticmethod
+        def restore_from(path, map_location):
+            restored.append(map_location)
+            return torch.nn.Identity()
+
+    models = types.ModuleType("nemo.collections.asr.models")
+    models.ASRModel = Model
+    for name in ("nemo", "nemo.collections", "nemo.collections.asr"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, models.__name__, models)
+    monkeypatch.setattr(nemo_transducer, "require_packages", lambda metric, packages: None)
+    monkeypatch.setenv("LATENTSPEECH_WEIGHTS", str(tmp_path))
+    archive = tmp_path / NEMO_XLARGE.name / NEMO_XLARGE.weights[0]
+    archive.parent.mkdir()
+    archive.write_bytes(b"archive")
+    for device in ("cpu", "cuda:1"):
+        NemoTransducer(device=torch.device(device)).prepare()
+    assert restored == ["cpu", "cuda:1"]
+
+
+@pytest.mark.gpu
+def test_a_gpu_hears_what_the_cpu_hears(recogniser, noise):
+    on_gpu = type(recogniser)(device=torch.device("cuda", 0))
+    assert on_gpu.transcribe(noise, 16000) == recogniser.transcribe(noise, 16000)
+    assert on_gpu.describe()["device"].startswith("cuda, ")

@@ -1,3 +1,4 @@
+import functools
 import sys
 
 import pytest
@@ -28,11 +29,12 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 TINY_TDNN = WeightSource("tdnn", ("wavlm.pth",), "MIT", 1, repo="somebody/tdnn")
 TINY_ECAPA_SIZE = EcapaSize(channels=(16, 16, 16, 16, 48), attention_channels=8, embedding_dim=12)
+TINY_TDNN_SIZE = WavLmTdnnSize(**tiny_judges.TDNN_DIMS)
 SPEAKERS = {
     "ge2e": Ge2e,
     "wavlm-sv": WavLmXVector,
-    "ecapa": lambda: Ecapa(size=TINY_ECAPA_SIZE),
-    "wavlm-tdnn": lambda: WavLmTdnn(TINY_TDNN, WavLmTdnnSize(**tiny_judges.TDNN_DIMS)),
+    "ecapa": functools.partial(Ecapa, size=TINY_ECAPA_SIZE),
+    "wavlm-tdnn": functools.partial(WavLmTdnn, TINY_TDNN, TINY_TDNN_SIZE),
 }
 
 
@@ -260,3 +262,42 @@ def test_loading_speechbrain_leaves_no_module_that_cannot_be_looked_at():
     import_speechbrain("SIM")
     for module in list(sys.modules.values()):
         getattr(module, "__file__", None)  # what inspect does
+
+
+@pytest.mark.parametrize("name", ["wavlm-sv", "ecapa", "wavlm-tdnn"])
+def test_model_and_audio_are_on_the_device_that_was_asked_for(name, weights, noise):
+    asked = torch.device("meta")  # holds no numbers: whatever touches the CPU's tensors fails
+    model = SPEAKERS[name](device=asked)
+    model.prepare()
+    assert {tensor.device for tensor in model._model.parameters()} == {asked}
+    heard = []
+    model._model.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0].device))
+    with pytest.raises(NotImplementedError, match="meta"):  # the last step copies to the CPU
+        model.embed("audio", noise, 16000)
+    assert heard == [asked]
+
+
+def test_ge2e_gives_its_package_the_device(monkeypatch):
+    resemblyzer = pytest.importorskip("resemblyzer")
+    asked = []
+    monkeypatch.setattr(
+        resemblyzer, "VoiceEncoder", lambda device, verbose: asked.append(device) or "encoder"
+    )
+    for device in ("cpu", "cuda:0"):
+        Ge2e(device=torch.device(device)).prepare()
+    assert asked == [torch.device("cpu"), torch.device("cuda:0")]
+
+
+def test_one_model_a_device_whether_or_not_the_device_is_named():
+    assert load_speaker_model("ecapa", torch.device("cpu")) is load_speaker_model("ecapa")
+    assert load_speaker_model("ecapa", torch.device("cuda:0")) is not load_speaker_model("ecapa")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", SPEAKERS)
+def test_a_gpu_gives_the_embedding_of_the_cpu(name, weights, noise):
+    found = [
+        SPEAKERS[name](device=torch.device(device)).embed("audio", noise, 16000).embedding
+        for device in ("cpu", "cuda:0")
+    ]
+    torch.testing.assert_close(found[1], found[0], atol=1e-4, rtol=0)

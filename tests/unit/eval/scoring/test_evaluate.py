@@ -15,7 +15,7 @@ from latentspeech.eval.scoring.evaluate import evaluate, metric_key
 from latentspeech.eval.scoring.pair import EvalPair
 from latentspeech.eval.scoring.score_store import ScoreStore
 from latentspeech.eval.scoring.workers import WorkerError
-from tests.unit.eval.scorers import Absent, Broken, Damaged, Misconfigured, Peak, Pooled
+from tests.tiny_scorers import Absent, Broken, Damaged, Misconfigured, Peak, Pooled
 
 
 @pytest.fixture
@@ -103,34 +103,34 @@ def test_stereo_is_averaged(tmp_path, pairs):
     stereo = np.stack([mono + 0.05, mono - 0.05], axis=1)
     soundfile.write(tmp_path / "stereo.wav", stereo, rate, subtype="FLOAT")
     both = [pairs[0], replace(pairs[0], id="stereo", hypothesis_path=tmp_path / "stereo.wav")]
-    values = [u.scores["Peak"].value for u in evaluate(both, [Peak()]).utterances]
+    values = [u.scores["Peak"].value for u in evaluate(both, [Peak()]).items]
     assert values[1] == pytest.approx(values[0], abs=1e-6)
 
 
 def test_values_intervals_and_speakers(pairs):
     report = evaluate(pairs, [Peak(), Pooled()], seed=3)
     result, pooled = report.metrics
-    values = [u.scores["Peak"].value for u in report.utterances]
+    values = [u.scores["Peak"].value for u in report.items]
     assert result.value == pytest.approx(sum(values) / 4)
     assert pooled.value == pytest.approx(1e3 * sum(values) / (4 * 9600))
     assert pooled.totals == {"samples": 4 * 9600}
     low, high = result.interval
     assert min(values) <= low < result.value < high <= max(values)
-    speakers = {bucket.label: bucket.value for bucket in result.of_group("speaker")}
+    speakers = {bucket.label: bucket.value for bucket in result.buckets_by("speaker")}
     assert speakers["spk0"] == pytest.approx((values[0] + values[2]) / 2)
-    assert result.speaker_interval == pytest.approx(tuple(sorted(speakers.values())))
+    assert result.group_interval == pytest.approx(tuple(sorted(speakers.values())))
     assert found_in(evaluate(pairs, [Peak(), Pooled()], seed=3)) == found_in(report)
     # With few draws the seed shows.
     few = [evaluate(pairs, [Peak()], seed=s, num_resamples=5).metrics[0].interval for s in (3, 4)]
     assert few[0] != few[1]
     nameless = [replace(pairs[0], speaker=None), *pairs[1:]]
-    assert evaluate(nameless, [Peak()]).metrics[0].speaker_interval is None
+    assert evaluate(nameless, [Peak()]).metrics[0].group_interval is None
 
 
 def test_the_report_says_what_each_utterance_was_and_how_the_run_went(pairs):
     report = evaluate([replace(pairs[0], sex="female")], [Peak()], settings={"list": {"a": 1}})
-    row = report.utterances[0]
-    assert (row.duration_s, row.num_words, row.sex) == (0.4, 2, "female")
+    row = report.items[0]
+    assert row.facts == {"duration_s": 0.4, "num_words": 2, "sex": "female"}
     assert row.reference == str(pairs[0].reference_path)
     assert report.settings["list"] == {"a": 1}
     assert report.run.keys() >= {"command", "commit", "hardware", "versions", "seconds"}
@@ -146,7 +146,7 @@ def test_signals_are_compared_at_the_rate_of_the_reference(tmp_path):
     pair = EvalPair("tone", tmp_path / "h.wav", tmp_path / "r.wav")
     report = evaluate([pair], [MelDistance(), Peak()])
     assert report.metrics[0].value < 1.0
-    scores = report.utterances[0].scores
+    scores = report.items[0].scores
     assert scores[report.metrics[0].name].details["duration_s"] == pytest.approx(1.0)
     assert scores["Peak"].details["sample_rate"] == 48000
 
@@ -186,7 +186,7 @@ def test_a_continuation_is_heard_with_or_without_its_prefix(
         prefix_s=0.25,
     )
     report = evaluate([pair], [Compared(held_against, prefix)])
-    details = report.utterances[0].scores["Peak"].details
+    details = report.items[0].scores["Peak"].details
     assert (details["samples"], details.get("reference_samples")) == expected
     whole = replace(pair, prefix_s=1.0)
     failures = evaluate([whole], [Compared(held_against, prefix)]).failures
@@ -246,7 +246,7 @@ def test_a_model_is_loaded_once_and_not_used_for_what_is_known(tmp_path, pairs):
     second = evaluate(pairs, [scorer], store=ScoreStore(store))
     assert scorer.num_scored == 4
     assert found_in(evaluate(pairs, [Peak()])) == found_in(second)
-    assert first.utterances == second.utterances[:3]
+    assert first.items == second.items[:3]
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from latentspeech.eval.scoring.files import (
 )
 from latentspeech.eval.scoring.run import score_inputs
 from latentspeech.eval.scoring.score_store import ScoreStore
-from tests.unit.eval.scorers import Peak
+from tests.tiny_scorers import Peak
 
 
 @pytest.fixture
@@ -44,13 +44,13 @@ def test_one_file_against_one_file(folders):
     tested, original = folders
     inputs = ScoreInputs(tested / "spk" / "a.flac", original / "spk" / "b.wav")
     report = score_inputs(inputs, ["mel"])
-    assert [u.id for u in report.utterances] == ["a"]
+    assert [u.id for u in report.items] == ["a"]
     assert report.metrics[0].value > 0
 
 
 def test_folders_are_paired_by_relative_name_and_lost_partners_are_named(folders):
     report = score_inputs(ScoreInputs(*folders), ["mel"])
-    assert [u.id for u in report.utterances] == ["spk/a", "spk/b", "spk/c", "spk/x"]
+    assert [u.id for u in report.items] == ["spk/a", "spk/b", "spk/c", "spk/x"]
     reasons = {failure.id: failure.reason for failure in report.failures}
     assert reasons.keys() == {"spk/c", "spk/x"}
     assert "spk/c.wav not found" in reasons["spk/c"]

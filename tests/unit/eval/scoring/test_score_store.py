@@ -17,7 +17,7 @@ from latentspeech.eval.scoring.score_store import (
     fingerprint,
     partial_path,
 )
-from tests.unit.eval.scorers import Peak
+from tests.tiny_scorers import Peak
 
 
 def test_scores_are_read_back_after_a_line_that_was_cut_short(tmp_path, caplog):
@@ -136,4 +136,4 @@ def test_a_finished_report_can_be_taken_in(tmp_path):
     scorer = Peak()
     again = evaluate([EvalPair("a", path)], [scorer], store=store)
     assert scorer.num_scored == 0
-    assert again.utterances == report.utterances
+    assert again.items == report.items

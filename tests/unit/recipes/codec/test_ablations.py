@@ -10,7 +10,7 @@ import pytest
 from latentspeech.codec.model import Codec
 from latentspeech.core.config import load_config
 from latentspeech.core.errors import DataError
-from latentspeech.core.eval.report import EvalReport, MetricResult, UtteranceResult
+from latentspeech.core.eval.report import EvalReport, ItemResult, MetricResult
 from latentspeech.core.eval.scorer import Score
 from latentspeech.core.files import write_json
 from latentspeech.training.codec_run import CodecRunConfig
@@ -103,14 +103,14 @@ def report(values: Mapping[str, float], metric: str = "Mel") -> EvalReport:
         held_against="reference",
         value=sum(values.values()) / len(values),
         interval=(0.25, 0.75),
-        speaker_interval=None,
+        group_interval=None,
         num_scored=len(values),
         num_failed=0,
         totals={},
         description={},
     )
     rows = [
-        UtteranceResult(id=name, hypothesis=f"{name}.wav", scores={metric: Score(value)})
+        ItemResult(id=name, hypothesis=f"{name}.wav", scores={metric: Score(value)})
         for name, value in values.items()
     ]
     return EvalReport([result], rows, [], {})
@@ -130,7 +130,7 @@ def test_a_cell_is_the_value_and_the_interval_of_its_difference_from_base() -> N
 
 
 def recorded(exp_dir: Path, name: str, **changes: Any) -> Path:
-    """A run's folder as `record` and check_codec leave it."""
+    """A run's folder as `record` and recipes.codec.check leave it."""
     folder = exp_dir / name
     values = {
         "about": about(RUNS[name]),

@@ -14,10 +14,18 @@ from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.data.cuts import cuts_from_manifest, write_cuts
 from latentspeech.data.manifest import CorpusUtterance
-from recipes.codec import check as check_codec
+from latentspeech.data.utterances import read_utterances
+from recipes.codec import check
 from recipes.codec import plot as plot_codec
-from recipes.codec.check import METRICS, OF_ORIGINALS, draw_latents, parse_groups
+from recipes.codec.check import (
+    METRICS,
+    OF_ORIGINALS,
+    copy_utterance,
+    draw_latents,
+    parse_groups,
+)
 from recipes.lib import plot_training
+from recipes.tts.test_items import held_out_items
 from tests.tiny_codec import make_codec_directory
 from tests.tiny_models import voice_like
 
@@ -50,12 +58,13 @@ def codec(tmp_path: Path) -> Path:
     return make_codec_directory(tmp_path)
 
 
-def check(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
+def run_check(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
     # The mel distance stands for what needs no reference: the others need models.
-    monkeypatch.setattr(check_codec, "OF_ORIGINALS", ("mel",))
+    monkeypatch.setattr(check, "OF_ORIGINALS", ("mel",))
     words = [str(word) for word in arguments]
-    monkeypatch.setattr(sys, "argv", ["check_codec.py", "--metrics", "mel,si-sdr", *words])
-    check_codec.main()
+    command = ["check.py", "--device", "cpu", "--metrics", "mel,si-sdr", *words]
+    monkeypatch.setattr(sys, "argv", command)
+    check.main()
 
 
 def test_the_metrics_are_those_that_a_codec_is_judged_by() -> None:
@@ -69,13 +78,13 @@ def test_groups_are_checked_apart(
 ) -> None:
     out = tmp_path / "out"
     cuts = ("--cuts", f"human={human}", "--cuts", f"synthetic={synthetic}")
-    check(monkeypatch, "--codec", codec, "--out", out, *cuts, "--max_items", 3)
+    run_check(monkeypatch, "--codec", codec, "--out", out, *cuts, "--max_items", 3)
     assert not (out / "scores.json").exists()
     reports = {name: EvalReport.read(out / name / "scores.json") for name in ("human", "synthetic")}
     for name, report in reports.items():
         # Speakers take turns.
-        assert len({utterance.speaker for utterance in report.utterances}) == 2
-        assert [utterance.id.split("-")[0] for utterance in report.utterances] == [name] * 3
+        assert len({utterance.group for utterance in report.items}) == 2
+        assert [utterance.id.split("-")[0] for utterance in report.items] == [name] * 3
         originals = EvalReport.from_dict(json.loads((out / name / "originals.json").read_text()))
         assert [metric.key for metric in originals.metrics] == ["mel"]
         assert originals.metric("mel").value == pytest.approx(0.0, abs=1e-6)
@@ -99,17 +108,65 @@ def test_one_plain_list_stays_where_it_was(
     tmp_path: Path, codec: Path, human: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    check(monkeypatch, "--codec", codec, "--out", out, "--cuts", human)
-    assert len(EvalReport.read(out / "scores.json").utterances) == 4
+    run_check(monkeypatch, "--codec", codec, "--out", out, "--cuts", human)
+    assert len(EvalReport.read(out / "scores.json").items) == 4
     assert (out / "items.jsonl").is_file()
     assert not (out / "groups.md").exists()
     own = [load_audio(path) for path in sorted((out / "hyp").glob("*.wav"))]
     assert len(own) == 4
     # Another decoder's copies take the place of these.
     mirrored = ("--decoder", "mirrored")
-    check(monkeypatch, "--codec", codec, "--out", out, "--cuts", human, *mirrored)
+    run_check(monkeypatch, "--codec", codec, "--out", out, "--cuts", human, *mirrored)
     others = [load_audio(path) for path in sorted((out / "hyp").glob("*.wav"))]
     assert not any(torch.equal(*pair) for pair in zip(own, others, strict=True))
+
+
+def test_librispeech_is_a_group_of_its_own(
+    tmp_path: Path, codec: Path, human: Path, synthetic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def items(folder: Path, setting: str, max_items: int) -> object:
+        assert (folder, setting) == (tmp_path / "LibriSpeech", "reference")
+        return held_out_items(human, "reference", max_items)
+
+    monkeypatch.setattr(check, "librispeech_items", items)
+    out, corpus = tmp_path / "out", tmp_path / "LibriSpeech"
+    plain = ("--cuts", synthetic, "--librispeech_dir", corpus)
+    run_check(monkeypatch, "--codec", codec, "--out", out, *plain)
+    ids = [u.id for u in EvalReport.read(out / "librispeech/scores.json").items]
+    assert ids
+    assert all(name.startswith("human") for name in ids)
+    assert all(u.id.startswith("synthetic") for u in EvalReport.read(out / "scores.json").items)
+
+
+def test_copies_are_made_on_the_codecs_device(
+    tmp_path: Path, codec: Path, human: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_codec(codec).to("meta")  # holds no numbers: they cannot come back
+    heard: list[str] = []
+
+    def encode(audio: torch.Tensor) -> torch.Tensor:
+        heard.append(audio.device.type)
+        return audio[:, :32].reshape(1, 1, 32)
+
+    def decode(latents: torch.Tensor, num_samples: int) -> torch.Tensor:
+        heard.append(latents.device.type)
+        return latents.new_zeros(1, num_samples)
+
+    monkeypatch.setattr(model, "encode", encode)
+    monkeypatch.setattr(model, "decode", decode)
+    with pytest.raises(NotImplementedError, match="meta"):
+        copy_utterance(model, read_utterances(human)[0], tmp_path / "out", sampled=1)
+    assert heard == ["meta", "meta"]
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_the_work(
+    tmp_path: Path, codec: Path, human: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    out = tmp_path / "out"
+    with pytest.raises(ConfigError, match=r"finds 0 GPU\(s\); use --device cpu"):
+        check(monkeypatch, "--codec", codec, "--out", out, "--cuts", human, "--device", "cuda")
+    assert not out.exists()
 
 
 def test_sampled_latents_are_the_posteriors_and_repeat(
@@ -119,7 +176,7 @@ def test_sampled_latents_are_the_posteriors_and_repeat(
     for name, options in {"means": (), "one": (1,), "again": (1,), "two": (2,)}.items():
         seed = [word for option in options for word in ("--sampled", option)]
         out = tmp_path / name
-        check(monkeypatch, "--codec", codec, "--out", out, "--cuts", human, *seed)
+        run_check(monkeypatch, "--codec", codec, "--out", out, "--cuts", human, *seed)
         copies[name] = load_audio(out / "hyp/human-a-0.wav")
     assert torch.equal(copies["one"], copies["again"])
     assert not torch.equal(copies["one"], copies["two"])
@@ -134,7 +191,7 @@ def test_sampled_latents_are_the_posteriors_and_repeat(
 
 def test_groups_are_named_on_the_command_line() -> None:
     groups = parse_groups(["human=a/b.jsonl.gz", "c/d=e.jsonl.gz"])
-    assert [(group.name, str(group.cuts)) for group in groups] == [
+    assert [(group.name, str(group.path)) for group in groups] == [
         ("human", "a/b.jsonl.gz"),
         ("", "c/d=e.jsonl.gz"),
     ]
@@ -148,7 +205,7 @@ def test_copies_are_drawn_below_their_originals(
 ) -> None:
     cuts = ("--cuts", f"human={human}", "--cuts", f"synthetic={synthetic}")
     for name, decoder in {"own": (), "mirrored": ("--decoder", "mirrored")}.items():
-        check(monkeypatch, "--codec", codec, "--out", tmp_path / name, *cuts, *decoder)
+        run_check(monkeypatch, "--codec", codec, "--out", tmp_path / name, *cuts, *decoder)
     options = ["--check", f"fast={tmp_path / 'own'}", f"mirrored={tmp_path / 'mirrored'}"]
     options += ["--out", str(tmp_path / "pictures"), "--number", "1", "--min_s", "1"]
     monkeypatch.setattr(sys, "argv", ["plot_codec.py", *options])
@@ -187,7 +244,7 @@ def test_runs_are_drawn_one_after_another_with_scores(
     assert curves["mel_l1"]["train"] == [(10, 3.0), (20, 2.0), (30, 1.5)]
     assert curves["log_std_mu_over_sigma"]["valid"] == [(20, 0.5), (30, 0.5)]
     assert [(start.name, start.step) for start in starts] == [("first", 0), ("second", 20)]
-    check(monkeypatch, "--codec", codec, "--out", tmp_path / "out", "--cuts", f"human={human}")
+    run_check(monkeypatch, "--codec", codec, "--out", tmp_path / "out", "--cuts", f"human={human}")
     scores = plot_training.score_curves([f"20={tmp_path / 'out'}"])
     value = EvalReport.read(tmp_path / "out/human/scores.json").metric("mel").value
     assert scores["Mel log10"] == {"human": [(20, value)]}

@@ -18,7 +18,7 @@ from latentspeech.codec.model_directory import (
 from latentspeech.core.config import dump_yaml
 from latentspeech.core.errors import CheckpointError, ConfigError
 from latentspeech.core.train.engine import TrainConfig
-from latentspeech.core.train.state.checkpoint import PARTS, TrainState, save_checkpoint
+from latentspeech.core.train.state.checkpoint import PARTS, RunState, save_checkpoint
 from latentspeech.data.cuts import cuts_from_manifest, write_cuts
 from latentspeech.data.manifest import CorpusUtterance
 from latentspeech.training.codec_run import CodecDataConfig, CodecRunConfig
@@ -43,7 +43,7 @@ def write_run(folder: Path, codec: Codec, step: int = 700) -> Path:
         train=TrainConfig(max_steps=step),
     )
     (folder / "config.yaml").write_text(dump_yaml(run), encoding="utf-8")
-    state = TrainState(step=step, seconds=7200.0, git_commit="abc123", config_hash="f" * 64)
+    state = RunState(step=step, seconds=7200.0, git_commit="abc123", config_hash="f" * 64)
     tensors = {part: codec.state_dict() if part == "ema" else {} for part in PARTS}
     save_checkpoint(folder / "checkpoints", state, tensors, keep=1)
     return folder
@@ -113,11 +113,11 @@ def test_everything_in_one_directory(
     write_training_cuts(tmp_path)
     plain, out = tmp_path / "plain", tmp_path / "codec"
     export(monkeypatch, "--exp_dir", exp_dir, "--out", plain)
-    command = f"check_codec.py --codec {plain} --cuts human={tmp_path}/test.gz --out {tmp_path}/c"
+    command = f"check.py --codec {plain} --cuts human={tmp_path}/test.gz --out {tmp_path}/c"
     scores = write_scores(tmp_path / "c/human", decoding_hash(plain), command)
     # The mirrored decoder was scored in a codec of its own.
     export(monkeypatch, "--exp_dir", mirrored, "--out", tmp_path / "other")
-    own_codec = f"check_codec.py --codec {tmp_path}/other --cuts {tmp_path}/test.gz"
+    own_codec = f"check.py --codec {tmp_path}/other --cuts {tmp_path}/test.gz"
     write_scores(tmp_path / "m", decoding_hash(tmp_path / "other"), own_codec)
     beside = "\nBeside the originals:\n\n| metric | originals |\n|---|---|\n| WER | 0.031 |\n"
     (scores / "scores.md").write_text(TABLE + beside, encoding="utf-8")
@@ -169,7 +169,7 @@ def test_scores_end_a_page(
 ) -> None:
     out = tmp_path / "codec"
     export(monkeypatch, "--exp_dir", exp_dir, "--out", out)
-    scores = write_scores(tmp_path / "c", decoding_hash(out), f"check_codec.py --codec {out}")
+    scores = write_scores(tmp_path / "c", decoding_hash(out), f"check.py --codec {out}")
     monkeypatch.chdir(tmp_path)
     arguments = ["codec_scores.py", "--codec", "codec", "--scores", f"People={scores}"]
     monkeypatch.setattr(sys, "argv", arguments)
@@ -202,10 +202,10 @@ def test_foreign_scores_and_wrong_options_are_refused(
 ) -> None:
     out = tmp_path / "codec"
     start = ("--exp_dir", exp_dir, "--out", out)
-    foreign = write_scores(tmp_path / "foreign", "0123456789abcdef", "check_codec.py --codec x")
+    foreign = write_scores(tmp_path / "foreign", "0123456789abcdef", "check.py --codec x")
     with pytest.raises(CheckpointError, match="scores of codec 0123456789abcdef"):
         export(monkeypatch, *start, "--scores", foreign)
-    elsewhere = write_scores(tmp_path / "elsewhere", "0", "check_codec.py --codec /else/where")
+    elsewhere = write_scores(tmp_path / "elsewhere", "0", "check.py --codec /else/where")
     with pytest.raises(ConfigError, match="names /else/where"):
         export(monkeypatch, *start, "--scores", elsewhere)
     with pytest.raises(ConfigError, match=r"has no scores.md"):

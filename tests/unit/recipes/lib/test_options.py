@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from tests.unit.recipes.shell import run_bash
+from tests.unit.recipes.shell import ROOT, run_bash
 
 DECLARE = """
 source recipes/lib/options.sh
@@ -61,6 +63,22 @@ def test_numbers_are_checked(value: str) -> None:
     result = run_bash(DECLARE + "check_number stage", f"--stage={value}")
     assert result.returncode == 2
     assert value in result.stderr
+
+
+def test_paths_are_made_absolute_and_configurations_must_exist(tmp_path: Path) -> None:
+    script = """
+source recipes/lib/options.sh
+add_path exp_dir "" folder
+add_path model_config "" YAML
+parse_options "$@"
+settle_paths
+echo "$exp_dir|$model_config"
+"""
+    assert run_bash(script).stdout.strip() == "|"
+    assert run_bash(script, "--exp_dir", "x/../y").stdout.strip() == f"{ROOT}/y|"
+    missing = run_bash(script, "--model_config", f"{tmp_path}/no.yaml")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert f"--model_config: no file {tmp_path}/no.yaml" in missing.stderr
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from latentspeech.core.errors import ConfigError
+from latentspeech.core.eval.report_markdown import write_report
 from latentspeech.core.files import write_json
-from recipes.tts.paper_results import paper_results, parse_experiments
+from recipes.tts.paper_results import paper_results, parse_ablations, parse_experiments
 from tests.unit.recipes.tts.test_published_rows import metric, report
 
 
@@ -26,7 +27,8 @@ def test_rows_are_empty_until_they_were_measured(tmp_path: Path) -> None:
         spoken = report(metric("wer-h", "WER-H", wer, "%"), metric("wer-w", "WER-W", 1.0, "%"))
         write_json(tmp_path / folder / "scores.json", {"synthesis": spoken.to_dict()})
     (tmp_path / "codec_check").mkdir()
-    report(metric("pesq", "PESQ-WB", 1.5)).write(tmp_path / "codec_check/scores.json")
+    found = report(metric("pesq", "PESQ-WB", 1.5))
+    write_report(found, tmp_path / "codec_check/scores.json")
     text = paper_results(parse_experiments([f"3200={tmp_path}"]))
     first, measured, last = cells(text, "LatentLM, egs/libriheavy")
     assert measured[5] == "4.0 (3.9 to 4.1)"
@@ -35,5 +37,42 @@ def test_rows_are_empty_until_they_were_measured(tmp_path: Path) -> None:
     assert first[5].startswith("- [")
     assert last[8].startswith("- [")
     assert cells(text, "sigma-VAE 64-d, egs/libriheavy")[0][6] == "1.500 (1.400 to 1.600)"
+    for folder in ("scores_reference_ours", "scores_prefix_ours"):
+        (tmp_path / folder).mkdir()
+        values = {"synthesis": report(metric("wer-h", "WER-H", 2.0, "%")).to_dict()}
+        write_json(tmp_path / folder / "scores.json", values)
+    text = paper_results(parse_experiments([f"3200={tmp_path}"]))
+    plain, ours = cells(text, "LatentLM, egs/libriheavy")[1:3]
+    assert (plain[5], ours[5]) == ("4.0 (3.9 to 4.1)", "2.0 (1.9 to 2.1)")
+    assert ours[0] == "LatentLM, egs/libriheavy, with retries, shortest length and equalizer"
     with pytest.raises(ConfigError, match="expected one of"):
         parse_experiments(["640=x"])
+
+
+def test_table_8_joins_copies_and_synthesis_of_one_codec(tmp_path: Path) -> None:
+    sim = metric("sim-wavlm-tdnn", "SIM", 0.81)
+    told = {
+        "table8_check": report(metric("mel-dac-class", "Mel", 0.9), sim),
+        "table8_check/librispeech": report(metric("mel-dac-class", "Mel", 0.7), sim),
+    }
+    for folder, found in told.items():
+        (tmp_path / folder).mkdir(parents=True)
+        found.write(tmp_path / folder / "scores.json")
+    spoken = report(metric("sim-wavlm-tdnn-o", "SIM-o", 0.55), metric("wer-c", "WER-C", 1.5, "%"))
+    (tmp_path / "scores").mkdir()
+    write_json(tmp_path / "scores/scores.json", {"synthesis": spoken.to_dict()})
+    text = paper_results({}, parse_ablations([f"1600x16={tmp_path}"]))
+    first, ours, last = cells(text, "sigma-VAE, egs/libriheavy")
+    assert [row[2:5] for row in (first, ours, last)] == [
+        ["640", "37.5", "16"],
+        ["1600", "15", "16"],
+        ["1600", "15", "32"],
+    ]
+    assert ours[5].startswith("0.900 ")  # of the corpus' own cuts, not of LibriSpeech
+    assert ours[6].startswith("0.810 ")
+    assert ours[7].startswith("- [")  # the copies' WER-C was not measured
+    assert ours[8].startswith("0.550 ")
+    assert ours[9] == "1.5 (1.4 to 1.6)"
+    assert all(cell.startswith("- [") for cell in last[5:])
+    with pytest.raises(ConfigError, match="640x16, 1600x16, 1600x32"):
+        parse_ablations([f"3200x64={tmp_path}"])

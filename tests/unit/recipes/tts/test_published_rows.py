@@ -7,10 +7,13 @@ import pytest
 from latentspeech.codec.convnext import ConvNeXtConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.codec.model_directory import save_codec
+from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.paper_tables.table import load_paper_table
 from latentspeech.core.eval.report import EvalReport, MetricResult
+from latentspeech.core.eval.report_markdown import write_report
 from latentspeech.core.files import write_json
 from recipes.codec_benchmark.results import mel_table, quality_table, speed_table
+from recipes.tts.pack_model import parse_scores
 from recipes.tts.published_rows import published_rows
 
 
@@ -23,7 +26,7 @@ def metric(key: str, name: str, value: float, unit: str = "") -> MetricResult:
         held_against="reference",
         value=value,
         interval=(value - 0.1, value + 0.1),
-        speaker_interval=None,
+        group_interval=None,
         num_scored=2,
         num_failed=0,
         totals={},
@@ -53,13 +56,12 @@ def test_a_tts_runs_results_have_both_tables(tmp_path: Path, codec_dir: Path) ->
     check, scores = tmp_path / "check", tmp_path / "scores"
     check.mkdir()
     scores.mkdir()
-    report(metric("pesq", "PESQ-WB", 1.5), metric("si-sdr", "SI-SDR", 3.0, "dB")).write(
-        check / "scores.json"
-    )
+    found = report(metric("pesq", "PESQ-WB", 1.5), metric("si-sdr", "SI-SDR", 3.0, "dB"))
+    write_report(found, check / "scores.json")
     spoken = report(metric("wer-w", "WER-W", 5.0, "%"), metric("wer-h", "WER-H", 4.0, "%"))
     values = {kind: spoken.to_dict() for kind in ("synthesis", "recordings")}
     write_json(scores / "scores.json", values)
-    text = published_rows(codec_dir, check, scores)
+    text = published_rows(codec_dir, check, {"reference": scores})
     copies = row_of(text, "sigma-VAE 4-d of this run")
     assert copies[:5] == ["sigma-VAE 4-d of this run", "this run", "1", "15", "1600"]
     assert copies[6] == "1.500 (1.400 to 1.600)"
@@ -71,7 +73,44 @@ def test_a_tts_runs_results_have_both_tables(tmp_path: Path, codec_dir: Path) ->
     assert synthesis[-1] == "5.000 (4.900 to 5.100)"  # WER-W is not WER-C
     assert row_of(text, "recordings of this run")[2].startswith("- [")
     assert text.index("| MELLE |") < text.index("| synthesis of this run |")
-    assert published_rows(codec_dir, None, None) == ""
+    assert published_rows(codec_dir, None, {}) == ""
+
+
+def test_what_the_paper_does_not_do_has_a_row_of_its_own(tmp_path: Path, codec_dir: Path) -> None:
+    folders = {}
+    for number, setting in enumerate(("reference", "prefix", "reference_ours", "prefix_ours")):
+        folders[setting] = tmp_path / setting
+        folders[setting].mkdir()
+        spoken = report(metric("wer-h", "WER-H", 1.0 + number, "%"))
+        values = {kind: spoken.to_dict() for kind in ("synthesis", "recordings")}
+        write_json(folders[setting] / "scores.json", values)
+    text = published_rows(codec_dir, None, folders)
+    found = {}
+    for ending in (
+        "",
+        ", 3 s prefix",
+        ", reference utterance, in this project's way",
+        ", 3 s prefix, in this project's way",
+    ):
+        found[ending] = row_of(text, f"synthesis of this run{ending}")
+    assert [row[5 if "prefix" not in name else 8][:3] for name, row in found.items()] == [
+        "1.0",
+        "2.0",
+        "3.0",
+        "4.0",
+    ]
+    assert text.count("| recordings of this run") == 2
+    for setting in ("reference utterance, in this project's way", "3 s prefix"):
+        assert f"- {setting}, of this run: " in text
+
+
+def test_scores_are_named_by_their_setting() -> None:
+    found = parse_scores(["reference=a", "prefix_ours=b=c"])
+    assert found == {"reference": Path("a"), "prefix_ours": Path("b=c")}
+    assert parse_scores(["exp/scores"]) == {"reference_ours": Path("exp/scores")}
+    for wrong in (["other=a"], ["reference="], ["reference=a", "reference=b"]):
+        with pytest.raises(ConfigError, match="expected SETTING=FOLDER"):
+            parse_scores(wrong)
 
 
 def fact(name: str, hole: str | None) -> dict[str, object]:

@@ -12,9 +12,11 @@ from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.lists import EvalList, ListInfo, ListRow, read_list, write_list
 from recipes.codec.check import copy_utterance
 from recipes.tts import score_test
+from recipes.tts import test_items as item_lists
 from recipes.tts.score_parts import parts_table
-from recipes.tts.synthesize_test import Speaking, speak_item
-from tests.tiny_models import make_model_directory, voice_like
+from recipes.tts.speaking import Speaking
+from recipes.tts.synthesize_test import speak_test
+from tests.tiny_models import SAMPLING, make_model_directory, voice_like
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_recordings_and_codec_copies_stand_beside_the_synthesis(folder: Path) ->
     reports = score_test.score_all(
         items(folder), {"codec copies": folder / "check/hyp", "none": folder / "no"}, scorers
     )
-    assert {kind: len(report.utterances) for kind, report in reports.items()} == {
+    assert {kind: len(report.items) for kind, report in reports.items()} == {
         "synthesis": 3,
         "recordings": 3,
         "codec copies": 2,
@@ -106,7 +108,8 @@ def test_what_is_spoken_is_timed_and_kept(tmp_path: Path) -> None:
     synthesizer = Synthesizer.from_directory(model)
     out = tmp_path / "out"
     item = EvaluationItem(*utterances)
-    first = speak_item(synthesizer, item, out, Speaking(), "female")
+    test = item_lists.TestItems([item], {"s/0": "female"}, ListInfo("toy", "all"))
+    (first,) = speak_test(synthesizer, test, out, Speaking(SAMPLING), 1)
     assert first.compute_s is not None
     assert first.compute_s > 0
     assert (first.prompt_text, first.sex, first.speaker) == ("Hello.", "female", "s")
@@ -117,7 +120,7 @@ def test_what_is_spoken_is_timed_and_kept(tmp_path: Path) -> None:
     assert len(load_audio(copy, 24000)) == 1.5 * 24000
     copy.unlink()  # of a folder that was made before there were copies
     before = (out / str(first.hypothesis_path)).stat().st_mtime_ns
-    assert speak_item(synthesizer, item, out, Speaking(), "female") == first
+    assert speak_test(synthesizer, test, out, Speaking(SAMPLING), 1) == [first]
     assert (out / str(first.hypothesis_path)).stat().st_mtime_ns == before
     assert copy.is_file()
     codec = load_codec(model / "codec")

@@ -13,8 +13,10 @@ from latentspeech.audio.io import write_audio
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.data.utterances import Utterance
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem
+from latentspeech.tts.length_guard import STREAMED, LengthGuard
 from latentspeech.tts.synthesizer import Synthesizer
 from recipes.tts.expected_durations import DurationRule, fit_duration_rule, num_characters
+from recipes.tts.speaking import Speaking
 from recipes.tts.stop_test.counts import (
     Judge,
     Row,
@@ -23,6 +25,7 @@ from recipes.tts.stop_test.counts import (
     counts,
     examples,
     table,
+    wilson_interval,
 )
 from recipes.tts.stop_test.stops import (
     HeldOutSentence,
@@ -33,8 +36,7 @@ from recipes.tts.stop_test.stops import (
     with_accepted_prompts,
     write_summary,
 )
-from recipes.tts.synthesize_test import Speaking
-from tests.tiny_models import make_model_directory, voice_like
+from tests.tiny_models import SAMPLING, make_model_directory, voice_like
 
 WORDS = "one two three four five six seven eight nine ten"
 
@@ -165,7 +167,7 @@ class FakeSynthesizer:
         self.batches: list[list[str]] = []
         self.model = SimpleNamespace(codec=SimpleNamespace(config=SimpleNamespace(frame_rate=10)))
 
-    def prompt(self, path: Path, transcript: str | None) -> str:
+    def prompt(self, path: Path, transcript: str | None, equalizer: bool) -> str:
         assert path.is_file()
         return f"{path.stem} {transcript}"
 
@@ -175,7 +177,9 @@ class FakeSynthesizer:
         if self.deadly in texts:
             raise KeyboardInterrupt
         self.batches.append(list(texts))
-        return [SimpleNamespace(latents=torch.zeros(len(t), 2), cut="cut" in t) for t in texts]
+        return [
+            SimpleNamespace(latents=torch.zeros(len(t), 2), truncated="cut" in t) for t in texts
+        ]
 
 
 def held_out(folder: Path, texts: Sequence[str]) -> list[HeldOutSentence]:
@@ -195,9 +199,9 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
         return speak_all(voices, sentences, 2, path, model)
 
     with pytest.raises(KeyboardInterrupt):
-        run(FakeSynthesizer(deadly="three of these"), Speaking())
+        run(FakeSynthesizer(deadly="three of these"), Speaking(SAMPLING))
     second = FakeSynthesizer()
-    spoken = run(second, Speaking())
+    spoken = run(second, Speaking(SAMPLING))
     assert second.batches == [["three of these", "four is cut here"]]
     assert [(one.id, one.seconds, one.cut) for one in spoken] == [
         ("s0", 1.4, False),
@@ -206,10 +210,10 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
         ("s3", 0.6, False),
     ]
     third = FakeSynthesizer()
-    assert run(third, Speaking()) == spoken
+    assert run(third, Speaking(SAMPLING)) == spoken
     assert not third.batches
     with pytest.raises(DataError, match="another retries, seed"):
-        run(third, Speaking(seed=1, retries=5))
+        run(third, Speaking(SAMPLING, seed=1, guard=LengthGuard(retries=5)))
 
 
 @pytest.mark.parametrize("layout", ["sentence", "aligned"])
@@ -219,7 +223,7 @@ def test_lengths_do_not_depend_on_the_batch(tmp_path: Path, layout: Any) -> None
     synthesizer = Synthesizer.from_directory(model)
     found = [
         speak_all(
-            Voices(synthesizer, Speaking(retries=0), tmp_path),
+            Voices(synthesizer, Speaking(SAMPLING, guard=STREAMED), tmp_path),
             sentences,
             batch_size,
             tmp_path / f"{batch_size}.json",
@@ -236,3 +240,16 @@ def test_models_have_names_of_their_own() -> None:
     for texts in (["x/y"], ["a=x", "a=y"], ["a/b=x"], ["stops=x"]):
         with pytest.raises(ConfigError, match="NAME=DIR"):
             parse_models(texts)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [
+        (0, 500, 0.0, 0.007624),
+        (1, 10, 0.017876, 0.404150),
+        (5, 10, 0.236593, 0.763407),
+        (10, 10, 0.722467, 1.0),
+    ],
+)
+def test_shares_have_wilsons_interval(successes, trials, low, high) -> None:
+    assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=1e-6)

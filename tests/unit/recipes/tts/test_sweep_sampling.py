@@ -9,38 +9,39 @@ import pytest
 
 from latentspeech.audio.io import load_audio, write_audio
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.eval.report import EvalReport, MetricResult, UtteranceResult
+from latentspeech.core.eval.report import EvalReport, ItemResult, MetricResult
 from latentspeech.core.eval.scorer import Score
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.data.utterances import Utterance
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem
-from latentspeech.tts.synthesizer import DEFAULT_SAMPLING, Synthesizer
+from latentspeech.tts.length_guard import STREAMED
+from latentspeech.tts.synthesizer import Synthesizer
 from recipes.lib.result_folder import claim_result_folder
 from recipes.tts.sampling_options import (
     add_batch_option,
     add_sampling_options,
-    make_sampling,
+    change_sampling,
     sampling_of,
 )
+from recipes.tts.speaking import Speaking
 from recipes.tts.sweep.grid import Field, make_grid, setting_name
 from recipes.tts.sweep.report import RECORDINGS, differences_table, plot, values_table
 from recipes.tts.sweep.sampling import Material, speak_setting, sweep_sampling, write_report
-from recipes.tts.synthesize_test import Speaking
-from tests.tiny_models import make_model_directory, voice_like
+from tests.tiny_models import SAMPLING, make_model_directory, voice_like
 
-SOLVER = DEFAULT_SAMPLING.solver
+SOLVER = SAMPLING.solver
 
 
-def test_the_options_are_the_synthesizers_unless_given() -> None:
+def test_the_sampling_is_the_models_unless_options_are_given() -> None:
     parser = argparse.ArgumentParser()
     add_sampling_options(parser)
-    assert sampling_of(parser.parse_args([])) == DEFAULT_SAMPLING
+    assert sampling_of(parser.parse_args([]), SAMPLING) == SAMPLING
     arguments = ["--cfg_scale", "4.5", "--num_steps", "3", "--solver", "ddim"]
-    found = sampling_of(parser.parse_args(arguments))
+    found = sampling_of(parser.parse_args(arguments), SAMPLING)
     assert (found.cfg_scale, found.num_steps, found.solver) == (4.5, 3, "ddim")
     with pytest.raises(ConfigError, match="num_steps"):
-        sampling_of(parser.parse_args(["--num_steps", "0"]))
+        sampling_of(parser.parse_args(["--num_steps", "0"]), SAMPLING)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two"])
@@ -56,9 +57,11 @@ def test_a_batch_has_one_or_more(text: str, capsys: pytest.CaptureFixture[str]) 
 def test_the_audio_of_other_settings_has_another_key(tmp_path: Path) -> None:
     model = make_model_directory(tmp_path)
     keys = [
-        Speaking().key(model),
-        Speaking(sampling=make_sampling(cfg_scale=4.0)).key(model),
-        Speaking(retries=0).key(model),
+        Speaking(SAMPLING).key(model),
+        Speaking(change_sampling(SAMPLING, cfg_scale=4.0)).key(model),
+        Speaking(SAMPLING, guard=STREAMED).key(model),
+        Speaking(SAMPLING, equalizer=False).key(model),
+        Speaking(SAMPLING, setting="prefix").key(model),
     ]
     assert all(one != other for i, one in enumerate(keys) for other in keys[:i])
     claim_result_folder(tmp_path / "out", keys[0])
@@ -68,7 +71,7 @@ def test_the_audio_of_other_settings_has_another_key(tmp_path: Path) -> None:
 
 
 def test_a_grid_has_each_setting_once_and_its_base_first() -> None:
-    base = make_sampling(cfg_scale=4.0, num_steps=5, noise_scale=0.5)
+    base = change_sampling(SAMPLING, cfg_scale=4.0, num_steps=5, noise_scale=0.5)
     values: dict[Field, list[float]] = {"cfg_scale": [1.0, 2.0, 4.0], "num_steps": [1, 5]}
     grid = make_grid(base, ["ddim", "euler"], values)
     names = [setting_name(one) for one in grid.settings()]
@@ -102,7 +105,7 @@ def material(synthesizer: Synthesizer, folder: Path, batch_size: int = 2) -> Mat
     items = [EvaluationItem(one, utterances[i - 1]) for i, one in enumerate(utterances)]
     out = folder / "out"
     out.mkdir(exist_ok=True)
-    speaking = Speaking(retries=0)
+    speaking = Speaking(SAMPLING, guard=STREAMED)
     return Material(synthesizer, items, out, speaking, batch_size, {"s/1": "female"}, "here")
 
 
@@ -113,7 +116,7 @@ class KilledError(Exception):
 def test_a_killed_sweep_goes_on_where_it_was(
     synthesizer: Synthesizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base = make_sampling(cfg_scale=1.0, num_steps=1, noise_scale=1.0)
+    base = change_sampling(SAMPLING, cfg_scale=1.0, num_steps=1, noise_scale=1.0)
     grid = make_grid(base, [SOLVER], {"cfg_scale": [1.0, 2.0]})
     scorers = make_scorers(["mel", "rtf"])
     spoken: list[tuple[float, int]] = []
@@ -152,7 +155,7 @@ def test_a_killed_sweep_goes_on_where_it_was(
     assert [path.stat().st_mtime_ns for path in (first, out / RECORDINGS / "scores.json")] == after
     seen.pop()
     report = EvalReport.read(out / f"cfg2_steps1_noise1_{SOLVER}/scores.json")
-    assert {one.id: one.sex for one in report.utterances} == {
+    assert {one.id: one.facts.get("sex") for one in report.items} == {
         "s/0": None,
         "s/1": "female",
         "s/2": None,
@@ -170,7 +173,7 @@ def test_a_killed_sweep_goes_on_where_it_was(
 
 
 def test_a_setting_does_not_depend_on_the_batch(synthesizer: Synthesizer, tmp_path: Path) -> None:
-    sampling = make_sampling(cfg_scale=2.0, num_steps=2)
+    sampling = change_sampling(SAMPLING, cfg_scale=2.0, num_steps=2)
     spoken = []
     for batch_size in (1, 3):
         one = material(synthesizer, tmp_path, batch_size)
@@ -191,7 +194,7 @@ def report(values: Mapping[str, float], rtf: float) -> EvalReport:
             held_against="nothing",
             value=value,
             interval=(value - 1, value + 1),
-            speaker_interval=(value - 2, value + 2),
+            group_interval=(value - 2, value + 2),
             num_scored=len(values),
             num_failed=0,
             totals={},
@@ -199,7 +202,7 @@ def report(values: Mapping[str, float], rtf: float) -> EvalReport:
         )
 
     rows = [
-        UtteranceResult(id=name, hypothesis=f"{name}.wav", scores={"STOI": Score(value)})
+        ItemResult(id=name, hypothesis=f"{name}.wav", scores={"STOI": Score(value)})
         for name, value in values.items()
     ]
     metrics = [metric("stoi", "STOI", sum(values.values()) / len(values))]
@@ -207,7 +210,7 @@ def report(values: Mapping[str, float], rtf: float) -> EvalReport:
 
 
 def test_values_differences_and_curves(tmp_path: Path) -> None:
-    base = make_sampling(cfg_scale=1.0, num_steps=5, noise_scale=1.0)
+    base = change_sampling(SAMPLING, cfg_scale=1.0, num_steps=5, noise_scale=1.0)
     grid = make_grid(base, [SOLVER], {"cfg_scale": [1.0, 4.0], "num_steps": [1]})
     hard, easy = {"a": 1.0, "b": 9.0}, {"a": 2.0, "b": 10.0}
     recordings = report(hard, 0.0)

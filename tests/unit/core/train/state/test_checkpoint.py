@@ -7,7 +7,7 @@ import torch
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.train.state import checkpoint
 from latentspeech.core.train.state.checkpoint import (
-    TrainState,
+    RunState,
     load_part,
     newest_checkpoint,
     save_checkpoint,
@@ -22,7 +22,7 @@ TENSORS = {
 
 
 def save(exp_dir, step, keep=3):
-    return save_checkpoint(exp_dir / "checkpoints", TrainState(step=step), TENSORS, keep)
+    return save_checkpoint(exp_dir / "checkpoints", RunState(step=step), TENSORS, keep)
 
 
 def test_round_trip_with_tied_and_transposed_tensors(tmp_path):

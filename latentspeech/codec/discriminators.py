@@ -1,0 +1,240 @@
+"""The codec's discriminators: waveforms at several periods, spectra at several windows, and all.
+
+`PeriodDiscriminator`: Kong et al., HiFi-GAN, 2020, arXiv 2010.05646. There a 2-D convolution with
+kernel (5, 1) runs over (T / P, P); here the P columns join the batch and the convolution is 1-D,
+which is the same and faster on a CPU. As in DAC there is one LeakyReLU slope, 0.1, and the last
+hidden layer has stride 1.
+
+`StftDiscriminator`: Kumar et al., High-Fidelity Audio Compression with Improved RVQGAN, 2023, arXiv
+2306.06546. Convolutions over real and imaginary parts of a complex STFT, band by band. Periodic
+Hann window, hop of a quarter window; the edges are reflected by 3/8 window, so that T samples give
+ceil(T / hop) frames. From the same paper is the preparation of the input in `Discriminators`: the
+mean is removed and the peak scaled to 0.8, so that loudness is the business of the reconstruction
+loss alone.
+
+B batch, T samples, P period, N frames, F frequency bins, C channels.
+"""
+
+from itertools import pairwise
+from typing import Annotated, Self
+
+import torch
+from pydantic import Field, PositiveInt, model_validator
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from latentspeech.core.config import Config
+from latentspeech.core.gan import DiscriminatorOutput
+from latentspeech.core.tensors import check_shape
+
+_LEAKY_SLOPE = 0.1
+_PERIOD_KERNEL_SIZE = 5
+_PERIOD_STRIDE = 3
+_PERIOD_LOGIT_KERNEL_SIZE = 3
+# Kernel and stride over (frames, bins) of the five hidden layers.
+_STFT_LAYERS = (
+    ((3, 9), (1, 1)),
+    ((3, 9), (1, 2)),
+    ((3, 9), (1, 2)),
+    ((3, 9), (1, 2)),
+    ((3, 3), (1, 1)),
+)
+_PEAK = 0.8
+_TINY = 1e-9  # DAC's; a silent row stays zero
+
+
+class MultiPeriodConfig(Config):
+    """Sizes of the multi-period discriminators; the defaults are HiFi-GAN's, 41.1M parameters."""
+
+    periods: tuple[Annotated[int, Field(ge=2)], ...] = Field(
+        default=(2, 3, 5, 7, 11), description="one discriminator each, samples; empty: none"
+    )
+    channels: tuple[PositiveInt, ...] = Field(
+        default=(32, 128, 512, 1024, 1024),
+        description="of the hidden layers; the last has stride 1, others 3",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.channels:
+            raise ValueError("channels is empty; expected at least one hidden layer")
+        if len(set(self.periods)) < len(self.periods):
+            raise ValueError(f"periods {self.periods} repeat; expected distinct ones")
+        return self
+
+
+class PeriodDiscriminator(nn.Module):
+    """One period of the multi-period discriminator."""
+
+    def __init__(self, period: int, channels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.period = period
+        widths = (1, *channels)
+        strides = [_PERIOD_STRIDE] * (len(channels) - 1) + [1]
+        self.layers = nn.ModuleList(
+            weight_norm(
+                nn.Conv1d(width, next_width, _PERIOD_KERNEL_SIZE, stride, _PERIOD_KERNEL_SIZE // 2)
+            )
+            for width, next_width, stride in zip(widths, channels, strides, strict=False)
+        )
+        self.activation = nn.LeakyReLU(_LEAKY_SLOPE)
+        self.to_logits = weight_norm(
+            nn.Conv1d(
+                channels[-1], 1, _PERIOD_LOGIT_KERNEL_SIZE, padding=_PERIOD_LOGIT_KERNEL_SIZE // 2
+            )
+        )
+
+    def forward(self, audio: Tensor) -> DiscriminatorOutput:
+        """Audio (B, T) -> logits (B * P, 1, T')."""
+        check_shape("audio", audio, "B", "T")
+        batch_size, num_samples = audio.shape
+        padded = nn.functional.pad(audio[:, None], (0, -num_samples % self.period), mode="reflect")
+        columns = padded.view(batch_size, -1, self.period).transpose(1, 2)  # (B, P, T / P)
+        hidden = columns.reshape(batch_size * self.period, 1, -1)
+        features = []
+        for layer in self.layers:
+            hidden = self.activation(layer(hidden))  # (B * P, C, T')
+            features.append(hidden)
+        return DiscriminatorOutput(self.to_logits(hidden), features)
+
+
+class ComplexStftConfig(Config):
+    """Sizes of the STFT discriminators; the defaults are DAC's, 1.4M parameters."""
+
+    window_lengths: tuple[Annotated[int, Field(ge=64, multiple_of=8)], ...] = Field(
+        default=(2048, 1024, 512), description="one discriminator each, samples; empty: none"
+    )
+    channels: PositiveInt = Field(default=32, description="of every hidden layer")
+    band_edges: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        default=(0.0, 0.1, 0.25, 0.5, 0.75, 1.0),
+        description="borders of the bands, ascending fractions of the Nyquist frequency",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for length in self.window_lengths:
+            if any(high <= low for low, high in _band_bins(length, self.band_edges)):
+                raise ValueError(
+                    f"band_edges {self.band_edges} leave a band of window {length} without bins; "
+                    "expected at least two ascending edges, further apart"
+                )
+        if len(self.band_edges) < 2:
+            raise ValueError(f"band_edges {self.band_edges}: expected at least two")
+        return self
+
+
+class StftDiscriminator(nn.Module):
+    """One window length of the complex STFT discriminator."""
+
+    def __init__(self, window_length: int, channels: int, band_edges: tuple[float, ...]) -> None:
+        super().__init__()
+        self.window_length = window_length
+        self.hop = window_length // 4
+        self.bands = _band_bins(window_length, band_edges)
+        self.stacks = nn.ModuleList(_make_stack(channels) for _ in self.bands)
+        self.activation = nn.LeakyReLU(_LEAKY_SLOPE)
+        self.to_logits = weight_norm(nn.Conv2d(channels, 1, 3, padding=1))
+
+    def forward(self, audio: Tensor) -> DiscriminatorOutput:
+        """Audio (B, T) -> logits (B, 1, N, F')."""
+        spectrum = self._spectrum(audio)
+        features = []
+        bands = []
+        for (low, high), stack in zip(self.bands, self.stacks, strict=True):
+            hidden = spectrum[..., low:high]
+            assert isinstance(stack, nn.ModuleList)
+            for layer in stack:
+                hidden = self.activation(layer(hidden))  # (B, C, N, F')
+                features.append(hidden)
+            bands.append(hidden)
+        return DiscriminatorOutput(self.to_logits(torch.cat(bands, dim=-1)), features)
+
+    def _spectrum(self, audio: Tensor) -> Tensor:
+        """(B, T) -> real and imaginary parts (B, 2, N, F), always in float32 or better."""
+        check_shape("audio", audio, "B", "T")
+        edge = 3 * self.window_length // 8
+        num_samples = audio.shape[1]
+        right = edge + -num_samples % self.hop
+        if num_samples <= right:
+            raise ValueError(
+                f"audio has {num_samples} samples; expected more than {right} for an STFT window "
+                f"of {self.window_length}; use longer segments or smaller window_lengths"
+            )
+        with torch.autocast(audio.device.type, enabled=False):
+            audio = audio if audio.dtype == torch.float64 else audio.float()
+            padded = nn.functional.pad(audio[:, None], (edge, right), mode="reflect")[:, 0]
+            window = torch.hann_window(self.window_length, dtype=padded.dtype, device=padded.device)
+            spectrum = torch.stft(
+                padded,
+                self.window_length,
+                self.hop,
+                window=window,
+                center=False,
+                return_complex=True,
+            )  # (B, F, N)
+            return torch.view_as_real(spectrum).permute(0, 3, 2, 1)
+
+
+def _make_stack(channels: int) -> nn.ModuleList:
+    layers = nn.ModuleList()
+    width = 2
+    for kernel, stride in _STFT_LAYERS:
+        padding = (kernel[0] // 2, kernel[1] // 2)
+        layers.append(weight_norm(nn.Conv2d(width, channels, kernel, stride, padding)))
+        width = channels
+    return layers
+
+
+def _band_bins(window_length: int, edges: tuple[float, ...]) -> list[tuple[int, int]]:
+    """First bin and the one past the last of each band."""
+    borders = [int(edge * (window_length // 2 + 1)) for edge in edges]
+    return list(pairwise(borders))
+
+
+class DiscriminatorsConfig(Config):
+    """Which discriminators there are, and their sizes."""
+
+    multi_period: MultiPeriodConfig = Field(
+        default=MultiPeriodConfig(), description="waveform at periods"
+    )
+    complex_stft: ComplexStftConfig = Field(
+        default=ComplexStftConfig(), description="spectrum in bands"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.multi_period.periods and not self.complex_stft.window_lengths:
+            raise ValueError(
+                "no periods and no window_lengths; expected at least one discriminator"
+            )
+        return self
+
+
+class Discriminators(nn.Module):
+    """One output a discriminator: periods in order, then STFT windows in order."""
+
+    def __init__(self, config: DiscriminatorsConfig) -> None:
+        super().__init__()
+        self.config = config
+        periods, stft = config.multi_period, config.complex_stft
+        self.discriminators = nn.ModuleList(
+            [
+                *(PeriodDiscriminator(period, periods.channels) for period in periods.periods),
+                *(
+                    StftDiscriminator(length, stft.channels, stft.band_edges)
+                    for length in stft.window_lengths
+                ),
+            ]
+        )
+
+    def forward(self, audio: Tensor) -> list[DiscriminatorOutput]:
+        """Judges audio (B, T)."""
+        check_shape("audio", audio, "B", "T")
+        prepared = _normalize(audio)
+        return [discriminator(prepared) for discriminator in self.discriminators]
+
+
+def _normalize(audio: Tensor) -> Tensor:
+    """Zero mean and peak 0.8 in each row. (B, T) -> (B, T)."""
+    centred = audio - audio.mean(dim=1, keepdim=True)
+    return centred * (_PEAK / (centred.abs().amax(dim=1, keepdim=True) + _TINY))

@@ -1,0 +1,91 @@
+"""Decoding in order in a thread of its own, so that one core writes latents while another decodes.
+
+T samples, D latent dimension, n samples of a chunk.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from latentspeech.codec.model import Codec
+from latentspeech.tts.equalizer import Equalizer
+from latentspeech.tts.prompt import Prompt
+
+
+class ThreadedDecoder:
+    """Latents of one sentence in, chunks of samples out, with the voice's equalizer behind.
+
+    Chunks double from one latent up to `chunk_frames`, for several latents are decoded in little
+    more time than one, and what is heard of one chunk gives the time for the next.
+    """
+
+    def __init__(self, codec: Codec, voice: Prompt, chunk_frames: int) -> None:
+        self._codec = codec
+        self._gains = voice.log_gains
+        self._equalizer: Equalizer | None = None
+        self._most = chunk_frames
+        self._size = 1
+        self._waiting: list[Tensor] = []
+        self._thread = ThreadPoolExecutor(1)
+        self._fresh_state = self._thread.submit(self._start)  # while the text is read
+        self._state: Any = None
+        self._chunks: deque[Future[Tensor]] = deque()
+        self._is_first = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def put(self, latent: Tensor) -> None:
+        """The next latent (D,)."""
+        self._waiting.append(latent)
+        if len(self._waiting) == self._size:
+            self._size = min(2 * self._size, self._most)
+            self._submit()
+
+    def finished(self) -> Iterator[Tensor]:
+        """Samples (n,) of the chunks that are decoded by now; the first is awaited."""
+        while self._chunks and (self._is_first or self._chunks[0].done()):
+            self._is_first = False
+            yield self._chunks.popleft().result()
+
+    def rest(self) -> list[Tensor]:
+        """Samples (n,) of all chunks that have not been given out."""
+        if self._waiting:
+            self._submit()
+        return [chunk.result() for chunk in self._chunks]
+
+    def _start(self) -> Any:
+        """States of codec and equalizer before the first latent."""
+        of_equalizer: Any = None
+        if self._gains is not None:
+            self._equalizer = Equalizer(self._gains)
+            of_equalizer = self._equalizer.init_state(1)
+        return self._codec.init_decode_state(1), of_equalizer
+
+    def _submit(self) -> None:
+        self._chunks.append(self._thread.submit(self._decode, torch.stack(self._waiting)))
+        self._waiting = []
+
+    @torch.inference_mode()
+    def _decode(self, latents: Tensor) -> Tensor:
+        state = self._fresh_state.result() if self._state is None else self._state
+        of_codec, of_equalizer = state
+        audio, of_codec = self._codec.decode_step(latents[None], of_codec)
+        audio = audio.float().cpu()
+        if self._equalizer is not None:
+            equalized, of_equalizer = self._equalizer.step(audio[..., None], of_equalizer)
+            audio = equalized[..., 0]
+        self._state = of_codec, of_equalizer
+        return to_samples(audio)
+
+
+def to_samples(audio: Tensor) -> Tensor:
+    """A stream (1, T) to samples (T,), limited to what a file can hold."""
+    return audio[0].clamp(-1, 1)

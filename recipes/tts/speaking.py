@@ -1,0 +1,147 @@
+"""How a test set is spoken, as options, as a key of what was made, and in words for its list.
+
+The paper's protocols have one draw an utterance and nothing behind the codec: `AS_IN_THE_PAPER`.
+What this project adds to speak better (another draw where one came out wrong, a shortest time, the
+voice's equalizer) is on unless an option turns it off, and the words say which it was.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.model_directory import weights_hash
+from latentspeech.tts.length_guard import (
+    AS_IN_THE_PAPER,
+    FASTEST_S_PER_CHARACTER,
+    GUARDED,
+    SLACK_S,
+    SLOWEST_S_PER_CHARACTER,
+    LengthGuard,
+)
+from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, PAUSE_S
+from recipes.tts.sampling_options import add_retries_option, add_sampling_options, sampling_of
+from recipes.tts.test_items import SETTINGS, Setting
+
+# What the folder of a test set holds; another number and it is made anew.
+FOLDER_VERSION = 3
+
+
+@dataclass(frozen=True)
+class Speaking:
+    """How the test set is spoken."""
+
+    sampling: SamplingConfig
+    seed: int = 0
+    with_text: bool = True  # the prompt's transcript is given to the model
+    guard: LengthGuard = GUARDED
+    equalizer: bool = True
+    setting: Setting = "reference"
+
+    def key(self, model: Path) -> dict[str, Any]:
+        """What the spoken audio depends on, but for the texts."""
+        return {
+            "folder_version": FOLDER_VERSION,
+            "model_hash": weights_hash(model),
+            "sampling": self.sampling.model_dump(mode="json"),
+            **self.guard.model_dump(),
+            "equalizer": self.equalizer,
+            "seed": self.seed,
+            "prompt_text": self.with_text,
+            "setting": self.setting,
+        }
+
+    def rule(self, case_rule: str) -> str:
+        """All of it in words, for the list and its report.
+
+        Args:
+            case_rule: what the tokenizer does with the case of texts.
+        """
+        is_paper = self.guard == AS_IN_THE_PAPER and not self.equalizer
+        parts = [
+            "spoken without this project's additions"
+            if is_paper
+            else "spoken in this project's way",
+            self._draws(),
+            self._lengths(),
+            "the voice's equalizer behind the codec" if self.equalizer else "no equalizer",
+            self._sampling(),
+            self._guidance(),
+            f"prompts {'with' if self.with_text else 'without'} their transcript",
+            f"text: {case_rule}",
+        ]
+        return "; ".join(parts)
+
+    def _draws(self) -> str:
+        if not self.guard.retries:
+            return "one draw, no retries"
+        why = "where a draw was truncated or of no plausible length"
+        return f"at most {self.guard.retries} retries {why}"
+
+    def _lengths(self) -> str:
+        longest = f"truncated at {SLACK_S:g} s + {SLOWEST_S_PER_CHARACTER:g} s a character"
+        shortest = "no shortest length"
+        if self.guard.min_length:
+            shortest = f"at least {FASTEST_S_PER_CHARACTER:g} s a character"
+        if self.setting == "prefix":
+            return f"{longest}, {shortest}"
+        return (
+            f"{longest}, {shortest}; a sentence above {MAX_SENTENCE_CHARACTERS} characters in "
+            f"pieces with {PAUSE_S:g} s of pause"
+        )
+
+    def _sampling(self) -> str:
+        one = self.sampling
+        bias = f", stop bias {one.stop_bias:g}" if one.stop_bias else ""
+        return (
+            f"CFG scale {one.cfg_scale:g}, {one.num_steps} steps of {one.solver}, "
+            f"noise {one.noise_scale:g}{bias}"
+        )
+
+    def _guidance(self) -> str:
+        if self.sampling.cfg_scale == 1:
+            return "no guidance"
+        if self.setting == "prefix":
+            return "guidance away from the given latents without the text"
+        return "guidance away from no text and no prompt"
+
+
+def add_speaking_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that `speaking_of` reads, but for those of sampling."""
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no_prompt_text", action="store_true", help="prompt without transcript")
+    parser.add_argument(
+        "--no_equalizer", action="store_true", help="nothing behind the codec, as in the paper"
+    )
+    parser.add_argument(
+        "--no_min_length",
+        action="store_true",
+        help="the model may end at once, as in the paper, whatever the length of the text",
+    )
+    add_retries_option(parser, GUARDED.retries)
+
+
+def add_setting_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of sampling and --setting."""
+    add_sampling_options(parser)
+    parser.add_argument("--setting", choices=SETTINGS, default="reference")
+
+
+def speaking_of(
+    arguments: argparse.Namespace, sampling: SamplingConfig, setting: Setting = "reference"
+) -> Speaking:
+    """What the options of `add_speaking_options` ask for."""
+    return Speaking(
+        sampling,
+        arguments.seed,
+        not arguments.no_prompt_text,
+        LengthGuard(retries=arguments.retries, min_length=not arguments.no_min_length),
+        not arguments.no_equalizer,
+        setting,
+    )
+
+
+def speaking_in_setting(arguments: argparse.Namespace, own: SamplingConfig) -> Speaking:
+    """What all options ask for; `own` is the sampling that the model directory says."""
+    return speaking_of(arguments, sampling_of(arguments, own), arguments.setting)

@@ -1,0 +1,76 @@
+import errno
+import json
+import subprocess
+import sys
+
+import pytest
+
+from latentspeech.core.command import report, run_command
+from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError, PeerError
+
+
+def outcome(failure):
+    def main():
+        raise failure
+
+    with pytest.raises(SystemExit) as ended:
+        run_command(main)
+    return ended.value.code
+
+
+@pytest.mark.parametrize("kind", [CheckpointError, ConfigError, DataError, InputError, PeerError])
+def test_a_users_error_is_one_line_and_exit_code_2(kind, capsys):
+    assert outcome(kind("found this;\n  do that")) == 2
+    assert capsys.readouterr().err == "error: found this; do that\n"
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "line"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "out.wav"),
+            2,
+            "error: no space left on the disk (out.wav); free some and repeat\n",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "in.wav"),
+            2,
+            "error: in.wav: Permission denied; check path and permissions\n",
+        ),
+    ],
+)
+def test_failures_of_the_machine_are_one_line_too(failure, code, line, capsys):
+    assert outcome(failure) == code
+    assert capsys.readouterr().err == line
+
+
+def test_our_own_bugs_keep_their_traceback():
+    def main():
+        raise AssertionError("a bug")
+
+    with pytest.raises(AssertionError, match="a bug"):
+        run_command(main)
+
+
+def test_a_result_is_json_on_stdout_or_a_line_on_stderr(capsys):
+    report({"seconds": 1.5}, "done", as_json=True, quiet=False)
+    shown = capsys.readouterr()
+    assert (json.loads(shown.out), shown.err) == ({"seconds": 1.5}, "")
+    report({}, "done", as_json=False, quiet=False)
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "done\n")
+    report({}, "done", as_json=False, quiet=True)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_reader_that_has_gone_ends_the_program_quietly():
+    code = (
+        "from latentspeech.core.command import run_recipe\n"
+        "run_recipe(lambda: [print('y' * 70000, flush=True) for _ in range(9)])\n"
+    )
+    command = f'{sys.executable} -c "{code}" | head -c 1; echo ${{PIPESTATUS[0]}}'
+    result = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (result.stdout, result.stderr) == ("y0\n", "")
