@@ -116,6 +116,11 @@ class Session:
         return len(self._row_ids)
 
     @property
+    def row_ids(self) -> list[int]:
+        """Of the rows in use, in the order of the next step."""
+        return self._row_ids.copy()
+
+    @property
     def num_free(self) -> int:
         """Rows that can be added now."""
         return self._num_slots - self.num_rows
