@@ -1,6 +1,6 @@
-"""What every command line here has in common: how it fails, reports its result and shows progress.
+"""The parts that all commands share: how one fails, reports its result and shows progress.
 
-Only a modality knows its options; this file knows no library that reads them.
+A modality defines its own options, so this file imports no library that reads them.
 """
 
 import errno
@@ -28,7 +28,7 @@ def run_command(main: Callable[[], Any]) -> None:
     except (ConfigError, InputError, DataError, CheckpointError, PeerError) as error:
         _fail(str(error))
     except BrokenPipeError:
-        # The reader has gone, which is how `| head` ends a stream; nothing is left to flush to.
+        # The reader has gone, as `| head` does when it has enough. Python must not flush to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
@@ -38,7 +38,7 @@ def run_command(main: Callable[[], Any]) -> None:
 
 
 def run_recipe(main: Callable[[], Any]) -> None:
-    """As `run_command` for the program of a stage, whose log lines go to stderr, indented."""
+    """Does what `run_command` does for the program of a stage; its log goes to stderr, indented."""
     logging.basicConfig(level=logging.WARNING, format="   %(message)s")
     for name in ("latentspeech", "latentvision", "recipes", "egs", "__main__"):
         logging.getLogger(name).setLevel(logging.INFO)
@@ -46,7 +46,7 @@ def run_recipe(main: Callable[[], Any]) -> None:
 
 
 def report(values: dict[str, Any], text: str, as_json: bool, quiet: bool) -> None:
-    """The result of a command: JSON on stdout, or a line on stderr unless quiet."""
+    """Prints the result of a command: JSON on stdout, or a line on stderr unless quiet."""
     if as_json:
         print(json.dumps(values))
     elif not quiet:
@@ -55,9 +55,9 @@ def report(values: dict[str, Any], text: str, as_json: bool, quiet: bool) -> Non
 
 @contextmanager
 def open_ended_progress(title: str, unit: str, quiet: bool) -> Iterator[Callable[[float], None]]:
-    """Progress on stderr of work whose length is known only when it ends.
+    """Shows progress on stderr for work whose length is not known before it ends.
 
-    Yields a function that is told of every finished piece, in `unit`.
+    Yields a function to call with the size of each finished piece, in `unit`.
     """
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -76,7 +76,7 @@ def open_ended_progress(title: str, unit: str, quiet: bool) -> Iterator[Callable
 
 @contextmanager
 def counted_progress(title: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Progress on stderr; yields a function that is told (done, all)."""
+    """Shows progress on stderr; yields a function to call with (number done, number of all)."""
     from rich.console import Console
     from rich.progress import Progress
 

@@ -60,7 +60,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Returns `base` with the entries of `over` put on top, nested mappings merged key by key.
 
-    A nested mapping of another `kind` replaces the old one, whose keys it does not know.
+    A nested mapping of another `kind` replaces the old one, because their keys differ.
     """
     result = dict(base)
     for key, value in over.items():

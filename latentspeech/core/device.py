@@ -9,22 +9,22 @@ from latentspeech.core.errors import ConfigError
 AUTO = "auto"
 CPU = torch.device("cpu")
 DEVICE_HELP = "auto (a GPU if there is one), cpu, cuda or cuda:N"
-# Read by cuBLAS and cuDNN when they are first used, in this process and in those that it starts.
+# cuBLAS and cuDNN read it when they are first used, in this process and in those that it starts.
 _TF32_VARIABLE = "NVIDIA_TF32_OVERRIDE"
 
 
 def choose_device(asked: str = AUTO) -> torch.device:
-    """The device of `--device`; a GPU always with its number, as some libraries need it.
+    """Returns the device of `--device`; a GPU always has its number, which some libraries need.
 
-    A GPU then computes float32 in full: the ten-bit products of TF32, which convolutions use
-    otherwise, would change a measured number by more than rounding. Who sets NVIDIA_TF32_OVERRIDE
-    decides otherwise.
+    The call also makes GPUs compute float32 in full: the ten-bit products of TF32, which
+    convolutions use otherwise, would change a measured number by more than rounding. A value of
+    NVIDIA_TF32_OVERRIDE that is already set is kept.
 
     Args:
         asked: "auto", "cpu", "cuda" or "cuda:N".
 
     Raises:
-        ConfigError: another word, or a GPU that this machine or this torch does not have.
+        ConfigError: `asked` is another word, or a GPU that this machine or torch does not have.
     """
     if asked == AUTO:
         return _gpu(0) if torch.cuda.is_available() else CPU
@@ -47,7 +47,7 @@ def choose_device(asked: str = AUTO) -> torch.device:
 
 
 def describe_device(device: torch.device) -> dict[str, str]:
-    """What a number owes to a GPU, for its description; nothing for the CPU, where it repeats."""
+    """Names the GPU in a result's description; empty for the CPU, which gives the same numbers."""
     if device.type == "cpu":
         return {}
     return {"device": f"{device.type}, {torch.cuda.get_device_name(device)}"}

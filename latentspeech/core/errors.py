@@ -1,8 +1,8 @@
-"""The errors a user can cause, or has to act upon.
+"""The errors that a user can cause, or has to act upon.
 
-Each message says what was found, what was expected and what to do. They are `ValueError`s, so that
-library users may catch them without importing this file; the CLI turns them into one line and exit
-code 2.
+Each message says what was found, what was expected and what to do. The errors are `ValueError`s, so
+that library users may catch them without importing this file. The CLI turns them into one line and
+exit code 2.
 """
 
 
@@ -23,4 +23,4 @@ class CheckpointError(ValueError):
 
 
 class PeerError(ValueError):
-    """Another process of the run has gone; what was saved is left to go on from."""
+    """Another process of the run has ended; the run can resume from the last checkpoint."""

@@ -1,8 +1,8 @@
-"""Files and folders that appear whole or not at all.
+"""Writing files and folders so that they appear whole or not at all.
 
 Everything is written under a temporary hidden name in the target's own folder, flushed to the disk
-and then renamed; whatever goes wrong before that, the old content stays and the temporary name
-goes. Only SIGKILL and a power cut can leave such a name behind; `remove_leftovers` clears those.
+and then renamed. If anything goes wrong before that, the old content stays and the temporary file
+is removed. Only SIGKILL and a power cut can leave one behind; `remove_leftovers` removes those.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ from latentspeech.core.errors import InputError
 
 TEMPORARY_PREFIX = ".tmp-"
 
-# The disk, the user's quota, or the largest file that is allowed here.
+# The disk is full, the user's quota is used up, or the file exceeds the largest allowed size.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yields a temporary path with the same suffix; on success it replaces `path`, else it goes.
+    """Yields a temporary path with the same suffix, which replaces `path` if the block succeeds.
 
     Device files and pipes (`/dev/stdout`) are handed through as they are.
     """
@@ -54,7 +54,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """Yields a new empty folder; on success it replaces the folder `path`, else it goes.
+    """Yields a new empty folder, which replaces the folder `path` if the block succeeds.
 
     The files must be complete (closed) when the block ends.
     """
@@ -78,21 +78,21 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes `value` as indented JSON, atomically. NaN is refused: JSON has none."""
+    """Writes `value` as indented JSON, atomically. NaN is refused because JSON has no NaN."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def remove_directory(path: Path) -> None:
-    """Removes a folder so that no reader can meet it half removed."""
+    """Removes a folder; no reader ever sees a part of it, because it is renamed first."""
     hidden = _temporary_name(path)
     path.rename(hidden)
     shutil.rmtree(hidden, ignore_errors=True)
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes what killed processes left in `folder`; no other process may be writing there."""
+    """Removes temporary files of killed processes; no other process may be writing to `folder`."""
     for item in folder.glob(TEMPORARY_PREFIX + "*"):
         if item.is_dir():
             shutil.rmtree(item, ignore_errors=True)
@@ -110,7 +110,7 @@ def _temporary_name(path: Path) -> Path:
 
 
 def _replace_directory(new: Path, path: Path) -> None:
-    # A folder with content cannot be renamed over, so the old one steps aside first.
+    # A rename cannot replace a folder with content, so the old one is renamed first.
     if not path.exists():
         new.rename(path)
         return
@@ -133,7 +133,8 @@ def _flush(path: Path) -> None:
 
 
 def _raise_if_disk_full(error: Exception, path: Path) -> None:
-    # Writers that are not Python's (safetensors) raise their own type with the number in the text.
+    # Libraries that are not written in Python (safetensors) raise their own error type, with the
+    # error number in the text.
     full = isinstance(error, OSError) and error.errno in _NO_SPACE
     if full or any(f"os error {number})" in str(error) for number in _NO_SPACE):
         raise InputError(f"no space left on the disk for {path}; free some or write elsewhere")

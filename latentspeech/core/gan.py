@@ -1,9 +1,10 @@
 """Least-squares GAN losses and feature matching over discriminators, with DAC's reductions.
 
-Mao et al., LSGAN, 2017, arXiv 1611.04076; Kumar et al., 2023, arXiv 2306.06546. Logits of 1 mean
-real, of 0 made. Every term is a mean over the elements of one tensor; terms are SUMMED over
-discriminators and, in feature matching, over layers. So the losses grow with the number of
-discriminators, and DAC's weights (1 and 2) belong to eight of them with five layers a stack.
+LSGAN is Mao et al., 2017, arXiv 1611.04076; DAC is Kumar et al., 2023, arXiv 2306.06546. A logit of
+1 means real data, 0 means the generator's output. Every term is a mean over the elements of one
+tensor; terms are SUMMED over discriminators and, in feature matching, over layers. So the losses
+grow with the number of discriminators, and DAC's weights (1 and 2) suit eight of them with five
+layers a stack.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ def discriminator_loss(
 ) -> Tensor:
     """Sum over discriminators of mean(D(estimate)^2) + mean((1 - D(reference))^2) -> scalar.
 
-    The estimate must carry no gradient to the generator: judge a detached copy.
+    The estimate must carry no gradient to the generator, so pass outputs for a detached copy.
     """
     terms = [
         made.logits.float().square().mean() + (1 - real.logits.float()).square().mean()

@@ -1,7 +1,7 @@
-"""A trained model as a folder: config.yaml, model.safetensors, README.md and what else it needs.
+"""A trained model as a folder: config.yaml, model.safetensors, README.md and other files it needs.
 
-No pickle anywhere. Weights are stored in float16 by default and computed in float32. Every way in
-which a folder can be wrong ends in a CheckpointError that says so.
+Nothing is pickled. Weights are stored in float16 by default; computation is in float32. A folder
+that is incomplete, damaged or of another model raises a CheckpointError that says so.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ WEIGHTS_NAME = "model.safetensors"
 
 
 class ModelDescription(NamedTuple):
-    """What config.yaml says."""
+    """The content of config.yaml."""
 
     kind: str
     config: dict[str, Any]
@@ -93,7 +93,7 @@ def read_description(directory: Path) -> ModelDescription:
 
 
 def read_weights(directory: Path, part: str = "") -> dict[str, Tensor]:
-    """The stored weights by name; with `part` those of that submodule, by their names within it."""
+    """Returns the weights by name; with `part`, that submodule's, by their names within it."""
     path = directory / WEIGHTS_NAME
     if not path.is_file():
         raise CheckpointError(f"{directory} is not a complete model directory: {path.name} missing")
@@ -121,7 +121,7 @@ def load_weights(directory: Path, module: nn.Module, part: str = "") -> None:
 
 
 def weights_hash(directory: Path) -> str:
-    """The first 16 hex digits of the SHA-256 of the weights file: any change of it shows."""
+    """The first 16 hex digits of the weights file's SHA-256, so they change when the file does."""
     path = directory / WEIGHTS_NAME
     if not path.is_file():
         raise CheckpointError(f"{directory} is not a complete model directory: {path.name} missing")

@@ -13,7 +13,7 @@ from typing import Any
 
 
 def git_commit() -> str:
-    """The commit of the source that runs, with "-dirty" if it was edited; empty outside git."""
+    """The commit of the running source, with "-dirty" if it was edited; empty outside git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         result = subprocess.run(
@@ -27,13 +27,13 @@ def git_commit() -> str:
 def describe_run(
     seconds: float, jobs: int, distributions: Sequence[str], command: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Facts of this run, such as `EvalReport.run` holds.
+    """Returns the facts about this run that `EvalReport.run` holds.
 
     Args:
-        seconds: that it took.
-        jobs: processes.
-        distributions: packages whose versions decide the result; those installed are named.
-        command: its words; sys.argv where they are not given.
+        seconds: the time that the run took.
+        jobs: the number of its processes.
+        distributions: packages whose versions matter for the result; installed ones are reported.
+        command: the words of the command line; None: sys.argv.
     """
     import torch
 
@@ -53,13 +53,13 @@ def describe_run(
 
 
 def _program(path: str) -> str:
-    """The name to type: a run of a package's own main file is that package's command."""
+    """The program's name as a user types it; `<package>/cli/main.py` is the command `<package>`."""
     name = Path(path)
     return name.parts[-3] if name.parts[-2:] == ("cli", "main.py") else name.name
 
 
 def hardware() -> str:
-    """Processor, cores and GPUs of this machine, as its system names them."""
+    """Processor, cores and GPUs of this machine, as the operating system names them."""
     import torch
 
     name = platform.processor() or platform.machine()
@@ -74,11 +74,11 @@ def hardware() -> str:
 
 
 def peak_memory_bytes(jobs: int = 1) -> int:
-    """The largest resident size of this process; with workers an upper bound for all together.
+    """The largest resident size of this process; with workers, an upper bound for all together.
 
-    The system keeps only the largest of the ended workers, so theirs counts once for each.
+    The system reports only the largest of the ended workers, so we multiply it by their number.
     """
-    import resource  # Unix alone has it, and not every use of this file needs it
+    import resource  # only Unix has it, and other functions of this file work without it
 
     unit = 1 if sys.platform == "darwin" else 1024
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -87,7 +87,7 @@ def peak_memory_bytes(jobs: int = 1) -> int:
 
 
 def installed_versions(distributions: Sequence[str]) -> dict[str, str]:
-    """The version of each of these distributions that is installed."""
+    """The versions of those of these distributions that are installed."""
     found = {}
     for name in distributions:
         try:

@@ -31,7 +31,7 @@ def length_mask(lengths: Tensor, max_length: int) -> Tensor:
 
 
 def derive_seed(run_seed: int, stream: str, step: int = 0) -> int:
-    """A 63-bit seed that depends on all three parts, the same on every machine and Python."""
+    """A 63-bit seed from all three arguments, the same on every machine and Python version."""
     digest = hashlib.sha256(f"{run_seed}/{stream}/{step}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
@@ -44,7 +44,7 @@ def make_generator(run_seed: int, stream: str, step: int = 0) -> torch.Generator
 def randn(shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
     """Standard normal float32 noise, drawn on the generator's device and moved to `like`'s.
 
-    Noise is drawn in float32 whatever the model's dtype, so a seed means the same in bf16.
+    Noise is float32 whatever the model's dtype, so a seed gives the same noise in bf16.
     """
     noise = torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float32)
     return noise.to(like.device)
@@ -53,7 +53,7 @@ def randn(shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> T
 def map_tensors(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
     """Applies `function` to every tensor in a tree of tuples, lists, dicts and dataclasses.
 
-    Other leaves (ints, None) are kept. Used to copy, move and select rows of streaming states.
+    Other leaves (ints, None) are kept. It serves to copy, move and select rows of streaming states.
     """
     node: Any = tree
     if isinstance(node, Tensor):

@@ -1,9 +1,9 @@
 """The diffusion head: a small residual network per latent (paper section 3.1, Head Architecture).
 
-Pre-RMSNorm and SwiGLU blocks, modulated by AdaLN-Zero on the sum of the time embedding and the
-projected hidden state. The paper does not print the sizes of the head. Without biases and with a
-final two-way modulation its models have the numbers of parameters that Table 1 and H.2 to H.5 give
-(tests/contracts/test_parameter_budgets.py).
+Its blocks are pre-RMSNorm and SwiGLU. AdaLN-Zero modulates them by the sum of the time embedding
+and the projected hidden state. The paper does not print the sizes of the head. Without biases and
+with a final two-way modulation, the models have the numbers of parameters that Table 1 and H.2 to
+H.5 give (tests/contracts/test_parameter_budgets.py).
 
 N latents, D latent dimension, d head width.
 """
@@ -21,10 +21,10 @@ from latentspeech.core.nn.feed_forward import SwiGLU
 from latentspeech.core.nn.norm import NORM_EPS, AdaLNZero, modulate
 
 MAX_PERIOD = 10_000.0
-TIME_SCALE = 1000.0  # the sinusoids see the step number of a 1000-step DDPM
+TIME_SCALE = 1000.0  # scales t to the step number of a 1000-step DDPM
 
 
-Modulation = tuple[Tensor, ...]  # shift, 1 + scale and, but for the output, gate
+Modulation = tuple[Tensor, ...]  # shift, 1 + scale and, except for the output, gate
 
 
 class DiffusionHeadConfig(Config):
@@ -73,13 +73,13 @@ class HeadBlock(nn.Module):
         self.ffn = SwiGLU(config.model_dim, config.ffn_dim)
 
     def forward(self, x: Tensor, modulation: Modulation) -> Tensor:
-        """X (N, d) and what `self.modulation` makes of the condition -> (N, d)."""
+        """Maps x (N, d) and this block's modulation of it -> (N, d)."""
         shift, scale, gate = modulation
         return torch.addcmul(x, gate, self.ffn(modulate(self.norm(x), shift, scale)))
 
 
 class DiffusionHead(nn.Module):
-    """Noisy latent, time and hidden state to a prediction; predicts zeros before training."""
+    """Maps noisy latent, time and hidden state to a prediction, which is zero before training."""
 
     def __init__(self, config: DiffusionHeadConfig) -> None:
         super().__init__()
@@ -95,16 +95,16 @@ class DiffusionHead(nn.Module):
         nn.init.zeros_(self.output.weight)
 
     def prepare_condition(self, hidden: Tensor) -> Tensor:
-        """The projected hidden state (N, cond_dim) -> (N, d), once for all solver steps."""
+        """Projects hidden states (N, cond_dim) -> (N, d), once for all solver steps."""
         prepared: Tensor = self.condition(hidden)
         return prepared
 
     def modulations(self, prepared: Tensor, t: Tensor) -> list[Modulation]:
-        """What shifts, scales and gates each block and the output.
+        """The shifts, scales and gates of each block, and last the shift and scale of the output.
 
         Args:
-            prepared: (..., d) of `prepare_condition`.
-            t: (...) times of a shape that broadcasts to it.
+            prepared: (..., d) from `prepare_condition`.
+            t: (...) times, of a shape that broadcasts to it.
         """
         condition = prepared + self.time(t.flatten()).unflatten(0, t.shape)  # (..., d)
         layers = [*(block.get_submodule("modulation") for block in self.blocks), self.modulation]

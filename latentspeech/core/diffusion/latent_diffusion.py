@@ -1,8 +1,8 @@
 """Next-token diffusion of one modality: the diffusion process around one head (paper section 3.1).
 
-What the head adds to the process is speed. In training several times and noises are drawn for a
-latent, while the backbone runs once (section 3.2). In sampling the modulations of all solver steps
-are made in one pass over the weights.
+Two things make it fast. In training several times and noises are drawn for a latent, while the
+backbone runs once (section 3.2). In sampling the modulations of all solver steps are computed in
+one pass over the weights.
 
 N latents, D latent dimension, d width of the hidden state, R noise draws, S solver steps.
 """
@@ -32,7 +32,7 @@ class LatentDiffusion(nn.Module):
 
         Args:
             x0: (N, D) normalised latents.
-            cond: (N, d) the hidden states that predict them; gradients flow into them.
+            cond: (N, d) the hidden states that predict the latents; gradients flow into them.
             generator: draws times and noise.
 
         Returns:
@@ -49,12 +49,12 @@ class LatentDiffusion(nn.Module):
     def sample(
         self, cond: Tensor, noise: Tensor, uncond: Tensor | None, sampling: LatentSampling
     ) -> Tensor:
-        """Latents for hidden states.
+        """Draws latents for hidden states.
 
         Args:
             cond: (N, d) hidden states with the condition.
             noise: (N, D) standard normal, float32.
-            uncond: (N, d) hidden states without it; not evaluated if `sampling` has no guidance.
+            uncond: (N, d) hidden states without it; unused if `sampling` has no guidance.
             sampling: solver, steps, guidance and the scale of the noise.
 
         Returns:

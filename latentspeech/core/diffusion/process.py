@@ -9,10 +9,11 @@ The network sees x_t and t and predicts one of four things:
     v_prediction  alpha eps - sigma x_0    Salimans and Ho 2022, arXiv 2202.00512; paper H.3
     flow          eps - x_0                the velocity of flow matching
 
-From each of them x_0 follows as a x_t + b prediction, for every schedule.
+For every schedule, each of them gives x_0 = a x_t + b prediction.
 
-The times t have the shape of the first dimensions of x, or one that broadcasts against these: one
-time a latent is x (N, D) with t (N,), one time an image is x (B, T, D) or (B, C, H, W) with t (B,).
+The times t have the shape of the first dimensions of x, or one that broadcasts to it. With one time
+for each latent, x is (N, D) and t is (N,); with one time for each image, x is (B, T, D) or
+(B, C, H, W) and t is (B,).
 
 B rows, S times of a solver.
 """
@@ -41,22 +42,22 @@ from latentspeech.core.tensors import check_shape
 PredictionType = Literal["epsilon", "x0", "v_prediction", "flow"]
 
 # At t = 1 there is no signal left, and x_0 = (x - sigma eps) / alpha turns any error of eps into a
-# huge x_0. A network that predicts eps is sampled from here, where alpha is 0.05 (cosine) or 0.03
-# (flow matching) and pure noise is still as good a start.
+# huge x_0. So sampling from a network that predicts eps starts at this time, where alpha is 0.05
+# (cosine) or 0.03 (flow matching) and pure noise is still a good start.
 EPSILON_START = 0.97
 MIN_ALPHA = 1e-4  # keeps 1 / alpha finite; alpha(1) is 5e-5 in the cosine schedule
 
 Network = Callable[[Tensor, Tensor], Tensor]  # x_t, t -> prediction of x_t's shape
 Predictor = Callable[[Tensor], Tensor]  # x_t -> prediction, at a time that is set already
-PredictAt = Callable[[Tensor], Iterable[Predictor]]  # times (S,) -> S predictors
+PredictAt = Callable[[Tensor], Iterable[Predictor]]  # times (S,) -> S predictors, one a time
 
 
 class DiffusionLossConfig(Config):
-    """How many times are drawn for a latent in training, and how."""
+    """How many times are drawn for each latent in training, and from which distribution."""
 
     num_noise_draws: int = Field(4, ge=1, description="R, times and noises for each latent")
     time_sampling: Literal["uniform", "logit_normal"] = Field(
-        "uniform", description="uniform in [0, 1], or the logistic of a normal"
+        "uniform", description="uniform in [0, 1], or the logistic function of a normal variable"
     )
     logit_mean: float = Field(0.0, description="mean of the normal; above 0 favours noise")
     logit_std: float = Field(1.0, gt=0, description="standard deviation of the normal")
@@ -81,11 +82,11 @@ class Noised(NamedTuple):
     """One training example of the network."""
 
     x_t: Tensor
-    target: Tensor  # the prediction that would be right
+    target: Tensor  # the correct prediction
 
 
 class DiffusionProcess:
-    """Noise is added as the schedule says, and a network that predicts it leads back to the data.
+    """Adds noise as the schedule says, and draws data with a network that reverses this.
 
     Training, with one time an image:
 
@@ -102,7 +103,7 @@ class DiffusionProcess:
         self.schedule: NoiseSchedule = build_schedule(config.schedule)
 
     def sample_times(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        """Times to train at, float32 of this shape, on the generator's device."""
+        """Draws times for training, float32 of this shape, on the generator's device."""
         config, device = self.config.loss, generator.device
         match config.time_sampling:
             case "uniform":
@@ -132,13 +133,13 @@ class DiffusionProcess:
         """Equation 2: the squared error of the prediction.
 
         Args:
-            network: is called once, with x_t and t.
+            network: called once, with x_t and t.
             x0: data.
-            noise: standard normal, of its shape.
-            t: times in [0, 1], of fewer dimensions than x0.
+            noise: standard normal, of the shape of `x0`.
+            t: times in [0, 1], with fewer dimensions than x0.
 
         Returns:
-            Float32 of t's rank: the mean over all dimensions behind those of t.
+            The mean over all dimensions of x0 that follow those of t, float32.
         """
         x_t, target = self.noised(x0, noise, t)
         prediction = network(x_t, t).float()
@@ -167,7 +168,7 @@ class DiffusionProcess:
         return time_grid(num_steps) * start
 
     def sample(self, predict_at: PredictAt, noise: Tensor, sampling: LatentSampling) -> Tensor:
-        """Data from noise, by a solver of the reverse process.
+        """Turns noise into data with a solver of the reverse process.
 
         Args:
             predict_at: the network. With guidance it sees x_t twice, (2 B, ...), and predicts
@@ -194,7 +195,7 @@ def _check_times(t: Tensor, x0: Tensor) -> None:
 
 
 def at_each_time(network: Network) -> PredictAt:
-    """A network as `DiffusionProcess.sample` takes it; each row gets the same time, t (B,)."""
+    """Makes `network` fit for `DiffusionProcess.sample`; each row has the same time, t (B,)."""
 
     def predict(x_t: Tensor, t: Tensor) -> Tensor:
         return network(x_t, t.to(x_t.device).expand(len(x_t)))
@@ -204,7 +205,7 @@ def at_each_time(network: Network) -> PredictAt:
 
 @dataclass(frozen=True)
 class NetworkDenoiser:
-    """The estimate of x_0 that the predictions of a network imply, as solvers take it."""
+    """Estimates x_0 from the predictions of a network; solvers take such a `Denoiser`."""
 
     process: DiffusionProcess
     predict_at: PredictAt
@@ -216,7 +217,7 @@ class NetworkDenoiser:
         return self.process.schedule
 
     def at(self, times: Tensor) -> Iterator[Predictor]:
-        """For each of the times (S,) a function from x_t to x_0, both (B, ...)."""
+        """Yields for each of the times (S,) a function from x_t to x_0, both (B, ...)."""
         of_state, of_prediction = self.process.x0_coefficients(times)
         numbers = zip(of_state.tolist(), of_prediction.tolist(), strict=True)
         for predict, (a, b) in zip(self.predict_at(times), numbers, strict=True):

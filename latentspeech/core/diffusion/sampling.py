@@ -27,8 +27,8 @@ class LatentSampling(Config):
     noise_scale: float = Field(
         1.0,
         ge=0,
-        description="factor of the normal noise that latents start from; below 1 they come nearer "
-        "to the mean",
+        description="factor of the normal noise that latents start from; values below 1 bring them "
+        "nearer to the mean",
     )
 
     @property
@@ -41,13 +41,13 @@ class LatentSampling(Config):
 
         Args:
             cond: (N, d) with the condition.
-            uncond: (N, d) without it; left out if there is no guidance.
+            uncond: (N, d) without it; unused if there is no guidance.
 
         Returns:
-            (N, d), or with guidance (2 N, d), the unconditional half last.
+            (N, d), or with guidance (2 N, d), where the half without the condition comes last.
 
         Raises:
-            ConfigError: there is guidance and no `uncond`.
+            ConfigError: there is guidance, but `uncond` is None.
         """
         if not self.guided:
             return cond

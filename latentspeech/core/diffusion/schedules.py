@@ -1,9 +1,9 @@
 """Noise schedules: how much data and how much noise at time t, x_t = alpha(t) x_0 + sigma(t) eps.
 
-t is 0 at data and 1 at noise. Cosine DDPM (Nichol and Dhariwal 2021, arXiv 2102.09672) has 1000
-steps and is what the paper trains with; flow matching (Lipman et al. 2022, arXiv 2210.02747) is its
-alternative. Everything here is float32 or better whatever the model's dtype: in bfloat16 a thousand
-times collapse to about five hundred.
+t is 0 at data and 1 at noise. The paper trains with cosine DDPM (Nichol and Dhariwal 2021, arXiv
+2102.09672), which has 1000 steps; its alternative is flow matching (Lipman et al. 2022, arXiv
+2210.02747). Everything here is float32 or better whatever the model's dtype, because in bfloat16
+a thousand times collapse to about five hundred.
 
 N times.
 """
@@ -22,7 +22,7 @@ class NoiseSchedule(Protocol):
     """Data and noise amplitudes as functions of time."""
 
     def __hash__(self) -> int:
-        """Solvers keep tables of a schedule."""
+        """Solvers cache their steps by schedule, so a schedule must be hashable."""
 
     def alpha_sigma(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """(alpha, sigma) at times t in [0, 1], each float and of t's shape."""
@@ -31,7 +31,7 @@ class NoiseSchedule(Protocol):
         """(d alpha / dt, d sigma / dt)."""
 
     def quantize(self, t: Tensor) -> Tensor:
-        """The times that training uses, next to t; the identity for continuous schedules."""
+        """Rounds t up to a time that training uses; continuous schedules return t itself."""
 
 
 class CosineDDPMConfig(Config):
@@ -53,14 +53,14 @@ ScheduleConfig = Annotated[CosineDDPMConfig | FlowMatchingConfig, Field(discrimi
 
 
 class CosineDDPM:
-    """The table of alpha_bar, entry 0 being clean data and entry n the state after n steps.
+    """A table of alpha_bar, where entry 0 is clean data and entry n the state after n steps.
 
     Between entries the angle arctan(sigma / alpha) is interpolated, so solvers may use any grid.
     """
 
     def __init__(self, config: CosineDDPMConfig) -> None:
         steps = config.num_train_steps
-        # On the CPU even in a model made on the meta device: no checkpoint would fill it.
+        # On the CPU even if the model is made on the meta device, because no checkpoint fills it.
         n = torch.arange(steps + 1, dtype=torch.float64, device="cpu")
         f = ((n / steps + config.offset) / (1 + config.offset) * math.pi / 2).cos().square()
         betas = (1 - f[1:] / f[:-1]).clamp(max=config.beta_max)
@@ -75,12 +75,12 @@ class CosineDDPM:
         return angle.cos().to(_real(t)), angle.sin().to(_real(t))
 
     def derivatives(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Those of the interpolated angle."""
+        """The derivatives of the cosine and sine of the interpolated angle."""
         angle, slope = self._angle(t)
         return (-angle.sin() * slope).to(_real(t)), (angle.cos() * slope).to(_real(t))
 
     def quantize(self, t: Tensor) -> Tensor:
-        """The steps n / N, n = 1 .. N, that a DDPM is trained at."""
+        """Rounds t up to a training time n / N of the DDPM, n = 1 .. N."""
         steps = self.num_train_steps
         return (t * steps).ceil().clamp(1, steps) / steps
 
@@ -90,8 +90,7 @@ class CosineDDPM:
             self._on_device[t.device] = self.angles.to(t.device)
         table = self._on_device[t.device]
         place = t.double() * self.num_train_steps
-        # Times like 0.6 are not exact in float32; without this they would fall just below their
-        # entry.
+        # Times like 0.6 are not exact in float32; without this they could fall just below an entry.
         nearest = place.round()
         place = torch.where((place - nearest).abs() < 1e-4, nearest, place)
         lower = place.floor().clamp(0, self.num_train_steps - 1).long()

@@ -1,16 +1,16 @@
 """Solvers of the reverse process, on a grid of times from noise to data.
 
 Each follows the probability-flow ODE dx/dt = alpha' x_0(x, t) + sigma' eps(x, t), where
-eps = (x - alpha x_0) / sigma. Each evaluates the network once a step, and its next state is linear
-in this state and in the estimates of x_0:
+eps = (x - alpha x_0) / sigma. Each evaluates the network once a step, and the next state is linear
+in the current state and in the estimates of x_0:
 
     x_next = a x + b x_0 + c x_0_previous
 
 So a solver is a function from the levels of the schedule to the numbers a, b and c of its steps.
 `solve` applies them; the ONNX graph of a step takes the same numbers.
 
-The state is float32 (float64 if the start is). The numbers are the host's, where they cost no wait
-and no operation of the device.
+The state is float32 (float64 if the start is). The numbers a, b and c are Python floats, so that
+they need no operation of the device and no wait for it.
 
 B rows, S steps.
 """
@@ -29,7 +29,7 @@ from latentspeech.core.errors import ConfigError
 
 SolverKind = Literal["euler", "ddim", "dpm_solver_pp_2m"]
 
-TINY = 1e-8  # of noise, to divide by
+TINY = 1e-8  # smallest sigma that we divide by
 
 
 class Denoiser(Protocol):
@@ -40,10 +40,10 @@ class Denoiser(Protocol):
         """The schedule the estimate belongs to."""
 
     def at(self, times: Tensor) -> Iterable[Callable[[Tensor], Tensor]]:
-        """For each of the times (S,), in their order, a function from x_t to x_0, both (B, ...).
+        """Gives for each of the times (S,), in order, a function from x_t to x_0, both (B, ...).
 
-        All times come at once, so that what does not depend on x_t may be computed for all of them
-        together.
+        All times are given at once, so that everything that does not depend on x_t can be computed
+        for all of them together.
         """
 
 
@@ -90,9 +90,9 @@ def ddim(levels: Sequence[Level]) -> Iterator[SolverStep]:
 def dpm_solver_pp_2m(levels: Sequence[Level]) -> Iterator[SolverStep]:
     """DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, Algorithm 2); second order.
 
-    DDIM at x_0 + r (x_0 - x_0_previous), r = h / (2 h_previous), where h is a step in lambda. The
-    first step has no previous estimate, and a last step at sigma = 0 has infinite h: both are
-    DDIM's.
+    Each step is a DDIM step with x_0 + r (x_0 - x_0_previous) in place of x_0, where
+    r = h / (2 h_previous) and h is the step in lambda. The first step, which has no previous
+    estimate, and a last step to sigma = 0, whose h is infinite, are plain DDIM steps.
     """
     lambdas = [level.log_snr for level in levels]
     steps = ddim(levels)
@@ -125,7 +125,7 @@ def solve(kind: SolverKind, denoiser: Denoiser, start: Tensor, grid: Tensor) -> 
 
 
 def solver_steps(kind: SolverKind, schedule: NoiseSchedule, grid: Tensor) -> tuple[SolverStep, ...]:
-    """The S steps of a solver on a grid (S + 1,); the same few are asked for again and again."""
+    """The S steps of a solver on a grid (S + 1,), cached since the same few are used repeatedly."""
     return _steps_at(kind, schedule, tuple(grid.tolist()), grid.dtype)
 
 

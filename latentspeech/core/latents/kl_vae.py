@@ -5,8 +5,9 @@
 
 This is the VAE of Kingma and Welling (2013, arXiv 1312.6114). The tokenizers of earlier latent
 diffusion models are such VAEs with a very small weight, and their variance collapses: they are the
-stars of Figure 5 ("MAR-VAE"). The sigma-VAE (sigma_vae.py) is the cure. As there, the regulariser
-is a mean over valid frames and channels, so its weight does not depend on length or latent_dim.
+star-shaped points of Figure 5 ("MAR-VAE"). The sigma-VAE (sigma_vae.py) avoids this. Like its
+regulariser, this one is a mean over valid frames and channels, so its weight does not depend on
+length or latent_dim.
 
 B batch, T frames, D latent size.
 """
@@ -33,7 +34,7 @@ class KLVAEConfig(Config):
 
 
 class LearnedPosterior(NamedTuple):
-    """N(mu, sigma^2), each element apart."""
+    """N(mu, sigma^2) with its own mean and variance for each element."""
 
     mu: Tensor  # (B, T, D)
     log_variance: Tensor  # (B, T, D), log sigma^2

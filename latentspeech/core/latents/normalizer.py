@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from latentspeech.core.errors import DataError
 from latentspeech.core.tensors import check_shape
 
-# A channel whose std is this small a part of its mean is constant but for rounding.
+# If std / |mean| of a channel is at most this, the channel is constant except for rounding.
 MIN_RELATIVE_STD = 1e-7
 
 
@@ -39,7 +39,7 @@ class LatentNormalizer(nn.Module):
         return latents * self.std + self.mean
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "LatentNormalizer":
-        """Moves with the model, but does not follow it to a narrower dtype."""
+        """Moves the buffers with the model, but never converts them to a narrower dtype."""
         exact = {name: buffer for name, buffer in self.named_buffers() if not buffer.is_meta}
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name, before in exact.items():
@@ -63,7 +63,7 @@ class RunningMoments:
 
     @classmethod
     def empty(cls, latent_dim: int) -> "RunningMoments":
-        """Moments of nothing."""
+        """The moments before any latents are added."""
         zeros = torch.zeros(latent_dim, dtype=torch.float64)
         return cls(0, zeros, zeros.clone())
 

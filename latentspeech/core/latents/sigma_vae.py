@@ -3,10 +3,10 @@
     z = mu + |sigma| eps,  eps ~ N(0, I);  sigma ~ N(0, C_sigma), one scalar an example, or fixed
     loss = reconstruction + beta ||mu||^2
 
-The variance is given instead of learned, so it cannot collapse. What can happen is that the encoder
-escapes by growing its means until the noise no longer matters; beta holds that, `log_sigma_ratio`
-shows it. Here ||mu||^2 is a mean over valid frames and channels: beta does not depend on length or
-latent_dim.
+The variance is given instead of learned, so it cannot collapse. But the encoder can escape it by
+growing its means until the noise no longer matters; beta prevents that, and `log_sigma_ratio`
+shows it. Here ||mu||^2 is a mean over valid frames and channels, so beta does not depend on length
+or latent_dim.
 
 The paper does not print C_sigma. sigma_std = sqrt(C_sigma) differs by modality: 0.625 for speech,
 so that E|sigma| is 0.5, and 0.9375 for images, so that E|sigma| is 0.75. There is no default, which
@@ -35,8 +35,8 @@ class SigmaVAEConfig(Config):
     )
     sigma_std: float = Field(
         ge=0,
-        description="per_example: sqrt(C_sigma), of which E|sigma| is 0.8 times as much; 0.625 for "
-        "speech, 0.9375 for images. fixed: sigma itself",
+        description="per_example: sqrt(C_sigma), 0.625 for speech, 0.9375 for images; E|sigma| is "
+        "0.8 times as large. fixed: sigma itself",
     )
     beta: float = Field(0.01, ge=0, description="weight of the mean of mu^2")
 
@@ -47,7 +47,7 @@ class SigmaVAEConfig(Config):
 
 
 def sample_posterior(config: SigmaVAEConfig, mu: Tensor, generator: torch.Generator) -> Tensor:
-    """z = mu + |sigma| eps: (B, T, D) -> (B, T, D), sigma the same for all frames and channels."""
+    """z = mu + |sigma| eps: (B, T, D) -> (B, T, D); an example has one sigma for all elements."""
     check_shape("mu", mu, "B", "T", "D")
     noise = randn(tuple(mu.shape), generator, like=mu)
     match config.kind:
@@ -97,7 +97,7 @@ def log_sigma_ratio(config: SigmaVAEConfig, mu: Tensor, mask: Tensor | None = No
     """log(std(mu) / E|sigma|), to be watched in codec training: mu (B, T, D), mask (B, T) -> ().
 
     std(mu) is the root of the mean over channels of each channel's variance over all valid frames.
-    Near 0 data and noise are of one size; 2 or more means that the encoder has escaped the noise.
+    Near 0, means and noise are equally large; 2 or more shows that the encoder escapes the noise.
     """
     frames = mu.detach().flatten(0, 1) if mask is None else mu.detach()[mask]
     variance = frames.float().var(dim=0, correction=0).mean()

@@ -1,11 +1,10 @@
 """LatentLM: one causal Transformer over tokens and latents (paper section 3, Equation 1).
 
 A token is decoded by softmax(h W_v), a latent by a diffusion head conditioned on the hidden state.
-The state that predicts element i is the output at element i - 1, which has seen x_<i and never x_i.
+The hidden state that predicts element i is the output at element i - 1, which sees x_<i but not x_i.
 
-At every place where a latent could follow, the softmax head also says whether one does: its target
-there is the modality's `slot` token, and EOD at the end. So the switch between the heads is learned
-by L_LM.
+Wherever a latent could follow, the softmax head also predicts whether one does: its target there is
+the modality's `slot` token, and EOD at the end. So L_LM trains the switch between the heads.
 
 B rows, T elements, D_k latent size of modality k, d model width, V vocabulary.
 """
@@ -29,17 +28,17 @@ from latentspeech.core.nn.transformer import Transformer, TransformerConfig
 class ModalityConfig(Config):
     """One kind of latent and the three tokens that frame it."""
 
-    name: str = Field(description="speech, image, ...")
+    name: str = Field(description="name of the modality: speech, image, ...")
     latent_dim: int = Field(ge=1, description="channels of a latent")
-    bod_id: int = Field(ge=0, description="token after which the diffusion head takes over")
-    eod_id: int = Field(ge=0, description="token with which the softmax head takes over again")
-    slot_id: int = Field(ge=0, description="what the softmax head says when a latent comes next")
+    bod_id: int = Field(ge=0, description="BOD, after which latents follow")
+    eod_id: int = Field(ge=0, description="EOD, which ends the latents")
+    slot_id: int = Field(ge=0, description="target of the softmax head if a latent is next")
     head_layers: int = Field(3, ge=1, description="blocks of the diffusion head")
     head_ffn_dim: int = Field(
-        4096, ge=1, description="inner width of its SwiGLU; the paper's is 4 d"
+        4096, ge=1, description="inner width of the head's SwiGLU; the paper's is 4 d"
     )
     num_latents: int | None = Field(
-        None, ge=1, description="latents between BOD and EOD; None: the model says when EOD comes"
+        None, ge=1, description="latents between BOD and EOD; None: the model predicts EOD"
     )
     diffusion: DiffusionConfig = Field(DiffusionConfig(), description="schedule, target, loss")
     diffusion_weight: float = Field(1.0, ge=0, description="alpha_k in L_LM + sum alpha_k L_diff,k")
@@ -47,7 +46,7 @@ class ModalityConfig(Config):
     @model_validator(mode="before")
     @classmethod
     def _read_predict_end(cls, values: Any) -> Any:
-        """Model directories have named `predict_end: true` before there was `num_latents`."""
+        """Accepts `predict_end: true`, which older model directories have for no `num_latents`."""
         if isinstance(values, dict) and "predict_end" in values:
             if not values["predict_end"]:
                 raise ValueError(
@@ -62,8 +61,8 @@ class LatentLMConfig(Config):
     """Backbone, vocabulary and modalities."""
 
     backbone: TransformerConfig = Field(TransformerConfig(), description="the causal Transformer")
-    vocab_size: int = Field(ge=1, description="tokens, those of the modalities included")
-    num_neighbours: int = Field(0, ge=0, description="neighbours that a token may bring along")
+    vocab_size: int = Field(ge=1, description="number of tokens, with those of the modalities")
+    num_neighbours: int = Field(0, ge=0, description="neighbours that a token may have")
     modalities: tuple[ModalityConfig, ...] = Field(
         (), description="kinds of latents; empty: a plain language model"
     )
@@ -91,7 +90,7 @@ class LatentLMConfig(Config):
 
 
 class LatentLM(nn.Module):
-    """Embeddings, backbone, softmax head, a projection, normaliser and head for each modality."""
+    """Embeddings, backbone, softmax head; a projection, normaliser and head for each modality."""
 
     def __init__(self, config: LatentLMConfig) -> None:
         super().__init__()
@@ -130,7 +129,7 @@ class LatentLM(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """The device of the parameters."""
         return self.token_embedding.weight.device
 
     def set_statistics(self, modality: int, mean: Tensor, std: Tensor) -> None:
@@ -141,7 +140,7 @@ class LatentLM(nn.Module):
         normalizer.std.copy_(std)
 
     def normalize(self, modality: int, latents: Tensor) -> Tensor:
-        """Raw latents (..., D_k) of a modality to the scale the model works in."""
+        """Scales raw latents (..., D_k) of a modality as the model needs them."""
         normalizer = self.normalizers[modality]
         assert isinstance(normalizer, LatentNormalizer)
         return normalizer.normalize(latents)
@@ -169,7 +168,7 @@ class LatentLM(nn.Module):
         return x
 
     def embed_tokens(self, ids: Tensor, neighbours: Tensor | None) -> Tensor:
-        """Ids (...) and those of their neighbours (..., C or 0) -> inputs of the backbone (..., d).
+        """Embeds ids (...) and their neighbours (..., C or 0) -> inputs of the backbone (..., d).
 
         Each place around a token has its own embedding; NO_NEIGHBOUR adds nothing. None: no token
         has neighbours.
@@ -182,7 +181,7 @@ class LatentLM(nn.Module):
         return x
 
     def embed_latents(self, modality: int, normalized: Tensor) -> Tensor:
-        """Normalised latents (..., D_k) -> inputs of the backbone (..., d)."""
+        """Projects normalised latents (..., D_k) -> inputs of the backbone (..., d)."""
         inputs: Tensor = self.input_projections[modality](normalized)
         return inputs
 

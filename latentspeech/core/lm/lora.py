@@ -1,8 +1,8 @@
-"""Low-rank adapters on a LatentLM: y = W x + (alpha / rank) B A x, of which only A and B learn.
+"""Low-rank adapters on a LatentLM: y = W x + (alpha / rank) B A x, where only A and B are trained.
 
-Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, 2021, arXiv 2106.09685; the layers
-are those of the `peft` package. B starts at zero, so the model starts as it was; `merge_lora` adds
-the products to W and leaves a plain model.
+The method is LoRA (Hu et al., 2021, arXiv 2106.09685); the layers are those of the `peft` package.
+B starts at zero, so the model's output is unchanged at first. `merge_lora` adds the products to W,
+which leaves a plain model.
 """
 
 import importlib.util
@@ -22,14 +22,14 @@ class LoRAConfig(Config):
     alpha: float = Field(16.0, gt=0, description="the adapter's output is scaled by alpha / rank")
     dropout: float = Field(0.0, ge=0, lt=1, description="on the adapter's input")
     attention: bool = Field(True, description="adapt the attention of the backbone")
-    feed_forward: bool = Field(True, description="adapt its feed-forward networks")
+    feed_forward: bool = Field(True, description="adapt the backbone's feed-forward networks")
     head: bool = Field(False, description="adapt the diffusion heads' blocks too")
 
 
 def add_lora(model: LatentLM, config: LoRAConfig) -> None:
     """Freezes `model` and puts an adapter beside each of the chosen layers, in place.
 
-    Raises ConfigError where no layer is chosen or peft is not installed.
+    Raises ConfigError if no layer is chosen or peft is not installed.
     """
     names = adapted_layers(model, config)
     if not names:
@@ -41,7 +41,7 @@ def add_lora(model: LatentLM, config: LoRAConfig) -> None:
     from peft import LoraConfig, inject_adapter_in_model
 
     model.requires_grad_(False)
-    # In a container, since peft takes a `config` of the model for one of transformers.
+    # In a container, since peft would read the model's `config` as one of transformers.
     inject_adapter_in_model(
         LoraConfig(
             r=config.rank,
@@ -58,7 +58,7 @@ def adapted_layers(model: LatentLM, config: LoRAConfig) -> list[str]:
     chosen = {
         "attention": config.attention,
         "ffn": config.feed_forward,
-        "blocks": config.head,  # those of a diffusion head; the backbone has layers
+        "blocks": config.head,  # only diffusion heads have `blocks`; the backbone has `layers`
     }
     return [
         name
@@ -68,14 +68,14 @@ def adapted_layers(model: LatentLM, config: LoRAConfig) -> list[str]:
 
 
 def _kind_of_layer(name: str) -> str:
-    """What the layer is part of: "backbone.layers.0.ffn.up" -> "ffn"."""
+    """The part of a block that a layer belongs to: "backbone.layers.0.ffn.up" -> "ffn"."""
     part, *rest = name.split(".")
     known = ("attention", "ffn") if part == "backbone" else ("blocks",)
     return next((part for part in rest if part in known), "")
 
 
 def adapters(model: LatentLM) -> nn.Module:
-    """What learns in a model with adapters: a module of the same parameters by the same names."""
+    """Returns a module that holds the trainable parameters of `model`, by the same names."""
     root = nn.Module()
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -90,7 +90,7 @@ def adapters(model: LatentLM) -> nn.Module:
 
 
 def merge_lora(model: LatentLM) -> None:
-    """Adds the adapters to the weights and removes them, in place: a plain model is left."""
+    """Adds the adapters to the weights and removes them, in place, which leaves a plain model."""
     from peft.tuners.lora import LoraLayer
 
     for name, layer in list(model.named_modules()):

@@ -1,9 +1,9 @@
 """The training objective L_LM + sum_k alpha_k L_diff,k (paper section 3.2).
 
 L_LM is the mean over all discrete decisions: the tokens marked as targets, and after every latent
-whether another follows. L_diff,k is the mean over the latents of modality k marked as targets, of
-the mean over channels and noise draws. Each is a mean over a count of its own, so neither depends
-on how the other's elements are distributed.
+whether another follows. L_diff,k is the mean over the latents of modality k marked as targets, each
+a mean over channels and noise draws. Each loss is a mean over its own elements, so none depends on
+how the elements of another are distributed.
 
 A model without modalities is a plain language model: its objective is L_LM.
 
@@ -20,13 +20,13 @@ from torch.utils.checkpoint import checkpoint
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.mixed_sequence import TOKEN, MixedBatch
 
-# Logits that exist at one time: 256 MB of float32. A vocabulary of 100,288 takes 669 decisions.
+# Logits in memory at one time: 256 MB of float32, or 669 decisions of a vocabulary of 100,288.
 MAX_LOGITS = 2**26
 
 
 @dataclass(frozen=True)
 class LatentLMLoss:
-    """The parts of the objective on one batch, and how many elements each is a mean over."""
+    """The parts of the objective on one batch, and the number of elements each is a mean over."""
 
     token: Tensor  # L_LM, nats a decision
     num_tokens: int
@@ -55,7 +55,7 @@ def _name(modality: int) -> str:
 
 
 def latent_lm_loss(model: LatentLM, batch: MixedBatch, generator: torch.Generator) -> LatentLMLoss:
-    """One backbone pass, then both heads. `generator` draws diffusion times and noise."""
+    """Runs the backbone once, then all heads. `generator` draws diffusion times and noise."""
     hidden = model(batch).flatten(0, 1)  # (B T, d)
     targets = _predicted(batch)
     token_loss, num_tokens = _token_loss(model, batch, hidden, targets)
@@ -67,8 +67,8 @@ def latent_lm_loss(model: LatentLM, batch: MixedBatch, generator: torch.Generato
         # `latents` lists the elements of `here` in row order; keep those that are targets.
         order = here.flatten().cumsum(0).index_select(0, places) - 1
         x0 = model.normalize(modality, latents.index_select(0, order))
-        # What predicts an element is the state before it. The head runs on nothing too: cut over
-        # processes, it takes all of them.
+        # The state before an element predicts it. The head runs even without latents, because a
+        # sharded head needs all processes.
         condition = hidden.index_select(0, places - 1)
         per_latent = model.diffusion(modality).loss(x0, condition, generator)
         counts.append(len(places))
@@ -78,9 +78,9 @@ def latent_lm_loss(model: LatentLM, batch: MixedBatch, generator: torch.Generato
 
 
 def loss_counts(model: LatentLM, batch: MixedBatch) -> dict[str, Tensor]:
-    """Elements that each part of the objective is a mean over, as scalars on the batch's device.
+    """The number of elements of each part of the objective, as scalars on the batch's device.
 
-    They follow from the batch, so that a step over several batches knows them ahead.
+    They depend only on the batch, so a step over several batches knows them before any loss.
     """
     targets = _predicted(batch)
     _, choice = decision_ids(model, batch)
@@ -91,12 +91,12 @@ def loss_counts(model: LatentLM, batch: MixedBatch) -> dict[str, Tensor]:
 
 
 def decision_ids(model: LatentLM, batch: MixedBatch) -> tuple[Tensor, Tensor]:
-    """What the softmax head should say at each element, and where it has a choice.
+    """The target of the softmax head at each element, and where it has a choice.
 
     Returns:
-        ids (B, T): the token, or the slot token of the modality where a latent stands.
-        open (B, T): False at padding and at what is bound to come: the first latent after BOD, and
-        where the number of latents is fixed all of them and the EOD after them.
+        ids (B, T): the token, or for a latent the slot token of its modality.
+        open (B, T): False at padding and at elements that must come: the first latent after BOD,
+        and if the number of latents is fixed, all latents and the EOD after them.
     """
     ids = batch.token_ids.clone()
     choice = batch.kinds >= TOKEN
@@ -114,14 +114,14 @@ def decision_ids(model: LatentLM, batch: MixedBatch) -> tuple[Tensor, Tensor]:
 
 
 def _predicted(batch: MixedBatch) -> Tensor:
-    """Targets (B, T) but for the first element of a row, which nothing predicts."""
+    """Targets (B, T), except for the first element of a row, which no state predicts."""
     targets = batch.targets.clone()
     targets[:, 0] = False
     return targets
 
 
 def _places(mask: Tensor) -> Tensor:
-    """Where (B, T) is True, in row order (N,): the one wait for the device of each part."""
+    """The places where (B, T) is True, in row order (N,); each part waits for the device here."""
     return mask.flatten().nonzero().squeeze(1)
 
 
@@ -139,8 +139,8 @@ def _token_loss(
 def _cross_entropy(model: LatentLM, states: Tensor, wanted: Tensor) -> Tensor:
     """Mean nats of the tokens `wanted` (N,) after the states (N, d).
 
-    Logits of large vocabularies are computed a chunk at a time and again in backward, so that at
-    most MAX_LOGITS of them, and as many gradients, exist at once.
+    Logits of large vocabularies are computed in chunks, and again in backward, so that at most
+    MAX_LOGITS of them, and as many gradients, are in memory at once.
     """
     rows = max(1, MAX_LOGITS // model.config.vocab_size)
     if len(wanted) <= rows:

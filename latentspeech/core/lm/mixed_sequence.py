@@ -1,6 +1,6 @@
 """Sequences that mix discrete tokens and continuous latents in any order, and batches of them.
 
-A sequence is a list of spans. A batch lays them out flat: what kind of element stands where, the
+A sequence is a list of spans. A batch holds their elements as tensors: the kind of each element, the
 token ids, and for each modality the latents of all rows one after the other.
 
 B rows, T elements of the longest row, K modalities, N_k latents of modality k in the batch, D_k its
@@ -18,15 +18,15 @@ from latentspeech.core.tensors import map_tensors
 
 PADDING = -1
 NO_NEIGHBOUR = -1
-TOKEN = 0  # kinds above it are modalities: 1 + index
+TOKEN = 0  # a larger kind is a modality: 1 + its index
 
 
 @dataclass(frozen=True)
 class TokenSpan:
-    """Token ids (n,); `target` says whether the model is to learn to predict them.
+    """Token ids (n,); `target` says whether the model learns to predict them.
 
-    A token may bring along what stands around it in a text that is known as a whole: `neighbours`
-    (n, C) are ids too, NO_NEIGHBOUR where there is none.
+    If the whole text is known, a token may have as further inputs the tokens around it:
+    `neighbours` (n, C) are their ids, NO_NEIGHBOUR where there is none.
     """
 
     ids: Tensor
@@ -38,7 +38,7 @@ class TokenSpan:
 class LatentSpan:
     """Raw (not normalised) latents (n, D) of the modality with index `modality`.
 
-    `whole` says that `cut` must not divide them: an image is no image without its lower half.
+    `whole` says that `cut` must not divide them, for instance because they are one image.
     """
 
     modality: int
@@ -55,10 +55,10 @@ class MixedBatch:
     """Rows padded on the right; several sequences may be packed into one row."""
 
     kinds: Tensor  # (B, T) PADDING, TOKEN or 1 + modality index
-    token_ids: Tensor  # (B, T), 0 where no token stands
+    token_ids: Tensor  # (B, T), 0 where there is no token
     neighbour_ids: Tensor  # (B, T, C), NO_NEIGHBOUR where there is none
     latents: tuple[Tensor, ...]  # K tensors (N_k, D_k), rows in order
-    targets: Tensor  # (B, T) True where the element is to be predicted
+    targets: Tensor  # (B, T) True where the model learns to predict the element
     segment_ids: Tensor | None  # (B, T), -1 at padding; None: one sequence a row
 
     def to(self, device: torch.device) -> "MixedBatch":
@@ -67,20 +67,20 @@ class MixedBatch:
 
     @property
     def lengths(self) -> Tensor:
-        """Elements a row, (B,)."""
+        """The number of elements of each row, (B,)."""
         return (self.kinds != PADDING).sum(dim=1)
 
 
 def num_elements(sequence: MixedSequence) -> int:
     """The length of a sequence."""
-    # `size` costs a fifth of what `len` of a tensor does, and this is asked often.
+    # This is called often, and `size` takes a fifth of the time of `len` for a tensor.
     return sum(
         (span.ids if isinstance(span, TokenSpan) else span.latents).size(0) for span in sequence
     )
 
 
 def collate(sequences: Sequence[MixedSequence], latent_dims: Sequence[int]) -> MixedBatch:
-    """One sequence a row, padded on the right. `latent_dims`: one for each modality."""
+    """Makes a batch of one sequence a row, padded on the right; `latent_dims` has each modality's."""
     return _lay_out([[sequence] for sequence in sequences], latent_dims)
 
 
@@ -90,14 +90,14 @@ def pack(
     max_length: int,
     too_long: Literal["refuse", "cut"] = "refuse",
 ) -> MixedBatch:
-    """Several sequences a row (first fit, longest first), told apart by segment ids.
+    """Makes a batch of several sequences a row (first fit, longest first), with segment ids.
 
     Args:
-        too_long: what happens to a sequence of more than `max_length` elements. `cut` suits
-            documents; an utterance, whose end must be learned from its beginning, is refused.
+        too_long: what happens to a sequence of more than `max_length` elements. "cut" suits
+            documents; use "refuse" for utterances, whose end is predicted from their beginning.
 
     Raises:
-        ValueError: one sequence, or what must not be cut of it, is longer than `max_length`.
+        ValueError: a sequence, or a span of it that must not be cut, is longer than `max_length`.
     """
     if too_long == "cut":
         sequences = [piece for sequence in sequences for piece in cut(sequence, max_length)]
@@ -121,12 +121,13 @@ def pack(
 
 
 def cut(sequence: MixedSequence, max_length: int) -> list[MixedSequence]:
-    """A document in pieces of at most `max_length` elements, cut anywhere but inside a whole span.
+    """Cuts a document, but no whole span, into pieces of at most `max_length` elements.
 
-    A piece begins with the last element of the piece before it, which is not a target there. So
-    each target of the document but its first element is predicted exactly once, the first new one
-    of a piece from that single element. Where the piece before ends in a whole span, a part of that
-    span would be no context: the piece begins with its own first element, which nothing predicts.
+    A piece begins with the last element of the previous piece, as context and not as a target. So
+    each target of the document, except its first element, is predicted exactly once, and the first
+    new target of a piece is predicted from that single element. If the previous piece ends in a
+    whole span, no part of which would make sense alone, the piece has no context and its first
+    element is not predicted.
 
     Raises:
         ValueError: `max_length` is below 2, or a whole span and the element before it exceed it.
@@ -134,7 +135,7 @@ def cut(sequence: MixedSequence, max_length: int) -> list[MixedSequence]:
     if max_length < 2:
         raise ValueError(f"rows of {max_length} elements; expected 2 or more, one is context")
     pieces: list[list[TokenSpan | LatentSpan]] = [[]]
-    room = fresh = max_length  # elements that the last piece can still take; that it could at first
+    room = fresh = max_length  # places free in the last piece: now, and when it was begun
     for span in sequence:
         length, start = num_elements([span]), 0
         whole = _is_whole(span)
@@ -162,7 +163,7 @@ def _is_whole(span: TokenSpan | LatentSpan) -> bool:
 
 
 def _context(last: TokenSpan | LatentSpan) -> list[TokenSpan | LatentSpan]:
-    """What a piece begins with if the one before it ends with the span `last`."""
+    """The spans that a piece begins with if the previous piece ends with the span `last`."""
     if _is_whole(last):
         return []
     length = num_elements([last])
@@ -177,7 +178,7 @@ def _part(span: TokenSpan | LatentSpan, start: int, stop: int) -> TokenSpan | La
 
 
 def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]) -> MixedBatch:
-    """All elements one after the other, span by span, then each row to its place at once."""
+    """Lists all elements span by span, then moves them all at once to their places in the rows."""
     sequences = [sequence for row in rows for sequence in row]
     spans = [span for sequence in sequences for span in sequence]
     tokens = [span for span in spans if isinstance(span, TokenSpan)]
@@ -223,7 +224,7 @@ def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]
 
 
 def _neighbours(span: TokenSpan, count: int) -> Tensor:
-    """Those of a span (n, count), none where it brings none."""
+    """The neighbours of a span, (n, count); NO_NEIGHBOUR everywhere if it has none."""
     if span.neighbours is None:
         return torch.full((len(span.ids), count), NO_NEIGHBOUR)
     return span.neighbours

@@ -13,10 +13,10 @@ def sample_tokens(
     """One token id for every row of logits (n, V) -> (n,).
 
     Args:
-        logits: (n, V); -inf for what must not be drawn.
+        logits: (n, V); -inf for tokens that must not be drawn.
         temperature: divides the logits; 0 is greedy.
-        top_p: the smallest set of tokens whose probabilities sum to at least top_p is kept.
-        uniforms: (n,) in [0, 1), one a row; not needed when greedy.
+        top_p: only the smallest set of tokens whose probabilities sum to at least top_p is kept.
+        uniforms: (n,) in [0, 1), one a row; not needed if temperature is 0.
     """
     if temperature == 0:
         return logits.argmax(dim=1)
@@ -27,5 +27,5 @@ def sample_tokens(
     kept = ordered * (before < top_p)  # (n, V)
     sums = kept.cumsum(1)
     place = (sums <= uniforms[:, None] * sums[:, -1:]).sum(1)
-    place = torch.minimum(place, (kept > 0).sum(1) - 1)  # rounding may lead one too far
+    place = torch.minimum(place, (kept > 0).sum(1) - 1)  # rounding may give one too many
     return ids.gather(1, place[:, None])[:, 0]

@@ -1,8 +1,8 @@
 """Grouped-query attention: training, prefill and step are one code path.
 
-Grouped queries (Ainslie et al. 2023, arXiv 2305.13245); no biases; rotary positions where the model
-has them. `SequenceMask` says who may look where. The arithmetic is torch's
-scaled_dot_product_attention, and FlexAttention where a mask comes as a BlockMask.
+Grouped queries are from Ainslie et al. 2023, arXiv 2305.13245. There are no biases; positions are
+rotary if the model uses them. `SequenceMask` says which keys a query sees. The computation is
+torch's scaled_dot_product_attention, or FlexAttention if the mask is a BlockMask.
 
 B batch, T new positions, S all positions, H query heads, G key/value heads, Dh head dimension.
 """
@@ -23,7 +23,7 @@ from latentspeech.core.nn.sequence_mask import AttentionMask
 
 @dataclass
 class AttentionContext:
-    """What all layers of one call share."""
+    """The inputs that all layers of one call share."""
 
     positions: Tensor  # (B, T)
     rotary: tuple[Tensor, Tensor] | None  # cosines and signed sines, (B, 1, T, Dh) each
@@ -63,11 +63,11 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: AttentionMask) -> Tensor:
     """q (B, H, T, Dh), k and v (B, G, S, Dh) -> (B, H, T, Dh); G divides H."""
     grouped = q.shape[1] != k.shape[1]
     if isinstance(mask, BlockMask):
-        # Within a compiled block it is compiled already; eager on a CPU it is for tests.
+        # A compiled block compiles it too. On a CPU, only tests come here, so it runs uncompiled.
         plain = torch.compiler.is_compiling() or q.device.type == "cpu"
         attention = flex_attention if plain else _compiled()
         y = attention(q, k, v, block_mask=mask, enable_gqa=grouped)
-        assert isinstance(y, Tensor)  # not asked for the log-sum-exp
+        assert isinstance(y, Tensor)  # we do not ask for the log-sum-exp
         return y
     dense = mask if isinstance(mask, Tensor) else None
     return functional.scaled_dot_product_attention(
@@ -82,5 +82,5 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: AttentionMask) -> Tensor:
 
 @functools.cache
 def _compiled() -> Callable[..., object]:
-    # Not at import: it loads the compiler, and most runs have no use for it.
+    # Not at import, because this loads the compiler, which most runs do not need.
     return torch.compile(flex_attention)

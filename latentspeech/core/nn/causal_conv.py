@@ -1,9 +1,9 @@
 """Causal convolutions over (B, T, C) that stream exactly.
 
 A dense convolution with stride S and kernel K (a multiple of S) is a linear layer over the last K /
-S blocks of S samples: fast on a CPU because it is one matrix multiply in channels-last layout. An
-output looks back over K inputs and ends with the newest of its own S, so K - S inputs are missing
-before the first. With K = 6 and S = 2, for inputs a to h:
+S blocks of S samples. This is fast on a CPU because it is one matrix multiply in channels-last
+layout. Output i depends on the K inputs up to and including block i of S inputs, so the first
+output lacks K - S inputs. With K = 6 and S = 2, for inputs a to h:
 
     offline                         in two chunks
     0 0 0 0 a b c d e f g h         0 0 0 0 a b c d   |   a b c d e f g h
@@ -12,11 +12,11 @@ before the first. With K = 6 and S = 2, for inputs a to h:
             [----y2---]             keeps a b c d     |   keeps e f g h
                 [----y3---]
 
-Offline, K - S zeros stand there, so T inputs give T / S outputs. In a stream the state does: the
-last K - S inputs, zeros when it is fresh.
+Offline, K - S zeros take their place, so T inputs give T / S outputs. In a stream the state takes
+their place: it holds the last K - S inputs, or zeros when it is fresh.
 
 The transposed convolution is a linear layer followed by overlap-add: each input makes K outputs,
-which begin S after those of the input before. With K = 6 and S = 2, for inputs a, b and c:
+which begin S after those of the previous input. With K = 6 and S = 2, for inputs a, b and c:
 
     a a a a a a
         b b b b b b
@@ -58,7 +58,7 @@ class CausalConv1d(StreamingModule):
         self.linear = nn.Linear(kernel_size * in_channels, out_channels)
 
     def init_state(self, batch_size: int) -> Tensor:
-        """The K - S inputs before the first, zeros."""
+        """Zeros for the K - S inputs before the first."""
         return self.zero_state(batch_size, self.kernel_size - self.stride, self.in_channels)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,14 +88,14 @@ class CausalDepthwiseConv1d(StreamingModule):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def init_state(self, batch_size: int) -> Tensor:
-        """The K - 1 inputs before the first, zeros."""
+        """Zeros for the K - 1 inputs before the first."""
         return self.zero_state(batch_size, self.kernel_size - 1, self.channels)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, T, C) -> (B, T, C)."""
         context = torch.cat((state, x), dim=1)  # (B, K - 1 + T, C)
-        # As a 2-D convolution of height 1 the channels-last memory is used as it lies: ten times
-        # faster on a CPU than conv1d, which wants the channels first.
+        # A 2-D convolution of height 1 uses the channels-last memory without copying it. On a CPU
+        # it is ten times faster than conv1d, which needs the channels first.
         image = context.transpose(1, 2).unsqueeze(2)  # (B, C, 1, K - 1 + T)
         y = functional.conv2d(image, self.weight[:, None, None], self.bias, groups=self.channels)
         return y.squeeze(2).transpose(1, 2), context[:, x.shape[1] :]
@@ -114,7 +114,7 @@ class CausalConvTranspose1d(StreamingModule):
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def init_state(self, batch_size: int) -> Tensor:
-        """The K - S output samples that await their last summands, without bias."""
+        """Zeros for the K - S output samples that later inputs still add to, without bias."""
         return self.zero_state(batch_size, self.kernel_size - self.stride, self.out_channels)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:

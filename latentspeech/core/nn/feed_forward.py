@@ -1,9 +1,9 @@
 """The two feed-forward networks of the paper, without biases.
 
-Images and MLLM use SwiGLU (Shazeer 2020, arXiv 2002.05202). The TTS model has the Transformer of
-VALL-E 2 (Chen et al. 2024, arXiv 2406.05370; paper H.5), which we read as two plain matrices: width
-1024, 24 layers and 4096 inside then give 302M parameters, the "about 300M" of section 5.3, where
-SwiGLU would give 403M.
+The image models and the MLLM use SwiGLU (Shazeer 2020, arXiv 2002.05202). The TTS model has the
+Transformer of VALL-E 2 (Chen et al. 2024, arXiv 2406.05370; paper H.5), which we read as two plain
+matrices: model width 1024, 24 layers and inner width 4096 then give 302M parameters, the "about
+300M" of section 5.3; SwiGLU would give 403M.
 """
 
 from typing import Literal

@@ -1,10 +1,10 @@
 """The keys and values of all layers, preallocated, with a length for every row.
 
-Rows advance, reset, copy and save alone, so one cache serves ragged batches, the two halves of
-classifier-free guidance and saved voices. New entries are written at a row's length; entries past
-it are garbage that no query sees and that the next write covers. So a row is empty as soon as its
-length is zero, and `KVCache.reset_rows` leaves keys and values as they are. Layers stand before
-rows, so that what one layer reads lies together.
+Each row can be advanced, reset, copied and saved independently, so one cache serves ragged batches,
+the two halves of classifier-free guidance and saved voices. New entries are written at a row's
+length; entries past it are garbage that no query sees and that the next write replaces. So a row is
+empty as soon as its length is zero, and `KVCache.reset_rows` leaves keys and values as they are.
+The layer axis comes before the row axis, so that the entries of one layer are contiguous.
 
 L layers, B rows, H key/value heads, S capacity, T new positions, Dh head dimension.
 """
@@ -25,9 +25,9 @@ class KVCache:
     keys: Tensor  # (L, B, H, S, Dh)
     values: Tensor  # (L, B, H, S, Dh)
     lengths: Tensor  # (B,) valid entries a row
-    # What `lengths` says, kept on the host so that no step waits for a GPU.
-    end: int = 0  # no row is longer
-    uniform: bool = True  # all rows are `end` long, so no mask has to tell them apart
+    # A summary of `lengths`, kept on the host so that no step waits for a GPU.
+    end: int = 0  # the length of the longest row
+    uniform: bool = True  # all rows have length `end`, so one mask serves all of them
 
     @property
     def capacity(self) -> int:
@@ -39,7 +39,7 @@ class KVCache:
         return self.lengths[:, None] + torch.arange(num_new, device=self.lengths.device)
 
     def mask(self, positions: Tensor, block_ids: Tensor | None = None) -> SequenceMask:
-        """What the elements at the next positions (B, T) see among the `end` + T keys.
+        """Which of the `end` + T keys the elements at the next positions (B, T) see.
 
         Raises:
             ConfigError: the cache is too small for them.
@@ -58,7 +58,7 @@ class KVCache:
     def write(
         self, layer: int, keys: Tensor, values: Tensor, positions: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Stores keys, values (B, H, T, Dh) at their positions (B, T); returns all of them."""
+        """Stores keys and values (B, H, T, Dh) at positions (B, T); returns the whole layer's."""
         num_new = keys.shape[2]
         end = self.end + num_new
         layer_keys, layer_values = self.keys[layer], self.values[layer]
@@ -78,7 +78,7 @@ class KVCache:
             self.end += num_new
             return
         self.lengths = self.lengths + num_valid
-        self._measure()  # waits for the device; only ragged writes pay it
+        self._measure()  # waits for the device, but only after ragged writes
 
     def take_back(self, counts: Tensor) -> None:
         """Forgets the last `counts` (B,) positions of each row."""
@@ -91,7 +91,7 @@ class KVCache:
         self._measure()
 
     def row(self, index: int) -> "KVCache":
-        """An independent copy of one row, cut to its length: what a saved prompt is."""
+        """An independent copy of one row, cut to its length; a saved prompt is such a copy."""
         length = int(self.lengths[index])
         return KVCache(
             keys=self.keys[:, index : index + 1, :, :length].clone(),

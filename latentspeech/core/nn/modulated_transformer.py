@@ -1,10 +1,10 @@
 """A Transformer whose blocks a condition modulates: six-way AdaLN-Zero.
 
-Peebles and Xie 2023, arXiv 2212.09748: a function of the condition shifts and scales the input of
-both sublayers and gates their output. All six are zero in a fresh model, so each block starts as
-the identity. As in the LatentLM paper's DiT (5.1.2, H.1) the norm is RMSNorm, without a gain of its
-own because the condition scales, and nothing has a bias. Attention, feed-forward network, masks and
-cache are those of `Transformer`.
+In Peebles and Xie 2023, arXiv 2212.09748, a function of the condition shifts and scales the input
+of both sublayers and gates their output. All six vectors are zero in a fresh model, so each block
+starts as the identity. As in the LatentLM paper's DiT (5.1.2, H.1) the norm is RMSNorm, without a
+gain because the condition scales its output, and nothing has a bias. Attention, feed-forward
+network, masks and cache are those of `Transformer`.
 
 B batch, T positions, D model width, C condition width.
 """
@@ -29,7 +29,7 @@ from latentspeech.core.tensors import check_shape
 class ModulatedTransformerConfig(TransformerConfig):
     """Sizes of the Transformer and of its condition."""
 
-    cond_dim: int = Field(ge=1, description="C, width of the condition; D in DiT")
+    cond_dim: int = Field(ge=1, description="C, width of the condition; DiT has C = D")
 
 
 class ModulatedBlock(nn.Module):
@@ -56,7 +56,7 @@ class ModulatedBlock(nn.Module):
 
 
 class ModulatedTransformer(nn.Module):
-    """Embedded inputs and a condition to hidden states; the final norm is modulated too."""
+    """Maps embedded inputs and a condition to hidden states; the final norm is modulated too."""
 
     def __init__(self, config: ModulatedTransformerConfig) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class ModulatedTransformer(nn.Module):
         segment_ids: Tensor | None = None,
         block_ids: Tensor | None = None,
     ) -> Tensor:
-        """Whole sequences at once.
+        """Runs whole sequences at once.
 
         Args:
             x: (B, T, D) embedded inputs, padded on the right.
@@ -89,8 +89,8 @@ class ModulatedTransformer(nn.Module):
             (B, T, D) hidden states after the final norm and its modulation.
 
         Raises:
-            ValueError: a condition of another shape.
-            ConfigError: block_ids for a Transformer without causal order.
+            ValueError: the condition has another shape.
+            ConfigError: block_ids were given, but the Transformer has no causal order.
         """
         return self._run(x, condition, whole_context(self.config, x, segment_ids, block_ids))
 
@@ -106,7 +106,7 @@ class ModulatedTransformer(nn.Module):
         num_valid: Tensor | None = None,
         block_ids: Tensor | None = None,
     ) -> tuple[Tensor, KVCache]:
-        """`Transformer.step` with a condition as in `forward`."""
+        """Does what `Transformer.step` does, with a condition as in `forward`."""
         context = step_context(self.config, x, state, num_valid, block_ids)
         hidden = self._run(x, condition, context)
         state.advance(x.shape[1], num_valid)

@@ -1,8 +1,8 @@
-"""RMSNorm's modulation by a condition: AdaLN-Zero (Peebles and Xie 2023, arXiv 2212.09748).
+"""Modulation of RMSNorm by a condition: AdaLN-Zero (Peebles and Xie 2023, arXiv 2212.09748).
 
 The paper's blocks are pre-RMSNorm (section 3); `torch.nn.RMSNorm` is used as it is. The diffusion
-head and the modulated Transformer scale, shift and gate it by functions of a condition that start
-at zero, so a fresh block is the identity.
+head and the modulated Transformer scale and shift its output and gate the sublayer behind it, by
+functions of a condition that start at zero. So a fresh block is the identity.
 
 N rows, d model width.
 """

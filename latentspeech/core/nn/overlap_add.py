@@ -1,7 +1,7 @@
 """Overlap-add of equal, evenly spaced pieces, with the unfinished end as the state of a stream.
 
-Piece n of K blocks starts at block n. Its first block is finished once it is added; its last K - 1
-wait for the next pieces. Transposed convolution and inverse STFT are both this sum.
+Piece n has K blocks and starts at block n. Its first block is finished once it is added; to the
+other K - 1 the next pieces still add. Transposed convolution and inverse STFT are both this sum.
 
 B batch, N pieces, K blocks a piece, S size of a block.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def overlap_add(parts: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
-    """Pieces (B, N, K, S) onto the tail (B, K - 1, S) -> N finished blocks (B, N, S), new tail."""
+    """Adds pieces (B, N, K, S) to a tail (B, K - 1, S) -> finished blocks (B, N, S), new tail."""
     batch, num_parts, num_blocks, size = parts.shape
     total = torch.cat((parts[:, :, 0], parts.new_zeros(batch, num_blocks - 1, size)), dim=1)
     total[:, : num_blocks - 1] += tail

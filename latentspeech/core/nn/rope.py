@@ -1,7 +1,7 @@
-"""Rotary position embedding (Su et al. 2021, arXiv 2104.09864), angles in float32.
+"""Rotary position embedding (Su et al. 2021, arXiv 2104.09864), with angles in float32.
 
-The two halves of the last axis are the coordinates of Dh / 2 planes. With both halves swapped, and
-the sine's sign turned for the first of them, a rotation is x cos + swapped(x) sin.
+The two halves of the last axis are the coordinates of Dh / 2 planes. swapped(x) exchanges the two
+halves, and the sine is negated for the first one; a rotation then is x cos + swapped(x) sin.
 
 B batch, H heads, T positions, Dh head dimension.
 """

@@ -1,22 +1,22 @@
-"""Which elements of a sequence each element may look at.
+"""Which elements of a sequence each element sees.
 
 Three facts decide it:
 
-    order     causal: an element sees itself and what stands before it. Bidirectional: it sees all.
-    segments  sequences packed into one row: nobody sees an element of another segment.
+    order     causal: an element sees itself and the elements before it. Bidirectional: it sees all.
+    segments  sequences packed into one row: no element sees an element of another segment.
     blocks    elements of one block, for instance the latents of one image, see each other in both
               directions, on top of causal order (Zhou et al. 2024, arXiv 2408.11039).
 
-Segments and blocks are runs of equal ids in neighbouring elements. So what an element sees is one
-unbroken stretch of keys around itself, and two indices hold it, its `first` and its `last` key:
+Segments and blocks are runs of equal ids in neighbouring elements. So an element sees one unbroken
+range of keys around itself, which two indices describe, its `first` and its `last` key:
 
-    segment   a a a a a a b b b        element 3 sees keys 0 to 4 (it stands in the block),
+    segment   a a a a a a b b b        element 3 sees keys 0 to 4 (it is in the block),
     block     . . # # # . . . .        element 5 sees keys 0 to 5,
     index     0 1 2 3 4 5 6 7 8        element 7 sees keys 6 and 7.
 
-From one element to the next, neither index ever falls. FlexAttention (Dong et al. 2024, arXiv
-2412.05496) skips the tiles of 128 x 128 that nobody sees; because of that order, the first and the
-last query of a tile tell which those are, and no single element has to be looked at.
+From one element to the next, neither index ever decreases. FlexAttention (Dong et al. 2024, arXiv
+2412.05496) skips the tiles of 128 x 128 in which no query sees a key. Because the indices never
+decrease, the first and the last query of a tile suffice to find those tiles.
 
 B rows, T queries, S keys, N = T / 128 tiles.
 """
@@ -38,12 +38,12 @@ AttentionMask = PlainMask | Tensor | BlockMask  # tensors are (B, 1, T, S), True
 
 @dataclass(frozen=True)
 class SequenceMask:
-    """Each query's first and last visible key, and the forms in which attention wants them."""
+    """Each query's first and last visible key, and the forms in which attention takes them."""
 
     num_keys: int
     last: Tensor  # (B, T); (1, T) if plain
     first: Tensor | None = None  # (B, T); None: key 0
-    plain: PlainMask | None = None  # the same in one word, where attention needs no tensor
+    plain: PlainMask | None = None  # the same mask in one word, if attention needs no tensor
 
     @classmethod
     def whole(
@@ -53,13 +53,13 @@ class SequenceMask:
 
         Args:
             index: (T,) 0 to T - 1, on the device where the mask is used.
-            causal: whether an element sees only what stands before it.
+            causal: whether an element sees only itself and the elements before it.
             segment_ids: (B, T) a number for each packed sequence; None: one sequence a row.
             block_ids: (B, T) a number >= 0 for each block, -1 outside; None: no blocks. A block
                 ends where its segment ends.
 
         Raises:
-            ConfigError: blocks without causal order, where they would change nothing.
+            ConfigError: blocks were given without causal order, so they would change nothing.
         """
         if block_ids is not None and not causal:
             raise ConfigError(
@@ -82,12 +82,12 @@ class SequenceMask:
     def after_cache(
         cls, positions: Tensor, num_keys: int, block_ids: Tensor | None
     ) -> "SequenceMask":
-        """The mask of new elements behind a cache; they see all that their row holds already.
+        """The mask of new elements after a cache; they see all keys that their row already holds.
 
         Args:
             positions: (B, T) of the new elements in their rows; consecutive in each row.
-            num_keys: S; keys behind the end of a row are seen by none of its elements.
-            block_ids: (B, T) as in `whole`, each block whole within the T; None: no blocks.
+            num_keys: S; no element of a row sees the keys past the row's end.
+            block_ids: (B, T) as in `whole`, no block reaching beyond the T; None: no blocks.
         """
         last = positions
         if block_ids is not None:
@@ -96,7 +96,7 @@ class SequenceMask:
         return cls(num_keys, last)
 
     def prepare(self, flex: bool) -> AttentionMask:
-        """What attention takes: the plain word, `block_mask` if `flex`, or else `dense`."""
+        """The mask as attention takes it: the plain word, `block_mask` if `flex`, else `dense`."""
         if self.plain is not None:
             return self.plain
         return self.block_mask() if flex else self.dense()
@@ -108,7 +108,7 @@ class SequenceMask:
         return seen if self.first is None else seen & (keys >= self.first[:, None, :, None])
 
     def block_mask(self) -> BlockMask:
-        """The mask for FlexAttention; the queries are the keys, and it is not plain."""
+        """The mask for FlexAttention. Call it for whole sequences that have no plain mask."""
         last = self.last
         first = torch.zeros_like(last) if self.first is None else self.first
         tiles = torch.arange(-(-self.num_keys // TILE), device=last.device)  # (N,)

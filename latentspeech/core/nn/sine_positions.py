@@ -15,10 +15,10 @@ MAX_PERIOD = 10_000.0
 
 
 def grid_positions(num_rows: int, num_columns: int, model_dim: int) -> Tensor:
-    """Float32 (R C, D), row by row, for patches in the order in which one reads a page.
+    """Float32 (R C, D), for patches in reading order, row by row.
 
     Raises:
-        ValueError: a width that cannot be halved twice.
+        ValueError: the width is not a multiple of 4.
     """
     if model_dim % 4:
         raise ValueError(

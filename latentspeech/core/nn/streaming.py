@@ -1,17 +1,18 @@
-"""The streaming contract: state in, state out, nothing hidden in the module.
+"""The streaming contract: `step` takes a state and returns one; the module itself keeps none.
 
     state = m.init_state(batch_size)
     y, state = m.step(x, state)      # any partition of the input gives the offline result
     y = m(x)                         # offline is one step from a fresh state: one code path
 
 A state is a tree of tensors whose first axis is the batch and whose fresh value is zero. So
-`reset_rows` starts single streams of a batch anew by zeroing them, and a state can be copied, saved
-and moved without knowing its module. `step` may reuse the storage of the state it is given: copy
-with `copy_state` to keep an old one. Sequences are (B, T, C), channels last.
+`reset_rows` restarts single streams of a batch by zeroing their rows, and a state can be copied,
+saved and moved without knowing its module. `step` may reuse the storage of the state it is given;
+copy a state with `copy_state` to keep it. Sequences are (B, T, C), channels last.
 
-One state is different. In the Transformer's KV cache the layers stand before the batch, and a
-length for each row says which entries are valid. It copies and moves like the others, but only its
-own methods `reset_rows`, `row` and `load_row` know its rows; `reset_rows` below calls the first.
+The Transformer's KV cache is an exception: its layer axis comes before the batch, and a length for
+each row says which entries are valid. It is copied and moved like other states, but its rows are
+handled only by its own methods `reset_rows`, `row` and `load_row`; `reset_rows` below calls the
+first of them.
 """
 
 from abc import ABC, abstractmethod
@@ -32,10 +33,10 @@ class StreamingModule(nn.Module, ABC):
 
     @abstractmethod
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """The next chunk. x (B, T, C_in) -> (B, T', C_out) and the new state."""
+        """Processes the next chunk. x (B, T, C_in) -> (B, T', C_out) and the new state."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The whole sequence at once. x (B, T, C_in) -> (B, T', C_out)."""
+        """Processes the whole sequence at once. x (B, T, C_in) -> (B, T', C_out)."""
         return self.step(x, self.init_state(x.shape[0]))[0]
 
     def zero_state(self, *shape: int) -> Tensor:
@@ -72,14 +73,14 @@ class StreamingSequential(StreamingModule):
 
 @runtime_checkable
 class RowState(Protocol):
-    """A state that starts rows anew in its own way."""
+    """A state that has its own way to restart rows."""
 
     def reset_rows(self, rows: Tensor) -> None:
         """Empties the rows where `rows` (B,) is True, in place."""
 
 
 def reset_rows(state: Tree, rows: Tensor) -> Tree:
-    """The state with the streams where `rows` (B,) is True started anew, the others untouched."""
+    """Restarts the streams where `rows` (B,) is True and returns the state; others are kept."""
     if isinstance(state, RowState):
         state.reset_rows(rows)
         return state

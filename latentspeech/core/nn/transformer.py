@@ -34,7 +34,7 @@ class TransformerConfig(Config):
     head_dim: int = Field(64, ge=2, multiple_of=2, description="width of a head")
     ffn_dim: int = Field(4096, ge=1, description="inner width of the feed-forward network")
     ffn_kind: FeedForwardKind = Field("gelu", description="swiglu (images, MLLM), gelu (TTS)")
-    causal: bool = Field(True, description="see what stands before only; false: see everything")
+    causal: bool = Field(True, description="a position sees only earlier ones; false: it sees all")
     rotary: bool = Field(True, description="RoPE; false: positions are added to the inputs")
     rope_theta: float = Field(ROPE_THETA, gt=1, description="base of the rotary wavelengths")
     dropout: float = Field(0.0, ge=0, lt=1, description="on the output of each sublayer")
@@ -73,7 +73,7 @@ class TransformerBlock(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Embedded inputs to normalised hidden states, [h_1 .. h_N] = RMSNorm(X^L)."""
+    """Maps embedded inputs to normalised hidden states, [h_1 .. h_N] = RMSNorm(X^L)."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -87,20 +87,20 @@ class Transformer(nn.Module):
     def forward(
         self, x: Tensor, segment_ids: Tensor | None = None, block_ids: Tensor | None = None
     ) -> Tensor:
-        """Whole sequences at once.
+        """Runs whole sequences at once.
 
         Args:
             x: (B, T, D) embedded inputs, padded on the right.
-            segment_ids: (B, T); positions see only their own segment and restart in each, so packed
-                sequences never leak into each other. None: one sequence a row.
-            block_ids: (B, T); positions of one block see each other in both directions, -1 stands
+            segment_ids: (B, T); elements see only their own segment and their positions restart in
+                each, so packed sequences never leak into each other. None: one sequence a row.
+            block_ids: (B, T); elements of one block see each other in both directions; -1 is
                 outside all blocks. None: no blocks.
 
         Returns:
             (B, T, D) hidden states after the final norm.
 
         Raises:
-            ConfigError: block_ids for a Transformer without causal order.
+            ConfigError: block_ids were given, but the Transformer has no causal order.
         """
         return self._run(x, whole_context(self.config, x, segment_ids, block_ids))
 
@@ -115,17 +115,17 @@ class Transformer(nn.Module):
         num_valid: Tensor | None = None,
         block_ids: Tensor | None = None,
     ) -> tuple[Tensor, KVCache]:
-        """The next T positions of every row; prefill is a step of many.
+        """Runs the next T positions of every row; prefill is a step of many positions.
 
         Args:
             x: (B, T, D) embedded inputs, padded on the right.
             state: the cache; it is written in place and returned.
             num_valid: (B,) how many of the T are real in each row, 0 to T; None: all.
-            block_ids: (B, T) as in `forward`. A block must come whole within one step, because the
-                cache does not remember who belongs to one.
+            block_ids: (B, T) as in `forward`. One step must hold a whole block, because the cache
+                does not remember which positions belong to one.
 
         Returns:
-            (B, T, D) hidden states (rubbish at padding) and the cache.
+            (B, T, D) hidden states (meaningless at padding) and the cache.
 
         Raises:
             ConfigError: the cache is too small.
@@ -141,7 +141,7 @@ class Transformer(nn.Module):
 
 
 def init_linear_layers(module: nn.Module, num_layers: int) -> None:
-    """Matrices N(0, 0.02); those that write to the residual stream / sqrt(2 `num_layers`)."""
+    """Draws matrices with std 0.02; / sqrt(2 num_layers) if they write to the residual stream."""
     for name, parameter in module.named_parameters():
         if parameter.dim() == 2:
             residual = name.endswith(("out.weight", "down.weight"))
@@ -189,11 +189,11 @@ def step_context(
     num_valid: Tensor | None,
     block_ids: Tensor | None,
 ) -> AttentionContext:
-    """The same of the next positions behind a cache, as `Transformer.step` says."""
+    """Positions, angles and mask of the next positions of a cache, as `Transformer.step` says."""
     num_new = x.shape[1]
     positions = state.positions(num_new)
     if block_ids is not None and num_valid is not None:
-        block_ids = block_ids.where(length_mask(num_valid, num_new), -1)  # nobody sees padding
+        block_ids = block_ids.where(length_mask(num_valid, num_new), -1)  # no element sees padding
     mask = state.mask(positions, block_ids)
     return _context(config, positions, mask.prepare(flex=False), state)
 

@@ -1,8 +1,8 @@
-"""Writing ONNX graphs by hand and running them: small steps on a CPU without a framework's cost.
+"""Writes ONNX graphs operation by operation and runs them, to make small steps fast on a CPU.
 
-A step of a small model is a hundred operations on a few rows. torch spends more time around such
-operations than in them; ONNX Runtime plans them once. A graph is made from a module's weights when
-it is needed, so there is no exported file that could be of another version.
+A step of a small model is a hundred operations on a few rows. torch spends more time on dispatching
+such operations than on computing them; ONNX Runtime plans them once. A graph is made from a
+module's weights when it is needed, so no exported file can get out of date.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ Shape = Sequence[int | str]
 Array = NDArray[Any]
 
 _BLOCK = 64  # weights that share a scale
-_ZERO = 128  # what stands for 0 in unsigned bytes
-# The largest weight of a block is taken for no less: with a denormal scale, blocks of zeros, as new
-# layers have (recipes/tts/grow_model.py), take several times as long.
+_ZERO = 128  # the unsigned byte that means 0
+# Lower bound on the largest weight of a block. Without it, blocks of zeros, as new layers have
+# (recipes/tts/grow_model.py), get a denormal scale and take several times as long.
 _LEAST = 1e-20
 
 _OPSETS = {"": 18, "com.microsoft": 1}
@@ -43,33 +43,33 @@ class OnnxGraph:
         self._num_values = 0
 
     def input(self, name: str, shape: Shape, kind: int = TensorProto.FLOAT) -> str:
-        """Declares an input; sizes that vary are named."""
+        """Declares an input; in its shape, a size that varies is a name."""
         self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
         return name
 
     def output(self, name: str, value: str) -> None:
-        """Gives a value out under a name."""
+        """Declares an output of this name with the given value."""
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
 
     def constant(self, value: Array) -> str:
-        """A number or an array of the graph itself."""
+        """Adds a number or an array that is a part of the graph."""
         name = f"c{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
     def integers(self, *values: int) -> str:
-        """A constant that lists axes, sizes or indices."""
+        """Adds a constant that lists axes, sizes or indices."""
         return self.constant(np.array(values, dtype=np.int64))
 
     def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        """An operation with one result."""
+        """Appends an operation with one result."""
         return self.ops(1, kind, *inputs, domain=domain, **attributes)[0]
 
     def ops(
         self, num_results: int, kind: str, *inputs: str, domain: str = "", **attributes: Any
     ) -> list[str]:
-        """An operation with several results."""
+        """Appends an operation with several results."""
         results = [f"v{self._num_values + i}" for i in range(num_results)]
         self._num_values += num_results
         node = helper.make_node(kind, inputs, results, domain=domain, **attributes)
@@ -77,20 +77,20 @@ class OnnxGraph:
         return results
 
     def halves(self, value: str, axis: int) -> list[str]:
-        """A value cut in two equal parts."""
+        """Splits a value into two equal parts."""
         return self.ops(2, "Split", value, axis=axis, num_outputs=2)
 
     def linear(self, value: str, layer: nn.Module | Tensor) -> str:
-        """X W^T + b of a linear layer, or x W^T of a matrix."""
+        """Computes x W^T + b for a linear layer, or x W^T for a matrix."""
         weight = layer if isinstance(layer, Tensor) else layer.get_parameter("weight")
         product = self._product(value, array(weight))
         bias = None if isinstance(layer, Tensor) else getattr(layer, "bias", None)
         return product if bias is None else self.op("Add", product, self.constant(array(bias)))
 
     def _product(self, value: str, weight: Array) -> str:
-        """X W^T of a matrix (N, K).
+        """Computes x W^T for a matrix (N, K).
 
-        The scales are max / 127. ONNX Runtime's own quantizer takes max / -128: other weights.
+        The scales are max / 127. ONNX Runtime's own quantizer has max / -128 and other weights.
         """
         if not self._int8:
             return self.op("MatMul", value, self.constant(weight.T))
@@ -114,7 +114,7 @@ class OnnxGraph:
         )
 
     def rms_norm(self, value: str, layer: nn.RMSNorm) -> str:
-        """RMSNorm over the last axis."""
+        """Applies RMSNorm over the last axis."""
         gain = torch.ones(layer.normalized_shape) if layer.weight is None else layer.weight
         gain_name = self.constant(array(gain))
         return self.op("SimplifiedLayerNormalization", value, gain_name, axis=-1, epsilon=layer.eps)
@@ -133,13 +133,13 @@ class OnnxGraph:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = num_threads
         options.inter_op_num_threads = 1
-        # Threads that spin after the end of a call take the time of the codec's.
+        # Threads that go on spinning after a call would take time from the codec's threads.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         return OnnxFunction(model.SerializeToString(), options)
 
 
 class OnnxFunction:
-    """A compiled graph; arrays in, arrays out, by name and in order."""
+    """A compiled graph; it takes arrays by name and returns arrays in order."""
 
     def __init__(self, model: bytes, options: onnxruntime.SessionOptions) -> None:
         self._session = onnxruntime.InferenceSession(
@@ -153,7 +153,7 @@ class OnnxFunction:
 
 
 def array(tensor: Tensor) -> Array:
-    """A tensor of the CPU as a float32 array, without a copy where it is one already."""
+    """A CPU tensor as a float32 array, without a copy if the tensor is float32 already."""
     if tensor.device.type != "cpu":
         raise ConfigError(
             f"the onnx runtime runs on the CPU, the model is on {tensor.device}; "

@@ -1,9 +1,9 @@
 """The diffusion head as two ONNX graphs, for few latents on a CPU.
 
-One makes the modulations of all solver steps from the hidden states, in one pass over the weights;
-the other is a step of a solver: the head on both halves of guidance, the estimate of x_0 and the
-next state. The coefficients of `core/diffusion/solvers.py` make it the step of one solver or
-another.
+The first computes the modulations of all solver steps from the hidden states, in one pass over the
+weights. The second is a step of a solver: it runs the head, with and without the condition if there
+is guidance, estimates x_0 and computes the next state. Its coefficients are an input, so that it
+can take a step of any solver in `core/diffusion/solvers.py`.
 
 N latents, M rows (N, or 2 N with guidance), S steps, D latent dimension, d width, m modulations.
 """
@@ -23,18 +23,18 @@ from latentspeech.core.diffusion.solvers import SolverKind, solver_steps
 from latentspeech.core.nn.norm import AdaLNZero
 from latentspeech.core.onnx.graph import Array, OnnxGraph, array
 
-_NUM_COEFFICIENTS = 5  # a, b of x_0 = a x_t + b prediction; those of a SolverStep
+_NUM_COEFFICIENTS = 5  # a and b of x_0 = a x_t + b prediction, then three of a SolverStep
 
 
 class _Course(NamedTuple):
-    """What follows from solver and number of steps alone."""
+    """The inputs of the graphs that depend only on the solver and the number of steps."""
 
     times: Array  # (S, 1, d) embedded
     coefficients: Array  # (S, 5)
 
 
 class OnnxDiffusion:
-    """`LatentDiffusion.sample` without torch; weights are copied when it is made."""
+    """Runs `LatentDiffusion.sample` in ONNX Runtime, with a copy of the weights."""
 
     def __init__(self, diffusion: LatentDiffusion, num_threads: int, int8: bool = False) -> None:
         self._diffusion = diffusion
@@ -79,7 +79,7 @@ class OnnxDiffusion:
 
 
 def modulation_graph(head: DiffusionHead, int8: bool) -> OnnxGraph:
-    """hidden (M, cond), times (S, 1, d) -> modulations (S, M, m d), scales with their 1 added."""
+    """hidden (M, cond), times (S, 1, d) -> modulations (S, M, m d), with 1 added to the scales."""
     graph = OnnxGraph("modulations", int8)
     hidden = graph.input("hidden", ["M", head.config.cond_dim])
     times = graph.input("times", ["S", 1, head.config.model_dim])
@@ -87,7 +87,7 @@ def modulation_graph(head: DiffusionHead, int8: bool) -> OnnxGraph:
     layers = [*(_modulation(block) for block in head.blocks), head.modulation]
     weights = torch.cat([layer.projection.weight for layer in layers])  # (m d, d)
     product = graph.linear(condition, weights)
-    # In each layer the second of two or three is a scale.
+    # The second of each layer's two or three modulations is the scale.
     width = head.config.model_dim
     ones = [torch.eye(layer.num_chunks)[1].repeat_interleave(width) for layer in layers]
     graph.output("modulations", graph.op("Add", product, graph.constant(array(torch.cat(ones)))))

@@ -1,8 +1,8 @@
 """The Transformer's step as an ONNX graph, for few rows on a CPU.
 
-The graph gives back the keys and values of the new positions and attends to them beside those of
-the past. So the cache is only read while it runs, and a position that was fed on trial leaves no
-trace unless it is kept.
+The graph attends to the cached keys and values and to those of the new positions, which it returns.
+So it only reads the cache, and a position that was fed on trial leaves no trace unless the caller
+keeps it.
 
 L layers, R rows, N rows that are fed, T new positions, C capacity of the cache, H heads, G
 key/value heads, Dh head dimension, d model width.
@@ -27,8 +27,8 @@ from latentspeech.core.nn.transformer import Transformer, TransformerBlock
 from latentspeech.core.onnx.graph import Array, OnnxFunction, OnnxGraph, Shape, array
 
 _BLOCK = 64  # positions by which a cache grows
-_FIRST_ROWS = 2  # that a cache begins with
-# Whoever waits for the first audio waits for the prefill, and nothing else is to be done meanwhile.
+_FIRST_ROWS = 2  # rows of a new cache
+# The first audio has to wait for the prefill, and no other work is there to take the threads.
 _MOST_PREFILL_THREADS = 4
 _HIDDEN_FROM_ALL = -1e9
 
@@ -41,15 +41,15 @@ class OnnxRow(NamedTuple):
 
     @property
     def end(self) -> int:
-        """How many positions."""
+        """The number of positions."""
         return int(self.keys[0].shape[1])
 
 
 class OnnxCache:
-    """Keys and values of all layers; what stands behind a row's length is hidden by the mask.
+    """Keys and values of all layers; the mask hides entries past a row's length.
 
-    It has memory for the rows and positions that were needed so far, and gives some back when the
-    longest row is cleared. A run over the first rows reads the arrays as they lie.
+    It has memory for the rows and positions that were needed so far, and frees some when the
+    longest row is cleared. A run over the first rows reads the arrays without copying them.
     """
 
     def __init__(self, transformer: Transformer) -> None:
@@ -68,7 +68,7 @@ class OnnxCache:
         return self.mask.shape[-1]
 
     def keep(self, counts: Sequence[int] | NDArray[np.int64], first_row: int = 0) -> None:
-        """The first `counts[i]` of the positions just fed to the i-th of the rows fed stay."""
+        """Stores the first `counts[i]` of the positions just fed to the i-th of the fed rows."""
         counts = np.asarray(counts)
         end_row = first_row + len(counts)
         starts = self.lengths[first_row:end_row].copy()
@@ -92,7 +92,7 @@ class OnnxCache:
         return OnnxRow(keys, values)
 
     def load_row(self, index: int, source: OnnxRow) -> None:
-        """Puts a copy in the place of an empty row."""
+        """Copies `source` into an empty row."""
         self.make_room(index + 1, source.end)
         for old, new in ((self.keys, source.keys), (self.values, source.values)):
             for layer, entries in zip(old, new, strict=True):
@@ -101,7 +101,7 @@ class OnnxCache:
         self.lengths[index] = source.end
 
     def move_row(self, source: int, target: int) -> None:
-        """Row `target` takes over what row `source` holds."""
+        """Copies the entries of row `source` into row `target`."""
         length = self.lengths[source]
         for layer in (*self.keys, *self.values):
             layer[target, :, :length] = layer[source, :, :length]
@@ -109,7 +109,7 @@ class OnnxCache:
         self.lengths[target] = length
 
     def clear_row(self, index: int) -> None:
-        """Empties a row; where no row needs half of the positions, the others go."""
+        """Empties a row; frees positions if no row needs more than half of them."""
         self.mask[index] = _HIDDEN_FROM_ALL
         self.lengths[index] = 0
         needed = _whole_blocks(int(self.lengths.max()))
@@ -119,7 +119,7 @@ class OnnxCache:
             self.mask = self.mask[..., :needed].copy()
 
     def make_room(self, num_rows: int, num_positions: int) -> None:
-        """Grows to as many rows, at least doubling, and to whole blocks of positions."""
+        """Grows, if needed, to `num_rows` (or twice the rows) and to whole blocks of positions."""
         if num_rows > len(self.lengths):
             self._grow(max(num_rows, 2 * len(self.lengths)), self.capacity)
         if num_positions > self.capacity:
@@ -139,7 +139,7 @@ class OnnxCache:
         self.lengths = np.pad(self.lengths, (0, num_rows - len(self.lengths)))
 
     def _keep_of_row(self, place: int, row: int, start: int, count: int) -> None:
-        """The first `count` of the new positions of one row."""
+        """Stores the first `count` of the new positions of one row."""
         end = start + count
         for old, new in ((self.keys, self.new_keys), (self.values, self.new_values)):
             for layer, entries in zip(old, new, strict=True):
@@ -147,7 +147,7 @@ class OnnxCache:
         self.mask[row, ..., start:end] = 0
 
     def _keep_position(self, new: int, places: Array, rows: Array, positions: Array) -> None:
-        """The new position with index `new` of several rows."""
+        """Stores the new position with index `new` of several rows."""
         for old, fed in ((self.keys, self.new_keys), (self.values, self.new_values)):
             for layer, entries in zip(old, fed, strict=True):
                 layer[rows, :, positions] = entries[places, :, new]
@@ -155,7 +155,7 @@ class OnnxCache:
 
 
 class OnnxTransformer:
-    """`Transformer.step` without torch; weights are copied when it is made."""
+    """Runs `Transformer.step` in ONNX Runtime, with a copy of the weights."""
 
     def __init__(self, transformer: Transformer, num_threads: int, int8: bool = False) -> None:
         self._transformer = transformer
@@ -170,11 +170,11 @@ class OnnxTransformer:
         return OnnxCache(self._transformer)
 
     def step(self, x: Tensor, state: OnnxCache) -> Tensor:
-        """The next T positions of the first R rows: x (R, T, d) -> hidden (R, T, d)."""
+        """Runs the next T positions of the first R rows: x (R, T, d) -> hidden (R, T, d)."""
         return self._feed(self._step, x, state, 0)
 
     def prefill(self, x: Tensor, state: OnnxCache, row: int) -> Tensor:
-        """The next T positions of one row: x (1, T, d) -> hidden behind the last (1, d)."""
+        """Runs the next T positions of one row: x (1, T, d) -> hidden (1, d) at the last one."""
         run = self._step if x.shape[1] == 1 else self._prefill
         return self._feed(run, x, state, row)[:, 0]
 
@@ -200,7 +200,7 @@ class OnnxTransformer:
         return torch.from_numpy(hidden)
 
     def _angles(self, lengths: Array, num_new: int) -> tuple[Array, Array]:
-        """Cosines and signed sines (N, 1, T, Dh) behind the end of rows of `lengths` (N,)."""
+        """Cosines and signed sines (N, 1, T, Dh) of the T positions after `lengths` (N,)."""
         end = int(lengths.max()) + num_new
         if end > len(self._table[0]):
             self._table = self._make_table(2 * end)
@@ -218,19 +218,19 @@ class OnnxTransformer:
 
 @functools.lru_cache(maxsize=4)
 def _causal_mask(num_new: int) -> Array:
-    """What each of T new positions is not to see of the T, (T, T)."""
+    """The mask (T, T) that hides from each of T new positions the ones after it."""
     return np.triu(np.full((num_new, num_new), _HIDDEN_FROM_ALL, dtype=np.float32), 1)
 
 
 def _whole_blocks(num_positions: int) -> int:
-    """The positions that have room in as many blocks as it takes."""
+    """`num_positions`, rounded up to whole blocks."""
     return -(-num_positions // _BLOCK) * _BLOCK
 
 
 def step_graph(transformer: Transformer, int8: bool, only_last: bool = False) -> OnnxGraph:
-    """Inputs x, cos, sin, mask, sizes and each layer's cache; hidden states and new entries out.
+    """A graph from x, cos, sin, mask, sizes and each layer's cache to hidden states, new entries.
 
-    `only_last` gives the hidden state (R, 1, d) of the last position alone.
+    With `only_last` it returns the hidden state (R, 1, d) of the last position only.
     """
     config = transformer.config
     if not (config.causal and config.rotary):
@@ -264,7 +264,7 @@ def step_graph(transformer: Transformer, int8: bool, only_last: bool = False) ->
 
 
 def feed_forward(graph: OnnxGraph, x: str, layer: torch.nn.Module) -> str:
-    """Either network of `core/nn/feed_forward.py`."""
+    """Appends either network of `core/nn/feed_forward.py`."""
     if isinstance(layer, SwiGLU):
         gate, up = graph.halves(graph.linear(x, layer.gate_up), axis=-1)
         return graph.linear(graph.op("Mul", graph.silu(gate), up), layer.down)
@@ -280,7 +280,7 @@ def feed_forward(graph: OnnxGraph, x: str, layer: torch.nn.Module) -> str:
 def _attention(
     graph: OnnxGraph, x: str, layer: Attention, keys: str, values: str
 ) -> tuple[str, str, str]:
-    """Of x (R, T, d): (R, T, d), and the new keys and values (R, G, T, Dh)."""
+    """Maps x (R, T, d) to (R, T, d) and the new keys and values (R, G, T, Dh)."""
     num_heads, num_kv_heads, size = layer.num_heads, layer.num_kv_heads, layer.head_dim
     heads = graph.linear(x, layer.qkv)
     heads = graph.op("Reshape", heads, graph.integers(0, 0, -1, size))
@@ -303,7 +303,7 @@ def _attention(
         return graph.op("FusedMatMul", rows, entries, domain="com.microsoft", **attributes)
 
     def product_by_rows(rows: str, entries: str, **attributes: int) -> str:
-        # ONNX Runtime copies a matrix before it multiplies several rows by it.
+        # Row by row, since ONNX Runtime copies a matrix before it multiplies several rows by it.
         single = graph.op("Unsqueeze", rows, graph.integers(4))
         entries = graph.op("Unsqueeze", entries, graph.integers(2))
         return graph.op("Squeeze", product(single, entries, **attributes), graph.integers(4))
