@@ -1,8 +1,8 @@
-"""Batches of items of similar length: every item once an epoch, little padding, a bound on memory.
+"""Batches of items of similar length: every item once an epoch, little padding, bounded memory.
 
-Items are sorted by length, cut into equal classes, shuffled inside each and packed greedily; what
-does not fill a batch of one class opens the first batch of the next longer one. Then the batches
-are shuffled.
+Items are sorted by length, divided into equal classes, shuffled within each class and packed
+greedily. Items that do not fill a batch of one class begin the first batch of the next longer one.
+Then the batches are shuffled.
 """
 
 from collections.abc import Sequence
@@ -22,19 +22,19 @@ def plan_batches(
     num_buckets: int,
     names: Sequence[str] | None = None,
 ) -> list[list[int]]:
-    """The batches of an epoch as lists of indices, the same for the same arguments.
+    """Returns the batches of an epoch as lists of indices, the same for the same arguments.
 
     Args:
         lengths: latents of each item, at least 1.
         max_total_latents: limit on (longest item of a batch) x (its number of items).
         max_batch_size: limit on the number of items of a batch.
-        seed: of the run.
-        epoch: changes the order and who shares a batch with whom.
-        num_buckets: length classes; more means less padding and less mixing.
-        names: of the items, for error messages; their indices otherwise.
+        seed: the run's seed.
+        epoch: changes the order and which items share a batch.
+        num_buckets: number of length classes; more classes mean less padding and less mixing.
+        names: the items' names for error messages; None: their indices.
 
     Raises:
-        DataError: an item is empty or longer than `max_total_latents`; it is named.
+        DataError: an item, which the message names, is empty or longer than `max_total_latents`.
     """
     if max_batch_size < 1 or num_buckets < 1:
         raise ConfigError(
@@ -45,7 +45,7 @@ def plan_batches(
     sizes = torch.tensor(lengths)
     _check_lengths(sizes, max_total_latents, names)
     generator = make_generator(seed, "bucketing", epoch)
-    # The stable sort keeps the random order among equals, so they change buckets between epochs.
+    # The stable sort keeps the random order of equal lengths, so they change class between epochs.
     shuffled = torch.randperm(len(sizes), generator=generator)
     by_length = shuffled[sizes[shuffled].argsort(stable=True)]
     batches: list[list[int]] = []
@@ -67,9 +67,9 @@ def plan_packed(
     epoch: int,
     names: Sequence[str] | None = None,
 ) -> list[list[int]]:
-    """As `plan_batches` where nothing is padded: the sum of a batch's lengths is limited.
+    """Does what `plan_batches` does, but without padding: it limits the sum of a batch's lengths.
 
-    Items of any lengths meet, in random order.
+    A batch holds items of any length, in random order.
     """
     if not lengths:
         return []

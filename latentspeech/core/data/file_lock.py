@@ -1,4 +1,4 @@
-"""One process at a time: locks between processes of one machine or one shared file system."""
+"""Locks that let one process at a time work, on one machine or one shared file system."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from latentspeech.core.errors import InputError
 def exclusive(path: Path, remedy: str) -> Iterator[None]:
     """Holds the lock file `path`, which the system frees if its holder dies.
 
-    `remedy` ends the InputError that is raised where no file can be written.
+    If the file cannot be written, it raises an InputError whose message ends with `remedy`.
     """
     lock = FileLock(path)
     try:

@@ -1,9 +1,9 @@
 """Read-only files of a corpus, from a folder of this machine or from object storage.
 
-A path is read where it lies. A URL of any protocol that fsspec knows (s3://, gs://, http://,
-memory://, file://) is copied file by file into a local folder that all processes share: whole or
-not at all, its size checked, one process copying while the others wait. Beyond `max_bytes` the
-copies that were used longest ago go.
+Files of a local path are read in place. Files of a URL of any protocol that fsspec knows (s3://,
+gs://, http://, memory://, file://) are copied one by one into a local folder that all processes
+share. A copy appears whole or not at all, its size is checked, and one process copies while the
+others wait. Beyond `max_bytes` the copies that were used longest ago are removed.
 """
 
 import contextlib
@@ -33,12 +33,12 @@ _REMEDY = "set data.cache.folder to a folder on a local disk"
 
 
 class LocalCacheConfig(Config):
-    """Where copies of remote files are kept; of no effect on local folders."""
+    """Where copies of remote files are kept; it has no effect on local folders."""
 
     folder: Path | None = Field(
         None, description="null: latentspeech/shards in $XDG_CACHE_HOME or ~/.cache"
     )
-    max_bytes: int = Field(64 * 2**30, ge=1, description="of all copies; the least used go first")
+    max_bytes: int = Field(64 * 2**30, ge=1, description="limit on the size of all copies")
 
 
 class FileStore(Protocol):
@@ -46,7 +46,7 @@ class FileStore(Protocol):
 
     @property
     def local_folder(self) -> Path:
-        """The folder on this machine in which the files or their copies lie."""
+        """The folder on this machine that holds the files or their copies."""
 
     def where(self, name: str) -> str:
         """A file's full name, for messages."""
@@ -55,7 +55,7 @@ class FileStore(Protocol):
         """All files of the folder; empty if there is no such folder."""
 
     def read(self, name: str, reader: Callable[[Path], Content]) -> Content:
-        """What `reader` makes of a local file of that content; its errors are passed on."""
+        """Returns `reader(path)` for a local file of that content; its errors are passed on."""
 
 
 def open_store(location: str | Path, config: LocalCacheConfig | None = None) -> FileStore:
@@ -66,7 +66,7 @@ def open_store(location: str | Path, config: LocalCacheConfig | None = None) -> 
 
 
 class LocalFolder:
-    """Files that are read where they lie."""
+    """Files of this machine, which are read in place."""
 
     def __init__(self, folder: Path) -> None:
         self.local_folder = folder
@@ -86,12 +86,12 @@ class LocalFolder:
             return set()
 
     def read(self, name: str, reader: Callable[[Path], Content]) -> Content:
-        """What `reader` makes of the local file; its errors are passed on."""
+        """Returns `reader(path)` for the local file; its errors are passed on."""
         return reader(self.local_folder / name)
 
 
 class RemoteFolder:
-    """Files of a URL, copied when they are first read; it can be pickled and forked."""
+    """Files of a URL, copied when they are first read. The object can be pickled and forked."""
 
     def __init__(self, url: str, config: LocalCacheConfig) -> None:
         self._url = url.rstrip("/")
@@ -118,15 +118,15 @@ class RemoteFolder:
         return self._patiently(self._url, self._names)
 
     def read(self, name: str, reader: Callable[[Path], Content]) -> Content:
-        """What `reader` makes of a local copy.
+        """Returns `reader(path)` for a local copy.
 
-        A copy that it cannot read is fetched once more, since the disk may have spoilt it. Raises
-        the reader's error if the remote file itself is bad, FileNotFoundError if there is none,
-        DataError if it cannot be fetched.
+        A copy that it cannot read is fetched once more, since the disk may have damaged it. Raises
+        the reader's error if the remote file itself is bad, FileNotFoundError if there is no such
+        file, and DataError if it cannot be fetched.
         """
         path = self.local_folder / name
         try:
-            os.utime(path)  # now it is the last to go
+            os.utime(path)  # the least recently used is removed first
             return reader(path)
         except FileNotFoundError:
             pass  # never fetched, or evicted
@@ -141,7 +141,7 @@ class RemoteFolder:
             if path.exists():
                 return  # another process was faster
             for leftover in self.local_folder.glob(f"{TEMPORARY_PREFIX}*-{name}"):
-                leftover.unlink(missing_ok=True)  # of one that was killed
+                leftover.unlink(missing_ok=True)  # of a killed process
             size = self._patiently(self.where(name), lambda url: self._copy(url, path))
             logger.debug("fetched %s, %d bytes", self.where(name), size)
         with exclusive(self._root / "evict.lock", _REMEDY):
@@ -171,7 +171,7 @@ class RemoteFolder:
         for _, size, path in sorted(found):
             if total <= self._max_bytes:
                 return
-            if path != keep:  # who still has it mapped keeps it until done
+            if path != keep:  # a process that has it mapped can still read it
                 path.unlink(missing_ok=True)
                 total -= size
 
@@ -184,7 +184,7 @@ class RemoteFolder:
             return set()
 
     def _patiently(self, url: str, action: Callable[[str], Content]) -> Content:
-        """Storage fails now and then: tries again after growing pauses."""
+        """Tries again after growing pauses, because storage sometimes fails."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return action(url)
@@ -203,7 +203,7 @@ class RemoteFolder:
 
 
 def _filesystem(url: str) -> tuple[Any, str]:
-    """The file system of a URL and the path within it; instances belong to a process."""
+    """The file system of a URL, which only this process may use, and the path within it."""
     import fsspec
 
     try:

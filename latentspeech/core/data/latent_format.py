@@ -1,13 +1,15 @@
-"""What a folder of latent shards is: its meta.json, its items and the names of its files.
+"""The format of a folder of latent shards: its meta.json, its items and the names of its files.
 
     meta.json                   which sigma-VAE and source, sizes, posterior (`LatentMeta`)
     latents-00000.safetensors   item id -> mu (T, D), in meta's dtype
     latents-00000.jsonl         an item a line; written last, so it marks the shard as complete
     stats.safetensors           mean, std (D,) and count of z over all items
 
-An item is an utterance, an image, or one of two mirrored copies of an image; the T latents of a
-picture are its grid, row by row. An item without latents is one whose file could not be read.
-Folders of version 1, which knew speech alone, are read as well. T latents, D latent dimension.
+An item is an utterance, an image, or one of two mirrored copies of an image; the T latents of an
+image are its grid, row by row. An item without latents is one whose file could not be read.
+Folders of version 1, which was for speech only, are read as well.
+
+T latents, D latent dimension.
 """
 
 import json
@@ -23,26 +25,26 @@ from latentspeech.core.errors import ConfigError, DataError
 
 SCHEMA_VERSION = 2
 
-# What version 1 called the fields of today, and the fields that are a modality's own.
+# Fields that version 1 named differently, and fields that now belong to the modality.
 _VERSION_1_NAMES = {"codec_hash": "vae_hash", "cuts_hash": "source_hash", "num_cuts": "num_items"}
 _VERSION_1_MODALITY = ("sample_rate", "hop_length")
 
 
 class LatentMeta(Config):
-    """What latents were made from, and how they are stored."""
+    """The content of meta.json: what the latents were made from, and how they are stored."""
 
-    schema_version: int = Field(SCHEMA_VERSION, description="of this folder's layout")
-    vae_hash: str = Field(description="of the weights of the sigma-VAE (codec, image tokenizer)")
-    source_hash: str = Field(description="of the list of what was encoded")
+    schema_version: int = Field(SCHEMA_VERSION, description="version of this folder's format")
+    vae_hash: str = Field(description="hash of the weights of the codec or image tokenizer")
+    source_hash: str = Field(description="hash of the list of encoded items")
     latent_dim: int = Field(ge=1, description="channels of a latent")
-    posterior_kind: Literal["per_example", "fixed"] = Field(description="of the VAE's sigma")
+    posterior_kind: Literal["per_example", "fixed"] = Field(description="how sigma is drawn")
     sigma_std: float = Field(ge=0, description="sqrt of E[sigma^2] of the VAE's posterior")
-    dtype: Literal["float16", "float32"] = Field("float16", description="of the stored means")
+    dtype: Literal["float16", "float32"] = Field("float16", description="dtype of the means")
     shard_size: int = Field(ge=1, description="items a shard")
     num_items: int = Field(ge=1, description="items in all")
-    remake_command: str = Field(description="makes what is missing or damaged, and only that")
+    remake_command: str = Field(description="command that makes missing or damaged shards again")
     modality: dict[str, Any] = Field(
-        {}, description="what a modality knows of its latents: rates of speech, grid of an image"
+        {}, description="the modality's own facts: rates of speech, grid of an image"
     )
 
     @property
@@ -51,22 +53,22 @@ class LatentMeta(Config):
         return -(-self.num_items // self.shard_size)
 
     def shard_length(self, shard: int) -> int:
-        """Items of a shard; all are full but the last."""
+        """Items of a shard; all shards except the last are full."""
         return min(self.shard_size, self.num_items - shard * self.shard_size)
 
 
 class LatentItem(NamedTuple):
-    """One item; what only its modality knows of it is among the `extras`."""
+    """One item; facts that only its modality uses are in `extras`."""
 
     id: str
     num_latents: int
     group: str = ""  # items of one group are alike: a speaker's utterances, the images of a class
-    text: str = ""  # what it says or shows
+    text: str = ""  # transcript or caption
     extras: Mapping[str, Any] = {}  # values that JSON has
 
 
 def parse_item(line: str | bytes) -> LatentItem:
-    """An item of a list; ValueError, TypeError or KeyError if it is none."""
+    """Reads a line of a list; ValueError, TypeError or KeyError if it is not an item."""
     row: dict[str, Any] = json.loads(line)
     group = row.pop("speaker", "")  # of version 1
     return LatentItem(
@@ -75,14 +77,14 @@ def parse_item(line: str | bytes) -> LatentItem:
 
 
 def item_line(item: LatentItem) -> str:
-    """An item as a line of a list; its extras stand beside its other fields."""
+    """An item as a line of a list; its extras are keys like its other fields."""
     values = {**item._asdict(), **item.extras}
     del values["extras"]
     return json.dumps(values, ensure_ascii=False) + "\n"
 
 
 def read_meta(location: str | Path | FileStore) -> LatentMeta:
-    """The folder's meta.json. Raises DataError if it is no folder of latents."""
+    """Reads the folder's meta.json. Raises DataError if it is not a folder of latents."""
     store = open_store(location) if isinstance(location, str | Path) else location
     where = store.where("meta.json")
     try:
@@ -120,6 +122,6 @@ def _from_version_1(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def shard_names(shard: int) -> tuple[str, str]:
-    """The latents and the item list of a shard."""
+    """The file names of a shard: latents and item list."""
     stem = f"latents-{shard:05d}"
     return f"{stem}.safetensors", f"{stem}.jsonl"

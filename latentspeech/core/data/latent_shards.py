@@ -1,8 +1,8 @@
 """The latents of a corpus on disk: means of a sigma-VAE's posterior, in shards (latent_format.py).
 
-Every file appears whole or not at all. Reading opens nothing before it is needed and keeps only the
-shards that were used last, so that it takes the same memory for a corpus of any size, and every
-loader process reads for itself.
+Every file appears whole or not at all. A reader opens a shard when it is needed and keeps only the
+most recently used ones, so it takes the same memory for a corpus of any size. Every loader process
+reads for itself.
 
 T latents, D latent dimension.
 """
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 class DamagedShardError(DataError):
-    """A file of a shard is missing, truncated or damaged, which no second attempt will change."""
+    """A file of a shard is missing, truncated or damaged; a second attempt would not help."""
 
 
 class LatentShardWriter:
@@ -51,7 +51,7 @@ class LatentShardWriter:
             write_json(directory / "meta.json", meta.model_dump())
 
     def is_complete(self, shard: int) -> bool:
-        """Whether the shard is there, undamaged."""
+        """Whether the shard exists and is undamaged."""
         files = _ShardFiles(LocalFolder(self.directory), self.meta)
         try:
             listed = {item.id for item in files.read_list(shard) if item.num_latents}
@@ -60,9 +60,9 @@ class LatentShardWriter:
             return False
 
     def write(self, shard: int, items: list[LatentItem], latents: Mapping[str, Tensor]) -> None:
-        """Stores the means (T, D) of these items under their ids, replacing what there was.
+        """Stores the means (T, D) of these items under their ids and replaces an older shard.
 
-        Items of no latents are listed only.
+        Items without latents are only listed.
         """
         weights, index = (self.directory / name for name in shard_names(shard))
         dtype: torch.dtype = getattr(torch, self.meta.dtype)
@@ -86,12 +86,13 @@ class LatentShardWriter:
 
 
 class LatentShards:
-    """Reads a folder of shards, or a URL of one; it can be pickled.
+    """Reads a folder of shards, or a URL of one. The object can be pickled.
 
-    Items are numbered through the corpus: `index // shard_size` is the shard. A shard that is
-    missing or damaged raises DataError with the command that makes it again; with `skip_bad` it is
-    left out of `shards` if it is missing and `items` of it is empty if its list is damaged, each
-    with a warning. Storage that fails is an error always: processes must agree on what there is.
+    Items are numbered through the whole corpus: `index // shard_size` is the shard. A shard that is
+    missing or damaged raises DataError with the command that makes it again. With `skip_bad` there
+    is a warning instead: `shards` leaves out a missing shard, and `items` returns an empty list for
+    a shard whose list is damaged. A failure of the storage is always an error, because all
+    processes must find the same shards.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class LatentShards:
         cache: LocalCacheConfig | None = None,
         skip_bad: bool = False,
     ) -> None:
-        """Raises DataError where shards are missing or of another VAE."""
+        """Raises DataError if shards are missing or of another VAE."""
         store = open_store(location, cache)
         self.meta = read_meta(store)
         self._files = _ShardFiles(store, self.meta)
@@ -121,7 +122,7 @@ class LatentShards:
 
     @property
     def local_folder(self) -> Path:
-        """Where what is derived from the shards may be kept: the folder itself or its copy."""
+        """The folder itself or its local copy; files derived from the shards may be kept there."""
         return self._files.store.local_folder
 
     def items(self, shard: int) -> list[LatentItem]:
@@ -166,7 +167,7 @@ class LatentShards:
             raise self._files.damaged(name, str(error)) from None
 
     def _present(self) -> list[int]:
-        """The shards whose files are there, by one look at the folder."""
+        """The shards whose files exist, from one listing of the folder."""
         names = self._files.store.names()
         everything = range(self.meta.num_shards)
         missing = {
@@ -193,14 +194,14 @@ class LatentShards:
 
 
 class _ShardFiles:
-    """Opens the two files of a shard, and says how to make them again where that fails."""
+    """Opens the two files of a shard; if that fails, its error says how to make them again."""
 
     def __init__(self, store: FileStore, meta: LatentMeta) -> None:
         self.store = store
         self._meta = meta
 
     def read_list(self, shard: int) -> "_ItemList":
-        """The item list, complete."""
+        """Reads the item list and checks that it is complete."""
         _, name = shard_names(shard)
         try:
             lines = self.store.read(name, Path.read_bytes).splitlines()
@@ -210,11 +211,11 @@ class _ShardFiles:
         expected = self._meta.shard_length(shard)
         if len(found) != expected:
             raise self.damaged(name, f"it lists {len(found)} items, expected {expected}")
-        found[-1]  # a file that was cut short ends in half a line
+        found[-1]  # a truncated file ends in half a line, which cannot be parsed
         return found
 
     def open_weights(self, shard: int) -> Any:
-        """The mapped latents; opening compares the header's sizes with the file's."""
+        """Maps the latents into memory; this compares the header's sizes with the file's."""
         name, _ = shard_names(shard)
         try:
             return self.store.read(name, lambda path: safe_open(path, "pt"))
@@ -222,7 +223,7 @@ class _ShardFiles:
             raise self.damaged(name, str(error)) from None
 
     def damaged(self, name: str, reason: str) -> DamagedShardError:
-        """The error that names the file, and the command that makes it again."""
+        """An error that names the file and the command that makes it again."""
         return DamagedShardError(
             f"{self.store.where(name)} is missing, truncated or damaged ({reason}); make it "
             f"again with: {self._meta.remake_command}"
@@ -230,7 +231,7 @@ class _ShardFiles:
 
 
 class _ItemList(Sequence[LatentItem]):
-    """The lines of an item list; a line becomes an item when it is asked for.
+    """The lines of an item list; a line is parsed whenever its item is needed.
 
     So a process that needs a few items of many shards keeps text, not objects.
     """

@@ -1,17 +1,17 @@
 """Several sources of training batches as one, mixed by weight.
 
 Weights count batches: with 2 : 1 : 1 each *round* of four batches has two of the first source and
-one of each other, in random order. A batch is of one source; items that are to meet inside a batch
-belong into one source.
+one of each other, in random order. All items of a batch are from one source, so items that should
+share batches must be in one source.
 
-A source is read as a stream: the batches of its windows one after the other, and when it is
-exhausted its next epoch, which it shuffles anew. An epoch of the mixture is `num_windows` windows
-of `rounds` rounds; at its start every source begins a fresh epoch of its own. So `num_windows`
-should be large enough that the largest source comes to its end.
+A source is read as a stream: the batches of its windows one after the other, and after the last
+window its next epoch, which is shuffled differently. An epoch of the mixture is `num_windows`
+windows of `rounds` rounds; at its start every source begins a new epoch of its own. So
+`num_windows` should be large enough for a whole epoch of the largest source.
 
-Where a window of the mixture begins in a source depends on how many batches the windows before it
-had. Going on in the middle of an epoch therefore plans the windows before it once more; it loads
-none of them. Memory holds one window of the mixture and one of each source.
+Where a window of the mixture begins in a source depends on the number of batches in the source's
+windows before it. So to resume in the middle of an epoch, the mixture plans its earlier windows
+again, but loads none of them. Memory holds one window of the mixture and one of each source.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from latentspeech.core.data.train_data import TrainData
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.tensors import make_generator
 
-# More epochs of a source than one epoch of the mixture has; an epoch's number only seeds shuffles.
+# More epochs of a source than an epoch of the mixture can hold. Epoch numbers only seed shuffles.
 _MOST_PASSES = 2**20
 
 
@@ -39,8 +39,8 @@ class MixtureConfig(Config):
     rounds: int = Field(
         100,
         ge=1,
-        description="rounds a window; where the batches of a step (processes x accumulation) do "
-        "not divide its batches, the largest of them are halved until they do",
+        description="rounds a window; if the batches of a step (processes x accumulation) do not "
+        "divide those of the window, the largest of them are halved until they do",
     )
     num_windows: int = Field(ge=1, description="windows an epoch of the mixture")
 
@@ -89,12 +89,12 @@ class MixedData:
         ]
 
     def load(self, items: Sequence[MixedItem], seed: int) -> Any:
-        """The batch as its source makes it."""
+        """Loads the batch with its source."""
         (source,) = {item.source for item in items}
         return self.sources[source].load([item.item for item in items], seed)
 
     def _begin(self, epoch: int) -> None:
-        """Every source at the start of an epoch of its own."""
+        """Puts every source at the start of a new epoch of its own."""
         self._epoch, self._window = epoch, 0
         self._streams = [_Stream(source, epoch * _MOST_PASSES) for source in self.sources]
 
@@ -108,13 +108,13 @@ class MixedData:
 
 @dataclass
 class _Stream:
-    """The batches of a source from an epoch of it on, without end."""
+    """The batches of a source from the start of one of its epochs on, without end."""
 
     source: TrainData
     epoch: int
-    window: int = 0  # to be planned next
-    batches: Sequence[Sequence[Any]] = ()  # of the window before
-    index: int = 0  # of the next one among them
+    window: int = 0  # the window to plan next
+    batches: Sequence[Sequence[Any]] = ()  # the batches of the window planned last
+    index: int = 0  # the index of the next one among them
 
     def take(self, count: int) -> list[Sequence[Any]]:
         """The next `count` batches."""

@@ -4,15 +4,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-# An open shard holds a file descriptor or a mapping, of which a process has about a thousand, and
-# its list about 300 bytes an item. Two windows of 64 shards and more fit.
+# An open shard takes a file descriptor or a mapping, of which a process may have about a thousand,
+# and about 300 bytes an item for its list. This limit holds more than two windows of 64 shards.
 _MAX_OPEN_SHARDS = 160
 
 Opened = TypeVar("Opened")
 
 
 class Recent(Generic[Opened]):
-    """What was opened last, by shard. A copy in another process starts empty and opens its own."""
+    """The shards opened last, by number. A copy in another process starts empty."""
 
     def __init__(self, opener: Callable[[int], Opened]) -> None:
         self._opener = opener
@@ -30,5 +30,5 @@ class Recent(Generic[Opened]):
         return self._open[shard]
 
     def __getstate__(self) -> dict[str, Any]:
-        # Mappings cannot be pickled.
+        # Memory mappings cannot be pickled.
         return {"_opener": self._opener, "_open": OrderedDict()}

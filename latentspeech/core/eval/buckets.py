@@ -1,7 +1,7 @@
-"""A metric by parts of the items, such as their length or group: where a value comes from.
+"""A metric for parts of the items, such as items of one length or one group.
 
-A modality says which parts there are. Each part is aggregated as all items are (WER pools its
-errors) and has its own interval over items.
+A modality defines the parts. Each part is aggregated as all items are (WER pools its errors) and
+has its own interval over items.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,18 +10,18 @@ from latentspeech.core.eval.report import Bucket, ItemResult
 from latentspeech.core.eval.scorer import Scorer
 from latentspeech.core.eval.statistics import bootstrap_interval
 
-# The place of an item's part in the order of a table, and its label; None: in no part.
+# The place of an item's part in the order of a table, and its label; None: the item is in no part.
 Part = tuple[int, str] | None
-# How each kind of part is found, by the kind's name.
+# The function that finds an item's part, by the name of the kind of parts.
 Parts = Mapping[str, Callable[[ItemResult], Part]]
 
 
 def make_buckets(
     scorer: Scorer, items: Sequence[ItemResult], parts: Parts, seed: int, num_resamples: int
 ) -> list[Bucket]:
-    """All parts that have a scored item, those of one kind in the order of their places.
+    """All parts that have a scored item; the parts of one kind are in the order of their places.
 
-    A kind with a single part (one speaker, all of one length) says nothing new and is left out.
+    A kind with a single part (one speaker, all of one length) adds nothing and is left out.
     """
     scored = [item for item in items if scorer.name in item.scores]
     buckets: list[Bucket] = []

@@ -1,12 +1,12 @@
-"""Two systems on the same items: their difference, its interval and a p-value.
+"""Comparison of two systems on the same items: their difference, its interval and a p-value.
 
-Both are resampled together: an item that is hard for one is usually hard for the other, and two
-separate intervals do not see that. The interval is the paired bootstrap's. The test is the
-permutation test: if the systems were alike, exchanging their results of any item would change
-nothing; p is the share of exchanges with a difference at least as large as the one found
-(two-sided, all exchanges where that is few, else drawn ones with the observed one counted in).
-Pooled metrics (WER) are pooled anew each time. Both are also done with whole groups (speakers) as
-units, which is the honest one if a claim is about groups that were not measured.
+The two are resampled together, because an item that is hard for one is usually hard for the other,
+which two separate intervals ignore. The interval is that of the paired bootstrap. The p-value is
+that of the permutation test: if the systems were alike, an exchange of their results of any item
+would change nothing, and p is the share of exchanges with a difference at least as large as the one
+found. The test is two-sided. It takes all exchanges if they are few, or else random ones and the
+observed one. Pooled metrics (WER) are pooled anew each time. Interval and test are also computed
+with whole groups (speakers) as units; use those for claims about groups that were not measured.
 
 One comparison is one test: with many metrics or systems some p-values are small by chance.
 """
@@ -34,7 +34,7 @@ from latentspeech.core.tensors import make_generator
 
 NUM_PERMUTATIONS = 10000
 _CHUNK = 512
-# Of differences that are equal up to rounding, each counts as at least as large as the other.
+# Tolerance: a difference that is smaller only by rounding still counts as at least as large.
 _ROUNDING = 1e-12
 
 
@@ -53,8 +53,8 @@ class Comparison:
     group_interval: Interval | None
     group_p_value: float | None
     num_items: int
-    num_groups: int | None  # None where one is unknown
-    measured_differently: dict[str, tuple[Any, Any]]  # what the two descriptions disagree on
+    num_groups: int | None  # None if an item's group is unknown
+    measured_differently: dict[str, tuple[Any, Any]]  # differing keys of the descriptions
 
 
 def compare(
@@ -73,12 +73,12 @@ def compare(
     Args:
         first: system a.
         second: system b.
-        metric: its command-line or scorer's name.
+        metric: the metric's command-line name or its scorer's name.
         make_scorer: gives the scorer of a metric's key, which knows how scores are aggregated.
-        common_only: compare the items that both have scores of, and leave the others out.
-        seed: of the draws.
-        num_resamples: bootstrap draws.
-        num_permutations: exchanges drawn, where there are more.
+        common_only: compare only the items that both systems have scores of.
+        seed: seed of the draws.
+        num_resamples: number of bootstrap draws.
+        num_permutations: number of exchanges drawn; all exchanges if there are not more.
 
     Raises:
         DataError: the reports do not hold the same items with the same texts.
@@ -140,7 +140,7 @@ class _Paired:
         return percentile_interval(torch.cat(values), self.num_units)
 
     def p_value(self, seed: int, stream: str, num_permutations: int) -> float:
-        """Two-sided p of the permutation test; all 2^U exchanges where they are few enough."""
+        """Two-sided p of the permutation test, over all 2^U exchanges if they are few enough."""
         everyone = torch.arange(self.num_units)[None]  # (1, U)
         observed = self._difference(everyone, torch.zeros(1, self.num_units, dtype=torch.bool))
         least = float(observed.abs()) * (1 - _ROUNDING) - _ROUNDING
@@ -176,7 +176,7 @@ def _differences(
     denominators = torch.stack([unit.denominators for unit in units])
 
     def difference(drawn: Tensor, exchange: Tensor) -> Tensor:
-        side = exchange.long()  # (R, U): 0 where the first system keeps its own
+        side = exchange.long()  # (R, U): 1 where the systems exchange results
         values = [
             numerators[which, drawn].sum(1) / denominators[which, drawn].sum(1)
             for which in (side, 1 - side)
@@ -250,7 +250,7 @@ def markdown(
     item_name: str = "item",
     group_name: str = "group",
 ) -> str:
-    """A table with a row a metric, and what was measured differently."""
+    """A table with a row for each metric, and notes on metrics that were measured differently."""
     lines = [
         f"| metric | a: {names[0]} | b: {names[1]} | b - a | 95% | p | 95% by {group_name} "
         f"| p by {group_name} | better | {item_name}s |",

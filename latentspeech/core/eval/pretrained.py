@@ -1,7 +1,7 @@
-"""Models of the transformers library from a folder, with every weight found in the checkpoint.
+"""Loads models of the transformers library from a folder, with all weights from the checkpoint.
 
-`from_pretrained` fills weights that a checkpoint lacks with random numbers and logs a table about
-it; a score by such a model would look like any other. Here it is an error.
+`from_pretrained` fills weights that a checkpoint lacks with random numbers and only logs a table
+about it; a score by such a model would look like any other. Here it is an error.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from latentspeech.core.eval.weights import Weights
 
 
 def load_pretrained(model_class: Any, weights: Weights) -> Any:
-    """The model in evaluation mode, float32, on the CPU; CheckpointError if it is not complete."""
+    """Returns the model in evaluation mode, float32, on the CPU; CheckpointError if incomplete."""
     import torch
 
     try:

@@ -1,12 +1,12 @@
-"""What an evaluation found, and its file: every number with what it depends on.
+"""The results of an evaluation and their file: every number with what it depends on.
 
 An item is one thing under test: an utterance, an image, an answer. Items may belong to groups whose
 members are alike, such as the utterances of one speaker; a second interval treats each group as one
 unit. The report says what an item and a group are called (`item_name`, `group_name`).
 
 A metric that this machine cannot measure stays in the report as a hole with its reason. An item
-that could not be scored is named among the failures and never enters a value: read a value with its
-`num_failed`.
+that could not be scored is named among the failures and is in no value, so read a value together
+with its `num_failed`.
 """
 
 import json
@@ -37,8 +37,8 @@ class Failure:
 class Bucket:
     """A part of the items, such as all of one length or all of one group."""
 
-    kind: str  # by what the items are divided: "duration", or the report's `group_name`
-    label: str  # which part it is: "2 to 4 s", or the name of a group
+    kind: str  # the property that divides the items: "duration", or the report's `group_name`
+    label: str  # the name of the part: "2 to 4 s", or the name of a group
     value: float
     interval: Interval | None  # over items
     num_scored: int
@@ -46,23 +46,23 @@ class Bucket:
 
 @dataclass(frozen=True)
 class MetricResult:
-    """One metric over all items; `value` is None where no item could be scored."""
+    """One metric over all items; `value` is None if no item could be scored."""
 
-    key: str  # what the command line calls it; "" for a scorer that has no such name
-    name: str  # the scorer's own, which `scores` and `failures` use
+    key: str  # its name on the command line; "" for a scorer that has no such name
+    name: str  # the scorer's name, which `scores` and `failures` use
     unit: str
     higher_is_better: bool
     held_against: str
     value: float | None
     interval: Interval | None  # 95% over items, None below two
-    group_interval: Interval | None  # 95% over groups, None below two or where one is unknown
+    group_interval: Interval | None  # 95% over groups, None below two or if one is unknown
     num_scored: int
     num_failed: int
     totals: dict[str, int]  # pooled counts of metrics that have them (WER)
     description: dict[str, Any]
     hole: str | None = None  # why the metric could not be measured on this machine at all
-    buckets: list[Bucket] = field(default_factory=list)  # in the order of a table
-    # Other numbers from the same scores: WER has the mean of the utterances' own rates.
+    buckets: list[Bucket] = field(default_factory=list)  # in the order of their table
+    # Other numbers from the same scores: WER has the mean of the utterances' own error rates.
     beside: dict[str, float] = field(default_factory=dict)
 
     def buckets_by(self, kind: str) -> list[Bucket]:
@@ -72,25 +72,25 @@ class MetricResult:
 
 @dataclass(frozen=True)
 class ItemResult:
-    """One item: what it was, and its score by each metric (scorer's name) that it has."""
+    """One item and its scores, by the name of the metric's scorer."""
 
     id: str
-    hypothesis: str  # path of what is under test, as it was given
-    reference: str | None = None  # path of what it is held against
-    text: str | None = None  # what it was to say, to show or to answer
+    hypothesis: str  # path of the file under test, as it was given
+    reference: str | None = None  # path of the file that it is compared with
+    text: str | None = None  # the text that it should say, show or answer
     group: str | None = None  # items of one group are alike; None is unknown
-    facts: dict[str, Any] = field(default_factory=dict)  # what else the modality knows of it
-    fingerprint: str = ""  # of its files and texts: tells whether its scores still hold
+    facts: dict[str, Any] = field(default_factory=dict)  # the modality's own facts about it
+    fingerprint: str = ""  # hash of its files and texts, which shows whether scores still hold
     scores: dict[str, Score] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class EvalReport:
-    """Everything an evaluation found; `to_dict` is the JSON file.
+    """All results of an evaluation; `to_dict` gives the content of the JSON file.
 
-    `settings` holds what the numbers depend on (seed, num_resamples, confidence, the list with its
-    hash and protocol); `run` what one run of it was: command, commit, date, hardware, versions of
-    the libraries, jobs, seconds, peak_memory_bytes.
+    `settings` holds what the numbers depend on: seed, num_resamples, confidence, and the list with
+    its hash and protocol. `run` describes the run: command, commit, date, hardware, versions of the
+    libraries, jobs, seconds, peak_memory_bytes.
     """
 
     metrics: list[MetricResult]
@@ -103,11 +103,11 @@ class EvalReport:
 
     @property
     def holes(self) -> dict[str, str]:
-        """Why each metric that could not be measured was not, by the scorer's name."""
+        """The reason for each metric that could not be measured, by the scorer's name."""
         return {m.name: m.hole for m in self.metrics if m.hole is not None}
 
     def metric(self, name: str) -> MetricResult:
-        """A metric by its command-line or scorer's name; InputError if it was not measured."""
+        """Finds a metric by its command-line or scorer's name; InputError if there is none."""
         for result in self.metrics:
             if name.lower() in (result.key, result.name.lower()):
                 return result
@@ -120,7 +120,7 @@ class EvalReport:
 
     @classmethod
     def read(cls, path: Path) -> "EvalReport":
-        """The report in a JSON file of `write_report`; DataError if it is none."""
+        """Reads a JSON file of `write_report`; DataError if it is not one."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -133,7 +133,7 @@ class EvalReport:
 
     @classmethod
     def from_dict(cls, values: Any, where: str = "report") -> "EvalReport":
-        """The report that `to_dict` gave, also after JSON; DataError if it is none."""
+        """Makes a report from the result of `to_dict`, also after JSON; DataError if it is bad."""
         version = values.get("schema_version") if isinstance(values, dict) else None
         if version == 2:
             values, version = upgrade(values, where), SCHEMA_VERSION

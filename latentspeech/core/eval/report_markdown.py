@@ -1,4 +1,4 @@
-"""A report as Markdown: values, parts of the items, how it was measured, what failed."""
+"""Writes a report as Markdown: values, parts of the items, method and failures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ _SHOWN_FAILURES = 20
 
 
 def write_report(report: EvalReport, json_path: Path) -> None:
-    """Writes the JSON and, beside it with the suffix `.md`, the tables. Both atomically."""
+    """Writes the JSON and, beside it with the suffix `.md`, the tables, both atomically."""
     write_json(json_path, report.to_dict())
     with atomic_path(json_path.with_suffix(".md")) as temporary:
         temporary.write_text(render(report), encoding="utf-8")
@@ -55,7 +55,7 @@ def _holes(report: EvalReport) -> list[str]:
 def _buckets(report: EvalReport) -> list[str]:
     lines: list[str] = []
     for kind in _kinds(report.metrics):
-        # A table of many groups belongs to the JSON file and the page.
+        # A table of many groups is too long here; it is in the JSON file and on the page.
         if kind == report.group_name:
             continue
         found = [(metric, metric.buckets_by(kind)) for metric in report.metrics]
@@ -73,12 +73,12 @@ def _buckets(report: EvalReport) -> list[str]:
 
 
 def _kinds(metrics: Sequence[MetricResult]) -> list[str]:
-    """The kinds of buckets, in the order in which they come."""
+    """The kinds of buckets, in order of first appearance."""
     return list(dict.fromkeys(bucket.kind for metric in metrics for bucket in metric.buckets))
 
 
 def _labels(tables: Sequence[Sequence[Bucket]]) -> list[str]:
-    """All labels; those that only a metric with failures lacks keep the order of the longest."""
+    """All labels, in the order of the longest list; then those that it lacks."""
     longest = max(tables, key=len)
     labels = [bucket.label for bucket in longest]
     extra = [b.label for table in tables for b in table if b.label not in labels]

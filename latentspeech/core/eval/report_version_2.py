@@ -1,4 +1,4 @@
-"""Reports of schema version 2, which knew speech alone, in the words of version 3."""
+"""Converts reports of schema version 2, which was for speech only, to version 3."""
 
 from typing import Any
 

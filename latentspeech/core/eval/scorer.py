@@ -1,9 +1,10 @@
-"""The scorer contract: what every metric says about itself, and how its scores become one number.
+"""The interface of all metrics: their description, and how their scores become one number.
 
-A scorer measures one item at a time, by a method of its modality (`AudioScorer.score` hears two
-signals). It owns the way its scores become one number for all items: a mean for most, pooled errors
-over pooled words for WER. A package or model that is missing makes the metric unavailable, with the
-command that brings it: the report keeps a hole with that reason, and a number is never made up.
+A scorer measures one item at a time, by a method of its modality (`AudioScorer.score` takes two
+signals). It also defines how its scores become one number for all items: a mean for most metrics,
+pooled errors over pooled words for WER. If a package or model is missing, the metric is
+unavailable: the report has a hole with the reason and the command that installs it, never an
+invented number.
 """
 
 import importlib.metadata
@@ -18,57 +19,57 @@ from latentspeech.core.errors import ConfigError, InputError
 
 
 class MetricUnavailable(ConfigError):  # noqa: N818  it is no fault of anybody's
-    """A metric's package or weights are not on this machine; the message says what brings them."""
+    """A metric's package or weights are not on this machine; the message says how to get them."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """One item's result. `details` is what `terms` and a reader of the report need."""
+    """One item's result. `details` holds what `terms` and a reader of the report need."""
 
     value: float
     details: dict[str, Any] = field(default_factory=dict)
 
 
 class Scorer(ABC):
-    """One metric. Making one is cheap; `prepare` loads its model, once, before the first score."""
+    """One metric. It is cheap to make; `prepare` loads its model, once, before the first score."""
 
     name: str
     unit: str  # "" for a pure number
     higher_is_better: bool
-    held_against: str = "nothing"  # what an item is compared with, in the modality's words
+    held_against: str = "nothing"  # the thing that an item is compared with
 
     def prepare(self) -> None:  # noqa: B027  most metrics have nothing to load
         """Loads packages and weights; MetricUnavailable if they are not on this machine."""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """What the number depends on: model, checkpoint, sample rate, normaliser, packages."""
+        """Facts the number depends on: model, checkpoint, sample rate, normaliser, packages."""
 
     def terms(self, score: Score) -> tuple[float, float]:
-        """Numerator and denominator of one item: the value over all is the ratio of their sums.
+        """Numerator and denominator of one item; the value over all is the ratio of their sums.
 
-        By default the mean; a metric that pools (errors over words) gives its counts.
+        By default this value is the mean; a metric that pools (errors over words) returns counts.
         """
         return score.value, 1.0
 
     def aggregate(self, scores: Sequence[Score]) -> float:
-        """The value over all items; InputError if there is none."""
+        """The value over all items; InputError if there are no scores."""
         if not scores:
             raise InputError(f"{self.name}: no scores to aggregate; expected at least one")
         numerators, denominators = zip(*(self.terms(score) for score in scores), strict=True)
         return math.fsum(numerators) / math.fsum(denominators)
 
     def totals(self, scores: Sequence[Score]) -> dict[str, int]:
-        """Pooled counts behind that value, for metrics that pool; none otherwise."""
+        """The pooled counts of that value, for metrics that pool; empty otherwise."""
         return {}
 
     def beside(self, scores: Sequence[Score]) -> dict[str, float]:
-        """Other values over all items out of the same scores, by name; none by default."""
+        """Other values over all items from the same scores, by name; empty by default."""
         return {}
 
 
 def require_packages(metric: str, packages: dict[str, str]) -> None:
-    """Raises MetricUnavailable naming the missing packages of {module: what pip installs}."""
+    """Raises MetricUnavailable for missing packages; `packages` is {module: its name for pip}."""
     missing = [pip for module, pip in packages.items() if importlib.util.find_spec(module) is None]
     if missing:
         raise MetricUnavailable(

@@ -1,14 +1,14 @@
 """Bootstrap intervals of a value over all items, by drawing items or whole groups of them.
 
-Percentile bootstrap: items (or groups with all their items) are drawn with replacement, each draw
-is aggregated as the metric aggregates, and the middle 95% of the draws is the interval.
-Percentiles of a small sample are too narrow; the tails are widened so that the mean of n normal
-units is covered as by Student's t (Hesterberg, 2015, The American Statistician 69(4), 3.2:
+This is the percentile bootstrap: items (or groups with all their items) are drawn with replacement,
+each draw is aggregated by the metric's own rule, and the middle 95% of the values is the interval.
+Percentile intervals of small samples are too narrow, so we widen them until they cover the mean of
+n normal units as Student's t does (Hesterberg, 2015, The American Statistician 69(4), 3.2:
 "expanded percentile interval"). Above some 50 units this hardly changes anything.
 
-Items of one group are alike (utterances of a speaker, images of a class), so the interval over
-groups says what another set of groups would give; the one over items only what other items of these
-groups would.
+Items of one group are alike (utterances of a speaker, images of a class). So the interval over
+groups says which values other groups would give, and the interval over items only which values
+other items of these groups would give.
 
 N items, U units drawn (items or groups), R draws.
 """
@@ -26,7 +26,7 @@ from latentspeech.core.tensors import make_generator
 
 CONFIDENCE = 0.95
 NUM_RESAMPLES = 2000
-# Draws at a time: bounds the memory of the drawn indices.
+# Draws at a time, which bounds the memory of the drawn indices.
 _CHUNK = 256
 
 
@@ -53,7 +53,7 @@ def pooled_sums(scorer: Scorer, scores: Sequence[Score]) -> Sums:
 
 
 def units_of(labels: Sequence[Hashable]) -> tuple[Tensor, int]:
-    """(N,) the number of each label's unit, in order of first appearance; and how many units."""
+    """The index (N,) of each label's unit, by first appearance, and the number of units."""
     numbers: dict[Hashable, int] = {}
     places = [numbers.setdefault(label, len(numbers)) for label in labels]
     return torch.tensor(places, dtype=torch.long), len(numbers)
@@ -69,16 +69,16 @@ def bootstrap_interval(
     """95% interval of the value over all items; None below two units.
 
     Args:
-        scorer: of the scores; its terms are summed in each draw.
+        scorer: the scorer of the scores; its terms are summed in each draw.
         scores: one an item.
-        seed: of the draws.
-        num_resamples: draws.
+        seed: seed of the draws.
+        num_resamples: number of draws.
         labels: the unit (group) of each score; None: each item is a unit of its own.
     """
     unit_of, num_units = units_of(range(len(scores)) if labels is None else labels)
     if num_units < 2:
         return None
-    # The words are part of the seed: another one would move every interval.
+    # These words are part of the seed; other words would change every interval.
     stream = f"bootstrap/{scorer.name}/{'utterances' if labels is None else 'units'}"
     generator = make_generator(seed, stream)
     values = _resampled(scorer, scores, unit_of, num_units, generator, num_resamples)
@@ -86,7 +86,7 @@ def bootstrap_interval(
 
 
 def percentile_interval(values: Tensor, num_units: int) -> Interval:
-    """The expanded percentile interval of draws (R,) of a sample of `num_units`."""
+    """The expanded percentile interval of the values (R,) of draws of `num_units` units."""
     tail = tail_of(num_units)
     edges = torch.tensor([tail, 1 - tail], dtype=torch.float64)
     low, high = torch.quantile(values, edges).tolist()
@@ -94,7 +94,7 @@ def percentile_interval(values: Tensor, num_units: int) -> Interval:
 
 
 def tail_of(num_units: int, confidence: float = CONFIDENCE) -> float:
-    """Share of the draws beyond each edge: below (1 - confidence) / 2, more so for few units."""
+    """Share of the draws beyond each edge: below (1 - confidence) / 2, and less for few units."""
     from scipy.stats import norm, t
 
     quantile = t.ppf((1 + confidence) / 2, num_units - 1)
@@ -117,7 +117,7 @@ def _resampled(
     generator: torch.Generator,
     num_resamples: int,
 ) -> Tensor:
-    """(R,) values of the draws."""
+    """The values (R,) of the draws."""
     units = pooled_sums(scorer, scores).by_unit(unit_of, num_units)
     chunks = draws(num_units, num_resamples, generator)
     return torch.cat([units.numerators[c].sum(1) / units.denominators[c].sum(1) for c in chunks])

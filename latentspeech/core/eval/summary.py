@@ -1,4 +1,4 @@
-"""One metric's scores of all items, summed up: value, intervals, parts, and what is missing."""
+"""Summary of one metric's scores over all items: value, intervals, parts and failures."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,17 +21,17 @@ def summarise(
     seed: int,
     num_resamples: int,
 ) -> MetricResult:
-    """The row of a report.
+    """Makes a row of a report.
 
     Args:
-        scorer: of the scores.
-        items: all that were to be scored, with the scores that they have.
-        parts: how the modality divides them.
-        key: what the command line calls the metric; "" if it has no name there.
-        description: what the scorer says of itself.
+        scorer: the scorer of the scores.
+        items: all items to score, with the scores that they have.
+        parts: the modality's ways to divide the items.
+        key: the metric's name on the command line; "" if it has none.
+        description: the result of the scorer's `describe`.
         hole: why the metric could not be measured on this machine at all, or None.
-        seed: of the bootstrap.
-        num_resamples: bootstrap draws.
+        seed: seed of the bootstrap.
+        num_resamples: number of bootstrap draws.
     """
     result = MetricResult(
         key=key,

@@ -1,4 +1,4 @@
-"""A finished table of texts, for a Markdown file or a page."""
+"""A table whose cells are texts, for a Markdown file or a page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TextTable:
-    """Caption, headings, rows of as many cells, and lines that stand below."""
+    """Caption, headings, rows with one cell a heading, and notes below the table."""
 
     caption: str
     headings: Sequence[str]
@@ -14,7 +14,7 @@ class TextTable:
     notes: Sequence[str] = ()
 
     def to_markdown(self) -> str:
-        """Caption, table and notes, each note a line of its own."""
+        """The caption, the table and the notes as Markdown; each note is a line of its own."""
         lines = [_line(self.headings), "|" + "---|" * len(self.headings), *map(_line, self.rows)]
         # Two spaces at the end of a line break it in Markdown.
         notes = [f"{note}  " for note in self.notes]

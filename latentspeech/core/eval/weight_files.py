@@ -1,7 +1,7 @@
-"""Weight files on this disk: are they whole, read without running code, loaded name by name.
+"""Weight files on this disk: checks that they are whole, and loads them without running code.
 
-A published checkpoint is often a pickle, which could run any code: those are read with
-`weights_only=True`, so that a file which holds more than tensors is an error.
+A published checkpoint is often a pickle, which could run any code. Pickles are read with
+`weights_only=True`, so a file that holds more than tensors is an error.
 """
 
 import functools
@@ -19,7 +19,7 @@ _LFS_POINTER = b"version https://git-lfs"
 
 
 def load_tensors(path: Path) -> Any:
-    """What a .safetensors file or a pickled checkpoint holds, on the CPU; no code of it is run."""
+    """The content of a .safetensors file or a pickled checkpoint, on the CPU; it runs no code."""
     path = Path(path)
     check_whole(path)
     try:
@@ -47,7 +47,7 @@ def load_strictly(module: torch.nn.Module, tensors: dict[str, Any], path: Path) 
 
 
 def check_whole(path: Path) -> None:
-    """CheckpointError for a file that is empty, cut short, or a Git LFS pointer."""
+    """Raises CheckpointError if a file is empty, truncated or a Git LFS pointer."""
     path = Path(path)
     size = path.stat().st_size
     if size == 0:
@@ -67,7 +67,7 @@ def check_whole(path: Path) -> None:
 
 
 def _safetensors_bytes(path: Path, size: int) -> int:
-    """The size that the header promises; more than there is if the header itself is cut."""
+    """The size that the header promises; larger than the file if the header is truncated."""
     with path.open("rb") as file:
         header_bytes = int.from_bytes(file.read(8), "little")
         if header_bytes > size - 8:
@@ -81,7 +81,7 @@ def _safetensors_bytes(path: Path, size: int) -> int:
 
 
 def file_sha256(path: Path) -> str:
-    """The digest of a file's content; read again only if its size or date changes."""
+    """The digest of a file's content; the file is read again only if its size or date changes."""
     stat = path.stat()
     return _sha256(path, stat.st_size, stat.st_mtime_ns)
 

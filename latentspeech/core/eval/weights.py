@@ -1,4 +1,4 @@
-"""Where the weights of a big scoring model come from: a folder, the hub's cache, or the hub.
+"""Finds the weights of a big scoring model: in a folder, in a cache or on the network.
 
 A `WeightSource` names the files of one published model. `resolve` looks, in this order, in
 
@@ -7,8 +7,8 @@ A `WeightSource` names the files of one published model. `resolve` looks, in thi
 3. our own cache of files that come from a plain address;
 4. the network, only if downloads were allowed: `allow_download=True` or LATENTSPEECH_DOWNLOAD=1.
 
-Nothing found is MetricUnavailable with the command that brings the files; a file that is there and
-broken is CheckpointError, since another copy elsewhere would hide it.
+If it finds nothing, it raises MetricUnavailable with the command that gets the files. If it finds a
+broken file, it raises CheckpointError, since to use another copy would hide the damage.
 """
 
 import logging
@@ -31,11 +31,11 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class WeightSource:
-    """One published model: its files and where the world keeps them.
+    """One published model: its files and where they are published.
 
-    `weights` are alternatives of one file, the preferred one first (safetensors before pickle);
-    of `files` every one is needed. Either `repo` (of the hub) or `url` (of weights[0], which is
-    then the only file) says where they are published.
+    `weights` are alternatives for one file, the preferred one first (safetensors before pickle);
+    all of `files` are needed. Either `repo` (on the hub) or `url` (of weights[0], which is then
+    the only file) says where they are published.
     """
 
     name: str  # the folder under LATENTSPEECH_WEIGHTS
@@ -46,14 +46,14 @@ class WeightSource:
     repo: str = ""
     revision: str = "main"
     url: str = ""
-    sha256: str = ""  # of the weights, where the field agrees on one file
+    sha256: str = ""  # of the weights, if the field uses one file
 
     def where(self) -> str:
         """The published address, for `describe`."""
         return f"{self.repo} ({self.revision}) on the Hugging Face hub" if self.repo else self.url
 
     def remedy(self) -> str:
-        """What a person does to have the files."""
+        """Tells a user how to get the files."""
         names = ", ".join((*self.files, " or ".join(self.weights)))
         if self.repo:
             revision = "" if self.revision == "main" else f" --revision {self.revision}"
@@ -69,14 +69,14 @@ class WeightSource:
 
 @dataclass(frozen=True)
 class Weights:
-    """The files of a source on this disk: their folder, and the one with the tensors."""
+    """The files of a source on this disk: their folder, and the path of the file of tensors."""
 
     source: WeightSource
     folder: Path
     path: Path
 
     def checkpoint(self) -> str:
-        """What a report names: the file, its content, and where that source is published."""
+        """The file, its hash and where the source is published, for reports."""
         digest = file_sha256(self.path)[:16]
         return f"{self.path.name}, sha256 {digest}..., of {self.source.where()}"
 
@@ -105,7 +105,7 @@ def resolve(source: WeightSource, allow_download: bool = False) -> Weights:
 
 
 def downloads_allowed() -> bool:
-    """Whether LATENTSPEECH_DOWNLOAD asks for downloads; ConfigError for a word it does not know."""
+    """Whether LATENTSPEECH_DOWNLOAD allows downloads; ConfigError if it is neither 0 nor 1."""
     word = os.environ.get(DOWNLOAD_VARIABLE, "0").strip().lower()
     if word not in ("", "0", "1"):
         raise ConfigError(f"{DOWNLOAD_VARIABLE} is {word!r}; expected 1 (download) or 0 (do not)")
@@ -151,14 +151,14 @@ def _from_hub_cache(source: WeightSource) -> Weights | None:
         return None
     for name in (*source.weights, *source.files):
         found = try_to_load_from_cache(source.repo, name, revision=source.revision)
-        if isinstance(found, str):  # else None, or a mark that the hub has no such file
+        if isinstance(found, str):  # else None, or an object that means the hub has no such file
             folder = Path(found).parents[len(Path(name).parts) - 1]
             return _in_folder(source, folder)
     return None
 
 
 def own_cache() -> Path:
-    """Where files from plain addresses are kept."""
+    """The folder of files that come from a plain address."""
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return root / "latentspeech" / "weights"
 
@@ -171,7 +171,7 @@ def _download(source: WeightSource) -> Weights:
     logger.info("fetching %s, %d MB, licence %s", source.where(), source.size_mb, source.licence)
     try:
         weights = _download_from_hub(source) if source.repo else _download_from_url(source)
-    except OSError as error:  # every error of the network and of the hub is one
+    except OSError as error:  # all errors of the network and of the hub are OSErrors
         raise MetricUnavailable(
             f"{source.where()} could not be fetched ({first_lines(str(error))}); {source.remedy()}"
         ) from error
@@ -192,7 +192,7 @@ def _download_from_hub(source: WeightSource) -> Weights | None:
     for name in source.weights:
         try:
             hf_hub_download(source.repo, name, revision=source.revision)
-        except LocalEntryNotFoundError:  # no connection: the next name would fare no better
+        except LocalEntryNotFoundError:  # there is no connection for the next name either
             raise
         except EntryNotFoundError:
             if name == source.weights[-1]:

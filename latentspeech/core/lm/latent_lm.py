@@ -1,7 +1,7 @@
 """LatentLM: one causal Transformer over tokens and latents (paper section 3, Equation 1).
 
 A token is decoded by softmax(h W_v), a latent by a diffusion head conditioned on the hidden state.
-The hidden state that predicts element i is the output at element i - 1, which sees x_<i but not x_i.
+The hidden state that predicts element i is the output at element i - 1; it sees x_<i but not x_i.
 
 Wherever a latent could follow, the softmax head also predicts whether one does: its target there is
 the modality's `slot` token, and EOD at the end. So L_LM trains the switch between the heads.
@@ -46,7 +46,7 @@ class ModalityConfig(Config):
     @model_validator(mode="before")
     @classmethod
     def _read_predict_end(cls, values: Any) -> Any:
-        """Accepts `predict_end: true`, which older model directories have for no `num_latents`."""
+        """Accepts `predict_end: true` of older model directories, which means no `num_latents`."""
         if isinstance(values, dict) and "predict_end" in values:
             if not values["predict_end"]:
                 raise ValueError(

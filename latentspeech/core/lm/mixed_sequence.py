@@ -1,7 +1,7 @@
 """Sequences that mix discrete tokens and continuous latents in any order, and batches of them.
 
-A sequence is a list of spans. A batch holds their elements as tensors: the kind of each element, the
-token ids, and for each modality the latents of all rows one after the other.
+A sequence is a list of spans. A batch holds their elements as tensors: the kind of each element,
+the token ids, and for each modality the latents of all rows one after the other.
 
 B rows, T elements of the longest row, K modalities, N_k latents of modality k in the batch, D_k its
 size, C neighbours of a token.
@@ -80,7 +80,7 @@ def num_elements(sequence: MixedSequence) -> int:
 
 
 def collate(sequences: Sequence[MixedSequence], latent_dims: Sequence[int]) -> MixedBatch:
-    """Makes a batch of one sequence a row, padded on the right; `latent_dims` has each modality's."""
+    """Makes a batch of one sequence a row, padded on the right; one latent_dim for a modality."""
     return _lay_out([[sequence] for sequence in sequences], latent_dims)
 
 

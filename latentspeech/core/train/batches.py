@@ -1,8 +1,8 @@
-"""The batches of one process: planned a window at a time, loaded ahead, resumable in O(1).
+"""The batches of one process: planned a window at a time, loaded ahead, resumed without skipping.
 
-An epoch is a row of windows, each planned on its own, so memory does not grow with the corpus. A
-worker is handed a planned batch (its items and a seed) and returns it loaded. The position in the
-data is three numbers, epoch, window and index, and nothing has to be skipped on resume.
+An epoch is a sequence of windows, each planned by itself, so memory does not grow with the corpus.
+A worker takes a planned batch (its items and a seed) and returns it loaded. The position in the
+data is three numbers, epoch, window and index, so a resumed run need not read the data before it.
 """
 
 import gc
@@ -28,7 +28,7 @@ class PlannedBatch(NamedTuple):
     epoch: int
     window: int
     position: int
-    """Place among this process's batches of the window."""
+    """Index among this process's batches of the window."""
     items: list[Any]
     seed: int
 
@@ -36,10 +36,10 @@ class PlannedBatch(NamedTuple):
 class Plan(Sampler[PlannedBatch]):
     """This process's share of the plan: every `world_size`-th batch of each window.
 
-    All processes get equally many batches, and over all of them every item occurs once an epoch: a
-    window's largest batches are halved until their number fits the processes. `accumulation` is
-    how many batches each process takes in a step; a step ends with its window, so that the steps
-    do not depend on how processes and accumulation share them out.
+    All processes get the same number of batches, and together they see every item once an epoch: a
+    window's largest batches are halved until the processes can share them equally. `accumulation`
+    is the number of batches that each process takes in a step. No step crosses the end of a window,
+    so the steps depend on processes x accumulation alone.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class Plan(Sampler[PlannedBatch]):
         self._epoch = self._window = self._index = 0
 
     def start_at(self, epoch: int, window: int, index: int) -> None:
-        """The next iteration begins here and goes on through the epochs without end."""
+        """Sets where the next iteration begins; it continues through the epochs without end."""
         self._epoch, self._window, self._index = epoch, window, index
 
     def share(self, epoch: int, window: int, even: bool = True) -> list[PlannedBatch]:
-        """This process's batches of a window; uneven shares are of the batches as they are."""
+        """This process's batches of a window; with `even`, all processes have the same number."""
         batches = self._data.plan(epoch, window)
         if even:
             batches = _split_to_multiple(
@@ -83,7 +83,7 @@ class Plan(Sampler[PlannedBatch]):
         ]
 
     def whole_epoch(self, epoch: int) -> list[PlannedBatch]:
-        """This process's uneven share of all windows, for data that is seen whole each time."""
+        """This process's uneven share of all windows, for validation data."""
         windows = range(self._data.num_windows())
         return [planned for window in windows for planned in self.share(epoch, window, even=False)]
 
@@ -105,7 +105,7 @@ class Plan(Sampler[PlannedBatch]):
 def _split_to_multiple(
     batches: Sequence[Sequence[Any]], multiple: int, name: str
 ) -> Sequence[Sequence[Any]]:
-    """Halves the largest batches, each at its place, until `multiple` divides their number."""
+    """Halves the largest batches, in their places, until `multiple` divides their number."""
     missing = -len(batches) % multiple
     if not missing:
         return batches
@@ -126,7 +126,7 @@ def _split_to_multiple(
 
 
 class _Loaded(Dataset[Any]):
-    """Maps a planned batch to (planned batch, loaded batch or the user error that loading met)."""
+    """Maps a planned batch to (planned batch, loaded batch or the ValueError of loading it)."""
 
     def __init__(self, data: TrainData) -> None:
         self._data = data
@@ -135,7 +135,7 @@ class _Loaded(Dataset[Any]):
         try:
             return planned, self._data.load(planned.items, planned.seed)
         except ValueError as error:
-            # Handed over as a value: the loader would wrap it in a page of worker traceback.
+            # Returned as a value, since the loader would wrap it in a long worker traceback.
             return planned, error
 
 
@@ -161,8 +161,8 @@ def load_batches(
 
 def _prepare(trainer: int, worker: int) -> None:
     prepare_loader(trainer, worker)
-    # What the trainer had allocated is no garbage here: searching it for some slows loading down
-    # and writes to pages that are otherwise shared.
+    # The trainer's objects are never garbage here. To search them would slow loading down and write
+    # to memory pages that are otherwise shared.
     gc.freeze()
 
 

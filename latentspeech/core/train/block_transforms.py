@@ -1,7 +1,7 @@
-"""What is done to a task block by block: cut over processes, recompute, compile.
+"""Transforms a task block by block: shards it over processes, recomputes activations, compiles.
 
-Cutting is FSDP2 (Zhao et al. 2023, arXiv 2304.11277): each process keeps a slice of every
-parameter, and a block is put together only while it computes.
+Sharding is FSDP2 (Zhao et al. 2023, arXiv 2304.11277): each process keeps a slice of every
+parameter, and a block's parameters are whole only while it computes.
 """
 
 from functools import partial
@@ -20,10 +20,11 @@ from latentspeech.core.train.task import Task, Unit
 
 
 def shard(task: Task, mesh: DeviceMesh, bf16: bool) -> Task:
-    """Cuts each unit and then the rest of `task`, in place.
+    """Shards each unit and then the rest of `task`, in place.
 
-    With `bf16` units are sent in bf16, gradients in float32. What belongs to no unit (embeddings)
-    is sent in float32: it makes the residual stream, which stays float32 under autocast.
+    With `bf16` the parameters of units are sent in bf16 and gradients in float32. Parameters of no
+    unit (embeddings) are sent in float32, because they make the residual stream, which stays
+    float32 under autocast.
     """
     policy = MixedPrecisionPolicy(
         param_dtype=torch.bfloat16 if bf16 else None,
@@ -55,7 +56,7 @@ def prepare_units(task: Task, activation_checkpointing: bool, compile_units: boo
 
 
 def units_of(task: Task, setting: str) -> list[Unit]:
-    """The task's units; ConfigError naming the setting that needs them if there are none."""
+    """The task's units; raises ConfigError, which names the setting, if there are none."""
     units = list(task.units())
     if not units:
         raise ConfigError(

@@ -1,8 +1,8 @@
 """The training loop, for every task.
 
 A step takes `accumulation` batches and runs the task's turns over them one after the other; each
-turn ends in one optimizer step. Whatever is random in a step follows from (run seed, stream, step),
-so a checkpoint needs no generator state and a resumed run equals an uninterrupted one bit for bit.
+turn ends in one optimizer step. All randomness of a step derives from (run seed, stream, step), so
+a checkpoint needs no generator state and a resumed run equals an uninterrupted one bit for bit.
 """
 
 import logging
@@ -53,19 +53,19 @@ logger = logging.getLogger(__name__)
 CONFIG_NAME = "config.yaml"
 
 Ending = Literal["max_seconds", "signal", "max_steps"]
-# In order of weight: processes that disagree agree on the last.
+# If processes end for different reasons, all report the one that comes last here.
 ENDINGS: tuple[Ending, ...] = ("max_seconds", "signal", "max_steps")
 
 
 class TrainConfig(Config):
-    """How long, how often, on what."""
+    """Length, intervals, precision and hardware of a training run."""
 
     seed: int = Field(default=0, ge=0, description="run seed; all randomness derives from it")
     max_steps: int = Field(ge=1, description="steps of the whole run")
     max_seconds: float = Field(
         default=0.0,
         ge=0,
-        description="stop after so many seconds, all resumes together; 0 for no limit",
+        description="seconds after which to stop, all resumes together; 0 for no limit",
     )
     log_every: int = Field(default=50, ge=1, description="steps between two log lines")
     validate_every: int = Field(default=1000, ge=1, description="steps between two validations")
@@ -77,7 +77,7 @@ class TrainConfig(Config):
     )
     strategy: Strategy = Field(
         default="ddp",
-        description="several processes: ddp, each holds all; fsdp (FSDP2), each holds a slice",
+        description="with several processes, each holds all weights (ddp) or a slice (fsdp: FSDP2)",
     )
     activation_checkpointing: bool = Field(
         default=False, description="compute blocks again in backward instead of keeping activations"
@@ -113,7 +113,7 @@ class TrainResult(NamedTuple):
 
 
 class _Job(NamedTuple):
-    """What the caller of `train` wants trained, and how."""
+    """The arguments of `train` that all its parts share."""
 
     task: Task
     train_data: TrainData
@@ -131,17 +131,17 @@ def train(
     run_config: Mapping[str, Any],
     resume: bool = True,
 ) -> TrainResult:
-    """Trains until `max_steps`, `max_seconds` or a signal; goes on from the newest checkpoint.
+    """Trains until `max_steps`, `max_seconds` or a signal; resumes from the newest checkpoint.
 
     Args:
-        run_config: the resolved configuration of the whole run, which is written to config.yaml and
-            must be the same on resume but for keys that do not change what a step computes.
+        run_config: the resolved configuration of the whole run, which is written to config.yaml. On
+            resume it must be the same, except for keys that do not change what a step computes.
         resume: False refuses a folder that already holds checkpoints.
     """
     if config.num_threads:
         torch.set_num_threads(config.num_threads)
     launcher = Launcher(config.devices, config.num_nodes, config.precision, config.strategy)
-    # Outermost, since torchrun sends SIGTERM while the watch finds out which process is lost.
+    # StopRequest comes first: torchrun sends SIGTERM while the watch finds out who was lost.
     with (
         StopRequest() as stop,
         PeerWatch(launcher.rank, launcher.world_size, config.peer_timeout_s),
@@ -154,7 +154,7 @@ def train(
 def _train(
     job: _Job, launcher: Launcher, stop: StopRequest, state: RunState, path: Path | None
 ) -> TrainResult:
-    """The loop, from `state`, whose tensors are in the checkpoint `path` if there is one."""
+    """Runs the loop from `state`, whose tensors are in the checkpoint `path` if there is one."""
     config, task = job.config, job.task
     prepare_units(task, config.activation_checkpointing, config.compile)
     turns = TurnContext(task, launcher.wrap(task), launcher, config.seed, job.exp_dir)
@@ -213,7 +213,7 @@ def _train(
 def _step(
     context: TurnContext, trained: TrainedTensors, batches: StepBatches, means: MetricMean
 ) -> None:
-    """All turns over the batches, then the averages."""
+    """Runs all turns over the batches, then updates the averaged weights."""
     for turn in trained.task.turns(batches.step):
         for metrics in run_turn(context, trained.optimizers[turn], batches):
             means.add(metrics)
@@ -221,7 +221,7 @@ def _step(
 
 
 def _ending(state: RunState, config: TrainConfig, signal: str) -> int:
-    """Index into ENDINGS of why this process wants to stop; 0 to go on."""
+    """1 + the index in ENDINGS of this process's reason to stop; 0 if it has none."""
     if state.step >= config.max_steps:
         return 3
     if signal:
@@ -243,7 +243,7 @@ def _farewell(state: RunState, config: TrainConfig, ending: int, signal: str) ->
 def _open_run(
     launcher: Launcher, exp_dir: Path, run_config: Mapping[str, Any], resume: bool
 ) -> tuple[RunState, Path | None]:
-    """Makes the run folder, writes config.yaml, and finds the checkpoint to go on from."""
+    """Makes the run folder, writes config.yaml and finds the checkpoint to resume from."""
     if exp_dir.exists() and not exp_dir.is_dir():
         raise InputError(f"{exp_dir} is a file; expected the name of a folder for the training run")
     if launcher.is_main:
@@ -296,12 +296,12 @@ def _advance(state: RunState, done: PlannedBatch, seconds: float) -> RunState:
 
 @torch.no_grad()
 def _validate(job: _Job, data: TrainData, ema: Ema, launcher: Launcher) -> dict[str, float]:
-    """Mean metrics of the averaged weights; the noise is the same at every validation."""
+    """Returns the mean metrics of the averaged weights; every validation has the same noise."""
     task, config = job.task, job.config
     plan = Plan(data, config.seed, launcher.rank, launcher.world_size, stream="valid-data")
     share = plan.whole_epoch(epoch=0)
-    # A forward pass under fsdp takes all processes, so those with less to do repeat a batch,
-    # uncounted.
+    # A forward pass under fsdp needs all processes, so those with fewer batches repeat one without
+    # counting it.
     own = len(share)
     spares = [planned for part in launcher.gather(share[:1]) for planned in part]
     share += spares[:1] * (launcher.maximum(own) - own)

@@ -1,7 +1,7 @@
-"""Metrics: exact means between two log lines, as JSONL, and to TensorBoard if installed.
+"""Metrics: exact means between two log lines, as JSONL and, if installed, in TensorBoard.
 
-A line is {"step": ..., "seconds": ..., "group/quantity_unit": ...}; what is not finite is null.
-On resume the lines past the resumed step are dropped, so that a curve never forks.
+A line is {"step": ..., "seconds": ..., "group/quantity_unit": ...}; a value that is not finite is
+null. On resume the lines past the resumed step are dropped, so each step has one line.
 """
 
 import importlib.util
@@ -35,7 +35,7 @@ class MetricMean:
         self._counts: dict[str, Tensor | int] = {}
 
     def add(self, metrics: Mapping[str, float | Tensor | Mean]) -> None:
-        """A mean counts as often as it has elements, any other value once."""
+        """Adds metrics; the weight of a `Mean` is its number of elements, of any other value 1."""
         for name, metric in metrics.items():
             value, count = metric if isinstance(metric, Mean) else (metric, 1)
             scalar = torch.as_tensor(value).detach().double() * count
@@ -44,7 +44,7 @@ class MetricMean:
             self._counts[name] = self._counts.get(name, 0) + count
 
     def take(self) -> dict[str, tuple[float, int]]:
-        """Sum and count of every name so far; starts again from nothing."""
+        """Returns the sum and count of every name so far, and resets them."""
         taken = {
             name: (float(total), int(self._counts[name])) for name, total in self._sums.items()
         }
@@ -53,7 +53,7 @@ class MetricMean:
 
 
 def merge_means(parts: list[dict[str, tuple[float, int]]]) -> dict[str, float]:
-    """The means over several processes' sums and counts; what had no elements has none."""
+    """The means from several processes' sums and counts; a metric without elements is left out."""
     totals: dict[str, tuple[float, int]] = {}
     for part in parts:
         for name, (value, count) in part.items():
@@ -63,10 +63,10 @@ def merge_means(parts: list[dict[str, tuple[float, int]]]) -> dict[str, float]:
 
 
 class MetricLog:
-    """The metric files of one run; only the main process has one that writes."""
+    """The metric files of one run; only the main process has it enabled."""
 
     def __init__(self, exp_dir: Path, step: int, enabled: bool = True) -> None:
-        """Args: `step` is the step the run goes on from; later lines are dropped."""
+        """Args: `step` is the step at which the run resumes; later lines are dropped."""
         self._file: Any = None
         self._board: Any = None
         if not enabled:
@@ -121,5 +121,5 @@ def drop_lines_after(path: Path, step: int) -> None:
 
 
 def _json_number(value: float) -> float | None:
-    # Six digits are more than a curve can show and keep the file small.
+    # Six digits are more than a plot can show, and they keep the file small.
     return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -1,7 +1,7 @@
 """AdamW, or Muon for matrices, with clipping and learning rates that are functions of the step.
 
-Vectors (biases, norm gains, anything with at most one size above 1) and embedding tables are not
-decayed. Parts of a module may learn at a fraction of the rate, whatever the schedule.
+Vectors (biases, norm gains, any parameter with at most one size above 1) and embedding tables have
+no weight decay. Parts of a module may learn at a fraction of the rate, whatever the schedule.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ from latentspeech.core.train.state.sharded_tensor import is_sharded, slice_like,
 
 
 class OptimizerConfig(Config):
-    """The optimizer and its schedule. Steps are steps of the run, whichever turns they take."""
+    """The optimizer and its schedule. Steps are steps of the run, even those without this turn."""
 
     kind: Literal["adamw", "muon"] = Field(
         default="adamw",
-        description="muon: matrices by Muon at the step size of AdamW, all else by AdamW",
+        description="muon: Muon for matrices at the step size of AdamW, AdamW for the rest",
     )
     lr: float = Field(default=3e-4, gt=0, description="peak learning rate")
     betas: tuple[float, float] = Field(
@@ -38,7 +38,7 @@ class OptimizerConfig(Config):
         default=0, ge=0, description="step at which the schedule ends; 0 for constant"
     )
     final_lr_ratio: float = Field(
-        default=0.1, ge=0, le=1, description="lr at total_steps over peak lr; kept from there on"
+        default=0.1, ge=0, le=1, description="lr from total_steps on, as a fraction of peak lr"
     )
     clip_norm: float = Field(
         default=1.0, ge=0, description="largest gradient norm; 0 turns clipping off"
@@ -65,14 +65,14 @@ class OptimizerSpec(NamedTuple):
     module: nn.Module
     config: OptimizerConfig
     lr_factors: Mapping[str, float] = {}
-    """Name of a submodule or parameter of `module` -> what its learning rate is multiplied by.
+    """Name of a submodule or parameter of `module` -> factor of its learning rate.
 
-    Of several names that contain a parameter the longest counts; what has none has factor 1.
+    If several names contain a parameter, the longest applies; if none does, the factor is 1.
     """
 
 
 def layer_decay(layers: Sequence[str], decay: float) -> dict[str, float]:
-    """Learning rates that fall towards the input (BEiT, Bao et al. 2022, arXiv 2106.08254).
+    """Learning rate factors that fall towards the input (BEiT, Bao et al. 2022, arXiv 2106.08254).
 
     Args:
         layers: names of submodules from the input on, like "embedding", "blocks.0", "blocks.1".
@@ -80,7 +80,7 @@ def layer_decay(layers: Sequence[str], decay: float) -> dict[str, float]:
 
     Returns:
         `OptimizerSpec.lr_factors`: the last layer has `decay`, the one before it decay^2 and so on;
-        what is not listed, such as a head after the layers, keeps the full rate.
+        parts that are not listed, such as a head after the layers, keep the full rate.
     """
     if not 0 < decay <= 1:
         raise ConfigError(f"layer decay is {decay}; expected more than 0 and at most 1")
@@ -115,9 +115,9 @@ class ParameterGroup(NamedTuple):
 
 
 def parameter_groups(module: nn.Module, factors: Mapping[str, float]) -> list[ParameterGroup]:
-    """For each factor two groups: matrices with decay, vectors and embeddings without.
+    """Two groups for each factor: matrices with decay, vectors and embeddings without.
 
-    Empty groups are left out. ConfigError names a factor that belongs to no trainable parameter.
+    Empty groups are left out. Raises ConfigError if a factor belongs to no trainable parameter.
     """
     embeddings = {id(layer.weight) for layer in module.modules() if isinstance(layer, nn.Embedding)}
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}  # by factor, and not decayed
@@ -167,8 +167,8 @@ class TurnOptimizer:
     def others_frozen(self) -> Iterator[None]:
         """Within the block only this turn's parameters collect gradients.
 
-        Those of a cut model cannot be frozen: FSDP2 settles once whether a parameter learns. Theirs
-        are computed and dropped.
+        In a sharded model the other parameters cannot be frozen, because FSDP2 decides once whether
+        a parameter is trained; their gradients are computed and dropped.
         """
         for parameter in self._others:
             parameter.requires_grad_(self._sharded)
@@ -199,7 +199,7 @@ class TurnOptimizer:
         return rate
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state, named "turn/parameter/quantity"; sharded as the parameters are."""
+        """The state, named "turn/parameter/quantity"; it is sharded like the parameters."""
         return {
             f"{self.turn}/{self._names[id(parameter)]}/{key}": value
             for optimizer in self._optimizers
@@ -208,7 +208,7 @@ class TurnOptimizer:
         }
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Takes back what `tensors` gave, from the tensors of all turns."""
+        """Restores the state that `tensors` returned, given the tensors of all turns."""
         states: dict[str, dict[str, Tensor]] = {}
         for full_name, value in tensors.items():
             name, _, key = full_name.rpartition("/")
@@ -230,7 +230,7 @@ class TurnOptimizer:
 
 
 def _optimizers(spec: OptimizerSpec) -> list[torch.optim.Optimizer]:
-    """Those that share the module's trainable parameters; none where there are none."""
+    """The optimizers (0 to 2) that share the module's trainable parameters."""
     config = spec.config
     by_muon: list[dict[str, Any]] = []
     by_adamw: list[dict[str, Any]] = []

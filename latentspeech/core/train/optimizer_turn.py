@@ -1,8 +1,8 @@
 """One turn of a training step: gradients over all its batches, check, clip, optimizer step.
 
-The gradient is that of the means over the elements of all batches of all processes, however
-unequally the batches share them. A wrapper averages gradients over processes, so each part of a
-batch's loss is multiplied by (processes x its elements / elements of the step).
+The turn minimises means over the elements of all batches of all processes, even if some batches
+have more elements than others. The distributed wrapper averages gradients over processes, so each
+part of a batch's loss is multiplied by (processes x its elements / elements of the step).
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class NonFiniteError(DataError):
 
 
 class StepBatches(NamedTuple):
-    """What this process trains on in one step."""
+    """The batches that this process trains on in one step."""
 
     step: int
     planned: list[PlannedBatch]
@@ -37,7 +37,7 @@ class StepBatches(NamedTuple):
 
 
 class TurnContext(NamedTuple):
-    """What the turns of a run have in common."""
+    """The arguments that all turns of a run share."""
 
     task: Task
     model: nn.Module
@@ -62,11 +62,11 @@ def run_turn(
     with optimizer.others_frozen():
         shares = _shares(context, turn, batches.loaded)
         for place, batch in enumerate(batches.loaded):
-            # Noise belongs to the batch's place in the whole step, so that two processes draw what
-            # one draws in two rounds of accumulation.
+            # The noise depends on the batch's place in the whole step, so that two processes draw
+            # the same as one process with an accumulation of two.
             whole_place = place * launcher.world_size + launcher.rank
             stream = f"train/{turn}/{whole_place}"
-            # Dropout draws from torch's global generators, everything else from the one passed on.
+            # Dropout uses torch's global generators; all else uses the generator in the call.
             torch.manual_seed(derive_seed(seed, f"{stream}/dropout", step))
             call = StepCall(batch, turn, step, make_generator(seed, stream, step))
             with launcher.gradient_sync(model, enabled=place == count - 1):
@@ -88,7 +88,7 @@ def run_turn(
 
 
 def _shares(context: TurnContext, turn: str, loaded: list[Any]) -> list[dict[str, Tensor]]:
-    """For each batch the elements of each counted part over their mean over the step's batches."""
+    """For each batch, the elements of each counted part / their mean over the step's batches."""
     launcher = context.launcher
     num_batches = len(loaded) * launcher.world_size
     if num_batches == 1:
@@ -99,13 +99,13 @@ def _shares(context: TurnContext, turn: str, loaded: list[Any]) -> list[dict[str
         return counts
     table = torch.stack([torch.stack([row[name] for name in names]) for row in counts]).double()
     total = launcher.sum(table.sum(dim=0))  # (parts,)
-    # A part that no batch has is 0 in all of them.
+    # A part that no batch has gets share 0 in all of them.
     shares = table * num_batches / total.clamp(min=1)  # (batches, parts)
     return [dict(zip(names, row.unbind(), strict=True)) for row in shares]
 
 
 def _scaled(parts: Mapping[str, Tensor], shares: Mapping[str, Tensor]) -> Tensor:
-    """The sum of the parts, each times its share; one that is not counted has its full share."""
+    """The sum of the parts, each times its share; a part that is not counted has share 1."""
     scaled = {name: parts[name] * share.to(parts[name]) for name, share in shares.items()}
     return torch.stack(tuple({**parts, **scaled}.values())).sum()
 
@@ -113,7 +113,7 @@ def _scaled(parts: Mapping[str, Tensor], shares: Mapping[str, Tensor]) -> Tensor
 def _stop(
     context: TurnContext, turn: str, batches: StepBatches, losses: list[Tensor], norm: Tensor
 ) -> NoReturn:
-    """Writes down the items that all processes were training on, and raises."""
+    """Writes the items that all processes were training on to a file, and raises."""
     launcher = context.launcher
     mine = [
         {"rank": launcher.rank, "loss": str(float(loss)), **planned._asdict()}

@@ -1,4 +1,4 @@
-"""What a person sees of a training: a bar with ETA on a terminal, plain log lines elsewhere."""
+"""Shows the progress of a training: a bar with ETA on a terminal, plain log lines elsewhere."""
 
 import logging
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class TrainProgress:
-    """Shows steps done; only the main process has one that shows."""
+    """Shows the steps done; only the main process has it enabled."""
 
     def __init__(self, step: int, max_steps: int, enabled: bool = True) -> None:
         self._enabled = enabled

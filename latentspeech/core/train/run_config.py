@@ -1,4 +1,4 @@
-"""How a run was configured: config.yaml in its folder, and what may differ on resume."""
+"""The configuration of a run: config.yaml in its folder, and the keys that may differ on resume."""
 
 import hashlib
 import json
@@ -14,8 +14,8 @@ from latentspeech.core.provenance import git_commit
 
 SCHEMA_VERSION = 1
 
-# These change when, how much and where it is done, never what a step computes (but for rounding).
-# The last part of the key.
+# Last parts of keys that change how long, how often and where a run trains. They never change what
+# a step computes, except for rounding.
 FREE_KEYS = frozenset(
     {
         "max_steps",
@@ -37,24 +37,24 @@ FREE_KEYS = frozenset(
     }
 )
 
-# Sections of which none of it is used in training: the first part of the key.
+# First parts of keys (sections) that training does not use.
 FREE_SECTIONS = frozenset({"sampling"})
 
 
 def plain(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration in JSON's own types, so that two of them compare equal when they are."""
+    """The configuration in JSON's types, so that equal configurations compare equal."""
     values: dict[str, Any] = json.loads(json.dumps(config, default=str))
     return values
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """Identifies a configuration, whatever the order of its keys; free keys do not count."""
+    """A hash of a configuration that ignores the order of its keys, and free keys."""
     fixed = {key: value for key, value in _flatten(plain(config)) if _is_fixed(key)}
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
 
 def check_same_config(saved: Mapping[str, Any], current: Mapping[str, Any], path: Path) -> None:
-    """Raises CheckpointError naming every key that differs and may not."""
+    """Raises CheckpointError, which names them, if keys differ that must not."""
     old = dict(_flatten(plain(saved)))
     new = dict(_flatten(plain(current)))
     absent = "(absent)"
@@ -71,7 +71,7 @@ def check_same_config(saved: Mapping[str, Any], current: Mapping[str, Any], path
 
 
 def write_config(path: Path, config: Mapping[str, Any]) -> None:
-    """Writes the resolved configuration; version and commit are comments, so it loads as it is."""
+    """Writes the resolved configuration as loadable YAML, with version and commit as comments."""
     text = yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True)
     head = f"# schema_version: {SCHEMA_VERSION}\n# git_commit: {git_commit() or 'unknown'}\n"
     with atomic_path(path) as temporary:

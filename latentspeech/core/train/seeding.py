@@ -6,5 +6,5 @@ from latentspeech.core.tensors import derive_seed
 
 
 def seed_initialization(run_seed: int) -> None:
-    """Call before a task is built: modules draw their weights from torch's global generator."""
+    """Seeds torch's global generator, from which modules draw weights. Call it before building."""
     torch.manual_seed(derive_seed(run_seed, "initialization"))

@@ -1,6 +1,6 @@
-"""What a training run must supply beside its data: a `Task` (modules, optimizers, losses).
+"""The `Task` that a training run supplies beside its data: modules, optimizers and losses.
 
-A task may own several optimizers, one a *turn*: a codec has the turns "generator" and
+A task may own several optimizers, one for each *turn*: a codec has the turns "generator" and
 "discriminator". The engine runs the turns of a step one after the other over the same batches.
 """
 
@@ -16,39 +16,39 @@ from latentspeech.core.train.optim import OptimizerSpec
 
 
 class Losses(NamedTuple):
-    """What one turn computed on one batch."""
+    """The result of one turn on one batch."""
 
     parts: Mapping[str, Tensor]
     """Scalars whose sum is minimised, each a mean over elements of the batch.
 
-    A step minimises the sum of their means over the elements of all its batches, those of every
-    process. How many elements a batch has of each part is what `Task.counts` says; a part that it
-    does not name has one a batch.
+    A step minimises the sum of their means over the elements of all its batches in all processes.
+    `Task.counts` gives the number of a batch's elements of each part; a part that it does not name
+    has one element a batch.
     """
     metrics: Mapping[str, Tensor | Mean]
-    """Detached scalars for the log, named like "train/mel_l1"; without a count, one a batch."""
+    """Detached scalars for the log, named like "train/mel_l1"; a plain tensor counts once."""
     logged_as: str = ""
-    """Name under which the log shows what the step minimises, like "train/loss"; empty: not."""
+    """Name in the log of the sum that the step minimises, like "train/loss"; "": not logged."""
 
     @property
     def total(self) -> Tensor:
-        """What a step over this batch alone minimises, a scalar."""
+        """The sum of the parts, which a step over this batch alone minimises, a scalar."""
         return torch.stack(tuple(self.parts.values())).sum()
 
 
 class Unit(NamedTuple):
-    """A block that repeats: sharded, recomputed and compiled by itself, each where asked for."""
+    """A repeated block, which the settings can have sharded, recomputed or compiled by itself."""
 
     module: nn.Module
     method: str = "forward"
-    """What the model calls it by; its parameters are not to be used in any other way."""
+    """The method that the model calls; the model must not use the parameters in another way."""
 
 
 class StepCall:
     """The arguments of one training step.
 
-    A plain class on purpose: the distributed library converts every tree of tensors that passes its
-    wrapper (and refuses frozen dataclasses); it leaves this one alone.
+    This is a plain class on purpose. The distributed library converts every tree of tensors that
+    passes its wrapper and refuses frozen dataclasses, but leaves other objects as they are.
     """
 
     def __init__(self, batch: Any, turn: str, step: int, generator: torch.Generator) -> None:
@@ -71,24 +71,24 @@ class Task(nn.Module, ABC):
     def units(self) -> Sequence[Unit]:
         """The blocks that make up most of the model, in order of use. Default: none.
 
-        Without them there is no `strategy: fsdp`, no activation checkpointing and no compilation.
+        `strategy: fsdp`, activation checkpointing and compilation need them.
         """
         return ()
 
     def turns(self, step: int) -> tuple[str, ...]:
-        """Which turns are taken at this step, in order. Default: all."""
+        """The turns of this step, in order. Default: all."""
         return tuple(self.optimizer_specs())
 
     @abstractmethod
     def training_step(self, batch: Any, turn: str, step: int, generator: torch.Generator) -> Losses:
-        """Losses of one turn on one batch. All noise comes from `generator` (a CPU generator)."""
+        """Computes the losses of a turn on one batch. All noise comes from the CPU `generator`."""
 
     def counts(self, batch: Any, turn: str) -> Mapping[str, Tensor]:
-        """Elements of the batch that parts of the turn's loss are means over. Default: none named.
+        """The number of the batch's elements for parts of the turn's loss, by name. Default: none.
 
-        Scalars on the batch's device; the same names for every batch. They must follow from the
-        batch alone, since a step adds them up before it computes the first loss. A task whose
-        batches all have equally many elements needs none.
+        They are scalars on the batch's device; every batch has the same names. They must depend on
+        the batch alone, since a step adds them up before it computes the first loss. A task whose
+        batches all have the same number of elements needs none.
         """
         return {}
 
@@ -96,9 +96,9 @@ class Task(nn.Module, ABC):
     def validation_step(
         self, batch: Any, generator: torch.Generator
     ) -> Mapping[str, float | Tensor | Mean]:
-        """Scalars named "valid/...", averaged over the batches by their counts.
+        """Computes scalars named "valid/...", which are averaged over the batches by their counts.
 
-        Runs on the averaged weights.
+        It runs with the averaged weights.
         """
 
     @abstractmethod
@@ -106,5 +106,5 @@ class Task(nn.Module, ABC):
         """The module whose weights are averaged and exported."""
 
     def forward(self, call: StepCall) -> Losses:
-        """The door of the distributed wrapper, which only sees calls of `forward`."""
+        """Calls `training_step`. The distributed wrapper handles only calls of `forward`."""
         return self.training_step(call.batch, call.turn, call.step, call.generator)

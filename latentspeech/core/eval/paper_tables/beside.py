@@ -1,7 +1,7 @@
 """Published rows and ours in one Markdown table.
 
-A value of ours stands in a paper's column only if it was measured by that column's metric; every
-other metric has a column of its own, to the right. What is missing is a dash with a reason.
+A value of ours is in one of the paper's columns only if it was measured by that column's metric;
+every other metric has its own column, to the right. A missing value is a dash with a reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class OurRow:
-    """A system of ours: `cells` by the table's column keys, `own` by headings beyond them."""
+    """One of our systems: `cells` by the table's column keys, `own` by headings of its columns."""
 
     name: str
     cells: Mapping[str, Cell] = field(default_factory=dict)
@@ -41,14 +41,14 @@ def row_from_report(
     settings: Mapping[str, float | str] | None = None,
     group: str | None = None,
 ) -> OurRow:
-    """The row of a report: each metric in its paper column if the table has it, else on its own.
+    """Makes the row of a report: each metric in its column of the paper, or else in its own column.
 
     Args:
         table: the paper's table.
-        name: of the system, in the first column.
-        report: of the system.
-        settings: values of the columns that are no metric, by key.
-        group: the column group that the report belongs to, where a metric occurs in several.
+        name: the system's name, for the first column.
+        report: the system's report.
+        settings: values of the columns that are not metrics, by key.
+        group: the column group that the report belongs to, if several groups have a metric.
     """
     places = {
         column.metric: column
@@ -73,7 +73,7 @@ def own_heading(metric: MetricResult) -> str:
 
 
 def cell_of(metric: MetricResult) -> Cell:
-    """The corpus value, with the wider of its intervals: groups are fewer than items."""
+    """The value over all items, with the wider of its intervals."""
     intervals = [edges for edges in (metric.interval, metric.group_interval) if edges is not None]
     widest = max(intervals, key=lambda edges: edges[1] - edges[0], default=None)
     reason = metric.hole or f"no item could be scored, {metric.num_failed} failed"
@@ -89,7 +89,7 @@ def beside(table: PaperTable, ours: Sequence[OurRow]) -> TextTable:
     """The published rows, then ours, in the paper's column order."""
     for row in ours:
         for key in row.cells:
-            table.column(key)  # an unknown key would be dropped without a word
+            table.column(key)  # raises if the key is unknown; it would be dropped silently
     own = list(dict.fromkeys(heading for row in ours for heading in row.own))
     headings = [column.heading for column in table.columns]
     if clash := set(own) & set(headings):
@@ -118,7 +118,7 @@ def beside(table: PaperTable, ours: Sequence[OurRow]) -> TextTable:
 
 
 class _Notes:
-    """Reasons for dashes, each numbered once."""
+    """The reasons for dashes; equal reasons share a number."""
 
     def __init__(self) -> None:
         self._reasons: list[str] = []

@@ -1,8 +1,8 @@
-"""The paper's result tables as data: what was published, in its columns and its order.
+"""The paper's result tables as data, with the published columns, rows and order.
 
-Sun et al. 2024, arXiv 2412.08635; tables are numbered as in its second version, and "poster" is the
-tokenizer table of its poster. One YAML file a table lies beside this file; a value that the paper
-leaves out is null.
+The paper is Sun et al. 2024, arXiv 2412.08635. Tables are numbered as in its second version, and
+"poster" is the tokenizer table of its poster. Each table is a YAML file beside this file; a value
+that the paper leaves out is null.
 """
 
 import re
@@ -24,14 +24,12 @@ class Column(Config):
     """One column: a setting of the system (`metric` is null), or a metric."""
 
     key: str = Field(description="unique in its table")
-    title: str = Field(description="as a reader knows it")
+    title: str = Field(description="the printed heading")
     group: str = Field("", description="the heading above several columns")
     unit: str = Field("", description="empty for a pure number")
     direction: Literal["higher", "lower", "none"] = Field(description="which end is better")
-    metric: str | None = Field(
-        None, description="its key in the reports of its modality; null for a setting"
-    )
-    decimals: int | None = Field(None, ge=0, description="printed; null prints it as it stands")
+    metric: str | None = Field(None, description="the metric's key in reports; null for a setting")
+    decimals: int | None = Field(None, ge=0, description="decimals to print; null: as in the file")
 
     @property
     def heading(self) -> str:
@@ -63,9 +61,9 @@ class PaperTable(Config):
         description="its number in the second version, or that it stands on the poster"
     )
     first_version_table: int | None = Field(None, description="its number in the first version")
-    title: str = Field(description="what it shows")
-    data: str = Field(description="what was measured on")
-    notes: tuple[str, ...] = Field((), description="what a reader must know of the rows")
+    title: str = Field(description="the subject of the table")
+    data: str = Field(description="the data that was measured on")
+    notes: tuple[str, ...] = Field((), description="notes on the rows")
     columns: tuple[Column, ...] = Field(description="in the paper's order")
     rows: tuple[PublishedRow, ...] = Field(description="in the paper's order")
 
@@ -83,7 +81,7 @@ class PaperTable(Config):
 
     @property
     def source(self) -> str:
-        """Where a reader finds it."""
+        """Where a reader finds the table."""
         if self.table == POSTER:
             return f"the poster of arXiv {ARXIV}"
         first = self.first_version_table
@@ -91,7 +89,7 @@ class PaperTable(Config):
         return f"arXiv {ARXIV}, Table {self.table}{other}"
 
     def column(self, key: str) -> Column:
-        """One column; ConfigError for a key that the table has not."""
+        """The column of a key; ConfigError if the table has none."""
         for column in self.columns:
             if column.key == key:
                 return column
@@ -100,14 +98,14 @@ class PaperTable(Config):
 
 
 def paper_table_numbers() -> list[int]:
-    """The tables of the paper that are here, in order; the poster's comes beside them."""
+    """The numbers of the paper's tables that are kept here, in order, without the poster's."""
     names = (re.fullmatch(r"table(\d+)\.yaml", path.name) for path in _FOLDER.iterdir())
     return sorted(int(name.group(1)) for name in names if name is not None)
 
 
 @cache
 def load_paper_table(number: int | Literal["poster"]) -> PaperTable:
-    """Table `number` of the paper, or the poster's; ConfigError if it is not kept here."""
+    """Loads table `number` of the paper, or the poster's; ConfigError if it is not kept here."""
     if number == POSTER:
         return load_config(PaperTable, _FOLDER / "poster.yaml")
     if number not in paper_table_numbers():

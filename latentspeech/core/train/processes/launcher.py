@@ -1,6 +1,6 @@
-"""The only door to Lightning Fabric: devices, precision, process group, gradient exchange.
+"""The only file that uses Lightning Fabric: devices, precision, process group, gradient exchange.
 
-Several processes are started by torchrun; without it there is one process and one device.
+torchrun starts several processes; without it there is one process and one device.
 """
 
 import contextlib
@@ -30,20 +30,20 @@ Strategy = Literal["ddp", "fsdp"]
 
 
 class Launcher:
-    """This process's place in the run."""
+    """This process's rank and device, and its exchange with the run's other processes."""
 
     def __init__(
         self, devices: int, num_nodes: int, precision: Precision, strategy: Strategy = "ddp"
     ) -> None:
-        """Args: `devices` GPUs per node, 0 for the CPU (then torchrun alone sets the processes)."""
+        """Args: `devices` GPUs a node; 0: the CPU, where torchrun sets the number of processes."""
         local = _check_processes(devices, num_nodes)
         self.world_size = int(os.environ.get("WORLD_SIZE", "1")) if _under_torchrun() else 1
         if _under_torchrun():
-            # Without torchrun nobody would end it, and a second start would write beside it.
+            # Otherwise it outlives a killed torchrun, and a second start would write beside it.
             die_with_parent()
         self._bf16 = precision == "bf16"
         if devices and self._bf16:
-            # What autocast leaves in float32 may use TF32, which is still more exact than bf16.
+            # Operations that autocast leaves in float32 may use TF32, more exact than bf16.
             torch.set_float32_matmul_precision("high")
         backend = "nccl" if devices else "gloo"
         self._fabric = Fabric(
@@ -59,9 +59,9 @@ class Launcher:
         self.device: torch.device = self._fabric.device
 
     def _several(self, strategy: Strategy, backend: str) -> DDPStrategy | ModelParallelStrategy:
-        """How several processes share the work; one alone needs neither."""
+        """The strategy by which several processes share the work; one alone needs none."""
         if strategy == "ddp":
-            # A turn trains a part of the task only, so each step leaves some parameters unused.
+            # A turn trains only a part of the task, so its backward pass leaves parameters unused.
             return DDPStrategy(
                 find_unused_parameters=True,
                 gradient_as_bucket_view=True,
@@ -80,7 +80,7 @@ class Launcher:
     def wrap(self, task: Task) -> nn.Module:
         """Moves `task` to the device and wraps it; backward through the wrapper syncs gradients.
 
-        Under fsdp the parameters become slices, in place: build optimizers and averages after it.
+        Under fsdp the parameters become slices, in place; build optimizers and averages after it.
         """
         wrapped: nn.Module = self._fabric.setup_module(task)
         return wrapped
@@ -91,7 +91,7 @@ class Launcher:
 
     @contextlib.contextmanager
     def gradient_sync(self, wrapped: nn.Module, enabled: bool) -> Iterator[None]:
-        """Whether forward and backward in this block average the gradients over processes."""
+        """Decides whether backward in this block averages the gradients over processes."""
         if self.world_size == 1 or enabled:
             yield
         else:
@@ -100,12 +100,12 @@ class Launcher:
 
     @contextlib.contextmanager
     def autocast(self) -> Iterator[None]:
-        """The precision of training, for calls that do not go through the wrapper."""
+        """Applies the precision of training to calls that do not go through the wrapper."""
         with self._fabric.autocast():
             yield
 
     def maximum(self, value: int) -> int:
-        """The largest `value` of any process; all processes must ask."""
+        """The largest `value` of any process; all processes must call."""
         if self.world_size == 1:
             return value
         tensor = torch.tensor(value, device=self.device)
@@ -113,7 +113,7 @@ class Launcher:
         return int(tensor.item())
 
     def sum(self, values: Tensor) -> Tensor:
-        """The sum of the `values` (n,) of every process; all processes must ask."""
+        """The sum of the `values` (n,) of every process; all processes must call."""
         if self.world_size > 1:
             torch.distributed.all_reduce(values)
         return values
@@ -136,7 +136,7 @@ def _under_torchrun() -> bool:
 
 
 def _check_processes(devices: int, num_nodes: int) -> int:
-    """Compares the settings with what was started; returns this node's number of processes."""
+    """Compares settings and started processes; returns this node's number of processes."""
     if devices and torch.cuda.device_count() < devices:
         raise ConfigError(
             f"devices = {devices}, but this machine has {torch.cuda.device_count()} CUDA devices; "

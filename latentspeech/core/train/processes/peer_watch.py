@@ -1,12 +1,12 @@
-"""Watching the other processes of a run: whoever falls silent or fails is named, and all stop.
+"""Watches the other processes of a run: if one fails or falls silent, all name it and stop.
 
-Every process beats into the store that torchrun keeps, and watches the next one in a ring. The
-first report of a failure counts; every process reads it. A main thread that waits for a dead
-process in an exchange of gradients never comes back, so the watch ends such a process itself.
+Every process writes a heartbeat into the store that torchrun keeps, and watches the next process in
+a ring. The first report of a failure counts, and every process reads it. A main thread that waits
+for a dead process in an exchange of gradients never returns, so the watch ends such a process.
 
-torchrun notices a process that ends, but neither tells the others its error nor notices one that
-lives and hangs; the others would wait until the exchange itself times out, 30 minutes on gloo. So
-the tests kill, halt and break one process, and the others must name it and end.
+torchrun notices a process that ends, but it neither tells the others its error nor notices one that
+hangs; the others would wait until the exchange itself times out, 30 minutes on gloo. So the tests
+kill, halt and break one process, and the others must name it and end.
 """
 
 import contextlib
@@ -29,19 +29,19 @@ from latentspeech.core.errors import PeerError
 logger = logging.getLogger(__name__)
 
 BEAT_S = 1.0
-EXPLAIN_S = 5.0  # silence that explains a broken exchange
-GRACE_S = 30.0  # for a checkpoint that is being written when another process goes
+EXPLAIN_S = 5.0  # silence of a process that explains a broken exchange
+GRACE_S = 30.0  # time to finish a checkpoint when another process is lost
 EXIT_CODE = 2
 
 _FAILURE, _ENDED = "failure", "ended"
-_runs = 0  # calls of this process, so that each has keys of its own
+_runs = 0  # watches of this process so far, so that each has its own keys
 
 
 class PeerWatch:
-    """Within the block other processes are watched; an error that leaves it is told to them."""
+    """Within the block it watches other processes; it reports an error that leaves it to them."""
 
     def __init__(self, rank: int, world_size: int, timeout_s: float) -> None:
-        """Args: `timeout_s` of silence after which a process counts as lost."""
+        """Args: `timeout_s` is the silence after which a process counts as lost."""
         global _runs
         _runs += 1
         self._rank, self._world_size, self._timeout_s = rank, world_size, timeout_s
@@ -68,7 +68,7 @@ class PeerWatch:
         found = self._explain() if _broken_exchange(error) else ""
         self._over.set()
         if not found:
-            # Where the store has gone nobody is left to be told, and the error says more.
+            # If the store has gone, there is no one to tell, and the error itself says more.
             with contextlib.suppress(RuntimeError):
                 self._leave(error)
         self._thread.join(timeout=2 * BEAT_S)
@@ -114,7 +114,7 @@ class PeerWatch:
                 break
         else:
             return
-        # The main thread may be able to leave in order; if it waits for the lost one it is not.
+        # The main thread may end by itself, but not while it waits for the lost process.
         if not self._over.wait(min(GRACE_S, self._timeout_s)):
             logger.error("%s", self._failure)
             logging.shutdown()
@@ -128,7 +128,7 @@ class PeerWatch:
         store.compare_set(_FAILURE, "", f"process of rank {rank} stopped: {text}{_ADVICE}")
 
     def _connect(self) -> Store:
-        # A connection of its own: a store's client serves one thread at a time.
+        # Each thread has its own connection, since a store's client serves one thread at a time.
         store: Store = next(iter(rendezvous("env://", timeout=timedelta(seconds=30))))[0]
         return PrefixStore(self._prefix, store)
 

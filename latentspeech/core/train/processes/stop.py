@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C become a request that the loop honours between two steps."""
+"""Turns SIGTERM and Ctrl-C into a request to stop, which the loop obeys between two steps."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ class StopRequest:
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        # Python allows handlers in the main thread only; elsewhere signals are not ours to take.
+        # Python sets handlers only in the main thread; in another one we leave signals alone.
         if threading.current_thread() is threading.main_thread():
             self._previous = {number: signal.signal(number, self._note) for number in _SIGNALS}
         return self
@@ -35,17 +35,17 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        # Nothing but a flag: a handler may interrupt the very code that writes logs.
+        # It only sets a flag, since a handler may interrupt the code that writes logs.
         if self.name and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.name = signal.Signals(number).name
 
 
 def prepare_loader(trainer: int, worker: int) -> None:
-    """For loader processes: ignore what asks the trainer (its process id) to stop, and die with it.
+    """Makes a loader process ignore signals to stop, and end when `trainer` (a process id) ends.
 
-    A signal to the whole group must let the step in progress finish. Torch's own watch over the
-    trainer misses one that was killed while the loader was starting, which left it waiting forever.
+    After a signal to the whole group, the step in progress must finish. Torch's own watch misses a
+    trainer that was killed while the loader was starting, so the loader waited forever.
     """
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -55,6 +55,6 @@ def prepare_loader(trainer: int, worker: int) -> None:
 
 
 def die_with_parent() -> None:
-    """From now on this process is killed when the one that started it ends (Linux)."""
+    """Has the system kill this process when the process that started it ends (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Checkpoints: a folder a step, written whole or not at all, read back, checked by hash, no pickle.
+"""Checkpoints: one folder a step, without pickle, written atomically, verified and hashed.
 
 `step_00001000/` holds model.safetensors (the whole task), ema.safetensors (the averaged module, by
 its own names), optimizer.safetensors (turn/parameter/quantity) and state.json.
@@ -40,14 +40,14 @@ class FileRecord(Config):
 
 
 class RunState(Config):
-    """state.json: where a run stands. With the tensors it is all that is needed to go on."""
+    """The content of state.json. With the tensors it is all that a run needs to resume."""
 
     step: int = 0
     """Steps completed."""
     epoch: int = 0
     window: int = 0
     index: int = 0
-    """Next batch of each process within the window of the epoch."""
+    """Index of each process's next batch within the window of the epoch."""
     seconds: float = 0.0
     """Time spent in training, all resumes together."""
     world_size: int = 1
@@ -80,7 +80,7 @@ def save_checkpoint(
         complete = state.model_copy(update={"files": files})
         text = json.dumps(complete.model_dump(mode="json"), indent=2)
         (temporary / STATE_NAME).write_text(text + "\n", encoding="utf-8")
-    # Only older ones go: one with a later step can only be a damaged one that was passed over.
+    # Only older ones are removed. One with a later step must be damaged, since the run skipped it.
     older = [item for item in _folders(folder) if item.name <= path.name]
     for old in older[:-keep]:
         remove_directory(old)
@@ -88,9 +88,9 @@ def save_checkpoint(
 
 
 def newest_checkpoint(exp_dir: Path) -> Checkpoint | None:
-    """The newest complete checkpoint of a run, None if there is none at all.
+    """The newest complete checkpoint of a run, or None if the run has no checkpoint.
 
-    Damaged ones are reported and passed over; if all are damaged, CheckpointError.
+    Damaged ones are reported and skipped; if all are damaged, it raises CheckpointError.
     """
     folders = _folders(exp_dir / "checkpoints")
     for path in reversed(folders):
@@ -107,7 +107,7 @@ def newest_checkpoint(exp_dir: Path) -> Checkpoint | None:
 
 
 def read_state(path: Path) -> RunState:
-    """Reads state.json and compares every file with its size and hash; CheckpointError if not."""
+    """Reads state.json and checks every file's size and hash; CheckpointError if one differs."""
     try:
         values = json.loads((path / STATE_NAME).read_text(encoding="utf-8"))
         state = parse_config(RunState, values, origin=str(path / STATE_NAME))
@@ -138,7 +138,7 @@ def load_part(path: Path, part: Part) -> dict[str, Tensor]:
 
 
 def clean_checkpoints(exp_dir: Path) -> None:
-    """Removes what a killed process left half written."""
+    """Removes files that a killed process left half written."""
     remove_leftovers(exp_dir)
     remove_leftovers(exp_dir / "checkpoints")
 
@@ -148,7 +148,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> None:
-    # Cloned one by one: the format refuses tensors that share storage, as tied weights do.
+    # Each is cloned, since the format refuses tensors that share storage, such as tied weights.
     own = {name: _own_copy(value) for name, value in tensors.items()}
     save_file(own, file)
     with safe_open(file, framework="pt") as written:
@@ -158,7 +158,7 @@ def _write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
-    """Bit for bit: NaN equals itself."""
+    """Whether two tensors are equal bit for bit, so that NaN equals itself."""
     if (one.dtype, one.shape) != (other.dtype, other.shape):
         return False
     return torch.equal(one.reshape(-1).view(torch.uint8), other.reshape(-1).view(torch.uint8))

@@ -23,7 +23,7 @@ class Ema:
     """Averages that follow `module`; buffers that are not floating point are copied."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
-        """Args: `decay` 0 keeps a plain copy of the weights. Call it when the device is settled."""
+        """Args: `decay` 0 keeps a plain copy of the weights. First move `module` to its device."""
         self.decay = decay
         # A state dict shares storage with the parameters, so these stay the live weights.
         self._live = {name: value.detach() for name, value in module.state_dict().items()}
@@ -35,7 +35,7 @@ class Ema:
     def update(self, num_updates: int) -> None:
         """Moves the averages towards the weights; `num_updates` were made before."""
         weight = 1 - ema_decay(self.decay, num_updates)
-        # Each process averages its own slices of a cut model.
+        # In a sharded model each process averages its own slices.
         average = [own_part(self._average[name]) for name in self._smooth]
         live = [own_part(self._live[name]) for name in self._smooth]
         torch._foreach_lerp_(average, live, weight)
@@ -44,7 +44,7 @@ class Ema:
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """Within the block the module holds the averages; afterwards its own weights again."""
+        """Within the block the module has the averages; afterwards it has its own weights again."""
         own = {name: value.clone() for name, value in self._live.items()}
         self._fill(self._average)
         try:
@@ -57,7 +57,7 @@ class Ema:
         return dict(self._average)
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Takes back what `tensors` gave."""
+        """Restores the averages that `tensors` returned."""
         if set(tensors) != set(self._average):
             name = sorted(set(tensors) ^ set(self._average))[0]
             raise CheckpointError(

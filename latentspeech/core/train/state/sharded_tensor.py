@@ -15,19 +15,20 @@ def is_sharded(tensor: Tensor) -> bool:
 
 
 def own_part(tensor: Tensor) -> Tensor:
-    """What this process holds, sharing its storage."""
+    """This process's slice of the tensor, which shares its storage."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """The tensor in one piece; all processes must ask."""
+    """The tensor in one piece; all processes must call."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def gather_whole(tensors: Mapping[str, Tensor], keep: bool) -> dict[str, Tensor]:
-    """All in one piece, on the CPU where they were cut; all processes must ask, `keep` gets them.
+    """All tensors in one piece if `keep`, else none; those that were sharded are on the CPU.
 
-    One after the other, so that no GPU ever holds more than one whole tensor.
+    All processes must call. Tensors are gathered one by one, so a GPU never holds more than one
+    whole tensor.
     """
     kept: dict[str, Tensor] = {}
     for name, value in tensors.items():
@@ -38,8 +39,8 @@ def gather_whole(tensors: Mapping[str, Tensor], keep: bool) -> dict[str, Tensor]
 
 
 def slice_like(full: Tensor, like: Tensor) -> Tensor:
-    """This process's part of a tensor that every process has; as it is where `like` is whole."""
+    """This process's part of a tensor that every process has; all of it if `like` is whole."""
     if not isinstance(like, DTensor) or full.shape != like.shape:
         return full
-    # None: everyone cuts its own slice, nothing is sent.
+    # With rank None each process takes its slice of its own tensor, and nothing is sent.
     return distribute_tensor(full, like.device_mesh, like.placements, src_data_rank=None)

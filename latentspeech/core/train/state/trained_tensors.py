@@ -1,6 +1,6 @@
-"""All tensors that a training changes, as they go into a checkpoint and come back.
+"""All tensors that a training changes, with their saving to and loading from checkpoints.
 
-A checkpoint looks the same whatever the strategy: whole tensors under the task's own names.
+A checkpoint is the same for every strategy: whole tensors under the task's own names.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class TrainedTensors(NamedTuple):
     optimizers: Mapping[str, TurnOptimizer]
 
     def save(self, launcher: Launcher, exp_dir: Path, state: RunState, keep: int) -> None:
-        """The main process writes a checkpoint, all take part; older ones than `keep` go."""
+        """Writes a checkpoint from the main process and keeps the last `keep`; all must call."""
         moments = [optimizer.tensors() for optimizer in self.optimizers.values()]
         parts: dict[Part, Mapping[str, Tensor]] = {
             "model": self.task.state_dict(),
@@ -41,7 +41,7 @@ class TrainedTensors(NamedTuple):
         launcher.barrier()
 
     def load(self, path: Path) -> None:
-        """Takes back what `save` wrote; CheckpointError if it does not fit."""
+        """Restores the tensors that `save` wrote; CheckpointError if they do not fit."""
         own = self.task.state_dict()
         saved = load_part(path, "model")
         try:
