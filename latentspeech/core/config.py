@@ -113,7 +113,7 @@ def _explain(cls: type[BaseModel], error: ValidationError) -> Iterable[str]:
 
 
 def _field_names(cls: type[BaseModel]) -> list[str]:
-    """Every key that may stand anywhere under `cls`, for suggestions."""
+    """Every key that may occur anywhere under `cls`, for suggestions."""
     names: dict[str, None] = {}
     pending: list[Any] = [cls]
     seen: set[Any] = set()

@@ -41,7 +41,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.touch()
         mode = temporary.stat().st_mode
         yield temporary
-        temporary.chmod(mode)  # safetensors makes files that nobody else may read
+        temporary.chmod(mode)  # safetensors makes files that only their owner may read
         _flush(temporary)
         temporary.replace(path)
         _flush(path.parent)

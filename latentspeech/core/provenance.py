@@ -1,4 +1,4 @@
-"""Where and how a result was made: source, command, date, machine, versions, time and memory."""
+"""The origin of a result: source, command, date, machine, versions, time and memory."""
 
 import datetime
 import importlib.metadata

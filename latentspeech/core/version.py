@@ -1,3 +1,3 @@
-"""The version of this package, where every part of it may read it."""
+"""The version of this package, in a file that every part of it may import."""
 
 VERSION = "0.1.0"

@@ -33,7 +33,7 @@ _REMEDY = "set data.cache.folder to a folder on a local disk"
 
 
 class LocalCacheConfig(Config):
-    """Where copies of remote files are kept; it has no effect on local folders."""
+    """The folder for copies of remote files; it has no effect on files of this machine."""
 
     folder: Path | None = Field(
         None, description="null: latentspeech/shards in $XDG_CACHE_HOME or ~/.cache"
@@ -42,7 +42,7 @@ class LocalCacheConfig(Config):
 
 
 class FileStore(Protocol):
-    """The files of one folder, wherever it is."""
+    """The files of one folder, local or remote."""
 
     @property
     def local_folder(self) -> Path:
@@ -59,7 +59,7 @@ class FileStore(Protocol):
 
 
 def open_store(location: str | Path, config: LocalCacheConfig | None = None) -> FileStore:
-    """The files of a folder, given as a path or as a URL."""
+    """Opens a folder, given as a path or as a URL."""
     if "://" not in str(location):
         return LocalFolder(Path(location))
     return RemoteFolder(str(location), config or LocalCacheConfig())

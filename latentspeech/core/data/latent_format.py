@@ -49,11 +49,11 @@ class LatentMeta(Config):
 
     @property
     def num_shards(self) -> int:
-        """Shards in all."""
+        """The number of shards."""
         return -(-self.num_items // self.shard_size)
 
     def shard_length(self, shard: int) -> int:
-        """Items of a shard; all shards except the last are full."""
+        """The number of items of a shard; all shards except the last are full."""
         return min(self.shard_size, self.num_items - shard * self.shard_size)
 
 

@@ -31,7 +31,7 @@ _MOST_PASSES = 2**20
 
 
 class MixtureConfig(Config):
-    """Proportions of the sources, and how long windows and epochs are."""
+    """Proportions of the sources, and the lengths of windows and epochs."""
 
     weights: tuple[PositiveInt, ...] = Field(
         min_length=1, description="batches of each source in a round"
@@ -53,10 +53,10 @@ class MixedItem(NamedTuple):
 
 
 class MixedData:
-    """The training protocol (`num_windows`, `plan`, `load`) over several sources."""
+    """Training data (`num_windows`, `plan`, `load`) mixed from several sources."""
 
     def __init__(self, sources: Sequence[TrainData], config: MixtureConfig, seed: int) -> None:
-        """ConfigError unless there is one weight for each source."""
+        """Raises ConfigError unless there is one weight for each source."""
         if len(sources) != len(config.weights):
             raise ConfigError(
                 f"weights = {config.weights} for {len(sources)} sources; give one for each"
@@ -67,13 +67,13 @@ class MixedData:
         self._begin(epoch=0)
 
     def num_windows(self) -> int:
-        """Windows of an epoch of the mixture."""
+        """The number of windows of an epoch of the mixture."""
         return self.config.num_windows
 
     def plan(self, epoch: int, window: int) -> list[list[MixedItem]]:
         """The batches of a window: whole rounds, each in random order.
 
-        DataError if a source has no batches.
+        Raises DataError if a source has no batches.
         """
         if epoch != self._epoch or window < self._window:
             self._begin(epoch)

@@ -64,7 +64,7 @@ class LatentDiffusion(nn.Module):
         return self.process.sample(partial(self.predict_at, hidden), noise, sampling)
 
     def predict_at(self, hidden: Tensor, times: Tensor) -> Iterator[Predictor]:
-        """The head at each of the times (S,), given hidden (N, d)."""
+        """Yields the head at each of the times (S,) as a function of x_t, given hidden (N, d)."""
         prepared = self.head.prepare_condition(hidden)
         modulations = self.head.modulations(prepared, times[:, None].to(hidden.device))
         by_time = [zip(*(part.unbind() for part in layer), strict=True) for layer in modulations]

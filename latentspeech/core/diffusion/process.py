@@ -53,7 +53,7 @@ PredictAt = Callable[[Tensor], Iterable[Predictor]]  # times (S,) -> S predictor
 
 
 class DiffusionLossConfig(Config):
-    """How many times are drawn for each latent in training, and from which distribution."""
+    """The number of times drawn for each latent in training, and their distribution."""
 
     num_noise_draws: int = Field(4, ge=1, description="R, times and noises for each latent")
     time_sampling: Literal["uniform", "logit_normal"] = Field(

@@ -1,4 +1,4 @@
-"""How latents are drawn from a diffusion head: solver, steps, guidance and noise.
+"""Settings for drawing latents from a diffusion head: solver, steps, guidance and noise.
 
 N latents, d width of the hidden state.
 """

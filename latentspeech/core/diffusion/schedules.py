@@ -28,7 +28,7 @@ class NoiseSchedule(Protocol):
         """(alpha, sigma) at times t in [0, 1], each float and of t's shape."""
 
     def derivatives(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """(d alpha / dt, d sigma / dt)."""
+        """(d alpha / dt, d sigma / dt) at times t, each of t's shape."""
 
     def quantize(self, t: Tensor) -> Tensor:
         """Rounds t up to a time that training uses; continuous schedules return t itself."""
@@ -112,7 +112,7 @@ class FlowMatching:
         return -one, one
 
     def quantize(self, t: Tensor) -> Tensor:
-        """Time is continuous."""
+        """Returns t itself, because time is continuous."""
         return t
 
 

@@ -26,7 +26,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Failure:
-    """Why one item has no score of one metric."""
+    """The reason why one item has no score of one metric."""
 
     id: str
     metric: str  # the scorer's name

@@ -16,7 +16,7 @@ from latentspeech.core.lm.latent_lm import LatentLM
 
 
 class LoRAConfig(Config):
-    """Which layers are adapted, and how strongly."""
+    """The layers that are adapted, and the strength of the adapters."""
 
     rank: int = Field(8, ge=1, description="inner width of an adapter")
     alpha: float = Field(16.0, gt=0, description="the adapter's output is scaled by alpha / rank")

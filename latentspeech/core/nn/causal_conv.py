@@ -77,7 +77,7 @@ class CausalConv1d(StreamingModule):
 
 
 class CausalDepthwiseConv1d(StreamingModule):
-    """One filter a channel, stride 1; `weight` is (C, K), oldest sample first."""
+    """Convolution with one filter a channel, stride 1; `weight` is (C, K), oldest sample first."""
 
     def __init__(self, channels: int, kernel_size: int) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ class KVCache:
 
     @property
     def capacity(self) -> int:
-        """How many positions fit."""
+        """The number of positions that fit."""
         return self.keys.shape[3]
 
     def positions(self, num_new: int) -> Tensor:
@@ -39,7 +39,7 @@ class KVCache:
         return self.lengths[:, None] + torch.arange(num_new, device=self.lengths.device)
 
     def mask(self, positions: Tensor, block_ids: Tensor | None = None) -> SequenceMask:
-        """Which of the `end` + T keys the elements at the next positions (B, T) see.
+        """The mask of the elements at the next positions (B, T) over the `end` + T keys.
 
         Raises:
             ConfigError: the cache is too small for them.

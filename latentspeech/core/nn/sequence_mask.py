@@ -1,4 +1,4 @@
-"""Which elements of a sequence each element sees.
+"""The mask of attention: which elements of a sequence each element sees.
 
 Three facts decide it:
 

@@ -95,8 +95,10 @@ def modulation_graph(head: DiffusionHead, int8: bool) -> OnnxGraph:
 
 
 def solver_step_graph(head: DiffusionHead, guided: bool, int8: bool) -> OnnxGraph:
-    """x_t and x_0 of the step before (N, D), modulations (M, m d) of one time, the step's
-    coefficients (5,) -> the next state (N, D) and x_0 (N, D).
+    """A graph of one step of a solver, which returns the next state (N, D) and x_0 (N, D).
+
+    Its inputs are x_t (N, D), the x_0 of the previous step (N, D), the modulations (M, m d) of one
+    time, the step's coefficients (5,) and, if `guided`, cfg_scale.
     """
     config = head.config
     num_modulations = 3 * config.num_layers + 2

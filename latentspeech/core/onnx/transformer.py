@@ -64,7 +64,7 @@ class OnnxCache:
 
     @property
     def capacity(self) -> int:
-        """Positions that fit before it grows."""
+        """The number of positions that fit before the cache grows."""
         return self.mask.shape[-1]
 
     def keep(self, counts: Sequence[int] | NDArray[np.int64], first_row: int = 0) -> None:

@@ -105,7 +105,7 @@ class TrainConfig(Config):
 
 
 class TrainResult(NamedTuple):
-    """How a call of `train` ended."""
+    """The state in which a call of `train` ended, and the reason."""
 
     step: int
     seconds: float

@@ -107,7 +107,7 @@ class MetricLog:
 
 
 def drop_lines_after(path: Path, step: int) -> None:
-    """Removes lines past `step`, and a last line that a kill cut short."""
+    """Removes lines past `step`, and a last line that a killed process left incomplete."""
     if not path.is_file():
         return
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as kept:

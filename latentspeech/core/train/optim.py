@@ -185,7 +185,7 @@ class TurnOptimizer:
             optimizer.zero_grad(set_to_none=True)
 
     def clip(self) -> Tensor:
-        """Scales the gradients down to `clip_norm`; returns their norm before."""
+        """Scales the gradients down to norm `clip_norm`; returns their norm before that."""
         limit = self.config.clip_norm or math.inf
         return whole(nn.utils.clip_grad_norm_(self.parameters, limit))
 

@@ -54,7 +54,7 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 
 def check_same_config(saved: Mapping[str, Any], current: Mapping[str, Any], path: Path) -> None:
-    """Raises CheckpointError, which names them, if keys differ that must not."""
+    """Raises CheckpointError, which names the keys, if keys differ that must be equal."""
     old = dict(_flatten(plain(saved)))
     new = dict(_flatten(plain(current)))
     absent = "(absent)"

@@ -37,7 +37,7 @@ class Losses(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """A repeated block, which the settings can have sharded, recomputed or compiled by itself."""
+    """A repeated block of the model, which can be sharded, recomputed or compiled by itself."""
 
     module: nn.Module
     method: str = "forward"

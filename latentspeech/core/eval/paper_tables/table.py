@@ -58,9 +58,9 @@ class PaperTable(Config):
     """One table of the paper."""
 
     table: Annotated[int, Field(ge=1)] | Literal["poster"] = Field(
-        description="its number in the second version, or that it stands on the poster"
+        description="number in the second version; poster: the table of the paper's poster"
     )
-    first_version_table: int | None = Field(None, description="its number in the first version")
+    first_version_table: int | None = Field(None, description="number in the first version")
     title: str = Field(description="the subject of the table")
     data: str = Field(description="the data that was measured on")
     notes: tuple[str, ...] = Field((), description="notes on the rows")

@@ -86,7 +86,7 @@ class Launcher:
         return wrapped
 
     def backward(self, loss: Tensor) -> None:
-        """Adds the gradients of `loss`."""
+        """Adds the gradients of `loss` to those of the parameters."""
         self._fabric.backward(loss)
 
     @contextlib.contextmanager
