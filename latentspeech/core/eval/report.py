@@ -115,7 +115,7 @@ class EvalReport:
         raise InputError(f"the report has no metric {name!r}; choose from {names}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, dicts, numbers and strings."""
+        """The report as plain lists, dicts, numbers and strings."""
         return {"schema_version": SCHEMA_VERSION, **asdict(self)}
 
     @classmethod
@@ -133,7 +133,7 @@ class EvalReport:
 
     @classmethod
     def from_dict(cls, values: Any, where: str = "report") -> "EvalReport":
-        """Makes a report from the result of `to_dict`, also after JSON; DataError if it is bad."""
+        """Reads the result of `to_dict`, also after JSON; DataError if it is not a report."""
         version = values.get("schema_version") if isinstance(values, dict) else None
         if version == 2:
             values, version = upgrade(values, where), SCHEMA_VERSION

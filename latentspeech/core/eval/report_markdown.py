@@ -17,7 +17,7 @@ def write_report(report: EvalReport, json_path: Path) -> None:
 
 
 def render(report: EvalReport) -> str:
-    """The whole text; it begins with the table of values over all items."""
+    """The whole report as Markdown, which begins with the table of values over all items."""
     lines = [
         *_table(report),
         *_holes(report),

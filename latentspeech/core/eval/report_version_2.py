@@ -8,7 +8,7 @@ _FACTS = ("prompt", "sex", "duration_s", "num_words")
 
 
 def upgrade(values: dict[str, Any], where: str) -> dict[str, Any]:
-    """The same report as version 3 writes it; DataError if it is damaged."""
+    """Returns the same report in the form of version 3; DataError if it is damaged."""
     try:
         return {
             **{key: values[key] for key in ("failures", "settings", "run")},

@@ -41,7 +41,7 @@ class LearnedPosterior(NamedTuple):
 
     @classmethod
     def from_encoder(cls, output: Tensor, latent_dim: int) -> "LearnedPosterior":
-        """The encoder's output (B, T, 2 D): means, then log variances, kept in a safe range."""
+        """Splits the encoder's output (B, T, 2 D) into means and log variances, within a range."""
         check_shape("encoder output", output, "B", "T", 2 * latent_dim)
         mu, log_variance = output.float().chunk(2, dim=-1)
         return cls(mu, log_variance.clamp(*LOG_VARIANCE_RANGE))

@@ -94,7 +94,7 @@ def mean_over_frames(per_frame: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def log_sigma_ratio(config: SigmaVAEConfig, mu: Tensor, mask: Tensor | None = None) -> Tensor:
-    """log(std(mu) / E|sigma|), to be watched in codec training: mu (B, T, D), mask (B, T) -> ().
+    """log(std(mu) / E|sigma|), to watch in codec training: mu (B, T, D), mask (B, T) -> ().
 
     std(mu) is the root of the mean over channels of each channel's variance over all valid frames.
     Near 0, means and noise are equally large; 2 or more shows that the encoder escapes the noise.

@@ -102,7 +102,7 @@ class SequenceMask:
         return self.block_mask() if flex else self.dense()
 
     def dense(self) -> Tensor:
-        """(B or 1, 1, T, S), True where a query sees a key."""
+        """The mask as a tensor (B or 1, 1, T, S), True where a query sees a key."""
         keys = torch.arange(self.num_keys, device=self.last.device)
         seen = keys <= self.last[:, None, :, None]
         return seen if self.first is None else seen & (keys >= self.first[:, None, :, None])
@@ -151,6 +151,6 @@ def run_bounds(*ids: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _listed(wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, N, N) booleans to counts (B, 1, N) and indices (B, 1, N, N), the wanted ones first."""
+    """Turns booleans (B, N, N) into counts (B, 1, N) and indices (B, 1, N, N), True ones first."""
     order = wanted.to(torch.int32).argsort(dim=-1, descending=True, stable=True)
     return wanted.sum(dim=-1, dtype=torch.int32)[:, None], order.to(torch.int32)[:, None]

@@ -141,7 +141,7 @@ class Transformer(nn.Module):
 
 
 def init_linear_layers(module: nn.Module, num_layers: int) -> None:
-    """Draws matrices with std 0.02; / sqrt(2 num_layers) if they write to the residual stream."""
+    """Draws normal matrices of std 0.02; those that end a sublayer, / sqrt(2 num_layers)."""
     for name, parameter in module.named_parameters():
         if parameter.dim() == 2:
             residual = name.endswith(("out.weight", "down.weight"))
