@@ -21,8 +21,12 @@ from latentspeech.tts.length_guard import (
     LengthGuard,
 )
 from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, PAUSE_S
-from recipes.tts.sampling_options import add_retries_option, add_sampling_options, sampling_of
-from recipes.tts.test_items import SETTINGS, Setting
+from recipes.tts.test_set.sampling_options import (
+    add_retries_option,
+    add_sampling_options,
+    sampling_of,
+)
+from recipes.tts.test_set.test_items import SETTINGS, Setting
 
 # What the folder of a test set holds; another number and it is made anew.
 FOLDER_VERSION = 3
