@@ -5,9 +5,9 @@
 
 Each source has a process of its own, which writes the latents of as many sentences at once as
 there are rows, in turn with the other; sentence and voice are the same in all rows, the seeds are
-not. The cost is the processor time from the first element of each row to the end, over the latents written
-in it; on a shared machine that varies less than the time of the clock. The voice is the one that
-ships. `--against` names the root of the other checkout.
+not. The cost is the processor time from the first element of each row to the end, over the latents
+written in it; on a shared machine that varies less than the time of the clock. The voice is the one
+that ships. `--against` names the root of the other checkout.
 
 Prints one JSON object: medians in milliseconds a latent, and the median of the turns' ratios.
 """
