@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 
 from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.harmonic_decoder import HarmonicDecoderConfig
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoderConfig
+from latentspeech.codec.encoders.stft_encoder import StftEncoderConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.codec.model_directory import save_codec, save_decoder
-from latentspeech.codec.stft_encoder import StftEncoderConfig
 
 MIRRORED = ConvNeXtConfig(
     strides=(4, 20, 20), base_channels=2, depths=(0, 1, 1, 1), layer_scale=0.5

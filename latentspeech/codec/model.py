@@ -24,11 +24,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.decoder import ConvNeXtDecoder
-from latentspeech.codec.encoder import ConvNeXtEncoder
-from latentspeech.codec.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
-from latentspeech.codec.istft_decoder import IstftDecoder, IstftDecoderConfig
-from latentspeech.codec.stft_encoder import StftEncoder, StftEncoderConfig
+from latentspeech.codec.decoders.convnext_decoder import ConvNeXtDecoder
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
+from latentspeech.codec.decoders.istft_decoder import IstftDecoder, IstftDecoderConfig
+from latentspeech.codec.encoders.convnext_encoder import ConvNeXtEncoder
+from latentspeech.codec.encoders.stft_encoder import StftEncoder, StftEncoderConfig
 from latentspeech.core.config import Config
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.core.nn.streaming import StreamingModule

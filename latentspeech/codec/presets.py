@@ -11,9 +11,9 @@ latents too, and ships beside its own.
 from typing import Literal
 
 from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.harmonic_decoder import HarmonicDecoderConfig
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoderConfig
+from latentspeech.codec.encoders.stft_encoder import StftEncoderConfig
 from latentspeech.codec.model import SIGMA_STD, CodecConfig
-from latentspeech.codec.stft_encoder import StftEncoderConfig
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 

@@ -21,10 +21,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from latentspeech.codec.convnext import ConvNeXtBlock
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoder
 from latentspeech.codec.discriminators import Discriminators, DiscriminatorsConfig
-from latentspeech.codec.harmonic_decoder import HarmonicDecoder
-from latentspeech.codec.loudness_loss import LoudnessLoss
-from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
+from latentspeech.codec.losses.loudness_loss import LoudnessLoss
+from latentspeech.codec.losses.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.core.config import Config
 from latentspeech.core.gan import (

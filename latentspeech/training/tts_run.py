@@ -19,8 +19,8 @@ from latentspeech.tts.layouts.build import build_layout
 from latentspeech.tts.layouts.layout import ConditioningConfig
 from latentspeech.tts.model import PAPER_SAMPLING, SPEECH, TTSModelConfig, latent_lm_config
 from latentspeech.tts.model_directory import load_tts
-from latentspeech.tts.task import TTSTask
-from latentspeech.tts.training_data import TTSDataConfig, TTSTrainingData
+from latentspeech.tts.training.task import TTSTask
+from latentspeech.tts.training.training_data import TTSDataConfig, TTSTrainingData
 
 
 class TTSRunConfig(Config):

@@ -37,7 +37,7 @@ from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import EvalList, ListRow, read_list, write_list
 from recipes.codec.check_tables import Checked, groups_table, originals_table
 from recipes.lib.result_folder import audio_path, open_result_folder
-from recipes.tts.test_items import (
+from recipes.tts.test_set.test_items import (
     TestItems,
     held_out_items,
     librispeech_items,

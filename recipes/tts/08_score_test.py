@@ -1,4 +1,4 @@
-"""Scores what stage 7 wrote; recipes/tts/score_test.py says against what."""
+"""Scores what stage 7 wrote; recipes/tts/test_set/score_test.py says against what."""
 
 import argparse
 from pathlib import Path
@@ -9,8 +9,8 @@ from latentspeech.core.eval.report_markdown import render
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.lists import read_list
-from recipes.tts.score_parts import parts_table, read_kinds_of_voice
-from recipes.tts.score_test import METRICS, copy_folders, score_all, table
+from recipes.tts.test_set.score_parts import parts_table, read_kinds_of_voice
+from recipes.tts.test_set.score_test import METRICS, copy_folders, score_all, table
 
 
 def main() -> None:

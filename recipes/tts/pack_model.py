@@ -19,7 +19,7 @@ from latentspeech.tts.model_directory import save_tts
 from recipes.lib.averaged_weights import Provenance, Weights, load_averaged, training_state
 from recipes.lib.results_file import read_table
 from recipes.tts.published_rows import OURS, setting_title
-from recipes.tts.test_items import SETTINGS
+from recipes.tts.test_set.test_items import SETTINGS
 
 LIMITS = """## Limits
 

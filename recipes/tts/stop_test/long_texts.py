@@ -28,7 +28,7 @@ from latentspeech.text.sentences import split_sentences
 from latentspeech.tts.models import load
 from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, Synthesizer
 from recipes.lib.results_file import provenance_lines, this_command
-from recipes.tts.sampling_options import add_batch_option
+from recipes.tts.test_set.sampling_options import add_batch_option
 
 MIN_WORDS = 6
 

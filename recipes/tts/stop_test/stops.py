@@ -37,15 +37,6 @@ from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, Synthesizer
 from recipes.lib.results_file import provenance_lines, this_command
 from recipes.tts.expected_durations import fit_duration_rule
-from recipes.tts.sampling_options import (
-    add_batch_option,
-    add_device_option,
-    add_retries_option,
-    add_sampling_options,
-    one_or_more,
-    sampling_of,
-)
-from recipes.tts.speaking import Speaking
 from recipes.tts.stop_test.counts import (
     Judge,
     Row,
@@ -55,8 +46,17 @@ from recipes.tts.stop_test.counts import (
     table,
     to_json,
 )
-from recipes.tts.test_files import write_utterance
-from recipes.tts.test_items import letters
+from recipes.tts.test_set.sampling_options import (
+    add_batch_option,
+    add_device_option,
+    add_retries_option,
+    add_sampling_options,
+    one_or_more,
+    sampling_of,
+)
+from recipes.tts.test_set.speaking import Speaking
+from recipes.tts.test_set.test_files import write_utterance
+from recipes.tts.test_set.test_items import letters
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.sampling_config import SamplingConfig
-from recipes.tts.sampling_options import change_sampling
+from recipes.tts.test_set.sampling_options import change_sampling
 
 Field = Literal["cfg_scale", "num_steps", "noise_scale"]
 HEADINGS: dict[Field, str] = {

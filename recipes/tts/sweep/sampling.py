@@ -42,13 +42,13 @@ from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import Synthesizer
 from recipes.lib.result_folder import claim_result_folder
 from recipes.lib.results_file import provenance_lines, this_command
-from recipes.tts.sampling_options import SOLVERS, add_batch_option, change_sampling
-from recipes.tts.score_test import recordings_of
-from recipes.tts.speaking import Speaking, speaking_of
 from recipes.tts.sweep.grid import Grid, make_grid, setting_name
 from recipes.tts.sweep.report import RECORDINGS, differences_table, is_timing, plot, values_table
-from recipes.tts.synthesize_test import add_test_options, make_prompt, speak
-from recipes.tts.test_files import Recordings, list_row, spoken_paths, write_recordings
+from recipes.tts.test_set.sampling_options import SOLVERS, add_batch_option, change_sampling
+from recipes.tts.test_set.score_test import recordings_of
+from recipes.tts.test_set.speaking import Speaking, speaking_of
+from recipes.tts.test_set.synthesize_test import add_test_options, make_prompt, speak
+from recipes.tts.test_set.test_files import Recordings, list_row, spoken_paths, write_recordings
 
 logger = logging.getLogger(__name__)
 

@@ -32,9 +32,9 @@ from latentspeech.tts.model_directory import TTSModel, read_tts_config
 from latentspeech.tts.prompt import Prompt, equalizer_gains
 from latentspeech.tts.synthesizer import Audio, Synthesizer
 from recipes.lib.result_folder import audio_path, open_result_folder
-from recipes.tts.sampling_options import add_device_option, default_batch_size
-from recipes.tts.speaking import Speaking, add_speaking_options, speaking_in_setting
-from recipes.tts.test_files import (
+from recipes.tts.test_set.sampling_options import add_device_option, default_batch_size
+from recipes.tts.test_set.speaking import Speaking, add_speaking_options, speaking_in_setting
+from recipes.tts.test_set.test_files import (
     Recordings,
     copies_folder,
     list_row,
@@ -42,7 +42,7 @@ from recipes.tts.test_files import (
     write_copy,
     write_recordings,
 )
-from recipes.tts.test_items import Setting, TestItems, held_out_items, librispeech_items
+from recipes.tts.test_set.test_items import Setting, TestItems, held_out_items, librispeech_items
 
 logger = logging.getLogger(__name__)
 

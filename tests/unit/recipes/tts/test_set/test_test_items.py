@@ -21,10 +21,10 @@ from latentspeech.tts.continuation import Beginning, continue_latents
 from latentspeech.tts.length_guard import AS_IN_THE_PAPER, STREAMED, LengthGuard
 from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import Synthesizer
-from recipes.tts import test_items as item_lists
-from recipes.tts.speaking import Speaking
-from recipes.tts.synthesize_test import speak_test
-from recipes.tts.test_items import (
+from recipes.tts.test_set import test_items as item_lists
+from recipes.tts.test_set.speaking import Speaking
+from recipes.tts.test_set.synthesize_test import speak_test
+from recipes.tts.test_set.test_items import (
     first_seconds,
     held_out_items,
     librispeech_items,
@@ -160,6 +160,8 @@ def test_the_rule_says_how_it_was_spoken() -> None:
     continued = replace(paper, setting="prefix").rule("small letters")
     assert "guidance away from the given latents without the text" in continued
     assert "in pieces" not in continued
+    assert "transcript" not in continued
+    assert "prompts with their transcript" in rule
     ours = replace(paper, guard=LengthGuard(), equalizer=True).rule("phonemes")
     for part in (
         "spoken in this project's way; at most 2 retries",

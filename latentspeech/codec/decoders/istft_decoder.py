@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from latentspeech.codec.convnext import ConvNeXtConfig, stage
-from latentspeech.codec.istft_head import IstftHead
+from latentspeech.codec.decoders.istft_head import IstftHead
 from latentspeech.core.config import Config
 from latentspeech.core.nn.causal_conv import CausalConv1d, CausalConvTranspose1d
 from latentspeech.core.nn.streaming import StreamingModule, StreamingSequential

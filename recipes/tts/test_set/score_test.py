@@ -16,7 +16,7 @@ from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import EvalList
 from latentspeech.eval.scoring.pair import EvalPair
-from recipes.tts.test_files import CODEC_COPIES, EQUALIZED_COPIES
+from recipes.tts.test_set.test_files import CODEC_COPIES, EQUALIZED_COPIES
 
 METRICS = ("wer-w", "sim-ge2e-o", "sim-ge2e-r", "dnsmos")
 

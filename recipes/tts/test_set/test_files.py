@@ -18,7 +18,7 @@ from latentspeech.eval.scoring.lists import ListRow
 from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import Synthesizer
 from recipes.lib.result_folder import audio_path
-from recipes.tts.test_items import Setting
+from recipes.tts.test_set.test_items import Setting
 
 # Folders of the recordings as the codec and the equalizer, or the codec alone, let them through.
 EQUALIZED_COPIES = "copy"

@@ -17,9 +17,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latentspeech.codec.harmonic_source import HarmonicSource
-from latentspeech.codec.istft_decoder import IstftDecoderConfig, frame_layers
-from latentspeech.codec.istft_head import IstftHead
+from latentspeech.codec.decoders.harmonic_source import HarmonicSource
+from latentspeech.codec.decoders.istft_decoder import IstftDecoderConfig, frame_layers
+from latentspeech.codec.decoders.istft_head import IstftHead
 from latentspeech.codec.pitch import PitchBins, PitchConfig, track_pitch
 from latentspeech.core.nn.streaming import StreamingModule, StreamingSequential
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from latentspeech.codec.loudness_bands import (
+from latentspeech.codec.losses.loudness_bands import (
     BARK_CENTRES,
     BARK_WIDTHS,
     BINS_OF_BANDS,

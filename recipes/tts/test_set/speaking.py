@@ -21,8 +21,12 @@ from latentspeech.tts.length_guard import (
     LengthGuard,
 )
 from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, PAUSE_S
-from recipes.tts.sampling_options import add_retries_option, add_sampling_options, sampling_of
-from recipes.tts.test_items import SETTINGS, Setting
+from recipes.tts.test_set.sampling_options import (
+    add_retries_option,
+    add_sampling_options,
+    sampling_of,
+)
+from recipes.tts.test_set.test_items import SETTINGS, Setting
 
 # What the folder of a test set holds; another number and it is made anew.
 FOLDER_VERSION = 3
@@ -58,19 +62,19 @@ class Speaking:
         Args:
             case_rule: what the tokenizer does with the case of texts.
         """
-        is_paper = self.guard == AS_IN_THE_PAPER and not self.equalizer
+        is_plain = self.guard == AS_IN_THE_PAPER and not self.equalizer
+        way = "without this project's additions" if is_plain else "in this project's way"
         parts = [
-            "spoken without this project's additions"
-            if is_paper
-            else "spoken in this project's way",
+            f"spoken {way}",
             self._draws(),
             self._lengths(),
             "the voice's equalizer behind the codec" if self.equalizer else "no equalizer",
             self._sampling(),
             self._guidance(),
-            f"prompts {'with' if self.with_text else 'without'} their transcript",
             f"text: {case_rule}",
         ]
+        if self.setting == "reference":
+            parts.append(f"prompts {'with' if self.with_text else 'without'} their transcript")
         return "; ".join(parts)
 
     def _draws(self) -> str:
