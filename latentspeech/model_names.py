@@ -1,4 +1,4 @@
-"""Finds the model directory that is asked for by a path, by the name of a model that ships, or not.
+"""Finds the model directory for a path, for the name of a model that ships, or for neither.
 
 Each model that ships is a folder of `latentspeech/models/`, and the folder's name is the model's.
 The environment variable LATENTSPEECH_MODEL applies where no model is asked for.

@@ -25,7 +25,7 @@ _VERSION_RATE_SHIFT = {3: 0, 2: 1, 0: 2}
 
 
 def find_defect(path: Path) -> str | None:
-    """What is wrong with the file, as the rest of a sentence ("is truncated: ..."), or None."""
+    """The defect of the file, as the rest of a sentence ("is truncated: ..."), or None."""
     size_bytes = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)

@@ -36,7 +36,7 @@ class Voicing(NamedTuple):
     """How much of a recording is voiced, and how far its pitch moves."""
 
     voiced_s: float
-    voiced_share: float  # of the loud frames
+    voiced_share: float  # share of the loud frames that are voiced
     pitch_spread: float  # standard deviation in octaves
 
 

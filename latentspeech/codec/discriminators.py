@@ -1,4 +1,4 @@
-"""The codec's discriminators: of the waveform at several periods and of its STFT at several windows.
+"""The codec's discriminators: of the waveform at several periods and its STFT at several windows.
 
 `PeriodDiscriminator`: Kong et al., HiFi-GAN, 2020, arXiv 2010.05646. There a 2-D convolution with
 kernel (5, 1) runs over (T / P, P); here the P columns join the batch and the convolution is 1-D,

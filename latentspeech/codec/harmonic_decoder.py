@@ -1,4 +1,4 @@
-"""The fast decoder with harmonics: it reads a pitch from the latents and makes pulses at it.
+"""The fast decoder with harmonics: the latents give a pitch, which drives a source of pulses.
 
     S_n = v_n A_n E_n(pitch_n) + exp(-c v_n) G_n
 

@@ -1,4 +1,4 @@
-"""Reads Roman numerals after a name or a numbered thing; elsewhere 'I', 'MIX', 'CD' may be words."""
+"""Reads Roman numerals after a name or a numbered thing; elsewhere 'I' and 'MIX' may be words."""
 
 import re
 

@@ -85,6 +85,6 @@ def phonemes(text: str) -> str:
 
 
 def word_starts(spoken: str) -> list[int]:
-    """Where each word of a phoneme string starts; the first includes all that stands before it."""
+    """The start of each word of a phoneme string; the first word includes all that precedes it."""
     found = [match.start() for match in _WORD.finditer(spoken)]
     return [0, *found[1:]]

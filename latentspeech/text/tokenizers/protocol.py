@@ -1,4 +1,4 @@
-"""What every tokenizer offers, and the normalised text that all of them read."""
+"""The interface of every tokenizer, and the normalised text that all of them read."""
 
 from collections.abc import Sequence
 from pathlib import Path
