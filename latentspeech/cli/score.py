@@ -26,14 +26,16 @@ def score(
         Path | None, typer.Option(help="Recording of the voice, for sim-*-o: a file or a folder.")
     ] = None,
     codec_prompt: Annotated[
-        Path | None, typer.Option(help="The codec's copy of it, for sim-*-r: a file or folder.")
+        Path | None,
+        typer.Option(help="The codec's copy of the prompt, for sim-*-r: a file or folder."),
     ] = None,
     transcript: Annotated[str | None, typer.Option(help="Text of a single file.")] = None,
     transcripts: Annotated[
         Path | None, typer.Option(help="Texts of many: JSON lines with id and text.")
     ] = None,
     corpus: Annotated[
-        Path | None, typer.Option(help="Folder where a list's paths start. Default: as it says.")
+        Path | None,
+        typer.Option(help="Folder where a list's paths start. Default: the one it names."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Also write the report here (.json, and .md).")

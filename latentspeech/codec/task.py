@@ -66,7 +66,7 @@ class CodecLossConfig(Config):
         0, ge=0, description="number of first steps in which such a decoder uses the tracked pitch"
     )
     freeze_encoder_step: int | None = Field(
-        None, ge=0, description="first step without changes to the encoder; null: never"
+        None, ge=0, description="first step from which the encoder stays fixed; null: never"
     )
     log_sigma_ratio: float | None = Field(
         None, description="log of the std(mu) / E|sigma| that training holds; null: beta is fixed"

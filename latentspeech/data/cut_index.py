@@ -182,7 +182,7 @@ def _write_index(cuts_path: Path, directory: Path) -> CutIndexMeta:
 
 
 def _number(name: str) -> int:
-    """64 bits that stand for an id, since memory is too small for the ids of a large corpus."""
+    """64 bits that stand for an id, so that a large corpus's ids need not be held in memory."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") - 2**63
 
 
