@@ -33,7 +33,7 @@ from latentspeech.codec.encoders.stft_encoder import StftEncoder, StftEncoderCon
 from latentspeech.core.config import Config
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
-from latentspeech.core.nn.streaming import StreamingModule
+from latentspeech.core.nn.streaming import StreamingModule, reset_rows
 from latentspeech.core.tensors import check_shape
 
 SIGMA_STD = 0.625  # the posterior's for speech; E|sigma| is 0.5
