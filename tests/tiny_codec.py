@@ -1,4 +1,4 @@
-"""A codec with a further decoder and random weights, in milliseconds, for tests."""
+"""A codec with a further decoder and random weights, made in milliseconds, for tests."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ CODEC = CodecConfig(
 
 
 def make_codec(seed: int = 0, decoder_seed: int = 1, config: CodecConfig = CODEC) -> Codec:
-    """Codecs of one `seed` have the same encoder, whatever their decoder."""
+    """Makes a codec; `seed` determines its encoder, `decoder_seed` its decoder."""
     torch.manual_seed(seed)
     codec = Codec(config)
     torch.manual_seed(decoder_seed)

@@ -1,6 +1,6 @@
 """Speaks the test set with a model directory.
 
-recipes/tts/test_set/synthesize_test.py says what is written, and how the setting `prefix` goes on.
+recipes/tts/test_set/synthesize_test.py describes the files that it writes and the setting `prefix`.
 """
 
 import argparse
