@@ -63,9 +63,7 @@ class LatentLMConfig(Config):
 
     backbone: TransformerConfig = Field(TransformerConfig(), description="the causal Transformer")
     vocab_size: int = Field(ge=1, description="tokens, those of the modalities included")
-    num_neighbours: int = Field(
-        0, ge=0, description="ids that a token may bring along (TokenSpan)"
-    )
+    num_neighbours: int = Field(0, ge=0, description="ids that a token may bring along (TokenSpan)")
     modalities: tuple[ModalityConfig, ...] = Field(
         (), description="kinds of latents; empty: a plain language model"
     )
