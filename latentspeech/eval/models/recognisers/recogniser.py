@@ -40,7 +40,7 @@ class Recogniser(ABC):
 
     @abstractmethod
     def _recognise(self, audio: Tensor) -> str:
-        """Returns the text of `audio` (T,), float32 at SAMPLE_RATE, not silent, T >= MIN_SAMPLES."""
+        """Returns the text of `audio` (T,): float32, SAMPLE_RATE, T >= MIN_SAMPLES, not silent."""
 
     def transcribe(self, audio: Tensor, sample_rate: int) -> str:
         """Returns what the recogniser hears in `audio` (T',) at `sample_rate`; "" for silence."""
