@@ -28,7 +28,7 @@ from latentspeech.text.tokenizers import BPETokenizer
 from latentspeech.tts.layouts.layout import ConditioningConfig
 from latentspeech.tts.layouts.sentence import SentenceLayout
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
-from latentspeech.tts.training_data import TTSDataConfig, TTSTrainingData
+from latentspeech.tts.training.training_data import TTSDataConfig, TTSTrainingData
 
 SAMPLE_RATE, LATENT_DIM = 24_000, 2
 

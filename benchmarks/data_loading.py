@@ -39,7 +39,7 @@ from latentspeech.text.tokenizers import BPETokenizer, BPETokenizerConfig, load_
 from latentspeech.tts.layouts.layout import ConditioningConfig
 from latentspeech.tts.layouts.sentence import SentenceLayout
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
-from latentspeech.tts.training_data import TTSDataConfig, TTSTrainingData
+from latentspeech.tts.training.training_data import TTSDataConfig, TTSTrainingData
 
 WORKERS = 2
 CPU = torch.device("cpu")

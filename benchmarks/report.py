@@ -116,6 +116,22 @@ def tts_speed_tables() -> list[str]:
     return [*lines, *_table(["goal", "bound", "found", "met"], goals), ""]
 
 
+def session_table() -> list[str]:
+    """Shows the cost of a latent when several rows are written at once."""
+    values = load("session")
+    head = ["runtime", "rows", "ms a latent"]
+    keys = ["runtime", "rows", "after_ms"]
+    how = f"One sentence in every row, other noise in each, medians of {values['repeats']} turns"
+    if "before" in values["commits"]:
+        head += ["before", "before / now"]
+        keys += ["before_ms", "before_over_after"]
+        how += f", in turn with commit {values['commits']['before']} (before)"
+    rows = [[row[key] for key in keys] for row in values["results"]]
+    how += ". Processor time after the first step (benchmarks/session.py)."
+    lines = ["## Several rows at once", "", hardware_line(values), "", how, ""]
+    return [*lines, *_table(head, rows), ""]
+
+
 def main() -> None:
     """Writes RESULTS.md."""
     lines = [
@@ -128,6 +144,7 @@ def main() -> None:
         *tts_speed_tables(),
         *tts_table("tts_step_paper"),
         *tts_table("tts_step_mini"),
+        *session_table(),
     ]
     (HERE / "RESULTS.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 

@@ -26,4 +26,8 @@ measure codec_speed benchmarks.codec_speed --seconds 4
 measure tts_step_paper benchmarks.tts_step
 measure tts_step_mini benchmarks.tts_step --model "$model"
 measure data_loading benchmarks.data_loading --utterances 64000 --seconds 15
+# SESSION_AGAINST may name the root of a checkout of another commit to compare with.
+against=${SESSION_AGAINST:+--against $SESSION_AGAINST}
+# shellcheck disable=SC2086  # two words or none
+measure session benchmarks.session $against
 python -m benchmarks.report

@@ -1,12 +1,13 @@
 """Measures the cost of a latent in a batch of many rows, in this source and in another checkout.
 
     python -m benchmarks.session --against ../before > benchmarks/results/session.json
+    python -m benchmarks.report
 
 Each source runs in a process of its own, alternately with the other, and writes the latents of one
 sentence in each row at once. Sentence and voice are the same in all rows, the seeds differ. The
-cost is the time of the whole call, prompts included, divided by the number of latents of all rows.
-The voice is the one that ships. `--against` names the root of the other checkout; of either source
-only `Synthesizer.write_latents` is called.
+cost is the processor time from the first element of each row to the end, divided by the number of
+latents written in that time; on a shared machine processor time varies less than clock time. The
+voice is the one that ships. `--against` names the root of the other checkout.
 
 Prints one JSON object with medians in milliseconds per latent, and the median of the ratios.
 """
@@ -24,7 +25,7 @@ from typing import Any
 from benchmarks.hardware import describe
 
 ROOT = Path(__file__).parents[1]
-SENTENCE = "The library opens at nine, and the reading room upstairs stays quiet until the evening."
+SENTENCE = "The library opens at nine, and the reading room stays quiet."
 VOICE = "heart"
 HERE = "after"
 
@@ -33,16 +34,21 @@ WORKER = """
 import json, sys, time
 import torch
 import latentspeech
-torch.set_num_threads(1)
-runtime, sentence, voice = sys.argv[1:]
+from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.text.normalizer import normalize
+from latentspeech.tts.latent_writer import Sentence, write_steps
+runtime, text, name, threads = sys.argv[1:]
+torch.set_num_threads(int(threads))
 speaker = latentspeech.load(None, "cpu", runtime)
+voice, sampling = speaker.voice(name), SamplingConfig(cfg_scale=2.0, num_steps=3, noise_scale=0.3)
 print("{}", flush=True)
 for line in sys.stdin:
-    rows = int(line)
-    start = time.perf_counter()
-    written = speaker.write_latents([sentence] * rows, [voice] * rows, list(range(rows)))
-    seconds = time.perf_counter() - start
-    latents = sum(len(one.latents) for one in written)
+    rows = [Sentence(normalize(text), voice, seed) for seed in range(int(line))]
+    steps = write_steps(speaker.model, rows, sampling)
+    next(steps)
+    start = time.process_time()
+    latents = sum(one.latent is not None for step in steps for one in step.values())
+    seconds = time.process_time() - start
     print(json.dumps({"seconds": seconds, "latents": latents}), flush=True)
 """
 
@@ -50,11 +56,11 @@ for line in sys.stdin:
 class Worker:
     """A process that runs a checkout."""
 
-    def __init__(self, root: Path, runtime: str) -> None:
+    def __init__(self, root: Path, runtime: str, threads: int) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, runtime, SENTENCE, VOICE],
+            [sys.executable, "-c", WORKER, runtime, SENTENCE, VOICE, str(threads)],
             cwd=root,
-            env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": str(threads)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -82,9 +88,11 @@ class Worker:
         return answer
 
 
-def measure(sources: dict[str, Path], runtime: str, rows: int, repeats: int) -> dict[str, Any]:
+def measure(
+    sources: dict[str, Path], runtime: str, rows: int, repeats: int, threads: int
+) -> dict[str, Any]:
     """Measures all sources alternately and returns their medians."""
-    workers = {name: Worker(root, runtime) for name, root in sources.items()}
+    workers = {name: Worker(root, runtime, threads) for name, root in sources.items()}
     found: dict[str, list[float]] = {name: [] for name in sources}
     for turn in range(repeats + 1):
         for name, worker in workers.items():
@@ -116,13 +124,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 8, 64])
     parser.add_argument("--runtimes", nargs="+", default=["onnx-int8", "torch"])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1, help="threads of each process")
     arguments = parser.parse_args()
     sources = {HERE: ROOT}
     if arguments.against is not None:
         sources = {"before": arguments.against.resolve(), **sources}
     start = time.perf_counter()
     results = [
-        measure(sources, runtime, rows, arguments.repeats)
+        measure(sources, runtime, rows, arguments.repeats, arguments.threads)
         for runtime in arguments.runtimes
         for rows in arguments.rows
     ]

@@ -41,7 +41,7 @@ from latentspeech.core.train.task import Task
 from latentspeech.training.codec_run import CodecRunConfig
 from latentspeech.training.tts_run import TTSRunConfig
 from latentspeech.tts.model import SPEECH, latent_lm_config
-from latentspeech.tts.task import TTSTask
+from latentspeech.tts.training.task import TTSTask
 
 # Dense bf16 tensor-core peaks from the makers' data sheets (SXM), TFLOP/s.
 PEAK_TFLOPS = {"a100": 312.0, "h100": 989.4, "h200": 989.4}

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from latentspeech.codec.convnext import ConvNeXtBlock, ConvNeXtConfig
-from latentspeech.codec.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
-from latentspeech.codec.istft_decoder import IstftDecoderConfig
-from latentspeech.codec.istft_head import IstftHead
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
+from latentspeech.codec.decoders.istft_decoder import IstftDecoderConfig
+from latentspeech.codec.decoders.istft_head import IstftHead
+from latentspeech.codec.encoders.stft_encoder import LogSpectrum, StftEncoderConfig
 from latentspeech.codec.model import Codec, CodecConfig
-from latentspeech.codec.stft_encoder import LogSpectrum, StftEncoderConfig
 from latentspeech.core.nn.causal_conv import (
     CausalConv1d,
     CausalConvTranspose1d,

@@ -65,12 +65,11 @@ class AlignedPolicy:
     def init_state(self, num_slots: int) -> AlignedState:
         """Scripts of no tokens."""
         embedding = self._model.token_embedding.weight
-        return AlignedState(
-            np.zeros((num_slots, 0), dtype=np.int64),
-            embedding.new_zeros(num_slots, 0, embedding.shape[1]),
-            *np.zeros((6, num_slots), dtype=np.int64),
-            not_yet=np.ones(num_slots),
-        )
+        ids = np.zeros((num_slots, 0), dtype=np.int64)
+        inputs = embedding.new_zeros(num_slots, 0, embedding.shape[1])
+        place, last, least, count, max_run, run = np.zeros((6, num_slots), dtype=np.int64)
+        not_yet = np.ones(num_slots)
+        return AlignedState(ids, inputs, place, last, least, count, max_run, run, not_yet)
 
     def start(
         self, state: AlignedState, slot: int, prompt: MixedSequence, limits: GenerationLimits

@@ -25,7 +25,7 @@ from recipes.codec.check import (
     parse_groups,
 )
 from recipes.lib import plot_training
-from recipes.tts.test_items import held_out_items
+from recipes.tts.test_set.test_items import held_out_items
 from tests.tiny_codec import make_codec_directory
 from tests.tiny_models import voice_like
 

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.mel import DAC_MEL_SCALES
-from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
+from latentspeech.codec.losses.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import ConfigError
 from tests.reference.log_mel import multi_scale_log_mel

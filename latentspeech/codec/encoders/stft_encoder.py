@@ -1,13 +1,15 @@
 """The fast encoder: a causal log spectrum, ConvNeXt blocks at a frame rate and at the latent rate.
 
-It mirrors the fast decoder (istft_decoder.py) and never works above the frame rate. A filter bank
-that is given and not learned tells it the magnitudes from the first step, which on little computing
-time is most of the way; the phase is dropped, as the losses of the codec hardly hear it.
+It mirrors the fast decoder (istft_decoder.py) and never works above the frame rate. It need not
+learn to find magnitudes, since the STFT gives them from the first step; with little computing time
+that is most of the way. The phase is dropped, since the losses of the codec hardly depend on it.
 
-With `cepstrum_lags` it also reads the cepstrum at the lags of pitch. That is linear in what it has,
-but a voice's pitch is a single peak there, and found by training within minutes, not hours.
+With `cepstrum_lags` it also reads the cepstrum at the lags of pitch. The cepstrum is linear in the
+log spectrum, but a voice's pitch is a single peak in it, which training finds within minutes, not
+hours.
 
-Frame n ends with its hop: it covers samples [(n + 1) H - W, (n + 1) H), zeros before the first.
+Frame n ends with its hop: it covers samples [(n + 1) H - W, (n + 1) H), with zeros before the first
+sample.
 
 B batch, T samples, N = T / H frames, W window_length, H hop_length, F = W // 2 + 1 bins,
 Q lags of the cepstrum.
@@ -35,19 +37,23 @@ class StftEncoderConfig(Config):
     """Sizes of the fast encoder; hop_length * downsampling must be the codec's hop."""
 
     kind: Literal["stft"] = Field("stft", description="which encoder this is")
-    window_length: int = Field(1600, ge=2, description="samples of the spectrum")
-    hop_length: int = Field(200, ge=1, description="samples a frame")
+    window_length: int = Field(1600, ge=2, description="samples of a spectrum's window")
+    hop_length: int = Field(200, ge=1, description="samples per frame")
     cepstrum_lags: tuple[int, int] | None = Field(
-        None, description="first and last lag, samples, of the cepstrum beside it; null: without"
+        None, description="first and last lag of the cepstrum, samples; null: no cepstrum"
     )
     frame_channels: int = Field(256, ge=1, description="width at the frames' rate")
     frame_depth: int = Field(4, ge=0, description="blocks at the frames' rate")
-    downsampling: int = Field(8, ge=1, description="frames a latent")
+    downsampling: int = Field(8, ge=1, description="frames per latent")
     latent_channels: int = Field(384, ge=1, description="width at the latents' rate")
     latent_depth: int = Field(1, ge=0, description="blocks at the latents' rate")
-    ffn_factor: int = Field(4, ge=1, description="inner width of a block over its channels")
-    kernel_size: int = Field(7, ge=2, description="depthwise kernel, and that of the head")
-    layer_scale: float = Field(1e-6, gt=0, description="first value of a block's output scale")
+    ffn_factor: int = Field(
+        4, ge=1, description="inner width of a block as a multiple of its channels"
+    )
+    kernel_size: int = Field(
+        7, ge=2, description="kernel size of the depthwise and head convolutions"
+    )
+    layer_scale: float = Field(1e-6, gt=0, description="initial output scale of a block")
 
     @model_validator(mode="after")
     def _check(self) -> "StftEncoderConfig":
@@ -61,7 +67,7 @@ class StftEncoderConfig(Config):
 
     @property
     def total_stride(self) -> int:
-        """Samples a latent."""
+        """Samples per latent."""
         return self.downsampling * self.hop_length
 
 
@@ -86,11 +92,11 @@ class LogSpectrum(StreamingModule):
         self.register_buffer("window", torch.hann_window(window_length), persistent=False)
 
     def init_state(self, batch_size: int) -> Tensor:
-        """The W - H samples before the first, zeros."""
+        """The W - H samples before the first one, which are zeros."""
         return self.window.new_zeros(batch_size, self.window_length - self.hop_length)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, T, 1) with H | T -> (B, T / H, F + Q)."""
+        """x (B, T, 1) -> (B, T / H, F + Q); H divides T."""
         with torch.autocast(x.device.type, enabled=False):
             samples = torch.cat((state, x[..., 0].to(state.dtype)), dim=1)  # (B, W - H + T)
             frames = samples.unfold(1, self.window_length, self.hop_length)  # (B, N, W)
@@ -105,7 +111,7 @@ class LogSpectrum(StreamingModule):
 
 
 class StftEncoder(StreamingModule):
-    """The encoder mu = Encoder(x) by frames."""
+    """The encoder mu = Encoder(x), frame by frame."""
 
     def __init__(self, config: StftEncoderConfig, latent_dim: int) -> None:
         super().__init__()
@@ -130,5 +136,5 @@ class StftEncoder(StreamingModule):
         return self.layers.init_state(batch_size)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Samples x (B, T, 1), the codec's hop dividing T -> means (B, T / hop, D)."""
+        """Samples x (B, T, 1) -> means (B, T / hop, D); the codec's hop divides T."""
         return self.layers.step(x, state)

@@ -21,10 +21,10 @@ from latentspeech.tts.continuation import Beginning, continue_latents
 from latentspeech.tts.length_guard import AS_IN_THE_PAPER, STREAMED, LengthGuard
 from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import Synthesizer
-from recipes.tts import test_items as item_lists
-from recipes.tts.speaking import Speaking
-from recipes.tts.synthesize_test import speak_test
-from recipes.tts.test_items import (
+from recipes.tts.test_set import test_items as item_lists
+from recipes.tts.test_set.speaking import Speaking
+from recipes.tts.test_set.synthesize_test import speak_test
+from recipes.tts.test_set.test_items import (
     first_seconds,
     held_out_items,
     librispeech_items,

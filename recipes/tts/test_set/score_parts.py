@@ -23,7 +23,7 @@ def read_kinds_of_voice(cuts: Path) -> dict[str, str]:
 def parts_table(
     reports: Mapping[str, EvalReport], scorers: Sequence[AudioScorer], kinds: Mapping[str, str]
 ) -> str:
-    """One row a part, one column for each metric of each kind of audio."""
+    """A table with a row for each part and a column for each metric of each kind of audio."""
     columns = [(audio, scorer) for scorer in scorers for audio in reports]
     names = [f"{scorer.name}, {audio}" for audio, scorer in columns]
     rows = [f"| part | utterances | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]

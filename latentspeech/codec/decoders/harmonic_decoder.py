@@ -1,11 +1,11 @@
-"""The fast decoder with harmonics: a pitch it reads from the latents drives a source of pulses.
+"""The fast decoder with harmonics: the latents give a pitch, which drives a source of pulses.
 
     S_n = v_n A_n E_n(pitch_n) + exp(-c v_n) G_n
 
-E the spectra of the pulses (harmonic_source.py), A a complex filter and G a free spectrum, both
-linear in the frame's features, log magnitude and phase; v the probability of being voiced. What is
-voiced passes through A, breath and everything else is G. No gradient reaches pitch and voicing
-through the sound; they are learned from a pitch tracker's answers.
+E are the spectra of the pulses (harmonic_source.py), A is a complex filter and G a free spectrum;
+log magnitude and phase of A and G are linear in the frame's features. v is the probability that the
+frame is voiced. Voiced sound passes through A; G is breath and everything else. No gradient reaches
+pitch and voicing through the sound; they are learned from a pitch tracker's answers.
 
 B batch, T latents, N = upsampling T frames, F = W // 2 + 1 bins, P pitch bins.
 """
@@ -17,14 +17,14 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latentspeech.codec.harmonic_source import HarmonicSource
-from latentspeech.codec.istft_decoder import IstftDecoderConfig, frame_layers
-from latentspeech.codec.istft_head import IstftHead
+from latentspeech.codec.decoders.harmonic_source import HarmonicSource
+from latentspeech.codec.decoders.istft_decoder import IstftDecoderConfig, frame_layers
+from latentspeech.codec.decoders.istft_head import IstftHead
 from latentspeech.codec.pitch import PitchBins, PitchConfig, track_pitch
 from latentspeech.core.nn.streaming import StreamingModule, StreamingSequential
 
-# c: where voiced, training starts with G well below A E. Two equals would cancel here and add up
-# there, and no gradient would tell them apart.
+# c: in voiced frames training starts with G well below A E. Were they equally strong, they would
+# cancel in some places and add up in others, and no gradient would tell them apart.
 _VOICED_ATTENUATION = 3.0
 
 
@@ -36,7 +36,7 @@ class HarmonicDecoderConfig(IstftDecoderConfig):
 
 
 class HarmonicDecoder(StreamingModule):
-    """x = Decoder(z) by frames of pulses and free spectra."""
+    """The decoder x = Decoder(z), which adds pulses and free spectra frame by frame."""
 
     def __init__(self, config: HarmonicDecoderConfig, latent_dim: int, sample_rate: int) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class HarmonicDecoder(StreamingModule):
     def track_pitch(self, audio: Tensor) -> Tensor:
         """The tracked pitch of audio (B, T) at the centres of the frames of its latents (B, N).
 
-        Hz, 0 where unvoiced; N is that of the last latent's end.
+        It is in Hz, 0 where unvoiced. N counts all frames of the latents, the last one included.
         """
         hop = self.head.hop_length
         frames_per_latent = self.frames_per_latent

@@ -36,7 +36,7 @@ from latentspeech.data.speech_latents import frame_rate_of, symbol_ends_of
 from latentspeech.text.tokenizers import Tokenizer
 from latentspeech.tts.layouts.aligned import symbol_frames
 from latentspeech.tts.layouts.layout import ConditioningConfig, Layout, SpokenText
-from latentspeech.tts.tokenized_texts import TokenizedTexts
+from latentspeech.tts.training.tokenized_texts import TokenizedTexts
 
 logger = logging.getLogger(__name__)
 

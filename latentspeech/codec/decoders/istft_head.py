@@ -1,11 +1,11 @@
-"""From frames to samples by an inverse STFT that streams exactly.
+"""Turns frames into samples by an inverse STFT that streams exactly.
 
 A linear layer gives log magnitude and phase of each frame (Siuzdak, 2023, arXiv 2306.00814, Vocos);
-the frames are transformed, windowed and added at their places. What differs: frame n covers samples
+the frames are transformed, windowed and added at their places. Unlike there, frame n covers samples
 [n H, n H + W), so that after N frames N H samples are finished and nothing waits. A frame therefore
-speaks W - H samples ahead; the codec gives its encoder that much lookahead, so that the decoder
-need not guess them. The envelope of a full overlap is divided out throughout, which fades the very
-first W - H samples in.
+extends W - H samples ahead; the codec gives its encoder that much lookahead, so that the decoder
+need not guess those samples. The envelope of a full overlap is divided out throughout, which fades
+the very first W - H samples in.
 
 B batch, N frames, C channels, W window_length, H hop_length, F = W // 2 + 1 bins.
 """
@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from latentspeech.core.nn.overlap_add import overlap_add
 from latentspeech.core.nn.streaming import StreamingModule
 
-# e^5 = 148 is above any magnitude of a full-scale signal's windowed spectrum that speech reaches.
+# Full-scale speech does not reach magnitudes of e^5 = 148 in its windowed spectrum.
 _MAX_LOG_MAGNITUDE = 5.0
 
 
 class IstftHead(StreamingModule):
-    """Linear layer and inverse STFT with a Hann window; W a multiple of H."""
+    """A linear layer and an inverse STFT with a Hann window; W is a multiple of H."""
 
     scale: Tensor  # (W,)
 
@@ -37,7 +37,7 @@ class IstftHead(StreamingModule):
         self.linear = nn.Linear(channels, 2 * (window_length // 2 + 1))
         window = torch.hann_window(window_length, dtype=torch.float64)
         envelope = window.square().view(-1, hop_length).sum(dim=0)  # (H,)
-        # Window and envelope in one factor; constants of the class, so not in the checkpoint.
+        # Window and envelope in one factor; both follow from W and H, so no checkpoint holds them.
         scale = (window.view(-1, hop_length) / envelope).flatten()
         self.register_buffer("scale", scale.to(torch.get_default_dtype()), persistent=False)
 
@@ -51,7 +51,7 @@ class IstftHead(StreamingModule):
         return self.synthesize(self.spectrum(*self.linear(x).chunk(2, dim=-1)), state)
 
     def spectrum(self, log_magnitude: Tensor, phase: Tensor) -> Tensor:
-        """Complex spectra (B, N, F), never in bfloat16, where they would be noise at -40 dB."""
+        """Complex spectra (B, N, F), never in bfloat16, which would add noise at -40 dB."""
         with torch.autocast(phase.device.type, enabled=False):
             magnitude = log_magnitude.to(self.scale.dtype).clamp(max=_MAX_LOG_MAGNITUDE).exp()
             return torch.polar(magnitude, phase.to(self.scale.dtype))

@@ -1,10 +1,10 @@
 """Scores what synthesize_test wrote: the text, the voice, the sound and the speed.
 
-The same numbers of the recordings themselves stand beside the model's: the recogniser mishears
-people too, and two recordings of one speaker are not one voice to the encoder. Equalized copies,
-the recordings as codec and equalizer let them through in this voice, show how near a synthesis can
-come; plain copies of the codec, if given, what of the difference the codec makes. SIM-o is held
-against the prompt as recorded, SIM-r against the codec's copy of it.
+The recordings themselves are scored too, because the recogniser makes errors on recordings as well,
+and two recordings of one speaker differ for the speaker encoder. Equalized copies are recordings
+that went through the codec and the voice's equalizer; they show how near a synthesis can come.
+Plain copies of the codec, if given, show what part of the difference the codec makes. SIM-o
+compares with the prompt as recorded, SIM-r with the codec's copy of the prompt.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,13 +16,13 @@ from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import EvalList
 from latentspeech.eval.scoring.pair import EvalPair
-from recipes.tts.test_files import CODEC_COPIES, EQUALIZED_COPIES
+from recipes.tts.test_set.test_files import CODEC_COPIES, EQUALIZED_COPIES
 
 METRICS = ("wer-w", "sim-ge2e-o", "sim-ge2e-r", "dnsmos")
 
 
 def recordings_of(pairs: Sequence[EvalPair]) -> list[EvalPair]:
-    """The recordings of the same texts in the place of the synthesis."""
+    """The pairs with the recordings of the same texts in the place of the synthesis."""
     return [
         replace(pair, hypothesis_path=pair.reference_path)
         for pair in pairs
@@ -31,7 +31,7 @@ def recordings_of(pairs: Sequence[EvalPair]) -> list[EvalPair]:
 
 
 def copy_folders(synthesis: Path, codec_check: Path | None) -> dict[str, Path]:
-    """Where copies of the recordings are: the synthesis' own before those of the codec check."""
+    """Folders of copies of the recordings by kind; the synthesis' own replace the check's."""
     folders = {"equalized copies": synthesis / EQUALIZED_COPIES}
     if (synthesis / CODEC_COPIES).is_dir():
         folders["codec copies"] = synthesis / CODEC_COPIES
@@ -41,7 +41,7 @@ def copy_folders(synthesis: Path, codec_check: Path | None) -> dict[str, Path]:
 
 
 def copies_of(pairs: Sequence[EvalPair], folder: Path) -> list[EvalPair]:
-    """The copies of the same recordings in a folder, for those that were copied."""
+    """The pairs with the copies of their recordings in `folder`, where there is a copy."""
     found = [replace(p, hypothesis_path=folder / f"{p.id}.wav") for p in pairs]
     return [pair for pair in found if pair.hypothesis_path.is_file()]
 
@@ -49,9 +49,9 @@ def copies_of(pairs: Sequence[EvalPair], folder: Path) -> list[EvalPair]:
 def score_all(
     items: EvalList, copies: Mapping[str, Path], scorers: Sequence[AudioScorer]
 ) -> dict[str, EvalReport]:
-    """A report for each kind of audio; the last scorer is for the synthesis alone.
+    """Returns a report for each kind of audio; the last scorer scores the synthesis alone.
 
-    `copies` are kinds of copies of the recordings and the folders that they are in.
+    `copies` gives the folder of each kind of copies of the recordings.
     """
     pairs = items.pairs()
     settings = {"list": items.describe()}
@@ -65,7 +65,7 @@ def score_all(
 
 
 def table(reports: Mapping[str, EvalReport]) -> str:
-    """One row a kind of audio, one column a metric."""
+    """A table with a row for each kind of audio and a column for each metric."""
     metrics = reports["synthesis"].metrics
     names = [f"{metric.name} {metric.unit}".strip() for metric in metrics]
     rows = [f"| audio | {' | '.join(names)} | utterances |", "|---" * (len(names) + 2) + "|"]

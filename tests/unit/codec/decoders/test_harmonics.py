@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from latentspeech.codec.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
-from latentspeech.codec.harmonic_source import HarmonicSource
-from latentspeech.codec.istft_head import IstftHead
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
+from latentspeech.codec.decoders.harmonic_source import HarmonicSource
+from latentspeech.codec.decoders.istft_head import IstftHead
 from latentspeech.codec.pitch import PitchBins, PitchConfig, track_pitch
 
 RATE, WINDOW, HOP = 24_000, 800, 200

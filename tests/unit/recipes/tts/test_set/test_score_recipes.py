@@ -11,11 +11,11 @@ from latentspeech.data.utterances import Utterance
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.lists import EvalList, ListInfo, ListRow, read_list, write_list
 from recipes.codec.check import copy_utterance
-from recipes.tts import score_test
-from recipes.tts import test_items as item_lists
-from recipes.tts.score_parts import parts_table
-from recipes.tts.speaking import Speaking
-from recipes.tts.synthesize_test import speak_test
+from recipes.tts.test_set import score_test
+from recipes.tts.test_set import test_items as item_lists
+from recipes.tts.test_set.score_parts import parts_table
+from recipes.tts.test_set.speaking import Speaking
+from recipes.tts.test_set.synthesize_test import speak_test
 from tests.tiny_models import SAMPLING, make_model_directory, voice_like
 
 

@@ -1,16 +1,17 @@
 """The reconstruction loss of the codec: DAC's multi-scale mel distance.
 
-Kumar et al., 2023, arXiv 2306.06546: at each of seven scales the mean absolute difference of log10
-mel spectrograms, summed over the scales. Not DAC's class defaults (two scales, power 2) but its
-training settings.
+It is the mean absolute difference of log10 mel spectrograms, summed over seven scales (Kumar et
+al., 2023, arXiv 2306.06546). The defaults are DAC's training settings, not those of its class (two
+scales, power 2).
 
-With `level_exponent` a > 0 a difference weighs as the reference's mel magnitude to the power a, of
-mean 1: half of a speech recording's mels lie 50 dB and more below its loudest, where nobody hears
-them, and without weights a small codec spends half its effort there.
+With `level_exponent` a > 0 a difference is weighted by the reference's mel magnitude to the power
+a, and the weights have mean 1. Half of a speech recording's mels lie 50 dB and more below its
+loudest, where nobody hears them; without weights a small codec spends half its effort there.
 
-The loss weighs in a small codec's training step on a CPU, so value and gradient are computed
-together by hand: nearly twice as fast as autograd through torch.stft, by a cheap complex magnitude,
-an inverse real FFT as backward of the real FFT, banded filters, and work in place.
+The loss takes much of a small codec's training step on a CPU, so value and gradient are computed
+together by hand. This is nearly twice as fast as autograd through torch.stft, owing to a cheap
+complex magnitude, an inverse real FFT as backward of the real FFT, banded filters, and work in
+place.
 
 B batch, T samples, N frames, W window_length, F = W // 2 + 1 bins, M mels.
 """
@@ -26,14 +27,14 @@ from latentspeech.audio.mel import DAC_MEL_SCALES, HOPS_PER_WINDOW, LOG_FLOOR, M
 from latentspeech.core.config import Config
 from latentspeech.core.tensors import check_shape
 
-# Bins with less magnitude than this pass no gradient direction; they are zero but for rounding.
+# Bins with less magnitude than this are zero but for rounding, so their gradient has no direction.
 _TINY = 1e-12
 
 
 class MultiScaleMelLossConfig(Config):
     """Scales of the mel loss; the defaults are DAC's."""
 
-    sample_rate: PositiveInt = Field(default=24000, description="of the audio, Hz")
+    sample_rate: PositiveInt = Field(default=24000, description="sample rate of the audio, Hz")
     window_lengths: tuple[PositiveInt, ...] = Field(
         default=tuple(scale.window_length for scale in DAC_MEL_SCALES),
         description="analysis windows, samples, multiples of 4; the hop is a quarter of each",
@@ -51,7 +52,7 @@ class MultiScaleMelLossConfig(Config):
         default=0.0,
         ge=0,
         le=1,
-        description="how much more loud mels weigh; DAC's 0, about 0.3 as loudness does",
+        description="power by which loud mels weigh more; DAC's is 0, that of loudness about 0.3",
     )
 
     @model_validator(mode="after")
@@ -83,7 +84,7 @@ class MultiScaleMelLoss(nn.Module):
         self.banks = nn.ModuleList(MelBank(scale, config.sample_rate) for scale in config.scales)
 
     def forward(self, estimate: Tensor, reference: Tensor) -> Tensor:
-        """Both (B, T), same length -> scalar. No gradient reaches the reference."""
+        """Estimate and reference (B, T) -> scalar. No gradient reaches the reference."""
         check_shape("estimate", estimate, "B", "T")
         check_shape("reference", reference, *estimate.shape)
         # A spectrum in bfloat16 has too few bits for a floor of 1e-5.
@@ -107,7 +108,7 @@ def _distance(bank: MelBank, estimate: Tensor, target: Tensor, levels: Tensor) -
 
 
 def _level_weights(log_mel: Tensor, exponent: float) -> Tensor:
-    """Weights (B, N, M) of mean 1 that grow with the level; one number, 1, for exponent 0."""
+    """Weights (B, N, M) of mean 1 that grow with the level; for exponent 0 the scalar 1."""
     if exponent == 0:
         return log_mel.new_ones(())
     weights = (log_mel * (exponent * math.log(10))).exp_()

@@ -3,10 +3,11 @@
 With `--setting prefix` it goes on from the first 3 s of each recording instead.
 
 `--out` gets hyp/ (spoken), ref/ (the recordings of the same texts), copy/ or, without equalizer,
-codec_copy/ (these as near as a synthesis can come), prompt/, codec_prompt/ (the codec's copies of
-the prompts), times/ and items.jsonl, a list that `latentspeech score --list` reads; its rule says
-in words how all this was spoken. The time is that of writing latents and decoding them, after the
-prompt was encoded. Items are spoken in batches, shortest first; a killed run goes on where it was.
+codec_copy/ (copies of ref/ by codec and equalizer, the best that a synthesis can reach), prompt/,
+codec_prompt/ (the codec's copies of the prompts), times/ and items.jsonl, a list that
+`latentspeech score --list` reads; its rule says in words how the items were spoken. A time covers
+writing latents and decoding them, not encoding the prompt. Items are spoken in batches, shortest
+first; a killed run goes on where it stopped.
 """
 
 import argparse
@@ -32,9 +33,9 @@ from latentspeech.tts.model_directory import TTSModel, read_tts_config
 from latentspeech.tts.prompt import Prompt, equalizer_gains
 from latentspeech.tts.synthesizer import Audio, Synthesizer
 from recipes.lib.result_folder import audio_path, open_result_folder
-from recipes.tts.sampling_options import add_device_option, default_batch_size
-from recipes.tts.speaking import Speaking, add_speaking_options, speaking_in_setting
-from recipes.tts.test_files import (
+from recipes.tts.test_set.sampling_options import add_device_option, default_batch_size
+from recipes.tts.test_set.speaking import Speaking, add_speaking_options, speaking_in_setting
+from recipes.tts.test_set.test_files import (
     Recordings,
     copies_folder,
     list_row,
@@ -42,7 +43,7 @@ from recipes.tts.test_files import (
     write_copy,
     write_recordings,
 )
-from recipes.tts.test_items import Setting, TestItems, held_out_items, librispeech_items
+from recipes.tts.test_set.test_items import Setting, TestItems, held_out_items, librispeech_items
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ logger = logging.getLogger(__name__)
 def make_prompt(
     synthesizer: Synthesizer, item: EvaluationItem, recordings: Recordings, speaking: Speaking
 ) -> Prompt:
-    """The voice that an item is spoken in, with its equalizer where that is asked for."""
+    """The voice that an item is spoken in, with its equalizer if `speaking` has one."""
     transcript = item.prompt.text if speaking.with_text else None
     return synthesizer.prompt(recordings.prompt, transcript, speaking.equalizer)
 
@@ -80,7 +81,7 @@ def speak_on(
 ) -> None:
     """Continues recordings from their first seconds, as one batch.
 
-    A latent that lacks samples is not given.
+    Only latents of whole frames are given.
     """
     model = synthesizer.model
     voices = [_beginning_as_voice(model, own.prompt, speaking.equalizer) for own in recordings]
@@ -99,7 +100,7 @@ def speak_on(
 
 
 def _beginning_as_voice(model: TTSModel, recording: Path, equalizer: bool) -> Prompt:
-    """The latents of a recording's whole frames, and the gains that its copy needs."""
+    """The latents of a recording's whole frames, with the equalizer gains for its copy."""
     codec = model.codec
     audio = load_audio(recording, codec.config.sample_rate)  # (T,)
     whole = audio[: len(audio) // codec.config.hop_length * codec.config.hop_length]
@@ -111,7 +112,7 @@ def _beginning_as_voice(model: TTSModel, recording: Path, equalizer: bool) -> Pr
 def _write_spoken(
     items: Sequence[EvaluationItem], audios: Sequence[Audio], compute_s: float, out: Path
 ) -> None:
-    """Writes a batch; the time of each is its share, by length, of the batch's."""
+    """Writes a batch; its time is divided among the utterances in proportion to their lengths."""
     total_s = sum(audio.duration_s for audio in audios)
     for item, audio in zip(items, audios, strict=True):
         spoken = spoken_paths(out, item)
@@ -120,7 +121,7 @@ def _write_spoken(
 
 
 def _seed(item: EvaluationItem, speaking: Speaking) -> int:
-    """Each utterance has noise of its own, whichever others are in the list."""
+    """The seed of an item's noise, which does not depend on the other items of the list."""
     return derive_seed(speaking.seed, f"test/{item.target.id}") % 2**31
 
 
@@ -129,7 +130,7 @@ def speak_test(
 ) -> list[ListRow]:
     """Speaks the items that were not spoken yet, in batches; returns the lines of items.jsonl.
 
-    What an item sounds like does not depend on the others but for rounding.
+    Up to rounding, the audio of an item does not depend on the other items.
     """
     recordings = {item.target.id: write_recordings(synthesizer, item, out) for item in test.items}
     waiting = [item for item in test.items if not is_done(item, out, speaking)]
@@ -155,7 +156,7 @@ def speak_test(
 
 
 def is_done(item: EvaluationItem, out: Path, speaking: Speaking) -> bool:
-    """Whether an item was spoken and its recording copied; continuations begin with a copy."""
+    """Whether an item was spoken and its recording copied; continuations need no copy."""
     has_copy = speaking.setting == "prefix" or _copy_path(item, out, speaking).is_file()
     return has_copy and spoken_paths(out, item).is_done
 
@@ -185,7 +186,7 @@ def _copy_path(item: EvaluationItem, out: Path, speaking: Speaking) -> Path:
 
 
 def add_test_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of what is spoken, how, and where to."""
+    """Adds the options that say what is spoken, how, and where it is written."""
     parser.add_argument("--model", type=Path, required=True, help="TTS model directory")
     parser.add_argument("--cuts", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -195,7 +196,7 @@ def add_test_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read_test_items(arguments: argparse.Namespace) -> TestItems:
-    """What the options ask for: LibriSpeech test-clean, or the cuts."""
+    """The test items that the options choose: LibriSpeech test-clean, or the cuts."""
     setting: Setting = arguments.setting
     if arguments.librispeech_dir is not None:
         return librispeech_items(arguments.librispeech_dir, setting, arguments.max_items)
@@ -203,7 +204,7 @@ def read_test_items(arguments: argparse.Namespace) -> TestItems:
 
 
 def write_test(arguments: argparse.Namespace) -> None:
-    """Speaks what the options ask for and lists it."""
+    """Speaks the test items that the options choose, and lists them."""
     out, device = arguments.out, choose_device(arguments.device)
     test = read_test_items(arguments)
     speaking = speaking_in_setting(arguments, read_tts_config(arguments.model).sampling)

@@ -1,8 +1,8 @@
 """The fast decoder: ConvNeXt blocks at the latent rate and at a frame rate, then an inverse STFT.
 
 The mirrored decoder of the paper spends half its time at 12 and 24 kHz, where few of its weights
-are. This one never leaves the frame rate (120 Hz by default), as Vocos does (Siuzdak, 2023, arXiv
-2306.00814), and is as causal and as exact in streaming. It reads the same latents.
+are. This one never works above the frame rate (120 Hz by default), like Vocos (Siuzdak, 2023, arXiv
+2306.00814). It is causal too, streams as exactly, and reads the same latents.
 
 B batch, T latents, N = upsampling T frames, D latent dimension.
 """
@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from latentspeech.codec.convnext import ConvNeXtConfig, stage
-from latentspeech.codec.istft_head import IstftHead
+from latentspeech.codec.decoders.istft_head import IstftHead
 from latentspeech.core.config import Config
 from latentspeech.core.nn.causal_conv import CausalConv1d, CausalConvTranspose1d
 from latentspeech.core.nn.streaming import StreamingModule, StreamingSequential
@@ -25,14 +25,18 @@ class IstftDecoderConfig(Config):
     kind: Literal["istft"] = Field("istft", description="which decoder this is")
     latent_channels: int = Field(384, ge=1, description="width at the latents' rate")
     latent_depth: int = Field(3, ge=0, description="blocks at the latents' rate")
-    upsampling: int = Field(8, ge=1, description="frames a latent")
+    upsampling: int = Field(8, ge=1, description="frames per latent")
     frame_channels: int = Field(320, ge=1, description="width at the frames' rate")
     frame_depth: int = Field(6, ge=0, description="blocks at the frames' rate")
-    hop_length: int = Field(200, ge=1, description="samples a frame")
+    hop_length: int = Field(200, ge=1, description="samples per frame")
     window_length: int = Field(800, ge=2, description="samples of the inverse STFT")
-    ffn_factor: int = Field(4, ge=1, description="inner width of a block over its channels")
-    kernel_size: int = Field(7, ge=2, description="depthwise kernel, and that of the stem")
-    layer_scale: float = Field(1e-6, gt=0, description="first value of a block's output scale")
+    ffn_factor: int = Field(
+        4, ge=1, description="inner width of a block as a multiple of its channels"
+    )
+    kernel_size: int = Field(
+        7, ge=2, description="kernel size of the depthwise and stem convolutions"
+    )
+    layer_scale: float = Field(1e-6, gt=0, description="initial output scale of a block")
 
     @model_validator(mode="after")
     def _check(self) -> "IstftDecoderConfig":
@@ -42,17 +46,17 @@ class IstftDecoderConfig(Config):
 
     @property
     def total_stride(self) -> int:
-        """Samples a latent."""
+        """Samples per latent."""
         return self.upsampling * self.hop_length
 
     @property
     def lookahead_samples(self) -> int:
-        """How far a frame speaks beyond the latents that it is made from."""
+        """How many samples a frame extends past the end of the latents that it is made from."""
         return self.window_length - self.hop_length
 
 
 def frame_layers(config: IstftDecoderConfig, latent_dim: int) -> list[StreamingModule]:
-    """From latents (B, T, D) to features of frames (B, N, frame_channels)."""
+    """The layers from latents (B, T, D) to features of frames (B, N, frame_channels)."""
     wide, narrow = config.latent_channels, config.frame_channels
     blocks = ConvNeXtConfig(
         kernel_size=config.kernel_size,
@@ -68,7 +72,7 @@ def frame_layers(config: IstftDecoderConfig, latent_dim: int) -> list[StreamingM
 
 
 class IstftDecoder(StreamingModule):
-    """x = Decoder(z) by frames."""
+    """The decoder x = Decoder(z), frame by frame."""
 
     def __init__(self, config: IstftDecoderConfig, latent_dim: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""How a test set is spoken, as options, as a key of what was made, and in words for its list.
+"""How a test set is spoken: as options, as a key of the made files, and in words for its list.
 
-The paper's protocols have one draw an utterance and nothing behind the codec: `AS_IN_THE_PAPER`.
-What this project adds to speak better (another draw where one came out wrong, a shortest time, the
-voice's equalizer) is on unless an option turns it off, and the words say which it was.
+In the paper's protocols each utterance is drawn once and nothing follows the codec
+(`AS_IN_THE_PAPER`). This project adds another draw where one came out wrong, a shortest time, and
+the voice's equalizer; each is on unless an option turns it off, and the words say so.
 """
 
 import argparse
@@ -21,10 +21,14 @@ from latentspeech.tts.length_guard import (
     LengthGuard,
 )
 from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, PAUSE_S
-from recipes.tts.sampling_options import add_retries_option, add_sampling_options, sampling_of
-from recipes.tts.test_items import SETTINGS, Setting
+from recipes.tts.test_set.sampling_options import (
+    add_retries_option,
+    add_sampling_options,
+    sampling_of,
+)
+from recipes.tts.test_set.test_items import SETTINGS, Setting
 
-# What the folder of a test set holds; another number and it is made anew.
+# Version of the files in a folder of a test set; folders of another version are made anew.
 FOLDER_VERSION = 3
 
 
@@ -40,7 +44,7 @@ class Speaking:
     setting: Setting = "reference"
 
     def key(self, model: Path) -> dict[str, Any]:
-        """What the spoken audio depends on, but for the texts."""
+        """Everything that the spoken audio depends on, except the texts."""
         return {
             "folder_version": FOLDER_VERSION,
             "model_hash": weights_hash(model),
@@ -53,10 +57,10 @@ class Speaking:
         }
 
     def rule(self, case_rule: str) -> str:
-        """All of it in words, for the list and its report.
+        """All settings in words, for the list and its report.
 
         Args:
-            case_rule: what the tokenizer does with the case of texts.
+            case_rule: says how the tokenizer treats the case of texts.
         """
         is_plain = self.guard == AS_IN_THE_PAPER and not self.equalizer
         way = "without this project's additions" if is_plain else "in this project's way"
@@ -108,11 +112,11 @@ class Speaking:
 
 
 def add_speaking_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that `speaking_of` reads, but for those of sampling."""
+    """Adds the options that `speaking_of` reads, without those of sampling."""
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no_prompt_text", action="store_true", help="prompt without transcript")
     parser.add_argument(
-        "--no_equalizer", action="store_true", help="nothing behind the codec, as in the paper"
+        "--no_equalizer", action="store_true", help="nothing follows the codec, as in the paper"
     )
     parser.add_argument(
         "--no_min_length",
@@ -131,7 +135,7 @@ def add_setting_options(parser: argparse.ArgumentParser) -> None:
 def speaking_of(
     arguments: argparse.Namespace, sampling: SamplingConfig, setting: Setting = "reference"
 ) -> Speaking:
-    """What the options of `add_speaking_options` ask for."""
+    """The Speaking that the options of `add_speaking_options` describe."""
     return Speaking(
         sampling,
         arguments.seed,
@@ -143,5 +147,5 @@ def speaking_of(
 
 
 def speaking_in_setting(arguments: argparse.Namespace, own: SamplingConfig) -> Speaking:
-    """What all options ask for; `own` is the sampling that the model directory says."""
+    """The Speaking that all options describe; `own` is the sampling of the model directory."""
     return speaking_of(arguments, sampling_of(arguments, own), arguments.setting)

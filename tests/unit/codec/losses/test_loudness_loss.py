@@ -7,7 +7,7 @@ from pesq import pesq
 from torch import Tensor
 
 from latentspeech.audio.io import resample
-from latentspeech.codec.loudness_loss import LoudnessLoss
+from latentspeech.codec.losses.loudness_loss import LoudnessLoss
 from tests.real_recordings import SAMPLE_RATE, real_recordings
 
 

@@ -2,11 +2,11 @@
 
     e_n(t) = sum_{k=1}^{K} cos(k theta_n(t)),  K harmonics below half the sample rate
 
-The source of a source-filter vocoder (Engel et al., 2020, arXiv 2001.04643; Wang et al., 2019,
-arXiv 1904.12088). A convolutional decoder of short context cannot add up a phase over time, so the
-harmonics that it makes by itself fall out of step every few frames, which is heard as a hoarse
-voice; here the phase is integrated. Each frame is made from its own pitch and slope alone, so
-nothing waits for a later frame.
+This is the source of a source-filter vocoder (Engel et al., 2020, arXiv 2001.04643; Wang et al.,
+2019, arXiv 1904.12088). A convolutional decoder of short context cannot add up a phase over time,
+so the harmonics that it makes by itself fall out of step every few frames, which sounds hoarse;
+here the phase is integrated. Each frame is made from its own pitch and slope alone, so nothing
+waits for a later frame.
 
 B batch, N frames, W window_length, H hop_length, F = W // 2 + 1 bins.
 """
@@ -34,7 +34,10 @@ class HarmonicSource(StreamingModule):
         self.register_buffer("window", torch.hann_window(window_length), persistent=False)
 
     def init_state(self, batch_size: int) -> Tensor:
-        """Phase in cycles and pitch in Hz of the last frame (B, 2); float64, as an hour adds up."""
+        """Phase in cycles and pitch in Hz of the last frame (B, 2).
+
+        They are float64, since rounding errors of the phase add up over an hour of audio.
+        """
         return self.window.new_zeros(batch_size, 2, dtype=torch.float64)
 
     @torch.no_grad()

@@ -1,16 +1,17 @@
-"""How differently loud a copy sounds, time by time and Bark band by Bark band: what PESQ measures.
+"""The difference in loudness of a copy from its original, over time and Bark bands, as in PESQ.
 
-ITU-T P.862 and P.862.2 (wide band), as a loss: Martin-Donas et al., A Deep Learning Loss Function
-based on the Perceptual Evaluation of the Speech Quality, 2018, doi 10.1109/LSP.2018.2871419. Both
-sides are brought to one level and to spectra of 32 ms; the reference takes over the copy's tilt,
-the copy the reference's level frame by frame, each within limits; then their loudness is compared:
+It is the measure of ITU-T P.862 and P.862.2 (wide band) as a loss: Martin-Donas et al., A Deep
+Learning Loss Function based on the Perceptual Evaluation of the Speech Quality, 2018, doi
+10.1109/LSP.2018.2871419. Copy and reference are scaled to one level and turned into spectra of
+32 ms. Within limits, the reference is given the copy's spectral tilt, and the copy is given the
+reference's level frame by frame. Then their loudness is compared:
 
     D  = |L' - L| beyond a quarter of the smaller     symmetric, per frame: L2 norm over bands
     DA = D times ((P' + 50) / (P + 50))^1.2, 0 below 3   asymmetric, what was added: L1 norm
     MOS before its scale = 4.5 - loss;  loss = 0.1 D + 0.0309 DA
 
-Unlike P.862 it does not align in time, which a copy does not need, and measures level in the
-spectrum. Bins beyond 8 kHz take no part.
+Unlike P.862 it does not align in time, which a copy does not need, and it measures the level in the
+spectrum. Bins beyond 8 kHz are ignored.
 
 B batch, T samples, N frames, K bins, Z bands.
 """
@@ -21,7 +22,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from latentspeech.codec.loudness_bands import (
+from latentspeech.codec.losses.loudness_bands import (
     BARK_CENTRES,
     BARK_WIDTHS,
     BINS_OF_BANDS,
@@ -31,21 +32,21 @@ from latentspeech.codec.loudness_bands import (
 from latentspeech.core.tensors import check_shape
 
 BIN_HZ = 31.25
-_LEVEL = 1e7  # mean power that 325 to 3250 Hz are brought to
+_LEVEL = 1e7  # mean power to which 325 to 3250 Hz are scaled
 _LEVEL_HZ = (325.0, 3250.0)
-_SILENT = 1e-7  # mean power of a reference, of full scale, that is not compared
-_LEVEL_FLOOR = 1e-10  # of the mean power that is brought to _LEVEL
+_SILENT = 1e-7  # references of no more mean power (full scale is 1) are not compared
+_LEVEL_FLOOR = 1e-10  # added to the mean power that is scaled to _LEVEL
 _POWER_SCALE = 6.910853e-6
 _LOUDNESS_SCALE = 0.1866055
 _ZWICKER_POWER = 0.23
 # The wide-band input filter of P.862.2 at 16 kHz: numerator and denominator in z^-1.
 _INPUT_FILTER = ((2.740826, -5.4816519, 2.740826), (1.0, -1.9444777, 0.94597794))
-_WINDOW_FRAMES = 20  # 0.32 s, over which the worst moments count most
+_WINDOW_FRAMES = 20  # 0.32 s; within a window the worst moments count most
 _TINY = 1e-20
 
 
 class Disturbance(NamedTuple):
-    """Of each row (B,)."""
+    """Both kinds of disturbance of each row (B,)."""
 
     symmetric: Tensor
     asymmetric: Tensor
@@ -69,7 +70,7 @@ class LoudnessLoss(nn.Module):
             )
         self.frame_length = round(sample_rate / BIN_HZ)
         self.num_bins = sum(BINS_OF_BANDS)
-        # As if the spectrum had been taken at 16 kHz, where P.862's constants belong.
+        # P.862's constants are for spectra at 16 kHz; this scales others to match.
         self._rate_scale = (16000 / sample_rate) ** 2
         band_of_bin = torch.repeat_interleave(
             torch.arange(len(BINS_OF_BANDS)), torch.tensor(BINS_OF_BANDS)
@@ -95,7 +96,7 @@ class LoudnessLoss(nn.Module):
         return (0.1 * found.symmetric + 0.0309 * found.asymmetric).mean()
 
     def disturbance(self, estimate: Tensor, reference: Tensor) -> Disturbance:
-        """Both kinds, of audio (B, T) that is not silent."""
+        """Both kinds of disturbance, for audio (B, T) that is not silent."""
         check_shape("estimate", estimate, "B", "T")
         shortest = self.frame_length * (_WINDOW_FRAMES + 2) // 2
         if reference.shape != estimate.shape or reference.shape[1] < shortest:
@@ -110,7 +111,7 @@ class LoudnessLoss(nn.Module):
             return self._compare(made, real)
 
     def _power(self, audio: Tensor) -> Tensor:
-        """(B, T) -> power in Bark bands (B, N, Z), speech at one level."""
+        """Audio (B, T) -> power in Bark bands (B, N, Z), with speech at one level."""
         spectrum = torch.stft(
             audio,
             self.frame_length,
@@ -122,25 +123,25 @@ class LoudnessLoss(nn.Module):
         spectrum = spectrum[:, : self.num_bins].transpose(1, 2)  # (B, N, K)
         power = spectrum.real.square() + spectrum.imag.square()
         first, last = (round(edge / BIN_HZ) for edge in _LEVEL_HZ)
-        # Mean power of the band in time, of what the windows see of it.
+        # Mean power of the band over time, as the windows see it.
         norm = 2 / (self.frame_length * self.window.square().sum())
         level = norm * power[..., first:last].sum(dim=2, keepdim=True).mean(dim=1, keepdim=True)
         scaled = power * (_LEVEL * self._rate_scale / (level + _LEVEL_FLOOR)) * self.filter_power
         return scaled @ self.bands
 
     def _audible(self, power: Tensor, factor: float) -> Tensor:
-        """Power in bands above so many times the threshold, the first band left out."""
+        """Power in bands where it exceeds `factor` times the hearing threshold, 0 elsewhere."""
         return torch.where(power > factor * self.threshold, power, 0.0)
 
     def _tilted(self, real: Tensor, made: Tensor) -> Tensor:
-        """The reference with the copy's mean spectrum: a fixed tilt is no disturbance."""
+        """The reference with the copy's mean spectrum: a fixed tilt does not count."""
         speaks = (self._audible(real, 100)[..., 1:].sum(dim=2, keepdim=True) >= _LEVEL).float()
         mean_made = (self._audible(made, 100) * speaks).mean(dim=1, keepdim=True)
         mean_real = (self._audible(real, 100) * speaks).mean(dim=1, keepdim=True)
         return real * ((mean_made + 1000) / (mean_real + 1000)).clamp(0.01, 100)
 
     def _levelled(self, made: Tensor, real: Tensor) -> Tensor:
-        """The copy with the reference's level, which follows frame by frame."""
+        """The copy scaled to the reference's level frame by frame."""
         above = [self._audible(power, 1)[..., 1:].sum(dim=2) + 5e3 for power in (real, made)]
         ratio = above[0] / above[1]  # (B, N)
         ratio = torch.cat([ratio[:, :1], 0.8 * ratio[:, 1:] + 0.2 * ratio[:, :-1]], dim=1)

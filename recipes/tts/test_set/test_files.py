@@ -18,19 +18,19 @@ from latentspeech.eval.scoring.lists import ListRow
 from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import Synthesizer
 from recipes.lib.result_folder import audio_path
-from recipes.tts.test_items import Setting
+from recipes.tts.test_set.test_items import Setting
 
-# Folders of the recordings as the codec and the equalizer, or the codec alone, let them through.
+# Folders of copies of the recordings: by codec and equalizer, and by the codec alone.
 EQUALIZED_COPIES = "copy"
 CODEC_COPIES = "codec_copy"
 
 
 class Recordings(NamedTuple):
-    """The files that belong to an item, whatever is spoken."""
+    """The files of an item that exist before anything is spoken."""
 
     reference: Path
     prompt: Path
-    codec_prompt: Path  # the codec's copy
+    codec_prompt: Path  # the codec's copy of the prompt
 
 
 class Spoken(NamedTuple):
@@ -55,7 +55,7 @@ def write_recordings(synthesizer: Synthesizer, item: EvaluationItem, out: Path) 
 
 
 def spoken_paths(out: Path, item: EvaluationItem) -> Spoken:
-    """Where an item's synthesis is written in `out`."""
+    """The paths in `out` that an item's synthesis is written to."""
     times = audio_path(out, "times", item.target.id).with_suffix(".json")
     return Spoken(audio_path(out, "hyp", item.target.id), times)
 
@@ -68,7 +68,7 @@ def list_row(
     sex: str | None,
     setting: Setting = "reference",
 ) -> ListRow:
-    """A spoken item's line of items.jsonl; `root` is where its paths start."""
+    """A spoken item's line of items.jsonl, with paths relative to `root`."""
     return ListRow(
         id=item.target.id,
         hypothesis_path=spoken.audio.relative_to(root).as_posix(),
@@ -97,7 +97,7 @@ def write_utterance(utterance: Utterance, out: Path, kind: str, sample_rate: int
 def write_copy(
     synthesizer: Synthesizer, recording: Path, path: Path, log_gains: Tensor | None = None
 ) -> Path:
-    """The recording through the codec and back, and these gains, unless it is there."""
+    """Writes the codec's copy of a recording, with these gains, unless it is there."""
     if not path.is_file():
         model = synthesizer.model
         rate = model.codec.config.sample_rate
@@ -109,5 +109,5 @@ def write_copy(
 
 
 def copies_folder(equalizer: bool) -> str:
-    """The folder of the recordings as the codec, and perhaps the equalizer, let them through."""
+    """The folder of the recordings' copies by the codec, with or without the equalizer."""
     return EQUALIZED_COPIES if equalizer else CODEC_COPIES

@@ -31,5 +31,5 @@ class ConvNeXtEncoder(StreamingModule):
         return self.layers.init_state(batch_size)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Samples x (B, T, 1), the product of the strides dividing T -> means (B, T / hop, D)."""
+        """Samples x (B, T, 1) -> means (B, T / hop, D); the product of the strides divides T."""
         return self.layers.step(x, state)

@@ -17,7 +17,7 @@ from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerC
 from latentspeech.tts.layouts.build import build_layout
 from latentspeech.tts.layouts.layout import ConditioningConfig
 from latentspeech.tts.model import SPEECH, LayoutKind, TTSModelConfig, latent_lm_config
-from latentspeech.tts.training_data import Target, TTSDataConfig, TTSTrainingData
+from latentspeech.tts.training.training_data import Target, TTSDataConfig, TTSTrainingData
 
 SHOW_ALL = ConditioningConfig(drop_condition=0, drop_prompt=0, drop_prompt_text=0)
 

@@ -13,7 +13,7 @@ from latentspeech.core.nn.streaming import StreamingModule, StreamingSequential
 
 
 class ConvNeXtDecoder(StreamingModule):
-    """The decoder x = Decoder(z) of the sigma-VAE; no tanh, no last norm."""
+    """The decoder x = Decoder(z) of the sigma-VAE, without a tanh or a last norm."""
 
     def __init__(self, config: ConvNeXtConfig, latent_dim: int) -> None:
         super().__init__()

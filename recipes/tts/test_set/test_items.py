@@ -1,9 +1,9 @@
-"""What a run is tested on: a published test set where its corpus is given, else held-out cuts.
+"""The test items of a run: a published test set if its corpus is given, else held-out cuts.
 
 The setting `reference` speaks each text after another utterance of its speaker, `prefix` goes on
 from the first 3 s of the recording itself (Chen et al., 2024, arXiv 2406.05370). LibriSpeech
-test-clean and LibriTTS test-other are those of the paper's Tables 4 and 5; whatever else is tested
-on says so in its rule, since its numbers stand beside the paper's without being comparable.
+test-clean and LibriTTS test-other are the test sets of the paper's Tables 4 and 5. Any other test
+set says so in its rule, because its numbers stand beside the paper's but are not comparable.
 """
 
 import itertools
@@ -45,7 +45,7 @@ _CUT_RULES: dict[Setting, str] = {
 
 @dataclass(frozen=True)
 class TestItems:
-    """What to speak or copy, in which order, and what it is."""
+    """The items to speak or copy, in order, and a description of them."""
 
     items: list[EvaluationItem]
     sexes: dict[str, str]  # by utterance id, where known
@@ -53,14 +53,14 @@ class TestItems:
 
     @property
     def targets(self) -> list[Utterance]:
-        """What codecs copy."""
+        """The utterances that codecs copy."""
         return [item.target for item in self.items]
 
 
 def held_out_items(
     cuts: Path, setting: Setting, max_items: int, train_cuts: Path | None = None
 ) -> TestItems:
-    """Items of a cuts file, none of whose texts is in `train_cuts`; `max_items` 0 for all."""
+    """Items of a cuts file whose texts are not in `train_cuts`; a `max_items` of 0 takes all."""
     utterances = read_utterances(cuts)
     if setting == "prefix":
         utterances = [u for u in utterances if MIN_DURATION_S <= u.duration_s <= MAX_DURATION_S]
@@ -80,7 +80,7 @@ def held_out_items(
 
 
 def librispeech_items(corpus: Path, setting: Setting, max_items: int) -> TestItems:
-    """LibriSpeech test-clean, 4 to 10 s; the first `max_items` with speakers in turn, 0 for all."""
+    """LibriSpeech test-clean, 4 to 10 s: the first `max_items`, alternating speakers; 0 for all."""
     found = librispeech_4_10(corpus, Options(task=setting))
     rows = {row.id: row for row in found.rows}
     utterances = {row.reference_path: _utterance(row, found) for row in found.rows}
@@ -96,7 +96,7 @@ def librispeech_items(corpus: Path, setting: Setting, max_items: int) -> TestIte
 
 
 def libritts_items(corpus: Path, max_items: int, seed: int) -> TestItems:
-    """LibriTTS test-other for codecs: all, or the seeded part of the protocol."""
+    """LibriTTS test-other for codecs: all, or the part that the protocol draws with a seed."""
     found = libritts_test_other(corpus, Options(num=max_items, seed=seed if max_items else 0))
     utterances = [_utterance(row, found) for row in found.rows]
     items = [EvaluationItem(utterance, utterance) for utterance in utterances]
@@ -104,7 +104,7 @@ def libritts_items(corpus: Path, max_items: int, seed: int) -> TestItems:
 
 
 def letters(text: str) -> str:
-    """A text without case, spaces and punctuation, to tell whether two are the same."""
+    """A text without case, spaces and punctuation, to tell whether two texts are the same."""
     return "".join(character for character in text.lower() if character.isalnum())
 
 
@@ -114,7 +114,7 @@ def first_seconds(utterance: Utterance) -> Utterance:
 
 
 def in_turns(items: Sequence[EvaluationItem], max_items: int) -> list[EvaluationItem]:
-    """At most `max_items` (0: all), each speaker in turn."""
+    """At most `max_items` items (0: all), taken from the speakers alternately."""
     own: dict[str, list[EvaluationItem]] = defaultdict(list)
     for item in items:
         own[item.target.speaker].append(item)
@@ -136,7 +136,7 @@ def _sexes(found: ProtocolList) -> dict[str, str]:
 
 
 def _info(found: ProtocolList, num_chosen: int) -> ListInfo:
-    """The protocol's, with what was taken of it; what the corpus lacks is named."""
+    """The protocol's description, with how many were taken; warns of what the corpus lacks."""
     for identifier, reason in sorted(found.missing.items()):
         logger.warning("%s lacks %s: %s", found.info.protocol, identifier, reason)
     rule, total = found.info.rule, len(found.rows)

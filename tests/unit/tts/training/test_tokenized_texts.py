@@ -9,9 +9,9 @@ import pytest
 from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.data.speech_latents import speech_item
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
-from latentspeech.tts import tokenized_texts
-from latentspeech.tts.tokenized_texts import TokenizedTexts
-from tests.unit.tts.test_training_data import write_shards
+from latentspeech.tts.training import tokenized_texts
+from latentspeech.tts.training.tokenized_texts import TokenizedTexts
+from tests.unit.tts.training.test_training_data import write_shards
 
 TOKENIZER = CharacterTokenizer(CharacterTokenizerConfig())
 
