@@ -27,7 +27,7 @@ _FINER = 4  # grid of the cepstrum relative to that of the gains, against aliasi
 
 
 def log_gains(recording: Tensor, copy: Tensor, sample_rate: int) -> Tensor:
-    """Returns natural logs (F,) of the gains that make a copy (T,) sound like the recording (T,)."""
+    """Returns natural log gains (F,) that make a copy (T,) sound like the recording (T,)."""
     length = window_length(sample_rate)
     wanted, found = (_power(audio, length) for audio in (recording, copy))
     floor = _FLOOR * wanted.max()
