@@ -25,7 +25,7 @@ from typing import Any
 from benchmarks.hardware import describe
 
 ROOT = Path(__file__).parents[1]
-SENTENCE = "The library opens at nine, and the reading room stays quiet."
+SENTENCE = "The library opens at nine."
 VOICE = "heart"
 HERE = "after"
 
@@ -130,11 +130,12 @@ def main() -> None:
     if arguments.against is not None:
         sources = {"before": arguments.against.resolve(), **sources}
     start = time.perf_counter()
-    results = [
-        measure(sources, runtime, rows, arguments.repeats, arguments.threads)
-        for runtime in arguments.runtimes
-        for rows in arguments.rows
-    ]
+    results = []
+    for runtime in arguments.runtimes:
+        for rows in arguments.rows:
+            row = measure(sources, runtime, rows, arguments.repeats, arguments.threads)
+            results.append(row)
+            sys.stderr.write(f"{row}\n")
     report = {
         "hardware": describe(),
         "commits": {name: commit(root) for name, root in sources.items()},
