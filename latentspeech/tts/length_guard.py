@@ -1,4 +1,4 @@
-"""Bounds on the length of speech: they truncate a runaway, refuse an early stop and find bad takes.
+"""Bounds on the length of speech: they truncate a runaway, prevent an early stop, find bad speech.
 
 English speech has 12 to 20 characters per second. The limits of a sentence allow a third of the
 slower rate and twice the faster one. The narrower bounds of a plausible length allow two thirds of

@@ -20,7 +20,7 @@ from latentspeech.eval.metrics.audio_scorer import AudioScorer
 
 @dataclass(frozen=True)
 class Metric:
-    """Where a scorer's class is and how to construct it; `about` is its line in the help."""
+    """A scorer's class and how to construct it; `about` is its line in the help."""
 
     module: str  # a file of this folder
     scorer: str  # a class in it

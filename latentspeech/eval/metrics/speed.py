@@ -44,7 +44,7 @@ class RealTimeFactor(TimingScorer):
     prefix = "excluded"
 
     def describe(self) -> dict[str, Any]:
-        """Where the times come from and how they are pooled."""
+        """Describes where the times come from and how they are pooled."""
         return {
             "metric": self.name,
             "model": "none",
@@ -75,7 +75,7 @@ class TimeToFirstAudio(TimingScorer):
     prefix = "excluded"
 
     def describe(self) -> dict[str, Any]:
-        """Where the times come from and how they are pooled."""
+        """Describes where the times come from and how they are pooled."""
         return {
             "metric": self.name,
             "model": "none",

@@ -81,7 +81,7 @@ class Layout(Protocol):
         Args:
             utterance: the utterance to learn.
             symbol_starts: the frame in which each of its tokens begins, non-decreasing and in
-                [0, T); needed only if `needs_symbol_times` and the text is known.
+                [0, T); given exactly if `needs_symbol_times` and the text is known.
             prompt: another utterance of the same speaker.
             conditioning: how often conditions are hidden.
             generator: random numbers on the CPU.
