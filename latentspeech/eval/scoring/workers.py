@@ -1,9 +1,9 @@
 """Scores many pairs, in this process or in several that each load every model once.
 
-Worker processes are spawned, never forked: libraries with threads of their own do not survive a
-fork. They get as many threads as their share of this process's, ignore Ctrl-C (the parent tells
-them to stop) and die with the parent. A worker that dies takes its pair along; whatever was scored
-by then has been handed over.
+Worker processes are spawned, not forked, since libraries with their own threads do not survive a
+fork. They share this process's number of threads equally, ignore Ctrl-C (the parent tells them to
+stop) and die with the parent. If a worker dies, the scores of the pair it worked on are lost; all
+earlier scores have been passed on.
 """
 
 import multiprocessing
@@ -27,12 +27,12 @@ from latentspeech.eval.scoring.pair_scores import PairOutcome, Readiness, prepar
 
 
 class WorkerError(DataError):
-    """A scoring process ended without an answer."""
+    """A scoring process ended without a result."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A pair and the names of the scorers that it still needs."""
+    """A pair to score, and the names of the scorers whose scores it still lacks."""
 
     place: int  # in the list of pairs
     pair: EvalPair
@@ -43,18 +43,18 @@ OnOutcome = Callable[[Task, PairOutcome], None]
 
 
 class Bench(Protocol):
-    """Scorers that are ready for work."""
+    """Loaded scorers, in this process or in several."""
 
     def readiness(self) -> dict[str, Readiness]:
-        """What each scorer says of itself, by name."""
+        """Returns the readiness of each scorer by its name."""
 
     def run(self, tasks: Sequence[Task], on_outcome: OnOutcome) -> None:
-        """Does all tasks; outcomes arrive as they are known, in any order."""
+        """Scores all pairs; calls `on_outcome` as outcomes become known, in any order."""
 
 
 @contextmanager
 def open_bench(scorers: Sequence[AudioScorer], jobs: int) -> Iterator[Bench]:
-    """A bench of `jobs` processes; 1 is this one."""
+    """Opens a bench with `jobs` processes; with 1 it is this process."""
     if jobs < 1:
         raise ConfigError(f"jobs = {jobs}; expected at least 1")
     if jobs == 1:
@@ -104,7 +104,7 @@ class _Processes:
         flying: dict[Future[PairOutcome], Task] = {}
         try:
             while True:
-                # No more in flight than workers, so that the pair that killed one can be named.
+                # At most one submitted pair for each worker, so that the error can name the pairs.
                 for task in islice(waiting, self._jobs - len(flying)):
                     flying[self._executor.submit(_worker_score, task)] = task
                 if not flying:
@@ -136,7 +136,7 @@ def _start_worker(scorers: list[AudioScorer], parent: int, num_threads: int) -> 
     _scorers.extend(scorers)
     try:
         _readiness = prepare_all(_scorers)
-    except ConfigError as error:  # raised here it would only break the pool
+    except ConfigError as error:  # if raised here, it would only break the pool
         _readiness = error
 
 
