@@ -19,7 +19,7 @@ from latentspeech.eval.scoring.pair import EvalPair
 from latentspeech.eval.scoring.pair_scores import PairOutcome, Readiness
 from latentspeech.eval.scoring.score_store import ScoreStore, description_key, fingerprint
 from latentspeech.eval.scoring.utterances import GROUP_NAME, ITEM_NAME, PARTS, item_of
-from latentspeech.eval.scoring.workers import Bench, Task, open_bench
+from latentspeech.eval.scoring.workers import Bench, UnscoredPair, open_bench
 
 # Distributions that can influence a score; the report gives their versions.
 _DISTRIBUTIONS = (
@@ -130,14 +130,14 @@ class _Findings:
 
     def score(self, bench: Bench) -> None:
         """Measures the scores that the store lacks."""
-        tasks: list[Task] = []
+        unscored: list[UnscoredPair] = []
         for place, (pair, outcome) in enumerate(zip(self._pairs, self._outcomes, strict=True)):
             missing = frozenset(self._keys.keys() - outcome.scores.keys())
             if missing:
-                tasks.append(Task(place, pair, missing))
-        self._num_done = len(self._pairs) - len(tasks)
+                unscored.append(UnscoredPair(place, pair, missing))
+        self._num_done = len(self._pairs) - len(unscored)
         self._report_progress()
-        bench.run(tasks, self._take)
+        bench.run(unscored, self._take)
 
     def items(self) -> list[ItemResult]:
         """Returns the pairs with their scores, in the order of the list."""
@@ -163,15 +163,15 @@ class _Findings:
                 outcome.scores[name] = score
         return outcome
 
-    def _take(self, task: Task, outcome: PairOutcome) -> None:
-        mine = self._outcomes[task.place]
+    def _take(self, one: UnscoredPair, outcome: PairOutcome) -> None:
+        mine = self._outcomes[one.place]
         mine.failures.extend(outcome.failures)
         for name, score in outcome.scores.items():
             try:
-                kept = self._known.put(self._prints[task.place], self._keys[name], score)
+                kept = self._known.put(self._prints[one.place], self._keys[name], score)
                 mine.scores[name] = kept
             except DataError as error:
-                mine.failures.append(Failure(task.pair.id, name, f"{name} gave {error}"))
+                mine.failures.append(Failure(one.pair.id, name, f"{name} gave {error}"))
         self._num_done += 1
         self._report_progress()
 

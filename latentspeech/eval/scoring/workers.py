@@ -31,7 +31,7 @@ class WorkerError(DataError):
 
 
 @dataclass(frozen=True)
-class Task:
+class UnscoredPair:
     """A pair to score, and the names of the scorers whose scores it still lacks."""
 
     place: int  # in the list of pairs
@@ -39,7 +39,7 @@ class Task:
     metrics: frozenset[str]
 
 
-OnOutcome = Callable[[Task, PairOutcome], None]
+OnOutcome = Callable[[UnscoredPair, PairOutcome], None]
 
 
 class Bench(Protocol):
@@ -48,7 +48,7 @@ class Bench(Protocol):
     def readiness(self) -> dict[str, Readiness]:
         """Returns the readiness of each scorer by its name."""
 
-    def run(self, tasks: Sequence[Task], on_outcome: OnOutcome) -> None:
+    def run(self, unscored: Sequence[UnscoredPair], on_outcome: OnOutcome) -> None:
         """Scores all pairs; calls `on_outcome` as outcomes become known, in any order."""
 
 
@@ -79,10 +79,10 @@ class _OwnProcess:
     def readiness(self) -> dict[str, Readiness]:
         return prepare_all(self._scorers)
 
-    def run(self, tasks: Sequence[Task], on_outcome: OnOutcome) -> None:
-        for task in tasks:
-            scorers = [scorer for scorer in self._scorers if scorer.name in task.metrics]
-            on_outcome(task, score_pair(task.pair, scorers))
+    def run(self, unscored: Sequence[UnscoredPair], on_outcome: OnOutcome) -> None:
+        for one in unscored:
+            scorers = [scorer for scorer in self._scorers if scorer.name in one.metrics]
+            on_outcome(one, score_pair(one.pair, scorers))
 
 
 class _Processes:
@@ -99,14 +99,14 @@ class _Processes:
                 "Try fewer jobs or fewer metrics"
             ) from None
 
-    def run(self, tasks: Sequence[Task], on_outcome: OnOutcome) -> None:
-        waiting = iter(tasks)
-        flying: dict[Future[PairOutcome], Task] = {}
+    def run(self, unscored: Sequence[UnscoredPair], on_outcome: OnOutcome) -> None:
+        waiting = iter(unscored)
+        flying: dict[Future[PairOutcome], UnscoredPair] = {}
         try:
             while True:
                 # At most one submitted pair for each worker, so that the error can name the pairs.
-                for task in islice(waiting, self._jobs - len(flying)):
-                    flying[self._executor.submit(_worker_score, task)] = task
+                for one in islice(waiting, self._jobs - len(flying)):
+                    flying[self._executor.submit(_worker_score, one)] = one
                 if not flying:
                     return
                 done, _ = wait(flying, return_when=FIRST_COMPLETED)
@@ -114,7 +114,7 @@ class _Processes:
                     on_outcome(flying[future], future.result())
                     del flying[future]
         except BrokenProcessPool:
-            lost = ", ".join(task.pair.id for task in flying.values())
+            lost = ", ".join(one.pair.id for one in flying.values())
             raise WorkerError(
                 "a scoring process died (out of memory, or a crash inside a library) at one of: "
                 f"{lost}; earlier scores are kept beside the report that --out names: repeat the "
@@ -146,5 +146,5 @@ def _worker_readiness() -> dict[str, Readiness]:
     return _readiness
 
 
-def _worker_score(task: Task) -> PairOutcome:
-    return score_pair(task.pair, [scorer for scorer in _scorers if scorer.name in task.metrics])
+def _worker_score(one: UnscoredPair) -> PairOutcome:
+    return score_pair(one.pair, [scorer for scorer in _scorers if scorer.name in one.metrics])
