@@ -1,7 +1,7 @@
-"""Which model is meant: a model directory by its path, one that ships by its name, or none.
+"""Finds the model directory for a path, for the name of a model that ships, or for neither.
 
-Models that ship stand in `latentspeech/models/`, one folder a model, named as it is called. The
-environment variable LATENTSPEECH_MODEL stands for whatever was not asked for.
+Each model that ships is a folder of `latentspeech/models/`, and the folder's name is the model's.
+The environment variable LATENTSPEECH_MODEL applies where no model is asked for.
 """
 
 import os
@@ -12,14 +12,14 @@ MODELS_FOLDER = Path(__file__).parent / "models"
 
 
 def builtin_models() -> dict[str, Path]:
-    """Name to model directory of everything that ships, whatever its kind."""
+    """The model directories of all models that ship, of any kind, by name."""
     return {path.parent.name: path.parent for path in sorted(MODELS_FOLDER.glob("*/config.yaml"))}
 
 
 def resolve_model(name_or_path: str | Path | None) -> Path | None:
     """The model directory that is asked for, by argument or variable; None if neither is given.
 
-    A folder comes before a shipped model of the same name.
+    A folder takes precedence over a shipped model of the same name.
     """
     wanted = name_or_path or os.environ.get(MODEL_VARIABLE)
     if not wanted:

@@ -1,12 +1,12 @@
-"""What the shipped codec and voice do, written to files, to hold another commit against them.
+"""Records what the shipped codec and voice do, to compare another commit with it.
 
     python -m tests.behaviour FOLDER          # at the commit before a change
     LATENTSPEECH_BEHAVIOUR=FOLDER python -m pytest tests/contracts/test_behaviour.py    # after it
 
-FOLDER then holds arrays and numbers: ten sentences by seed, whole and streamed, by torch and by
-ONNX Runtime; latents of five recordings and what is decoded from them; the scores of those copies;
-the losses of short trainings of a codec and of both layouts of the TTS model. Only public names
-and the test helpers are used, so the same program runs at either commit.
+FOLDER then holds arrays and numbers: ten sentences with fixed seeds, whole and streamed, by torch
+and by ONNX Runtime; latents of five recordings and the audio decoded from them; the scores of those
+copies; the losses of short trainings of a codec and of both layouts of the TTS model. Only public
+names and the test helpers are used, so the same program runs at either commit.
 """
 
 import json
@@ -139,7 +139,7 @@ def _cuts(folder: Path) -> Path:
 
 
 def _curve(exp_dir: Path) -> list[dict[str, float]]:
-    """All logged numbers but times."""
+    """All logged numbers except times."""
     lines = map(json.loads, (exp_dir / "metrics.jsonl").read_text().splitlines())
     return [
         {name: value for name, value in line.items() if not name.startswith(("time/", "seconds"))}

@@ -10,7 +10,7 @@ from latentspeech.cli.main import run
 
 
 def latentspeech(*arguments: object) -> subprocess.CompletedProcess[bytes]:
-    """What a shell would see: exit code, stdout, stderr."""
+    """Runs the command; returns what a shell would see: exit code, stdout, stderr."""
     out, error = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO())
     command = ["latentspeech", *map(str, arguments)]
     code: object = 0

@@ -1,4 +1,7 @@
-"""One thread and a fixed seed, so that tests run side by side and repeat; GPU tests need a GPU."""
+"""Sets one thread and a fixed seed, so that tests can run side by side and repeat exactly.
+
+Tests marked `gpu` are skipped without a GPU.
+"""
 
 import pytest
 import torch
@@ -11,7 +14,7 @@ def _single_thread_and_seed() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips what is marked `gpu` where torch finds no GPU."""
+    """Skips tests marked `gpu` if torch finds no GPU."""
     if torch.cuda.is_available():
         return
     for item in items:

@@ -39,7 +39,7 @@ def make(
 
 
 def randomize(model: LatentLM, kind: type[Runtime] = TorchRuntime) -> LatentLM:
-    """AdaLN-Zero starts blind to its condition; tests need one that sees."""
+    """Sets random weights where AdaLN-Zero has zeros, with which it ignores its condition."""
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     for embedding in model.neighbour_embeddings:

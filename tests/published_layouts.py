@@ -6,7 +6,7 @@ from pathlib import Path
 from latentspeech.audio.io import write_audio
 from tests.tiny_models import voice_like
 
-# id: (seconds, text). By text order chapter 157963 of speaker 908 comes before 31957.
+# id: (seconds, text). Sorted as text, chapter 157963 of speaker 908 comes before 31957.
 SPEECH = {
     "61-70968-0000": (3.99, "HE BEGAN A CONFUSED COMPLAINT"),
     "61-70968-0001": (4.0, "GIVE NOT SO EARNEST A MIND"),
@@ -15,7 +15,7 @@ SPEECH = {
     "61-70970-0001": (10.01, "THERE BEFELL AN ANXIOUS INTERVIEW"),
     "908-31957-0000": (5.0, "ALL IS SAID WITHOUT A WORD"),
     "908-157963-0000": (6.0, "TO FADE AWAY LIKE MORNING BEAUTY"),
-    "121-121726-0000": (4.5, "ALSO A POPULAR CONTRIVANCE"),  # alone with its voice
+    "121-121726-0000": (4.5, "ALSO A POPULAR CONTRIVANCE"),  # the only one of its speaker
     "237-126133-0000": (2.0, "SHORT"),
 }
 _SPEAKERS = """; Some pipe(|) separated metadata about all Librispeech speakers
@@ -28,7 +28,7 @@ _SPEAKERS = """; Some pipe(|) separated metadata about all Librispeech speakers
 
 
 def librispeech(folder: Path) -> Path:
-    """LibriSpeech/ with test-clean."""
+    """Writes LibriSpeech/ with test-clean; returns the folder."""
     corpus = folder / "LibriSpeech"
     for identifier, (seconds, text) in SPEECH.items():
         speaker, chapter, _ = identifier.split("-")
@@ -42,13 +42,13 @@ def librispeech(folder: Path) -> Path:
 
 
 def speech_path(corpus: Path, identifier: str) -> Path:
-    """Where LibriSpeech keeps an utterance."""
+    """The path of an utterance in LibriSpeech."""
     speaker, chapter, _ = identifier.split("-")
     return corpus / "test-clean" / speaker / chapter / f"{identifier}.flac"
 
 
 def librispeech_pc_list(folder: Path) -> Path:
-    """Rows as F5-TTS publishes them: whole seconds without a point, odd quotation marks."""
+    """Writes rows as F5-TTS publishes them: whole seconds without a point, odd quotation marks."""
     rows = [
         ("61-70968-0000", "3.99", 'He began "!', "61-70970-0000", "10", "Young Fitzooth's, sir!"),
         ("908-31957-0000", "5", "All? Said.", "908-157963-0000", "6.000063", "To fade away -"),
@@ -60,7 +60,7 @@ def librispeech_pc_list(folder: Path) -> Path:
 
 
 def libritts(folder: Path) -> Path:
-    """LibriTTS/ with test-other: one file without its text, one that only a table names."""
+    """Writes LibriTTS/ with test-other: one file without a text, one that only a table names."""
     corpus = folder / "LibriTTS"
     for chapter in ("142285", "142286"):
         place = corpus / "test-other" / "1688" / chapter
@@ -80,7 +80,7 @@ def libritts(folder: Path) -> Path:
 
 
 def seed_tts(folder: Path) -> Path:
-    """seedtts_testset/en: rows of four columns, of five, and an id with its suffix."""
+    """Writes seedtts_testset/en: rows of four columns, of five, and an id with its suffix."""
     corpus = folder / "en"
     for name in ("prompt-wavs", "wavs", "others"):
         (corpus / name).mkdir(parents=True)

@@ -1,7 +1,7 @@
-"""Real human recordings for tests: prompts of Asterisk, one woman, 16 kHz, with texts; music.
+"""Real recordings for tests: prompts of Asterisk by one woman, 16 kHz, with texts; and music.
 
-They come from the Debian packages that the mini recipe uses, by the recipe's own script; what an
-earlier run has brought is used again. Nothing else that a fresh set-up installs holds twenty
+They come from the Debian packages that the mini recipe uses, by the recipe's own script; files that
+an earlier run has fetched are used again. Nothing else that a fresh set-up installs holds twenty
 recordings of a person.
 """
 
@@ -27,7 +27,7 @@ _MIN_SECONDS, _MAX_SECONDS = 2.0, 5.0
 
 @dataclass(frozen=True)
 class RealRecording:
-    """A person's recording and what was said."""
+    """A recording of a person, with its text."""
 
     name: str
     audio: Tensor  # (T,) at SAMPLE_RATE

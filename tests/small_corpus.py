@@ -1,7 +1,7 @@
 """A corpus folder (manifest.jsonl and audio) of real recordings, for tests that need speakers.
 
-One woman speaks in all of them (tests/real_recordings.py); the names of speakers only say who is to
-be kept apart. Utterances are pairs of recordings, so that most last 4 to 10 s, as a test set needs.
+One woman speaks in all of them (tests/real_recordings.py); the speaker names are made up.
+Utterances are pairs of recordings, so that most last 4 to 10 s, as a test set needs.
 """
 
 import json

@@ -1,14 +1,14 @@
-"""A codec with a further decoder and random weights, in milliseconds, for tests."""
+"""A codec with a further decoder and random weights, made in milliseconds, for tests."""
 
 from pathlib import Path
 
 import torch
 
 from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.harmonic_decoder import HarmonicDecoderConfig
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoderConfig
+from latentspeech.codec.encoders.stft_encoder import StftEncoderConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.codec.model_directory import save_codec, save_decoder
-from latentspeech.codec.stft_encoder import StftEncoderConfig
 
 MIRRORED = ConvNeXtConfig(
     strides=(4, 20, 20), base_channels=2, depths=(0, 1, 1, 1), layer_scale=0.5
@@ -31,7 +31,7 @@ CODEC = CodecConfig(
 
 
 def make_codec(seed: int = 0, decoder_seed: int = 1, config: CodecConfig = CODEC) -> Codec:
-    """Codecs of one `seed` have the same encoder, whatever their decoder."""
+    """Makes a codec; `seed` determines its encoder, `decoder_seed` its decoder."""
     torch.manual_seed(seed)
     codec = Codec(config)
     torch.manual_seed(decoder_seed)

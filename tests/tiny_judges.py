@@ -17,7 +17,10 @@ TDNN_DIMS = {
 
 
 def save_hubert(folder: Path) -> None:
-    """As facebook/hubert-large-ls960-ft: a pickled state dict with the old weight-norm names."""
+    """Saves in the format of facebook/hubert-large-ls960-ft.
+
+    That is a pickled state dict with the old weight-norm names.
+    """
     from transformers import HubertConfig, HubertForCTC
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,7 +37,7 @@ def save_hubert(folder: Path) -> None:
 
 
 def save_wavlm_sv(folder: Path) -> None:
-    """As microsoft/wavlm-base-plus-sv."""
+    """Saves in the format of microsoft/wavlm-base-plus-sv."""
     from transformers import WavLMConfig, WavLMForXVector
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +50,7 @@ def save_wavlm_sv(folder: Path) -> None:
 
 
 def save_wavlm_tdnn(path: Path) -> dict[str, torch.Tensor]:
-    """As UniSpeech's wavlm_large_finetune.pth; returns the tensors by its names."""
+    """Saves in the format of UniSpeech's wavlm_large_finetune.pth; returns tensors by name."""
     from transformers import WavLMConfig, WavLMModel
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -196,7 +199,7 @@ def _tdnn_head(dims: dict[str, int]) -> dict[str, torch.Tensor]:
 
 
 def _disturb(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    """Fresh models have norms of 1 and biases of 0, which hide a name that was mixed up."""
+    """Randomizes norms and biases: in fresh models they are 1 and 0, which hides a wrong name."""
     if not tensor.is_floating_point():
         return tensor
     if name.endswith("running_var") or (tensor.dim() == 1 and name.endswith("weight")):

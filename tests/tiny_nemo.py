@@ -8,7 +8,10 @@ from tests.tiny_speechbrain import WORDS
 
 
 def save_nemo(path: Path) -> None:
-    """As nvidia/stt_en_conformer_transducer_xlarge; the tokenizer is left beside it."""
+    """Saves in the format of nvidia/stt_en_conformer_transducer_xlarge.
+
+    The tokenizer is left beside the archive.
+    """
     import sentencepiece
     from nemo.collections.asr.models import EncDecRNNTBPEModel
     from omegaconf import OmegaConf

@@ -1,4 +1,4 @@
-"""A TTS run on a few made-up latents that takes a second, for tests of what a run leaves behind."""
+"""A TTS run on a few random latents that takes a second, for tests of the files of a run."""
 
 import math
 from pathlib import Path
@@ -19,7 +19,7 @@ FRAME_RATE = 15
 
 
 def write_latents(folder: Path, codec_dir: Path, num_items: int = 6) -> None:
-    """Random latents of one speaker; the symbols of each text share its time evenly."""
+    """Writes random latents of one speaker; each text's symbols have equal durations."""
     meta = LatentMeta(
         vae_hash=codec_hash(codec_dir),
         source_hash="d",
@@ -45,7 +45,7 @@ def write_latents(folder: Path, codec_dir: Path, num_items: int = 6) -> None:
 def run_tiny(
     exp_dir: Path, model: Path, max_steps: int, layout: LayoutKind = "sentence", **settings: Any
 ) -> TTSRunConfig:
-    """Trains on from `model` (tests/tiny_models.py); latents are made beside it once."""
+    """Trains from the weights of `model` (tests/tiny_models.py); makes latents beside it once."""
     for part, count in (("train", 6), ("dev", 2)):
         folder = model.parent / "latents" / part
         if not folder.is_dir():

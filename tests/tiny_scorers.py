@@ -1,4 +1,7 @@
-"""Small scorers for tests of what runs scorers; importable, so that worker processes have them."""
+"""Small scorers for tests of the code that runs scorers.
+
+They are in a module so that worker processes can import them.
+"""
 
 import os
 import time
@@ -9,7 +12,7 @@ from latentspeech.eval.metrics.audio_scorer import AudioScorer
 
 
 class Peak(AudioScorer):
-    """Largest sample; needs neither text nor reference. Counts how often it is made ready."""
+    """The largest sample; needs neither text nor reference. Counts how often it is prepared."""
 
     name = "Peak"
     unit = "FS"
@@ -34,7 +37,7 @@ class Peak(AudioScorer):
 
 
 class Pooled(Peak):
-    """Pools: total of peaks over total of samples."""
+    """A pooled metric: the total of peaks over the total of samples."""
 
     name = "Pooled"
 
@@ -46,7 +49,7 @@ class Pooled(Peak):
 
 
 class Broken(Peak):
-    """Fails in the ways a library can, as the transcript says."""
+    """Fails in the way that the transcript names, as a library might."""
 
     name = "Broken"
 
@@ -65,7 +68,7 @@ class Broken(Peak):
 
 
 class Absent(Peak):
-    """Its weights are not on this machine."""
+    """A scorer whose weights are not on this machine."""
 
     name = "Absent"
 
@@ -84,7 +87,7 @@ class Misconfigured(Peak):
 
 
 class Damaged(Peak):
-    """Its file of weights cannot be read."""
+    """A scorer whose file of weights cannot be read."""
 
     name = "Damaged"
 

@@ -13,7 +13,10 @@ WORDS = [
 
 
 def save_ecapa(folder: Path) -> None:
-    """As speechbrain/spkrec-ecapa-voxceleb, with the recipe file that plain use needs."""
+    """Saves in the format of speechbrain/spkrec-ecapa-voxceleb, with the recipe file.
+
+    Use by SpeechBrain itself needs the recipe file.
+    """
     from hyperpyyaml import load_hyperpyyaml
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -25,7 +28,7 @@ def save_ecapa(folder: Path) -> None:
 
 
 def save_transducer(folder: Path) -> None:
-    """As speechbrain/asr-streaming-conformer-librispeech."""
+    """Saves in the format of speechbrain/asr-streaming-conformer-librispeech."""
     import sentencepiece
     from hyperpyyaml import load_hyperpyyaml
 

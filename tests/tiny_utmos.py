@@ -1,4 +1,4 @@
-"""A small random network of UTMOS' own class, and its weights under either of the two names."""
+"""A small random network of UTMOS' own class, with its weights in the names of two packages."""
 
 import functools
 from pathlib import Path
@@ -17,7 +17,7 @@ _SPEECHMOS_NAMES = {
 
 
 def shrink_utmos(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The package's module, whose networks now have one thin layer behind a narrow front."""
+    """The package's module, patched so that its networks are small and have one layer."""
     pytest.importorskip("utmos_pytorch")
     from utmos_pytorch import utmos_torch
 
@@ -34,7 +34,7 @@ def shrink_utmos(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def weights_folder(monkeypatch: pytest.MonkeyPatch, root: Path) -> Path:
-    """The folder under `root` where the scorer looks; nothing else on this machine is found."""
+    """The folder under `root` that the scorer reads; it finds no other weights."""
     monkeypatch.setenv("LATENTSPEECH_WEIGHTS", str(root))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(root / "hub"))
     folder = root / "utmos22_strong"

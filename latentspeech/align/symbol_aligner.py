@@ -1,10 +1,11 @@
-"""When each symbol of a known text is heard: a small classifier of frames, and the best path.
+"""Finds when each symbol of a known text is heard: a small frame classifier, and the best path.
 
-The classifier says of each frame how likely each of the tokenizer's symbols is, and silence; the
-symbols of the text, in their order, then take the path of greatest likelihood (Viterbi). It learned
-from the mini corpus, whose times are known, and follows the same conventions: a pause belongs to
-the punctuation mark or word space in it, silence at the ends to the first and the last symbol.
-`egs/mini/local/aligner/train.py` makes it, `measure.py` beside that measures it.
+For each frame the classifier gives the likelihoods of the tokenizer's symbols and of silence. The
+symbols of the text, in their order, then take the path of greatest likelihood (Viterbi). The
+classifier learned from the mini corpus, whose times are known, and follows its conventions: a pause
+belongs to the punctuation mark or word space in it, and silence at the ends to the first and the
+last symbol. `egs/mini/local/aligner/train.py` trains it, and `measure.py` beside that file measures
+its errors.
 
 B utterances, T frames, M mel bands, C classes (the tokenizer's ids, then silence), N symbols.
 """
@@ -33,21 +34,21 @@ logger = logging.getLogger(__name__)
 KIND = "symbol_aligner"
 SHIPPED = Path(__file__).parent / "weights"
 KERNEL = 5
-# Of recordings of people with their own texts 1 in 50 lies below, with others' texts most do.
+# With its own text 1 in 50 recordings of people lies below this, with another text most do.
 MIN_FIT = -1.2
 
 
 class SymbolAlignerConfig(Config):
     """Sizes of the classifier and of its frames."""
 
-    tokenizer_kind: str = Field("misaki", description="whose symbols it knows")
+    tokenizer_kind: str = Field("misaki", description="tokenizer whose symbols it knows")
     vocab_size: int = Field(ge=1, description="ids of that tokenizer")
-    sample_rate: int = Field(24000, ge=1, description="of the audio it takes, Hz")
+    sample_rate: int = Field(24000, ge=1, description="sample rate of the audio, Hz")
     window_length: int = Field(1024, ge=4, description="samples; four times the hop")
     num_mels: int = Field(64, ge=1, description="M, mel bands")
     width: int = Field(160, ge=1, description="channels of a layer")
-    dilations: tuple[int, ...] = Field((1, 2, 4, 6), description="of each layer, in frames")
-    prior_weight: float = Field(0.5, ge=0, description="how much a frequent symbol is held back")
+    dilations: tuple[int, ...] = Field((1, 2, 4, 6), description="dilation of each layer, frames")
+    prior_weight: float = Field(0.5, ge=0, description="how much frequent symbols are held back")
 
     @property
     def frame_rate(self) -> float:
@@ -80,7 +81,7 @@ class SymbolAligner(nn.Module):
 
     @torch.no_grad()
     def features(self, audio: Tensor) -> Tensor:
-        """Samples (S,) -> log mels (T, M), each band's mean taken away."""
+        """Samples (S,) -> log mels (T, M), from which each band's mean is subtracted."""
         mels = self.mel(audio[None])[0]  # (T, M)
         return mels - mels.mean(dim=0)
 
@@ -94,10 +95,11 @@ class SymbolAligner(nn.Module):
 
     @torch.no_grad()
     def symbol_ends(self, audio: Tensor, ids: Sequence[int]) -> tuple[list[float], float]:
-        """Seconds at which each of the N symbols ends in samples (S,), the last with the audio.
+        """Seconds at which each of the N symbols ends in samples (S,), and how well the text fits.
 
-        Also the mean log likelihood of a frame on the path, over what its best class has: near 0
-        where the text is what is said. DataError where there are more symbols than frames.
+        The last symbol ends with the audio. The fit is the log likelihood of a frame on the path
+        minus that of the frame's best class, as a mean over frames; it is near 0 where the text is
+        what is said. Raises DataError where there are more symbols than frames.
         """
         scores = self(self.features(audio)[None])[0].log_softmax(dim=-1)  # (T, C)
         path = [self.silence_id, *ids, self.silence_id]
@@ -118,7 +120,7 @@ class SymbolAligner(nn.Module):
 def best_path(scores: Tensor) -> list[int]:
     """The frame in which each of N states begins, by scores (T, N) and dynamic programming.
 
-    The path begins in the first state, ends in the last and stays in each for a frame at least.
+    The path begins in the first state, ends in the last and stays in each for at least one frame.
     """
     num_frames, num_states = scores.shape
     if num_frames < num_states:
@@ -154,7 +156,7 @@ def load_aligner(directory: Path = SHIPPED) -> SymbolAligner:
 def add_times(
     items: Sequence[CorpusUtterance], corpus: Path
 ) -> tuple[list[CorpusUtterance], dict[str, str]]:
-    """Utterances with the ends of their symbols; those left out, by id, with the reason."""
+    """The utterances with the ends of their symbols, and, by id, why others are left out."""
     aligner = load_aligner()
     tokenizer = MisakiTokenizer()
     timed: list[CorpusUtterance] = []

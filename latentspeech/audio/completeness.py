@@ -1,10 +1,10 @@
-"""Whether libsndfile would play all of a file: it holds what its header promises, and no more.
+"""Checks that an audio file holds all that its header promises, so that libsndfile plays all of it.
 
-libsndfile plays what is left of a cut file without a word, so the containers' counts are read
-here: the data chunk of WAV, the Xing/Info frame of MP3, the end-of-stream mark of Ogg. FLAC needs
-none, its decoder notices. A header written to a pipe (length unknown) promises nothing. An MP3 of
-varying bit rate without a Xing frame is refused: libsndfile guesses its length by the first frame
-and drops what comes after.
+libsndfile plays what is left of a truncated file without an error, so the containers' counts are
+read here: the data chunk of WAV, the Xing/Info frame of MP3, the end-of-stream mark of Ogg. FLAC
+needs no check, since its decoder notices. A header written to a pipe (length unknown) promises
+nothing. An MP3 of varying bit rate without a Xing frame is refused: libsndfile guesses its length
+by the first frame and drops what comes after.
 """
 
 import struct
@@ -25,7 +25,7 @@ _VERSION_RATE_SHIFT = {3: 0, 2: 1, 0: 2}
 
 
 def find_defect(path: Path) -> str | None:
-    """What is wrong with the file, as the rest of a sentence ("is truncated: ..."), or None."""
+    """The defect of the file, as the rest of a sentence ("is truncated: ..."), or None."""
     size_bytes = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)

@@ -1,7 +1,7 @@
 """Audio files to mono float32 tensors and back, with a helpful error for each kind of bad file.
 
-Reading goes by content, never by suffix: WAV, FLAC, Ogg (Vorbis, Opus), MP3 and whatever else
-libsndfile knows. Writing goes by suffix and is atomic. T samples.
+A file is read by its content, never by its suffix: WAV, FLAC, Ogg (Vorbis, Opus), MP3 and whatever
+else libsndfile knows. It is written in the format of its suffix, atomically. T samples.
 """
 
 import io
@@ -31,10 +31,12 @@ _WRITABLE = {
 }
 _READABLE = "a wav, flac, ogg, opus or mp3 file"
 _BLOCK_FRAMES = 1 << 16
-# Without a Xing frame the length of an MP3 is file size by bit rate, tags at its end included.
+# Without a Xing frame the length of an MP3 is estimated as its size, with the tags at its end,
+# divided by the bit rate.
 _ESTIMATED_LENGTH = ("MP3",)
 _UNRECOGNISED_FORMAT = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
-# Loudest 50 ms below -70 dBFS: 16-bit dither lies near -95, a whisper far away near -60.
+# Audio is silent if its loudest 50 ms are below -70 dBFS: 16-bit dither lies near -95, a whisper
+# far away near -60.
 _SILENCE_RMS = 10 ** (-70 / 20)
 _SILENCE_WINDOW_SAMPLES = 1200
 # Rates without a common factor would need a filter per sample; with denominators up to this the
@@ -120,7 +122,7 @@ def check_not_silent(audio: Tensor, name: str) -> None:
 def write_audio(path: Path, audio: Tensor, sample_rate: int, comment: str = "") -> None:
     """Writes audio (T,) in the format of the suffix; the file appears whole or not at all.
 
-    `comment` goes into the file's metadata: where the audio comes from.
+    `comment` goes into the file's metadata and says where the audio comes from.
 
     Samples outside [-1, 1] are clipped and counted in a log warning. Raises InputError for an
     unknown suffix, a folder that is missing or read-only, a full disk, and NaN samples.
@@ -152,7 +154,7 @@ def write_audio(path: Path, audio: Tensor, sample_rate: int, comment: str = "") 
 
 
 def _encode(path: Path, audio: Tensor, sample_rate: int, comment: str) -> bytes:
-    """The whole file in memory: libsndfile itself does not report a full disk reliably."""
+    """The bytes of the whole file: libsndfile itself does not report a full disk reliably."""
     container, subtype = _WRITABLE[path.suffix.lower()]
     buffer = io.BytesIO()
     try:
@@ -173,7 +175,7 @@ def _encode(path: Path, audio: Tensor, sample_rate: int, comment: str) -> bytes:
 
 
 def _check_file(path: Path) -> None:
-    """A readable, non-empty, complete file; anything else is told before libsndfile sees it."""
+    """Raises InputError, before libsndfile reads it, unless a file is readable and complete."""
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected {_READABLE}; give the path of a file in it")
     try:

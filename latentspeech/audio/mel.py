@@ -1,8 +1,9 @@
 """Log-mel spectrograms as DAC defines them, for the codec's loss and for the mel distance metric.
 
 Kumar et al., High-Fidelity Audio Compression with Improved RVQGAN, 2023, arXiv 2306.06546.
-Periodic Hann window, hop of a quarter window, centred frames with reflected edges, magnitude
-(power 1), Slaney mel filters with Slaney norm from 0 Hz to Nyquist, floor 1e-5, log10.
+They have a periodic Hann window, a hop of a quarter window, centred frames with reflected edges,
+magnitudes (power 1), Slaney mel filters with Slaney norm from 0 Hz to Nyquist, a floor of 1e-5, and
+log10.
 
 B batch, T samples, N frames, W window_length, F = W // 2 + 1 bins, M num_mels.
 """
@@ -17,7 +18,7 @@ from latentspeech.core.tensors import check_shape
 
 HOPS_PER_WINDOW = 4
 LOG_FLOOR = 1e-5
-# Filters are narrow: this many neighbours share one small matrix product instead of all F bins.
+# Filters are narrow, so this many neighbours share one small product with the few bins they need.
 _FILTERS_PER_BLOCK = 64
 
 
@@ -59,8 +60,8 @@ def mel_filterbank(sample_rate: int, scale: MelScale) -> Tensor:
 def split_frames(audio: Tensor, window_length: int) -> Tensor:
     """Centred frames with reflected edges. audio (B, T) -> (B, N, W), N = 1 + T // hop.
 
-    A frame is four neighbouring hops, so four shifted copies stand for the gather of `unfold`,
-    whose backward is slow.
+    A frame is four neighbouring hops, so four shifted copies take the place of the gather of
+    `unfold`, whose backward is slow.
     """
     check_shape("audio", audio, "B", "T")
     half, hop = window_length // 2, window_length // HOPS_PER_WINDOW

@@ -1,6 +1,7 @@
-"""Raw PCM bytes of pipes to tensors and back, and the WAV header of a stream without an end.
+"""Converts raw PCM bytes to tensors and back, and makes the WAV header of a stream without an end.
 
-Mono, little-endian. `float32` is taken as it is, `s16le` maps -32768..32767 to [-1, 1). T samples.
+PCM is mono and little-endian. `float32` values are kept, `s16le` maps -32768..32767 to [-1, 1).
+T samples.
 """
 
 import struct
@@ -18,7 +19,7 @@ PcmFormat = Literal["float32", "s16le"]
 _SAMPLE_BYTES: dict[PcmFormat, int] = {"float32": 4, "s16le": 2}
 _WAV_ENCODING: dict[PcmFormat, int] = {"float32": 3, "s16le": 1}
 _S16_SCALE = 32768.0
-# What ffmpeg and sox write where the length is not known yet; readers then read to the end.
+# ffmpeg and sox write this where the length is not known yet; readers then read to the end.
 _UNKNOWN_LENGTH = 0xFFFFFFFF
 
 
@@ -26,7 +27,7 @@ def decode_pcm(data: bytes, pcm_format: PcmFormat) -> tuple[Tensor, bytes]:
     """Whole samples of `data` as (T,) float32, and the bytes of a last sample not yet complete.
 
     Put the remainder in front of the next bytes read. Raises InputError on NaN and infinity, which
-    mean that the bytes are of another format.
+    mean that the bytes are in another format.
     """
     whole = len(data) - len(data) % _SAMPLE_BYTES[pcm_format]
     if pcm_format == "s16le":

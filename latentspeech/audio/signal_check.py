@@ -1,4 +1,4 @@
-"""Whether samples can be measured at all: mono, finite, not empty, not silent.
+"""Checks that samples can be measured: mono, finite, not empty, not silent.
 
 T samples.
 """
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latentspeech.core.errors import InputError
 
-# Peaks at or below -80 dBFS count as digital silence: nothing that a listener or a model can use.
+# Peaks at or below -80 dBFS count as digital silence, which no listener or model can use.
 SILENCE_PEAK = 1e-4
 
 

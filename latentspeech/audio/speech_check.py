@@ -1,15 +1,15 @@
-"""Does a recording hold speech? By loudness and voicing alone, some thousand times real time.
+"""Checks that a recording holds speech, by loudness and voicing, some thousand times real time.
 
-Speech has voiced stretches, whose pitch lies between 60 and 450 Hz and moves; of N frames of 40 ms,
-20 ms apart, it is asked how many are loud, how many of those are periodic, and whether all sound
-the same. That tells it from clicks, steps, hums and hiss (`holds_speech`). Music passes; what it
-seldom has is the rhythm of syllables in its loudness (`syllable_db`), which noise behind speech
-makes smaller.
+Speech has voiced stretches, whose pitch lies between 60 and 450 Hz and moves. So the check counts,
+among N frames of 40 ms, 20 ms apart, how many are loud, how many of those are periodic, and how far
+their pitch spreads. That tells speech from clicks, steps, hums and hiss (`holds_speech`). Music
+passes this, but it seldom has the rhythm of syllables in its loudness (`syllable_db`). Noise behind
+speech makes that rhythm weaker.
 
-Of 80 recordings of speech all have 4 dB or more there, and 2.5 dB or more with white or pink noise
-10 dB below; of 120 pieces of game and waiting music 75 % have less. Too few syllables say little:
-of 63 recordings of speech under 1.5 s five have less than 2.5 dB, of 399 longer ones none, so
-shorter ones are not asked for it.
+All of 80 recordings of speech have a rhythm of 4 dB or more, and of 2.5 dB or more with white or
+pink noise 10 dB below; 75 % of 120 pieces of game and waiting music have less. In short recordings
+there are too few syllables: of 63 recordings of speech under 1.5 s five have less than 2.5 dB, of
+399 longer ones none. So recordings under 1.5 s need no rhythm.
 """
 
 from typing import NamedTuple
@@ -26,22 +26,22 @@ _LOUD_DB = -30.0  # below the loudest frame
 _SILENT_RMS = 10 ** (-50 / 20)
 _MIN_VOICED_S = 0.16
 _MIN_VOICED_SHARE = 0.2
-_MIN_SPREAD = 0.05  # of the pitch, in octaves: a tone has none
+_MIN_SPREAD = 0.05  # deviation of the pitch, in octaves; that of a tone is 0
 _SYLLABLES_HZ = (2.0, 10.0)
 _MIN_SYLLABLE_DB = 2.5
 _MIN_RHYTHM_S = 1.5
 
 
 class Voicing(NamedTuple):
-    """What the frames of a recording say."""
+    """How much of a recording is voiced, and how far its pitch moves."""
 
     voiced_s: float
-    voiced_share: float  # of the loud frames
+    voiced_share: float  # share of the loud frames that are voiced
     pitch_spread: float  # standard deviation in octaves
 
 
 def holds_speech(samples: NDArray[np.float32], sample_rate: int) -> bool:
-    """Whether it may be speech; whispered words without any voiced sound are lost."""
+    """Whether the samples may be speech; whispers without any voiced sound are missed."""
     voicing = measure_voicing(samples, sample_rate)
     return (
         voicing.voiced_s >= _MIN_VOICED_S
@@ -51,7 +51,7 @@ def holds_speech(samples: NDArray[np.float32], sample_rate: int) -> bool:
 
 
 def check_speech(samples: NDArray[np.float32], sample_rate: int, name: str) -> None:
-    """InputError where mono samples (T,) are no speech: noise, a tone, most music."""
+    """Raises InputError where mono samples (T,) are no speech but noise, a tone or most music."""
     voicing = measure_voicing(samples, sample_rate)
     rhythm = syllable_db(samples, sample_rate)
     if not holds_speech(samples, sample_rate):
@@ -70,7 +70,7 @@ def check_speech(samples: NDArray[np.float32], sample_rate: int, name: str) -> N
 
 
 def syllable_db(samples: NDArray[np.float32], sample_rate: int) -> float:
-    """How much the level of (T,) moves at 2 to 10 Hz: root mean square, dB; 0 if under 0.5 s."""
+    """Root mean square (dB) of how samples (T,) vary in level at 2 to 10 Hz; 0 if under 0.5 s."""
     width = round(_HOP_S * sample_rate)
     blocks = samples[: len(samples) // width * width].reshape(-1, width)
     if len(blocks) * _HOP_S < 0.5:
@@ -85,7 +85,7 @@ def syllable_db(samples: NDArray[np.float32], sample_rate: int) -> float:
 
 
 def measure_voicing(samples: NDArray[np.float32], sample_rate: int) -> Voicing:
-    """Of mono samples (T,); all zero for a silent or very short recording."""
+    """The voicing of mono samples (T,); all zero for a silent or very short recording."""
     width, hop = round(_FRAME_S * sample_rate), round(_HOP_S * sample_rate)
     if len(samples) < width:
         return Voicing(0.0, 0.0, 0.0)

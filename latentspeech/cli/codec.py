@@ -1,4 +1,4 @@
-"""`latentspeech codec`: files to latents and back, in bounded memory whatever their length."""
+"""`latentspeech codec`: turns files into latents and back, block by block through the network."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Encode, decode and stream audio.")
 
-BLOCK_S = 10.0  # what is computed at once
+BLOCK_S = 10.0  # seconds of audio that are computed at once
 SourceArgument = Annotated[Path, typer.Argument(help="wav, flac, ogg or mp3; any rate, channels.")]
 TargetArgument = Annotated[Path, typer.Argument(help="File to write: .wav .flac .ogg .mp3.")]
 PROVENANCE = f"decoded by the codec of latentspeech {__version__}"
@@ -94,7 +94,7 @@ def reconstruct(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Encode and decode: what the codec makes of a recording."""
+    """Encode and decode a recording, to hear what the codec makes of it."""
     import torch
 
     from latentspeech.audio.io import load_audio, write_audio
@@ -115,7 +115,7 @@ def _report_audio(target: Path, duration_s: float, as_json: bool, quiet: bool) -
 
 
 def _encoded_blocks(codec: "Codec", audio: "Tensor", quiet: bool) -> Iterator["Tensor"]:
-    """Audio (T,) in blocks through the streaming encoder: (F, D) pieces."""
+    """Encodes audio (T,) block by block with the streaming encoder; yields pieces (F, D)."""
     import torch
 
     from latentspeech.codec.latent_file import check_encoded
@@ -132,7 +132,7 @@ def _encoded_blocks(codec: "Codec", audio: "Tensor", quiet: bool) -> Iterator["T
 
 
 def _decoded_blocks(codec: "Codec", latents: "Tensor", quiet: bool) -> Iterator["Tensor"]:
-    """Latents (F, D) in blocks through the streaming decoder: (T,) pieces."""
+    """Decodes latents (F, D) block by block with the streaming decoder; yields pieces (T,)."""
     import torch
 
     from latentspeech.core.command import open_ended_progress

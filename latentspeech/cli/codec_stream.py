@@ -23,13 +23,13 @@ app = typer.Typer(no_args_is_help=True, help="Stream between stdin and stdout, m
 
 READ_BYTES = 1 << 16
 FormatOption = Annotated[
-    Literal["float32", "s16le"], typer.Option("--format", help="PCM samples on the pipe.")
+    Literal["float32", "s16le"], typer.Option("--format", help="Format of PCM on the pipe.")
 ]
 
 
 @app.command("encode")
 def encode(model: CodecOption = None, pcm_format: FormatOption = "s16le") -> None:
-    """PCM on stdin to latent frames on stdout."""
+    """Turn PCM on stdin into latent frames on stdout."""
     codec = _load(model)
     for latents in _encode(codec, _read_pcm(pcm_format)):
         _write(latents.contiguous().numpy().astype("<f4").tobytes())
@@ -39,7 +39,7 @@ def encode(model: CodecOption = None, pcm_format: FormatOption = "s16le") -> Non
 def decode(
     model: CodecOption = None, decoder: DecoderOption = None, pcm_format: FormatOption = "s16le"
 ) -> None:
-    """Latent frames on stdin to PCM on stdout."""
+    """Turn latent frames on stdin into PCM on stdout."""
     codec = _load(model, decoder)
     _write_pcm(codec, _read_latents(codec.config.latent_dim), pcm_format)
 
@@ -48,7 +48,7 @@ def decode(
 def roundtrip(
     model: CodecOption = None, decoder: DecoderOption = None, pcm_format: FormatOption = "s16le"
 ) -> None:
-    """PCM on stdin to its reconstruction on stdout."""
+    """Turn PCM on stdin into its reconstruction on stdout."""
     codec = _load(model, decoder)
     _write_pcm(codec, _encode(codec, _read_pcm(pcm_format)), pcm_format)
 
@@ -60,13 +60,13 @@ def _load(model: str | None, decoder: str | None = None) -> "Codec":
 
 
 def _chunks() -> Iterator[bytes]:
-    """What stdin has at the moment, without waiting for a full buffer; ends with it."""
+    """Yields the bytes that stdin has at the moment, not waiting for a full buffer, to its end."""
     while chunk := os.read(sys.stdin.fileno(), READ_BYTES):
         yield chunk
 
 
 def _read_pcm(pcm_format: Literal["float32", "s16le"]) -> Iterator["Tensor"]:
-    """Samples (n,) as they come."""
+    """Yields samples (n,) as they come."""
     from latentspeech.audio.pcm import decode_pcm
     from latentspeech.core.errors import InputError
 
@@ -79,7 +79,7 @@ def _read_pcm(pcm_format: Literal["float32", "s16le"]) -> Iterator["Tensor"]:
 
 
 def _read_latents(latent_dim: int) -> Iterator["Tensor"]:
-    """Latent frames (f, D) as they come."""
+    """Yields latent frames (f, D) as they come."""
     from latentspeech.audio.pcm import decode_pcm
     from latentspeech.core.errors import InputError
 
@@ -99,7 +99,7 @@ def _read_latents(latent_dim: int) -> Iterator["Tensor"]:
 
 
 def _encode(codec: "Codec", pieces: Iterator["Tensor"]) -> Iterator["Tensor"]:
-    """Samples to latent frames (f, D), f at least 1."""
+    """Turns samples into latent frames (f, D), f at least 1."""
     import torch
 
     from latentspeech.codec.latent_file import check_encoded
@@ -118,7 +118,7 @@ def _encode(codec: "Codec", pieces: Iterator["Tensor"]) -> Iterator["Tensor"]:
 def _write_pcm(
     codec: "Codec", frames: Iterator["Tensor"], pcm_format: Literal["float32", "s16le"]
 ) -> None:
-    """Decodes frame by frame."""
+    """Decodes latents and writes their PCM, frame by frame."""
     import torch
 
     from latentspeech.audio.pcm import encode_pcm

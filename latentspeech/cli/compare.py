@@ -1,4 +1,4 @@
-"""`latentspeech compare`: is system b better than system a, or was it luck?"""
+"""`latentspeech compare`: tells whether a difference between two systems may be chance."""
 
 import json
 from dataclasses import asdict
@@ -19,7 +19,7 @@ def compare(
     common: Annotated[
         bool, typer.Option("--common", help="Compare only the utterances that both have scored.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two reports of `score`, utterance by utterance: difference, interval, p-value."""

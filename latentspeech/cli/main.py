@@ -1,4 +1,4 @@
-"""The `latentspeech` command: one group a file, errors in one line, exit code 2 for bad input.
+"""The `latentspeech` command: a file per group, errors in one line, exit code 2 for bad input.
 
 Commands import torch only when they run, so `--help` and usage errors answer at once.
 """
@@ -21,7 +21,7 @@ from latentspeech.cli import (
 )
 from latentspeech.core.command import run_command
 
-# New objects before Python looks for garbage among them; imports pass its own 700 all the time.
+# New objects before Python collects garbage; imports exceed its own limit of 700 all the time.
 _NEW_OBJECTS = 50_000
 
 app = typer.Typer(
@@ -43,7 +43,7 @@ app.add_typer(train.app, name="train")
 
 def run() -> None:
     """Runs the command line and turns every foreseeable failure into one clear line."""
-    # What torch imports lives to the end: looking for garbage in it takes half a second.
+    # What torch imports lives to the end, and looking for garbage in it takes half a second.
     gc.set_threshold(_NEW_OBJECTS)
     atexit.register(gc.freeze)
     run_command(app)

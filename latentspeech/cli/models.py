@@ -1,4 +1,4 @@
-"""`latentspeech models`: what can be given to --model by name, and what is in a model directory."""
+"""`latentspeech models`: lists the names that --model takes, and describes model directories."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def models(
 
 
 def describe(name: str, path: Path) -> dict[str, Any]:
-    """Kind, sizes and rates of a model directory; CheckpointError if it is none."""
+    """Kind, sizes and rates of a model directory; CheckpointError for another folder."""
     from latentspeech.codec.model_directory import KIND as CODEC
     from latentspeech.codec.model_directory import decoder_names, find_codec, read_codec_config
     from latentspeech.core.errors import CheckpointError

@@ -24,5 +24,5 @@ DecoderOption = Annotated[
         "Default: the codec's own.",
     ),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

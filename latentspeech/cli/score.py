@@ -1,4 +1,4 @@
-"""`latentspeech score`: metrics of a pair of files, two folders, lhotse cuts or a list."""
+"""`latentspeech score`: measures a pair of files, two folders, lhotse cuts or a list."""
 
 import json
 import os
@@ -23,42 +23,47 @@ def score(
         str, typer.Option(help="Comma-separated names; --list-metrics shows them.")
     ] = "pesq,stoi,mel",
     prompt: Annotated[
-        Path | None, typer.Option(help="What gave the voice, for sim-*-o: a file or a folder.")
+        Path | None, typer.Option(help="Recording of the voice, for sim-*-o: a file or a folder.")
     ] = None,
     codec_prompt: Annotated[
-        Path | None, typer.Option(help="The codec's copy of it, for sim-*-r: a file or a folder.")
+        Path | None,
+        typer.Option(help="The codec's copy of the prompt, for sim-*-r: a file or folder."),
     ] = None,
     transcript: Annotated[str | None, typer.Option(help="Text of a single file.")] = None,
     transcripts: Annotated[
         Path | None, typer.Option(help="Texts of many: JSON lines with id and text.")
     ] = None,
     corpus: Annotated[
-        Path | None, typer.Option(help="Where a list's paths start, if not where it says.")
+        Path | None,
+        typer.Option(help="Folder where a list's paths start. Default: the one it names."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Also write the report here (.json, and .md).")
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(help="Also write a page to look at and hear.")
+        Path | None, typer.Option(help="Also write a page to look at and listen to.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Reuse the scores of the report at --out.")
     ] = False,
     jobs: Annotated[int, typer.Option(help="Processes; each loads every model.")] = 1,
     device: Annotated[
-        str, typer.Option(help="Of networks: auto, cpu, cuda, cuda:N. Signal metrics: CPU.")
+        str,
+        typer.Option(
+            help="Device of networks: auto, cpu, cuda, cuda:N. Signal metrics use the CPU."
+        ),
     ] = "auto",
-    seed: Annotated[int, typer.Option(help="Of the bootstrap intervals.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
     download: Annotated[
         bool, typer.Option("--download", help="Allow weights to be downloaded.")
     ] = False,
     list_metrics: Annotated[
-        bool, typer.Option("--list-metrics", help="Say what can be measured here, and end.")
+        bool, typer.Option("--list-metrics", help="List what can be measured here, and end.")
     ] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Score audio. A file or a metric that fails is named in the report and ends in exit code 1."""
+    """Score audio. The report names files and metrics that fail; the exit code is then 1."""
     from latentspeech.core.command import counted_progress
     from latentspeech.core.device import choose_device
     from latentspeech.core.eval.report_markdown import render

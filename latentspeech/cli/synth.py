@@ -1,4 +1,4 @@
-"""`latentspeech synth`: a recording and a sentence in, speech out."""
+"""`latentspeech synth`: speaks a text in the voice of a recording."""
 
 import sys
 import time
@@ -39,7 +39,7 @@ def synth(
         ),
     ] = None,
     model: ModelOption = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same samples.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
     cfg_scale: Annotated[
         float | None, typer.Option(help="Guidance; 1 is off. Default: the model's own.")
     ] = None,
@@ -49,14 +49,15 @@ def synth(
     noise_scale: Annotated[
         float | None,
         typer.Option(
-            help="Of the noise latents start from; below 1 is calmer. Default: the model's own."
+            help="Scale of the noise that latents start from; below 1 is calmer. Default: the "
+            "model's own."
         ),
     ] = None,
     retries: Annotated[
         int | None,
         typer.Option(
             help="How often a sentence that came out wrong is spoken again. Default: 2; 0 with "
-            "--stream, where more hold each sentence back until it is whole.",
+            "--stream, where retries hold each sentence back until it is whole.",
         ),
     ] = None,
     equalizer: Annotated[
@@ -69,13 +70,13 @@ def synth(
         typer.Option(help="What runs the model. Default: onnx-int8 for a small one on a CPU."),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Of torch. Default: 1 beside onnx, else all cores.")
+        int | None, typer.Option(min=1, help="Threads of torch. Default: 1 beside onnx, else all.")
     ] = None,
     stream: Annotated[
-        bool, typer.Option("--stream", help="Write audio to stdout as made.")
+        bool, typer.Option("--stream", help="Write audio to stdout as it is made.")
     ] = False,
     stream_format: Annotated[
-        Literal["wav", "s16le", "float32"], typer.Option(help="What --stream writes.")
+        Literal["wav", "s16le", "float32"], typer.Option(help="Format that --stream writes.")
     ] = "wav",
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -124,7 +125,7 @@ def synth(
 
 
 def _set_threads(speaker: "Synthesizer", threads: int | None) -> None:
-    """Beside ONNX Runtime torch only decodes, in a thread of its own; more would be in the way."""
+    """Beside ONNX Runtime torch only decodes, in one thread; more would slow the rest down."""
     import torch
 
     from latentspeech.core.lm.runtime import TorchRuntime

@@ -23,16 +23,17 @@ def write_testset(
         Path | None, typer.Option("--from", help="The published list, where there is one.")
     ] = None,
     num: Annotated[int, typer.Option(min=0, help="Utterances; 0 for all.")] = 0,
-    seed: Annotated[int, typer.Option(help="Of a part of libritts-test-other.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of a part of libritts-test-other.")] = 0,
     list_protocols: Annotated[
-        bool, typer.Option("--list-protocols", help="Say which there are, and end.")
+        bool, typer.Option("--list-protocols", help="List the protocols, and end.")
     ] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a test list: what to speak or copy, after which prompt; the same on every machine.
+    """Write a test list: what to speak or copy, and after which prompt.
 
-    Audio that is missing or damaged is named and ends in exit code 1.
+    The list is the same on every machine. Audio that is missing or damaged is named, and the exit
+    code is then 1.
     """
     from latentspeech.eval.protocols.table import PROTOCOLS, make_testset
     from latentspeech.eval.protocols.testset import Options

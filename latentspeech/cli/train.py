@@ -1,4 +1,4 @@
-"""`latentspeech train`: one run from a YAML file; the same command goes on where it stopped."""
+"""`latentspeech train`: trains the run of a YAML file; the same command resumes it."""
 
 import logging
 from pathlib import Path

@@ -1,13 +1,14 @@
-"""What a recording says, found by Whisper where the [eval] extra is installed."""
+"""Finds what a recording says, by Whisper, where the [eval] extra is installed."""
 
 import sys
 from pathlib import Path
 
 
 def find_transcript(recording: Path, quiet: bool) -> str | None:
-    """What Whisper tiny hears, printed unless quiet; None if it is not installed or hears no word.
+    """The text that Whisper tiny hears; None if it is not installed or hears no word.
 
-    A model that reads the text before the speech copies a voice better if it knows what it says.
+    The text is printed unless `quiet`. A model that reads the text before the speech copies a voice
+    better if it has the prompt's text.
     """
     from latentspeech.audio.io import load_audio
     from latentspeech.core.eval.scorer import MetricUnavailable
@@ -19,7 +20,7 @@ def find_transcript(recording: Path, quiet: bool) -> str | None:
         heard = WhisperTiny().transcribe(load_audio(recording, SAMPLE_RATE), SAMPLE_RATE)
     except MetricUnavailable:
         return None
-    # What it writes for music and noise, dots or notes, holds no word.
+    # For music and noise it writes dots or notes, which hold no word.
     if not any(map(str.isalnum, normalize(heard))):
         return None
     if not quiet:

@@ -1,4 +1,4 @@
-"""`latentspeech voice`: the voices that ship, and recordings turned into portable voice files."""
+"""`latentspeech voice`: lists the voices that ship, and turns recordings into voice files."""
 
 import json
 from pathlib import Path

@@ -29,14 +29,18 @@ class ConvNeXtConfig(Config):
         (2, 4, 5, 5, 8), description="down-sampling factors from the waveform on"
     )
     base_channels: int = Field(
-        32, ge=1, description="channels at the sample rate; doubles a stride"
+        32, ge=1, description="channels at the sample rate; each stride doubles them"
     )
     depths: tuple[int, ...] = Field(
-        (3, 3, 3, 3, 3, 12), description="blocks a stage, from the sample rate on"
+        (3, 3, 3, 3, 3, 12), description="blocks per stage, from the sample rate on"
     )
-    ffn_factor: int = Field(4, ge=1, description="inner width of a block over its channels")
-    kernel_size: int = Field(7, ge=2, description="depthwise kernel, and that of stem and head")
-    layer_scale: float = Field(1e-6, gt=0, description="first value of a block's output scale")
+    ffn_factor: int = Field(
+        4, ge=1, description="inner width of a block as a multiple of its channels"
+    )
+    kernel_size: int = Field(
+        7, ge=2, description="kernel size of depthwise, stem and head convolutions"
+    )
+    layer_scale: float = Field(1e-6, gt=0, description="initial output scale of a block")
 
     @model_validator(mode="after")
     def _check(self) -> "ConvNeXtConfig":
@@ -56,7 +60,7 @@ class ConvNeXtConfig(Config):
 
     @property
     def total_stride(self) -> int:
-        """Samples a latent."""
+        """Samples per latent."""
         return math.prod(self.strides)
 
 
@@ -72,7 +76,7 @@ class ConvNeXtBlock(StreamingModule):
         self.gamma = nn.Parameter(torch.full((channels,), config.layer_scale))
 
     def init_state(self, batch_size: int) -> Tensor:
-        """That of the depthwise convolution."""
+        """The state of the depthwise convolution."""
         return self.depthwise.init_state(batch_size)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,16 +1,16 @@
-"""The codec's discriminators: waveforms at several periods, spectra at several windows, and all.
+"""The codec's discriminators: of the waveform at several periods and its STFT at several windows.
 
 `PeriodDiscriminator`: Kong et al., HiFi-GAN, 2020, arXiv 2010.05646. There a 2-D convolution with
 kernel (5, 1) runs over (T / P, P); here the P columns join the batch and the convolution is 1-D,
-which is the same and faster on a CPU. As in DAC there is one LeakyReLU slope, 0.1, and the last
-hidden layer has stride 1.
+which gives the same result faster on a CPU. As in DAC there is one LeakyReLU slope, 0.1, and the
+last hidden layer has stride 1.
 
 `StftDiscriminator`: Kumar et al., High-Fidelity Audio Compression with Improved RVQGAN, 2023, arXiv
-2306.06546. Convolutions over real and imaginary parts of a complex STFT, band by band. Periodic
-Hann window, hop of a quarter window; the edges are reflected by 3/8 window, so that T samples give
-ceil(T / hop) frames. From the same paper is the preparation of the input in `Discriminators`: the
-mean is removed and the peak scaled to 0.8, so that loudness is the business of the reconstruction
-loss alone.
+2306.06546. It convolves over the real and imaginary parts of a complex STFT, band by band. The
+window is a periodic Hann window and the hop a quarter of it; the edges are reflected by 3/8 window,
+so that T samples give ceil(T / hop) frames. `Discriminators` prepares its input as the same paper
+does: it removes the mean and scales the peak to 0.8, so that the reconstruction loss alone judges
+loudness.
 
 B batch, T samples, P period, N frames, F frequency bins, C channels.
 """
@@ -40,18 +40,18 @@ _STFT_LAYERS = (
     ((3, 3), (1, 1)),
 )
 _PEAK = 0.8
-_TINY = 1e-9  # DAC's; a silent row stays zero
+_TINY = 1e-9  # DAC's value; a silent row stays zero
 
 
 class MultiPeriodConfig(Config):
     """Sizes of the multi-period discriminators; the defaults are HiFi-GAN's, 41.1M parameters."""
 
     periods: tuple[Annotated[int, Field(ge=2)], ...] = Field(
-        default=(2, 3, 5, 7, 11), description="one discriminator each, samples; empty: none"
+        default=(2, 3, 5, 7, 11), description="samples; one discriminator for each; empty: none"
     )
     channels: tuple[PositiveInt, ...] = Field(
         default=(32, 128, 512, 1024, 1024),
-        description="of the hidden layers; the last has stride 1, others 3",
+        description="channels of the hidden layers; the last has stride 1, others 3",
     )
 
     @model_validator(mode="after")
@@ -102,9 +102,9 @@ class ComplexStftConfig(Config):
     """Sizes of the STFT discriminators; the defaults are DAC's, 1.4M parameters."""
 
     window_lengths: tuple[Annotated[int, Field(ge=64, multiple_of=8)], ...] = Field(
-        default=(2048, 1024, 512), description="one discriminator each, samples; empty: none"
+        default=(2048, 1024, 512), description="samples; one discriminator for each; empty: none"
     )
-    channels: PositiveInt = Field(default=32, description="of every hidden layer")
+    channels: PositiveInt = Field(default=32, description="channels of every hidden layer")
     band_edges: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
         default=(0.0, 0.1, 0.25, 0.5, 0.75, 1.0),
         description="borders of the bands, ascending fractions of the Nyquist frequency",
@@ -186,19 +186,19 @@ def _make_stack(channels: int) -> nn.ModuleList:
 
 
 def _band_bins(window_length: int, edges: tuple[float, ...]) -> list[tuple[int, int]]:
-    """First bin and the one past the last of each band."""
+    """The first bin of each band and the bin after its last one."""
     borders = [int(edge * (window_length // 2 + 1)) for edge in edges]
     return list(pairwise(borders))
 
 
 class DiscriminatorsConfig(Config):
-    """Which discriminators there are, and their sizes."""
+    """The discriminators and their sizes."""
 
     multi_period: MultiPeriodConfig = Field(
-        default=MultiPeriodConfig(), description="waveform at periods"
+        default=MultiPeriodConfig(), description="discriminators of the waveform"
     )
     complex_stft: ComplexStftConfig = Field(
-        default=ComplexStftConfig(), description="spectrum in bands"
+        default=ComplexStftConfig(), description="discriminators of the STFT"
     )
 
     @model_validator(mode="after")
@@ -211,7 +211,7 @@ class DiscriminatorsConfig(Config):
 
 
 class Discriminators(nn.Module):
-    """One output a discriminator: periods in order, then STFT windows in order."""
+    """All discriminators; they give one output each: periods in order, then STFT windows."""
 
     def __init__(self, config: DiscriminatorsConfig) -> None:
         super().__init__()
@@ -235,6 +235,6 @@ class Discriminators(nn.Module):
 
 
 def _normalize(audio: Tensor) -> Tensor:
-    """Zero mean and peak 0.8 in each row. (B, T) -> (B, T)."""
+    """Gives each row zero mean and peak 0.8. (B, T) -> (B, T)."""
     centred = audio - audio.mean(dim=1, keepdim=True)
     return centred * (_PEAK / (centred.abs().amax(dim=1, keepdim=True) + _TINY))

@@ -1,4 +1,4 @@
-"""Latents of one recording as a .safetensors file that knows its codec and true length.
+"""Latents of one recording as a .safetensors file that states its codec and true length.
 
 F frames, D latent dimension.
 """
@@ -19,10 +19,10 @@ FORMAT = "latentspeech-latents-1"
 
 @dataclass(frozen=True)
 class LatentFile:
-    """What the file holds."""
+    """The contents of the file."""
 
     latents: Tensor  # (F, D) posterior means
-    num_samples: int  # of the recording, before zeros completed its last frame
+    num_samples: int  # length of the recording, before zeros completed its last frame
     sample_rate: int
     codec_hash: str
 
@@ -68,7 +68,7 @@ def read_latents(path: Path, codec_hash: str, latent_dim: int) -> LatentFile:
 
 
 def check_encoded(latents: Tensor, audio: Tensor) -> Tensor:
-    """Gives back latents just made of `audio` (T,); InputError where its samples are too large."""
+    """Returns the latents of `audio` (T,); InputError if too large samples made them infinite."""
     if not torch.isfinite(latents).all():
         raise InputError(
             f"samples as large as {float(audio.abs().max()):.3g} give no finite latents; expected "

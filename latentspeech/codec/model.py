@@ -5,17 +5,18 @@
 `encode` gives the means mu: copies and prompts use them, so results repeat. Training samples z.
 Streaming takes chunks of any size: samples that do not fill a frame wait in the state.
 
-With `lookahead_samples` L > 0 latent n hears the samples before (n + 1) hop + L, not only those
-before (n + 1) hop; encoding is L samples later, decoding is not. The encoder stays causal: its
-input is moved by L to the left, behind hop - L zeros that give one more latent, which is dropped.
+With `lookahead_samples` L > 0 latent n depends on the samples before (n + 1) hop + L, not only on
+those before (n + 1) hop. Encoding is L samples later, decoding is not. The encoder stays causal:
+hop - L zeros go before its input and give one more latent, which is dropped, so the input is
+shifted to the left by L.
 
-With `frames_per_latent` g > 1 a latent is g frames of the encoder side by side: the same sound in
-as many numbers, at a g-th of the rate (VALL-E 2's grouping, arXiv 2406.05370, of latents).
+With `frames_per_latent` g > 1 a latent is g frames of the encoder side by side: a second of sound
+has as many numbers, in a g-th of the latents (VALL-E 2's grouping, arXiv 2406.05370, for latents).
 
-B batch, T samples, F latents, D latent dimension, g frames a latent.
+B batch, T samples, F latents, D latent dimension, g frames per latent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import torch
@@ -24,21 +25,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.decoder import ConvNeXtDecoder
-from latentspeech.codec.encoder import ConvNeXtEncoder
-from latentspeech.codec.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
-from latentspeech.codec.istft_decoder import IstftDecoder, IstftDecoderConfig
-from latentspeech.codec.stft_encoder import StftEncoder, StftEncoderConfig
+from latentspeech.codec.decoders.convnext_decoder import ConvNeXtDecoder
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
+from latentspeech.codec.decoders.istft_decoder import IstftDecoder, IstftDecoderConfig
+from latentspeech.codec.encoders.convnext_encoder import ConvNeXtEncoder
+from latentspeech.codec.encoders.stft_encoder import StftEncoder, StftEncoderConfig
 from latentspeech.core.config import Config
+from latentspeech.core.errors import ConfigError
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
-from latentspeech.core.nn.streaming import StreamingModule
+from latentspeech.core.nn.streaming import StreamingModule, reset_rows
 from latentspeech.core.tensors import check_shape
 
-SIGMA_STD = 0.625  # of the posterior, for speech: E|sigma| is 0.5
+SIGMA_STD = 0.625  # the posterior's for speech; E|sigma| is 0.5
 
 
 def _kind(value: Any) -> str:
-    """The tag of a side's configuration, which a YAML file may leave out for the paper's."""
+    """The tag of a configuration of encoder or decoder; without one it is the paper's."""
     return str(value.get("kind", "convnext") if isinstance(value, dict) else value.kind)
 
 
@@ -89,7 +91,7 @@ class CodecConfig(Config):
         ConvNeXtConfig(), description="latents to waveform: the mirror (convnext) or the fast one"
     )
     lookahead_samples: int = Field(
-        0, ge=0, description="how far a latent hears beyond its own frame; the paper's 0"
+        0, ge=0, description="samples that a latent depends on after its own; the paper's 0"
     )
     posterior: SigmaVAEConfig = Field(
         SigmaVAEConfig(sigma_std=SIGMA_STD), description="sigma and beta of the VAE"
@@ -115,7 +117,7 @@ class CodecConfig(Config):
 
     @property
     def hop_length(self) -> int:
-        """Samples a latent: the paper's token reduction ratio for one quantizer."""
+        """Samples per latent: the paper's token reduction ratio for one quantizer."""
         return self.encoder.total_stride * self.frames_per_latent
 
     @property
@@ -135,7 +137,23 @@ class EncodeState:
 
     pending: Tensor  # (B, n), n < hop_length
     layers: Any
-    num_dropped: int  # latents made of nothing but lookahead, 1 at the start of a stream with any
+    num_dropped: int  # latents to drop next: 1 at the start of a stream with lookahead, else 0
+    has_lookahead: bool
+
+    def reset_rows(self, rows: Tensor) -> None:
+        """Starts single streams (B,) anew, in place.
+
+        Raises:
+            ConfigError: samples wait for a frame, or the encoder looks ahead. The rows share both.
+        """
+        waiting = self.pending.shape[1]
+        if waiting or self.has_lookahead:
+            raise ConfigError(
+                f"{int(rows.sum())} of {len(rows)} encoder streams cannot start anew: the streams "
+                f"of a batch share {waiting} samples of a frame and the encoder's lookahead; give "
+                "each new stream a state of its own"
+            )
+        self.layers = reset_rows(self.layers, rows)
 
 
 class Codec(nn.Module):
@@ -149,16 +167,16 @@ class Codec(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """The device of the parameters."""
         return next(self.parameters()).device
 
     def encode(self, audio: Tensor) -> Tensor:
-        """Audio (B, T) -> means (B, F, D), F = ceil(T / hop_length), zeros at the end."""
+        """Audio (B, T) -> means (B, F, D), F = ceil(T / hop_length); zeros complete the last."""
         check_shape("audio", audio, "B", "T")
         return self.encode_step(audio, self.init_encode_state(len(audio)), flush=True)[0]
 
     def decode(self, latents: Tensor, num_samples: int | None = None) -> Tensor:
-        """Latents (B, F, D) -> audio (B, F hop_length), cut to `num_samples` if given."""
+        """Latents (B, F, D) -> audio (B, F hop_length), trimmed to `num_samples` if given."""
         check_shape("latents", latents, "B", "F", self.config.latent_dim)
         return self.decoder(self.frames(latents))[:, :num_samples, 0]
 
@@ -172,14 +190,15 @@ class Codec(nn.Module):
         lookahead = self.config.lookahead_samples
         waiting = self.config.hop_length - lookahead if lookahead else 0
         pending = self.encoder.zero_state(batch_size, waiting)
-        return EncodeState(pending, self.encoder.init_state(batch_size), int(lookahead > 0))
+        layers = self.encoder.init_state(batch_size)
+        return EncodeState(pending, layers, int(lookahead > 0), lookahead > 0)
 
     def encode_step(
         self, audio: Tensor, state: EncodeState, flush: bool = False
     ) -> tuple[Tensor, EncodeState]:
-        """The next samples of any number, audio (B, n) -> the frames they complete (B, f, D).
+        """Any number of next samples, audio (B, n) -> the latents they complete (B, f, D).
 
-        `flush` ends the stream: zeros complete the last frame, as `encode` does.
+        `flush` ends the stream: zeros complete the last latent, as in `encode`.
         """
         audio = torch.cat((state.pending, audio), dim=1)
         hop = self.config.hop_length
@@ -190,16 +209,17 @@ class Codec(nn.Module):
         ready = audio.shape[1] // hop * hop
         if ready == 0:
             empty = audio.new_zeros(audio.shape[0], 0, self.config.latent_dim)
-            return empty, EncodeState(audio, state.layers, state.num_dropped)
+            return empty, replace(state, pending=audio)
         frames, layers = self.encoder.step(audio[:, :ready, None], state.layers)
         latents = frames.reshape(len(frames), ready // hop, self.config.latent_dim)
-        return latents[:, state.num_dropped :], EncodeState(audio[:, ready:], layers, 0)
+        rest = replace(state, pending=audio[:, ready:], layers=layers, num_dropped=0)
+        return latents[:, state.num_dropped :], rest
 
     def init_decode_state(self, batch_size: int) -> Any:
         """A fresh decoder stream."""
         return self.decoder.init_state(batch_size)
 
     def decode_step(self, latents: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """The next latents (B, f, D) -> their samples (B, f hop_length), all of them, at once."""
+        """The next latents (B, f, D) -> all of their samples (B, f hop_length), without delay."""
         audio, state = self.decoder.step(self.frames(latents), state)
         return audio[..., 0], state

@@ -1,9 +1,9 @@
-"""The codec as a model directory: one encoder, its own decoder, and any further ones beside it.
+"""The codec as a model directory: one encoder, its own decoder, and any further decoders.
 
     config.yaml, model.safetensors, README.md       encoder and decoder
     decoders/NAME/config.yaml, model.safetensors    another decoder of the same latents, alone
 
-Latents belong to the encoder: the hash that ties them to it knows nothing of the decoders.
+Latents belong to the encoder: the hash that ties them to it does not depend on the decoders.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from latentspeech.model_names import MODEL_VARIABLE, builtin_models, resolve_mod
 
 KIND = "codec"
 DECODER_KIND = "codec_decoder"
-DEFAULT_NAME = "codec"  # of the codec that ships
+DEFAULT_NAME = "codec"  # name of the codec that ships
 
 
 def save_codec(codec: Codec, directory: Path, card: str) -> None:
@@ -45,10 +45,10 @@ def save_decoder(codec: Codec, directory: Path, name: str, card: str) -> None:
 
 
 def find_codec(name_or_path: str | Path | None = None) -> Path:
-    """The codec's model directory meant by a path or a name, or that of a TTS model directory.
+    """The codec's model directory for the path or name of a codec or of a TTS model.
 
-    None stands for the directory in LATENTSPEECH_MODEL or else for the codec that ships. A TTS
-    model without a codec of its own names the hash of the one that ships.
+    None means the directory in LATENTSPEECH_MODEL, or else the codec that ships. A TTS model
+    without a codec of its own states the hash of the codec that ships.
     """
     shipped = builtin_models().get(DEFAULT_NAME)
     directory = resolve_model(name_or_path) or shipped
@@ -71,12 +71,12 @@ def find_codec(name_or_path: str | Path | None = None) -> Path:
 
 
 def decoder_names(directory: Path) -> list[str]:
-    """The further decoders in the codec's model directory."""
+    """The names of the further decoders in the codec's model directory."""
     return sorted(path.parent.name for path in directory.glob("decoders/*/config.yaml"))
 
 
 def read_codec_config(directory: Path, decoder: str | None = None) -> CodecConfig:
-    """The codec's configuration, with that of the named further decoder in place of its own."""
+    """The codec's configuration, with the named further decoder in place of its own."""
     values = dict(read_model_config(directory, KIND))
     origin = directory
     if decoder is not None:
@@ -88,7 +88,7 @@ def read_codec_config(directory: Path, decoder: str | None = None) -> CodecConfi
 def load_codec(directory: Path, decoder: str | None = None) -> Codec:
     """The codec in float32 and evaluation mode, with its own decoder or the named further one.
 
-    CheckpointError when the folder is wrong or has no such decoder.
+    Raises CheckpointError when the folder is wrong or has no such decoder.
     """
     codec = Codec(read_codec_config(directory, decoder))
     if decoder is None:
@@ -102,7 +102,7 @@ def load_codec(directory: Path, decoder: str | None = None) -> Codec:
 def codec_hash(directory: Path) -> str:
     """16 hex digits of the SHA-256 of all that decides latents: encoder settings and weights.
 
-    The same for every decoder; to tell whole codecs apart, use `decoding_hash`.
+    It is the same for every decoder; to tell whole codecs apart, use `decoding_hash`.
     """
     config = read_codec_config(directory)
     settings = {
@@ -117,7 +117,7 @@ def codec_hash(directory: Path) -> str:
 
 
 def decoding_hash(directory: Path, decoder: str | None = None) -> str:
-    """16 hex digits of the same of encoder and decoder: equal if copies of a recording are."""
+    """16 hex digits of the SHA-256 of encoder and decoder, equal if copies of a recording are."""
     config = read_codec_config(directory, decoder)
     settings = {"codec_hash": codec_hash(directory), "decoder": _side_settings(config.decoder)}
     if decoder is None:

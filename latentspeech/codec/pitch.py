@@ -1,8 +1,8 @@
-"""Pitch as a distribution over bins of equal width in cents, as CREPE has it (Kim et al., 2018).
+"""Pitch as a distribution over bins of equal width in cents, as in CREPE (Kim et al., 2018).
 
-Regression would answer the mean of two octaves where it is not sure between them; bins do not.
+Where two octaves are likely, regression would give their mean; bins do not.
 
-B batch, N frames, P pitch bins. Logits (B, N, P + 1) end with that of being voiced.
+B batch, N frames, P pitch bins. The last of the logits (B, N, P + 1) is for being voiced.
 """
 
 import math
@@ -17,9 +17,9 @@ from latentspeech.core.errors import ConfigError
 
 # Standard deviation of the target around the true pitch, cents (CREPE's).
 _TARGET_CENTS = 25.0
-# Bins this far from the most likely one are left out of the estimate, as deviation in cents.
+# Standard deviation, in cents, of the weights of bins around the most likely one in the estimate.
 _NEAR_CENTS = 60.0
-# Sharpens the distribution until its mean is the most likely pitch, and stays continuous.
+# Factor that sharpens the distribution: its mean is then the most likely pitch, yet continuous.
 _SHARPNESS = 8.0
 
 
@@ -38,7 +38,7 @@ class PitchConfig(Config):
 
 
 class PitchBins(nn.Module):
-    """Between pitch in Hz and logits over the bins; nothing is learned."""
+    """Converts between pitch in Hz and logits over the bins; nothing is learned."""
 
     log_pitch: Tensor  # (P,), natural logarithm of Hz
 
@@ -50,7 +50,7 @@ class PitchBins(nn.Module):
     def estimate(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (B, N, P + 1) -> pitch (B, N) in Hz and probability of being voiced (B, N).
 
-        The pitch is the mean of the bins around the most likely one; voiced or not, there is one.
+        The pitch is the mean of the bins around the most likely one; unvoiced frames have one too.
         """
         logits = logits.to(self.log_pitch.dtype)
         bins = logits[..., :-1]
@@ -61,7 +61,10 @@ class PitchBins(nn.Module):
         return pitch.clamp_min(float(self.log_pitch[0].exp())), logits[..., -1].sigmoid()
 
     def loss(self, logits: Tensor, pitch: Tensor) -> Tensor:
-        """Cross entropies (nats) of logits (B, N, P + 1) with a pitch (B, N) in Hz, 0 unvoiced."""
+        """Cross entropies (nats) of pitch and of voicing, added up.
+
+        The logits are (B, N, P + 1), the pitch (B, N) is in Hz, 0 where unvoiced.
+        """
         logits, voiced = logits.float(), (pitch > 0).float()
         target = self._bump(pitch.clamp_min(1.0).log(), _TARGET_CENTS) + 1e-12
         target = target / target.sum(dim=-1, keepdim=True)
@@ -78,7 +81,7 @@ class PitchBins(nn.Module):
 def track_pitch(audio: Tensor, sample_rate: int, hop_length: int) -> Tensor:
     """Pitch of audio (B, T) at samples 0, hop, 2 hop, ... up to about T: Hz, 0 where unvoiced.
 
-    DIO and StoneMask (Morise et al., 2009 and 2016) of pyworld, on the CPU.
+    It is found by DIO and StoneMask (Morise et al., 2009 and 2016) of pyworld, on the CPU.
     """
     try:
         import pyworld

@@ -1,19 +1,19 @@
 """The codec sizes of the paper (H.5.1, Tables 5 and 8), their mini twins, and the default codec's.
 
-Strides are the paper's; for 640x it prints none, so ours only keep the product. Depths are not
-printed either: 3-3-3-3-3-12 gives the stated 120 million parameters a side. The mini twins have the
-same strides and latents at a width that a laptop trains.
+The strides are the paper's; for 640x it prints none, so ours only keep the product. It does not
+print the depths either: 3-3-3-3-3-12 gives the stated 120 million parameters of encoder and decoder
+each. The mini twins have the same strides and latents at a width that a laptop trains.
 
-The default codec is the fast pair at 1600x; the mini twin's decoder of the same ratio reads its
-latents too, and ships beside its own.
+The default codec is the fast encoder and decoder at 1600x. The mini twin's decoder of the same
+ratio reads its latents too, and ships beside its own decoder.
 """
 
 from typing import Literal
 
 from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.harmonic_decoder import HarmonicDecoderConfig
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoderConfig
+from latentspeech.codec.encoders.stft_encoder import StftEncoderConfig
 from latentspeech.codec.model import SIGMA_STD, CodecConfig
-from latentspeech.codec.stft_encoder import StftEncoderConfig
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 

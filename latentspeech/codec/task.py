@@ -1,14 +1,15 @@
-"""Training the codec: reconstruction, means kept small, later discriminators (paper 4.3, H.5.1).
+"""The codec's training: reconstruction, small means, later discriminators (paper 4.3, H.5.1).
 
     L = 15 L_mel + w L_wave + l L_loudness + beta mean(mu^2) + 2 L_feature + 1 L_adversarial
 
-The reconstruction loss is not the squared error that the paper's equation prints: these are DAC's
-losses and weights (Kumar et al. 2023, arXiv 2306.06546), and PESQ's disturbance on request. Before
+The reconstruction loss is not the squared error that the paper's equation prints: losses and
+weights are DAC's (Kumar et al. 2023, arXiv 2306.06546), with PESQ's disturbance on request. Before
 `discriminator_start_step` only the generator has a turn; from then on the discriminator goes first.
 
 One beta does not suit every size and loss, and a beta that is too small lets the encoder escape the
-noise by growing its means. `log_sigma_ratio` therefore names the ratio that is wanted, and each
-batch's regulariser is weighted by how far the batch is from it (`ratio_factor`).
+noise by growing its means. `log_sigma_ratio` therefore states the ratio that is wanted, as a
+logarithm, and each batch's regulariser is weighted by how far the batch is from it
+(`ratio_factor`).
 
 B batch, T samples, F latent frames, D latent dimension.
 """
@@ -21,10 +22,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from latentspeech.codec.convnext import ConvNeXtBlock
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoder
 from latentspeech.codec.discriminators import Discriminators, DiscriminatorsConfig
-from latentspeech.codec.harmonic_decoder import HarmonicDecoder
-from latentspeech.codec.loudness_loss import LoudnessLoss
-from latentspeech.codec.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
+from latentspeech.codec.losses.loudness_loss import LoudnessLoss
+from latentspeech.codec.losses.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.core.config import Config
 from latentspeech.core.gan import (
@@ -37,7 +38,7 @@ from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
 from latentspeech.core.train.task import Losses, Task, Unit
 
 RATIO_POWER = 16.0
-# Outside of it a larger factor would only swamp the optimizer's moments.
+# Factors outside of this range would only swamp the optimizer's moments.
 FACTOR_RANGE = (1e-3, 1e3)
 
 
@@ -45,27 +46,27 @@ class CodecLossConfig(Config):
     """Weights of the codec's losses, and when the adversarial ones begin."""
 
     mel: MultiScaleMelLossConfig = Field(MultiScaleMelLossConfig(), description="scales of L_mel")
-    mel_weight: float = Field(15.0, ge=0, description="of the multi-scale mel loss")
-    waveform_weight: float = Field(0.0, ge=0, description="of mean |x^ - x|")
+    mel_weight: float = Field(15.0, ge=0, description="weight of the multi-scale mel loss")
+    waveform_weight: float = Field(0.0, ge=0, description="weight of mean |x^ - x|")
     loudness_weight: float = Field(
-        0.0, ge=0, description="of PESQ's disturbance; needs segments of 0.35 s"
+        0.0, ge=0, description="weight of PESQ's disturbance; needs segments of 0.35 s"
     )
-    feature_matching_weight: float = Field(2.0, ge=0, description="of feature matching")
-    adversarial_weight: float = Field(1.0, ge=0, description="of the LSGAN generator loss")
+    feature_matching_weight: float = Field(2.0, ge=0, description="weight of feature matching")
+    adversarial_weight: float = Field(1.0, ge=0, description="weight of the LSGAN generator loss")
     discriminator_start_step: int | None = Field(
         0, ge=0, description="first step with discriminators; null: never"
     )
     discriminator_samples: int | None = Field(
-        None, ge=1, description="length of the random crop that they judge; null: all of it"
+        None, ge=1, description="length of the random crop that discriminators judge; null: all"
     )
     pitch_weight: float = Field(
-        1.0, ge=0, description="of the pitch's cross entropy, for a decoder that has one"
+        1.0, ge=0, description="weight of the pitch's cross entropy, for a decoder with pitch"
     )
     given_pitch_steps: int = Field(
-        0, ge=0, description="first steps in which such a decoder sounds at the tracked pitch"
+        0, ge=0, description="number of first steps in which such a decoder uses the tracked pitch"
     )
     freeze_encoder_step: int | None = Field(
-        None, ge=0, description="first step that leaves the encoder as it is; null: never"
+        None, ge=0, description="first step from which the encoder stays fixed; null: never"
     )
     log_sigma_ratio: float | None = Field(
         None, description="log of the std(mu) / E|sigma| that training holds; null: beta is fixed"
@@ -73,7 +74,7 @@ class CodecLossConfig(Config):
 
 
 def ratio_factor(log_ratio: Tensor, wanted: float) -> Tensor:
-    """What multiplies beta: (ratio / wanted ratio) ** RATIO_POWER, within FACTOR_RANGE.
+    """The factor of beta: (ratio / wanted ratio) ** RATIO_POWER, within FACTOR_RANGE.
 
     Args:
         log_ratio: () log(std(mu) / E|sigma|) of a batch, as `log_sigma_ratio` gives it.
@@ -109,7 +110,7 @@ class CodecTask(Task):
         self.loss = loss
         self.codec = Codec(codec)
         self.mel_loss = MultiScaleMelLoss(loss.mel)
-        # Runs compare by DAC's own distance, whatever they train by.
+        # Validation takes DAC's own distance, so that runs with other weights can be compared.
         self.mel_distance = MultiScaleMelLoss(loss.mel.model_copy(update={"level_exponent": 0.0}))
         self.loudness_loss = LoudnessLoss(codec.sample_rate) if loss.loudness_weight else None
         self.discriminators: Discriminators | None = None
@@ -132,7 +133,7 @@ class CodecTask(Task):
         return [*(Unit(block, "step") for block in blocks), *map(Unit, judges)]
 
     def turns(self, step: int) -> tuple[str, ...]:
-        """Only the generator before `discriminator_start_step`."""
+        """The generator alone has a turn before `discriminator_start_step`."""
         return ("discriminator", "generator") if self._adversarial(step) else ("generator",)
 
     def training_step(
@@ -177,7 +178,7 @@ class CodecTask(Task):
         return Losses({"generator": total}, logged)
 
     def validation_step(self, batch: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """Reconstruction from the means, as copies are made."""
+        """Measures reconstruction from the means, as copies are made from them."""
         mu = self.codec.encode(batch)
         estimate = self.codec.decode(mu, batch.shape[1])
         return {
@@ -223,7 +224,7 @@ class CodecTask(Task):
     def _crop(
         self, estimate: Tensor, audio: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """The same span of both (B, T), where the discriminators are to judge only a part."""
+        """The same random span of both (B, T), for discriminators that do not judge all of it."""
         length = self.loss.discriminator_samples
         if length is None or length >= audio.shape[1]:
             return estimate, audio

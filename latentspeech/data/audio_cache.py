@@ -2,7 +2,7 @@
 
 `<cuts file>.audio-<rate>hz/` beside the cuts holds samples.int16, offsets.npy (start of each of N
 utterances, N + 1 numbers) and meta.json with a key of the cuts, the rate and the audio files' sizes
-and times; a cache with another key is made anew. T samples.
+and times. A cache with another key is made anew. T samples.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class AudioCache(NamedTuple):
     offsets: Any  # (N + 1,) int64
 
     def length(self, index: int) -> int:
-        """Samples of an utterance."""
+        """Number of samples of an utterance."""
         return int(self.offsets[index + 1] - self.offsets[index])
 
     def read(self, index: int, start: int, count: int) -> Tensor:
@@ -66,7 +66,7 @@ def open_audio_cache(utterances: CutIndex, sample_rate: int, skip_bad: bool) -> 
     key = _key(utterances, sample_rate)
     with exclusive(directory.with_name(directory.name + ".lock"), _REMEDY):
         if not _is_current(directory, key):
-            # Whoever was killed here before no longer holds the lock, and left gigabytes.
+            # A process killed here before has left gigabytes; it no longer holds the lock.
             for leftover in directory.parent.glob(f"{TEMPORARY_PREFIX}*-{directory.name}"):
                 shutil.rmtree(leftover, ignore_errors=True)
             with atomic_directory(directory) as temporary:
@@ -74,7 +74,7 @@ def open_audio_cache(utterances: CutIndex, sample_rate: int, skip_bad: bool) -> 
                 write_json(temporary / "meta.json", {"key": key, "sample_rate": sample_rate})
         offsets = np.load(directory / "offsets.npy")
         path = directory / "samples.int16"
-        # A memory map of no bytes does not exist.
+        # An empty file cannot be mapped.
         samples = np.memmap(path, np.int16, "r") if offsets[-1] else np.zeros(0, np.int16)
     cache = AudioCache(samples, offsets)
     _report_empty(cache, utterances, skip_bad)
@@ -82,7 +82,7 @@ def open_audio_cache(utterances: CutIndex, sample_rate: int, skip_bad: bool) -> 
 
 
 def _key(utterances: CutIndex, sample_rate: int) -> str:
-    """Changes when the cuts, the rate or any audio file does."""
+    """The key of the cache; it changes when the cuts, the rate or any audio file does."""
     digest = hashlib.sha256(f"1/{utterances.cuts_hash}/{sample_rate}".encode())
     for utterance in utterances:
         try:

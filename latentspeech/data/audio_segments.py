@@ -1,9 +1,9 @@
 """Training data of the codec: random segments of a corpus, with random gain, polarity and speed.
 
-Another speed moves pitch and formants together, as on a tape: a cheap way to more voices.
+Another speed moves pitch and formants together, as on a tape, which is a cheap way to more voices.
 
-A corpus of up to `max_cache_bytes` is decoded once (audio_cache.py); of a larger one the files are
-read each time, only the segment that is asked for, and an epoch is planned a window at a time.
+A corpus of up to `max_cache_bytes` is decoded once (audio_cache.py). Of a larger one each segment
+is read from its file when it is needed, and an epoch is planned one window at a time.
 B batch, T samples.
 """
 
@@ -30,7 +30,7 @@ from latentspeech.data.shar import SharCorpus, is_shar
 
 logger = logging.getLogger(__name__)
 
-# Resampling by p / q needs q filters; finer speeds than twentieths are not worth theirs.
+# Resampling by p / q needs q filters; speeds finer than twentieths are not worth more filters.
 _MAX_SPEED_DENOMINATOR = 20
 
 
@@ -38,23 +38,25 @@ class AudioSegmentConfig(Config):
     """How a corpus becomes batches of segments."""
 
     segment_s: float = Field(1.0, gt=0, description="length of a segment, seconds")
-    batch_size: int = Field(16, ge=1, description="segments a batch")
+    batch_size: int = Field(16, ge=1, description="segments per batch")
     epoch_batches: int | None = Field(
-        None, ge=1, description="batches an epoch; null: as many as show every cut once"
+        None, ge=1, description="batches per epoch; null: as many as show every cut once"
     )
     max_cache_bytes: int = Field(
         8 * 2**30, ge=0, description="largest corpus to decode to disk (2 bytes a sample); 0: none"
     )
     window_shards: int = Field(
-        64, ge=1, description="thousands of cuts that are shuffled together, in a larger corpus"
+        64, ge=1, description="shards of 1000 cuts that are shuffled together, in a larger corpus"
     )
     skip_bad: bool = Field(False, description="leave undecodable files out, with a warning")
     cache: LocalCacheConfig = Field(
         LocalCacheConfig(), description="local copies of shards that are read from a URL"
     )
     min_gain_db: float = Field(-6.0, description="lowest random gain, dB")
-    max_gain_db: float = Field(3.0, description="highest random gain, dB; never into clipping")
-    flip_probability: float = Field(0.5, ge=0, le=1, description="of a polarity flip")
+    max_gain_db: float = Field(
+        3.0, description="highest random gain, dB; lowered where it would clip"
+    )
+    flip_probability: float = Field(0.5, ge=0, le=1, description="probability of a polarity flip")
     speeds: tuple[float, ...] = Field(
         (1.0,), min_length=1, description="playing speeds to choose from; 1.1 is faster and higher"
     )
@@ -69,7 +71,7 @@ class AudioSegmentConfig(Config):
 
 
 class AudioSegments:
-    """The training protocol (`plan`, `load`): an index is a cut, a batch is audio (B, T).
+    """Implements `plan` and `load` of training data: an index is a cut, a batch is audio (B, T).
 
     With `valid` the order and the crops are fixed and nothing is augmented.
     """
@@ -115,7 +117,7 @@ class AudioSegments:
     def plan(self, epoch: int, window: int) -> Sequence[Sequence[int]]:
         """The batches of a window.
 
-        Epochs of `epoch_batches` follow each other in one endless row of permutations, so that
+        Epochs of `epoch_batches` follow each other in one endless sequence of permutations, so that
         every cut is seen before any is seen again.
         """
         size = self.config.batch_size
@@ -133,9 +135,10 @@ class AudioSegments:
         return [order[start : start + size] for start in range(0, len(order), size)]
 
     def load(self, items: Sequence[int], seed: int) -> Tensor:
-        """Segments (B, T) float32 within [-1, 1], silence after the end of a shorter utterance.
+        """Segments (B, T) float32 within [-1, 1]; silence follows the end of a shorter utterance.
 
-        Reading files directly, `skip_bad` makes a batch smaller by the files it must leave out.
+        Where files are read directly, `skip_bad` leaves bad ones out of the batch, which is then
+        smaller.
         """
         generator = make_generator(seed, "audio-segments")
         segments = []
@@ -193,7 +196,7 @@ class AudioSegments:
         return usable
 
     def _shuffled(self, usable: Sequence[int], epoch: int, count: int) -> list[int]:
-        """Places [epoch * count, (epoch + 1) * count) of the endless row."""
+        """Places [epoch * count, (epoch + 1) * count) of the endless sequence."""
         order: list[int] = []
         place = epoch * count
         while len(order) < count:

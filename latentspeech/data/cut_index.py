@@ -1,9 +1,9 @@
-"""A cuts file of any size, opened at once: utterances by number, none held in memory.
+"""Opens a cuts file of any size at once: utterances by number, none of them held in memory.
 
 A compressed file can only be read from its start, so it is read once into `<cuts file>.index/`
-beside it: utterances.jsonl with what this package needs of each cut, offsets.npy with where each of
-the N lines begins (N + 1 numbers), and meta.json. Both are mapped, so that all processes of a
-machine share them. A cuts file that was changed is indexed anew.
+beside it: utterances.jsonl with the fields that this package needs of each cut, offsets.npy with
+the places where the N lines begin (N + 1 numbers), and meta.json. The first two are memory-mapped,
+so that all processes of a machine share them. A cuts file that was changed is indexed anew.
 """
 
 import hashlib
@@ -43,16 +43,16 @@ _REMEDY = "expected a writable folder beside the cuts: copy the cuts elsewhere"
 
 
 class CutIndexMeta(Config):
-    """What the index was made from, and what is known of the whole."""
+    """The file that the index was made from, and totals over all of its cuts."""
 
-    version: int = Field(description="of this folder's layout")
-    size_bytes: int = Field(description="of the cuts file")
-    modified_ns: int = Field(description="of the cuts file")
+    version: int = Field(description="version of this folder's layout")
+    size_bytes: int = Field(description="size of the cuts file")
+    modified_ns: int = Field(description="time at which the cuts file was changed")
     cuts_hash: str = Field(description="16 hex digits of the SHA-256 of the cuts' text")
     num_cuts: int = Field(description="cuts in all")
-    duration_s: float = Field(description="of all cuts together")
-    without_speaker: str = Field(description="id of the first cut without one, empty if none")
-    without_text: str = Field(description="id of the first cut without one, empty if none")
+    duration_s: float = Field(description="duration of all cuts together")
+    without_speaker: str = Field(description="id of the first cut without a speaker, or empty")
+    without_text: str = Field(description="id of the first cut without a text, or empty")
 
 
 class CutIndex(Sequence[Utterance]):
@@ -71,16 +71,16 @@ class CutIndex(Sequence[Utterance]):
 
     @property
     def cuts_hash(self) -> str:
-        """Of the cuts' text; compressing it again does not change it."""
+        """The hash of the cuts' text; compressing the file again does not change it."""
         return self.meta.cuts_hash
 
     @property
     def num_shards(self) -> int:
-        """Parts of up to CUTS_PER_SHARD cuts that follow each other."""
+        """Number of shards, each of up to CUTS_PER_SHARD cuts that follow each other."""
         return -(-len(self) // CUTS_PER_SHARD)
 
     def shard(self, number: int) -> range:
-        """The indices of a part."""
+        """The indices of a shard."""
         first = number * CUTS_PER_SHARD
         return range(first, min(first + CUTS_PER_SHARD, len(self)))
 
@@ -117,7 +117,7 @@ class CutIndex(Sequence[Utterance]):
         self._offsets = np.load(self._directory / "offsets.npy", mmap_mode="r")
 
     def _current(self) -> CutIndexMeta | None:
-        """What is there, if it is of the cuts file as it is now."""
+        """The index that is there, if it was made from the cuts file as it is now."""
         try:
             values = json.loads((self._directory / "meta.json").read_text(encoding="utf-8"))
             meta = CutIndexMeta(**values)
@@ -182,7 +182,7 @@ def _write_index(cuts_path: Path, directory: Path) -> CutIndexMeta:
 
 
 def _number(name: str) -> int:
-    """64 bits that stand for an id: the ids of a large corpus are not held in memory."""
+    """64 bits that stand for an id, so that a large corpus's ids need not be held in memory."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") - 2**63
 
 

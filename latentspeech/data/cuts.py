@@ -1,6 +1,7 @@
-"""lhotse cuts of a corpus: one cut an utterance, one supervision with speaker and text.
+"""lhotse cuts of a corpus: one cut per utterance, one supervision with speaker and text.
 
-Where the times of the words are known they are its alignment `word`, whose symbols are numbers.
+Where the times of the words are known, they are the supervision's alignment `word`, whose symbols
+are numbers.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""From cuts to latent shards: the codec's means of every utterance, resumable shard by shard.
+"""Turns cuts into latent shards: the codec's means of every utterance, resumable shard by shard.
 
 Several processes share the work: shard s belongs to rank s % world_size. When all are done,
 `finalize` computes the statistics of z = mu + |sigma| eps, which is what the language model trains
@@ -6,7 +6,8 @@ on: per channel, over the frames of all items,
 
     mean(z) = mean(mu),  var(z) = var(mu) + E[sigma^2],  E[sigma^2] = sigma_std^2
 
-for both kinds of posterior; the expected variance instead of samples, so the numbers need no seed.
+for both kinds of posterior. It takes the expected variance instead of samples, so the numbers need
+no seed.
 
 T samples, F frames, D latent dimension.
 """
@@ -37,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 # Sorted classes of about this many utterances keep the padding of a batch small.
 _BUCKET_UTTERANCES = 16
-# So many cuts in a row are not damaged one by one.
+# If this many cuts in a row cannot be read, the disk is gone, not the files.
 _DISK_IS_GONE_CUTS = 50
 
 Progress = Callable[[int, int], None]
@@ -63,15 +64,16 @@ def extract_latents(
         codec_dir: model directory of the codec.
         cuts: a cuts file, or a folder or URL in Shar format; utterances with speaker and text.
         out_dir: folder of the shards; one of other cuts or of another codec is refused.
-        shard_size: utterances a shard; what a kill can lose.
-        rank: of this process, from 0.
+        shard_size: utterances per shard; a process that is killed loses at most one shard.
+        rank: number of this process, from 0.
         world_size: number of processes; with more than one, call `finalize` after all have ended.
         progress: called with (utterances done, utterances of this rank).
         device: where the codec runs.
         max_batch_s: padded audio encoded at once, seconds; longer utterances go alone.
-        skip_bad: list utterances whose audio is missing or truncated without latents, with a
-            warning that names them, instead of raising DataError.
-        remake_command: told to whoever meets a damaged shard; a Python one-liner if not given.
+        skip_bad: give utterances whose audio is missing or truncated no latents and name them in a
+            warning, instead of raising DataError.
+        remake_command: the command that errors about a damaged shard suggest; a Python one-liner
+            if not given.
     """
     if not 0 <= rank < world_size:
         raise ConfigError(
@@ -151,7 +153,7 @@ def finalize(out_dir: Path) -> None:
 
 
 class _Corpus:
-    """Cuts of either kind."""
+    """The cuts of a cuts file or of a corpus in Shar format."""
 
     def __init__(self, cuts: str | Path, skip_bad: bool) -> None:
         self._skip_bad = skip_bad
@@ -175,7 +177,7 @@ class _Corpus:
                 )
 
     def load(self, index: int, codec: Codec) -> Tensor:
-        """Samples (T,); none where they cannot be read and may be left out."""
+        """Samples (T,); none where they cannot be read and `skip_bad` is set."""
         try:
             return self.source.load(index, codec.config.sample_rate)
         except DataError as error:

@@ -1,8 +1,8 @@
-"""manifest.jsonl of a corpus folder: reading it, what is wrong with it, and splits by speaker.
+"""Reads and checks manifest.jsonl of a corpus folder, and splits its utterances by speaker.
 
-One JSON object a line, one line an utterance: id, audio (path relative to the folder), speaker,
-text, source, licence, duration_s; where it is known symbol_ends_s, the seconds at which its words
-end. Further keys are allowed and ignored.
+Each line is a JSON object that describes one utterance: id, audio (path relative to the folder),
+speaker, text, source, licence, duration_s and, where known, symbol_ends_s, the seconds at which its
+words end. Further keys are allowed and ignored.
 """
 
 import dataclasses
@@ -51,15 +51,15 @@ class SpeakerSplit(NamedTuple):
 
 
 def read_manifest(corpus: Path, default_licence: str | None = None) -> list[CorpusUtterance]:
-    """Reads and checks `corpus`/manifest.jsonl; every audio file it names is there.
+    """Reads and checks `corpus`/manifest.jsonl; every audio file that it names must exist.
 
     Args:
         corpus: folder with manifest.jsonl.
         default_licence: stands in where a line has no licence; None makes that an error.
 
     Raises:
-        DataError: naming the line (bad JSON, missing key, wrong type, repeated id), or how many
-            audio files are missing and which come first.
+        DataError: it names the line (bad JSON, missing key, wrong type, repeated id), or says how
+            many audio files are missing and which come first.
     """
     path = corpus / MANIFEST_NAME
     if not path.is_file():
@@ -89,14 +89,15 @@ def split_by_speaker(
     dev_fraction: float,
     seed: int,
 ) -> SpeakerSplit:
-    """Test speakers apart; of the other speakers' utterances a fraction for dev.
+    """Sets test speakers apart, and for dev a fraction of the other speakers' utterances.
 
     Args:
-        utterances: of the whole corpus; each part keeps their order.
+        utterances: those of the whole corpus; each part keeps their order.
         test_speakers: their names, or the fraction of speakers to draw (at least one; only those
             with two utterances, since a test needs a prompt besides the sentence).
-        dev_fraction: of the train speakers' utterances, at least one. Each keeps one for train.
-        seed: of both draws.
+        dev_fraction: fraction of the train speakers' utterances, at least one of them. Each speaker
+            keeps one for train.
+        seed: seed of both draws.
     """
     if not 0 < dev_fraction < 1:
         raise DataError(f"dev_fraction is {dev_fraction:g}; expected a number between 0 and 1")

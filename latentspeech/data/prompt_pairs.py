@@ -1,4 +1,4 @@
-"""Which utterance serves as the prompt of a training target: another one of the same speaker."""
+"""Chooses the prompt of a training target: another utterance of the same speaker."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -9,19 +9,19 @@ from latentspeech.core.tensors import derive_seed
 
 
 class SpokenItem(Protocol):
-    """What pairing needs to know of an utterance."""
+    """The facts about an utterance that pairing needs."""
 
     @property
     def group(self) -> str:
-        """Who speaks."""
+        """The speaker."""
 
     @property
     def num_latents(self) -> int:
-        """Its length."""
+        """Its length in latents."""
 
 
 def prompt_candidates(items: Sequence[SpokenItem], max_latents: float) -> dict[str, list[int]]:
-    """Places of the utterances that are short enough for a prompt, rising, by speaker."""
+    """By speaker, the rising indices of the utterances that are short enough for a prompt."""
     candidates: dict[str, list[int]] = defaultdict(list)
     for index, item in enumerate(items):
         if 0 < item.num_latents <= max_latents:
@@ -32,8 +32,9 @@ def prompt_candidates(items: Sequence[SpokenItem], max_latents: float) -> dict[s
 def choose_prompt(candidates: Sequence[int], index: int, seed: int, epoch: int = 0) -> int | None:
     """One of the speaker's rising `candidates`, each equally likely, never the target itself.
 
-    The target need not be a candidate (it may be too long for a prompt). None if there is no other
-    one. The same arguments give the same prompt; targets choose independently of each other.
+    The target need not be a candidate (it may be too long for a prompt). The result is None if
+    there is no other candidate. The same arguments give the same prompt; targets choose
+    independently of each other.
     """
     place = bisect_left(candidates, index)
     is_candidate = place < len(candidates) and candidates[place] == index

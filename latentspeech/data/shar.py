@@ -3,8 +3,8 @@
     cuts.000000.jsonl.gz    the cuts of a shard
     recording.000000.tar    for each cut, in the same order: ID.flac (or another format), ID.json
 
-It may lie in a folder or behind a URL. Nothing is opened before it is needed, and only the shards
-that were used last stay open. T samples.
+The corpus may lie in a folder or behind a URL. No file is opened before it is needed, and only the
+shards that were used last stay open. T samples.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from latentspeech.data.utterances import Utterance, iterate_cuts, load_span, no_
 logger = logging.getLogger(__name__)
 
 _CUTS_NAME = re.compile(r"cuts\.(\d+)\.jsonl(\.gz)?")
-# An index is shard * _STRIDE + place, so nothing has to be known of the shards before.
+# An index is shard * _STRIDE + place, so it does not depend on the sizes of the shards before.
 _STRIDE = 2**20
 
 
@@ -38,15 +38,15 @@ def is_shar(location: str | Path) -> bool:
 
 
 class SharSurvey(NamedTuple):
-    """What reading all cuts of a corpus tells."""
+    """Facts that can only be found by reading all cuts of a corpus."""
 
     indices: Sequence[int]
     cuts_hash: str
     """16 hex digits of the SHA-256 of ids, speakers, texts and durations."""
     without_speaker: str
-    """Id of the first cut without one, empty if none."""
+    """Id of the first cut without a speaker, or empty."""
     without_text: str
-    """Likewise."""
+    """Id of the first cut without a text, or empty."""
 
 
 class SharCorpus:
@@ -73,11 +73,11 @@ class SharCorpus:
 
     @property
     def num_shards(self) -> int:
-        """Shards that are there."""
+        """Number of shards."""
         return len(self._shards)
 
     def shard(self, number: int) -> Sequence[int]:
-        """The indices of a shard's utterances; empty if its cuts are damaged and may be."""
+        """The indices of a shard's utterances; empty if it is damaged and `skip_bad` is set."""
         try:
             count = len(self._cuts[number])
         except DamagedSharError as error:
@@ -108,7 +108,7 @@ class SharCorpus:
         return self.load_span(index, sample_rate, 0.0, self[index].duration_s)
 
     def survey(self) -> SharSurvey:
-        """Reads the cuts of all shards, about 20 ms each, and keeps 8 bytes a cut."""
+        """Reads the cuts of all shards, about 20 ms each, and keeps 8 bytes per cut."""
         indices = array("q")
         digest = hashlib.sha256()
         without = {"speaker": "", "text": ""}
@@ -200,6 +200,6 @@ def _open_tar(path: Path) -> _Tar:
                 if kind not in ("json", "nodata", "nometa"):
                     places[name] = (member.offset_data, member.size)
         except (tarfile.ReadError, zlib.error) as error:
-            # What stands before the break can be used; the rest is missed cut by cut.
+            # Cuts before the break can be used; each cut after it raises an error when loaded.
             logger.warning("%s is truncated (%s)", path, error)
     return _Tar(content, places)

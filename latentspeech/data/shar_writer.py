@@ -1,7 +1,8 @@
-"""From cuts to lhotse's Shar format: FLAC of each cut in tar files, resumable shard by shard.
+"""Writes cuts in lhotse's Shar format: FLAC of each cut in tar files, resumable shard by shard.
 
 Several processes share the work: shard s belongs to rank s % world_size. The tar file of a shard
-appears first and its cuts after it, each whole or not at all, so cuts mark a shard as complete.
+appears first and its cuts file after it, each whole or not at all, so a cuts file marks a shard as
+complete.
 """
 
 import logging
@@ -35,12 +36,12 @@ def write_shar(
     """Makes the shards of this rank that are missing; returns how many cuts were left out.
 
     Args:
-        cuts_path: the corpus; each cut keeps its rate, channel 0 of pieces and whole files alike.
+        cuts_path: cuts file of the corpus; each cut keeps its rate and is written as one channel.
         out_dir: folder of the shards; one with shards of other cuts is refused.
-        shard_size: cuts a shard; what a kill can lose.
-        rank: of this process, from 0.
+        shard_size: cuts per shard; a process that is killed loses at most one shard.
+        rank: number of this process, from 0.
         world_size: number of processes.
-        skip_bad: leave cuts whose audio is missing or truncated out, with a warning that names
+        skip_bad: leave out cuts whose audio is missing or truncated, with a warning that names
             them, instead of raising DataError.
         progress: called with (cuts done, cuts of this rank).
     """
@@ -74,7 +75,7 @@ def shar_paths(out_dir: Path, shard: int) -> tuple[Path, Path]:
 
 
 def _kept_before(out_dir: Path, shard: int, utterances: list[Utterance]) -> int | None:
-    """How many cuts a complete shard holds; None if there is no complete one."""
+    """The number of cuts in a shard that is complete; None if it is not."""
     cuts, audio = shar_paths(out_dir, shard)
     if not cuts.exists() or not audio.exists():
         return None
@@ -116,7 +117,7 @@ def _write_shard(out_dir: Path, shard: int, utterances: list[Utterance], skip_ba
 
 
 def _write_audio(audio: AudioTarWriter, utterance: Utterance) -> MonoCut:
-    """Adds the audio of a cut and gives the cut that stands for it."""
+    """Adds the audio of a cut and returns the cut to write for it."""
     try:
         rate = soundfile.info(utterance.path).samplerate
     except (soundfile.SoundFileError, OSError) as error:

@@ -1,7 +1,7 @@
-"""Latent shards of speech: what the generic format holds of a codec's rates and of an utterance.
+"""Latent shards of speech: how the generic format holds a codec's rates and an utterance.
 
-Meta's `modality` has sample_rate (Hz) and hop_length (samples a latent); an item's group is its
-speaker, and its extras are duration_s and symbol_ends_s.
+`LatentMeta.modality` has sample_rate (Hz) and hop_length (samples per latent). An item's group is
+its speaker, and its extras are duration_s and symbol_ends_s.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from latentspeech.core.data.latent_format import LatentItem, LatentMeta
 
 
 def rates_of(codec: CodecConfig) -> dict[str, int]:
-    """What `LatentMeta.modality` says of a codec."""
+    """The `LatentMeta.modality` of a codec."""
     return {"sample_rate": codec.sample_rate, "hop_length": codec.hop_length}
 
 
@@ -28,7 +28,7 @@ def speech_item(
     duration_s: float,
     symbol_ends_s: Sequence[float] = (),
 ) -> LatentItem:
-    """An utterance; `symbol_ends_s` is empty where the times of its symbols are unknown."""
+    """The item of an utterance; `symbol_ends_s` is empty where the times are unknown."""
     extras = {"duration_s": duration_s, "symbol_ends_s": list(symbol_ends_s)}
     return LatentItem(name, num_latents, speaker, text, extras)
 

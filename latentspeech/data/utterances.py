@@ -1,7 +1,7 @@
-"""A cut as this package uses it: a piece of an audio file, its speaker and text; and its samples.
+"""Reads cuts as this package uses them: a piece of an audio file, its speaker, text and samples.
 
-These few fields are taken from the JSON of a lhotse cut as it stands, which is ten times faster
-than making lhotse's objects of it. T samples.
+These few fields are taken directly from the JSON of a lhotse cut, which is ten times faster than
+making lhotse's objects from it. T samples.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from torch import Tensor
 from latentspeech.audio.io import load_audio, resample
 from latentspeech.core.errors import DataError, InputError
 
-# lhotse rounds durations to 8 digits; a difference below a sample at 96 kHz is no difference.
+# lhotse rounds durations to 8 digits; a difference below a sample at 96 kHz is ignored.
 _SAME_DURATION_S = 1e-5
 
 
@@ -36,7 +36,7 @@ class Utterance(NamedTuple):
     symbol_ends_s: tuple[float, ...] = ()  # from its start; empty where the cut has no times
 
     def num_samples(self, sample_rate: int) -> int:
-        """Length at a rate, as the cut states it."""
+        """Length in samples at a rate, by the duration that the cut states."""
         return round(self.duration_s * sample_rate)
 
 
@@ -44,9 +44,9 @@ Row = list[Any]  # the fields of an Utterance, in order
 
 
 def read_utterances(cuts_path: Path) -> list[Utterance]:
-    """All utterances of a small cuts file, in order; a corpus has a `CutIndex`.
+    """All utterances of a small cuts file, in order; for a corpus use `CutIndex`.
 
-    DataError if it is damaged, empty or ids repeat.
+    Raises DataError if the file is damaged or empty, or ids repeat.
     """
     utterances = list(iterate_cuts(cuts_path))
     if not utterances:
@@ -62,13 +62,13 @@ def read_utterances(cuts_path: Path) -> list[Utterance]:
 def iterate_cuts(cuts_path: Path, source_kind: str = "file") -> Iterator[Utterance]:
     """The utterances of a cuts file (.jsonl or .jsonl.gz), one after the other.
 
-    `source_kind` is lhotse's name of where the audio is: "file", or "shar" in a tar beside.
+    `source_kind` is lhotse's name for the place of the audio: "file", or "shar" for a tar beside.
     """
     return (utterance_of_row(row) for _, row in iterate_rows(cuts_path, source_kind))
 
 
 def iterate_rows(cuts_path: Path, source_kind: str = "file") -> Iterator[tuple[bytes, Row]]:
-    """The lines of a cuts file and what they say, in the types that JSON has."""
+    """The lines of a cuts file, each with its fields in the types that JSON has."""
     if not cuts_path.is_file():
         raise DataError(f"cuts not found: {cuts_path}; run the corpus stage of the recipe first")
     opener = gzip.open if cuts_path.suffix == ".gz" else open
@@ -86,7 +86,7 @@ def iterate_rows(cuts_path: Path, source_kind: str = "file") -> Iterator[tuple[b
 
 
 def utterance_of_row(row: Row) -> Utterance:
-    """An utterance from the fields that it has, the path and the times as JSON has them."""
+    """The utterance of a row, whose path and times still have the types of JSON."""
     name, path, start_s, duration_s, is_whole_file, speaker, text, ends_s = row
     return Utterance(
         name, Path(path), start_s, duration_s, is_whole_file, speaker, text, tuple(ends_s)
@@ -104,7 +104,7 @@ def repeated_id(cuts_path: Path, name: str) -> DataError:
 
 
 def load_utterance(utterance: Utterance, sample_rate: int) -> Tensor:
-    """All its samples (T,), finite float32. Raises DataError naming cut and file."""
+    """All samples (T,) of an utterance, finite float32. Raises DataError naming cut and file."""
     if not utterance.is_whole_file:
         return load_span(utterance, sample_rate, 0.0, utterance.duration_s)
     try:
@@ -122,7 +122,7 @@ def load_span(
 ) -> Tensor:
     """A part (T,) of an utterance; the rest of the file is not decoded where the format allows.
 
-    `content` is the audio file if it lies within another one.
+    `content` has the bytes of the audio file if it lies within another file.
     """
     path = utterance.path
     try:
@@ -160,7 +160,7 @@ def _row(cut: dict[str, Any], cuts_path: Path, source_kind: str) -> Row:
             f"({', '.join(source['type'] for source in sources)}) and {len(supervisions)} "
             "supervisions; expected one audio file and at most one supervision: split the cut"
         )
-    # Resampling happens on loading anyway; any other transform would be dropped without a word.
+    # Resampling happens on loading anyway; any other transform would be dropped silently.
     transforms = [transform["name"] for transform in recording.get("transforms") or ()]
     if transforms and set(transforms) != {"Resample"}:
         raise DataError(
@@ -169,7 +169,7 @@ def _row(cut: dict[str, Any], cuts_path: Path, source_kind: str) -> Row:
         )
     spoken = supervisions[0] if supervisions else {}
     length_difference = abs(recording["duration"] - cut["duration"])
-    # In a cut an alignment counts from the start of the cut, as its supervision does.
+    # The times of a cut's alignment count from the start of the cut, like its supervision's.
     words = (spoken.get("alignment") or {}).get("word", ())
     return [
         str(cut["id"]),

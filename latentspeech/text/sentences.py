@@ -1,8 +1,9 @@
 """Splits text into sentences short enough to be spoken in one go.
 
-Works on written and on normalised text. A sentence ends at `. ? !` or a blank line; not after an
-abbreviation ("Mr."), an initial ("J. Smith") or inside a number, nor before a small letter. One
-longer than `max_chars` is cut after `; : ,`, then between words; a longer word is cut too.
+It works on written and on normalised text. A sentence ends at `. ? !` or a blank line, but not
+after an abbreviation ("Mr.") or an initial ("J. Smith"), inside a number or before a small letter.
+A sentence longer than `max_chars` is split after `; : ,`, then between words; a longer word is
+split too.
 """
 
 import re
@@ -30,8 +31,8 @@ _CLAUSE = re.compile(r"(?<=[;:,])\s+")
 def split_sentences(text: str, max_chars: int) -> list[str]:
     """The pieces of `text` in order, each at most `max_chars` long and with a word in it.
 
-    Joined with spaces they hold every word of `text`; what has no letter or digit (a lone dash)
-    goes to the piece before it where it fits.
+    Joined with spaces they hold every word of `text`. A piece without a letter or digit (a lone
+    dash) joins the piece before it where it fits.
     """
     if max_chars < 1:
         raise ConfigError(f"max_chars = {max_chars}; expected at least 1")
@@ -48,8 +49,7 @@ def split_sentences(text: str, max_chars: int) -> list[str]:
 def split_normalized(text: NormalizedText, max_chars: int) -> list[NormalizedText]:
     """The pieces of a normalised text, each a normalised text of its own.
 
-    Punctuation that cannot begin or end a text, such as the comma that a piece was cut at, is left
-    out.
+    Punctuation that cannot begin or end a text, such as the comma at a split, is left out.
     """
     return [NormalizedText(tidy(piece)) for piece in split_sentences(text, max_chars)]
 

@@ -18,12 +18,12 @@ from latentspeech.data.audio_segments import AudioSegmentConfig, AudioSegments
 
 
 class CodecDataConfig(AudioSegmentConfig):
-    """Cuts to train and validate on, and how they are cut into segments."""
+    """Cuts to train and validate on, and how they become segments."""
 
     train_cuts: str = Field(
-        description="lhotse cuts: a file .jsonl.gz, or a folder or URL in Shar format"
+        description="lhotse cuts to train on: a file .jsonl.gz, or a folder or URL in Shar format"
     )
-    valid_cuts: str = Field(description="likewise")
+    valid_cuts: str = Field(description="lhotse cuts to validate on, in either form")
 
 
 class StartFromConfig(Config):
@@ -31,7 +31,7 @@ class StartFromConfig(Config):
 
     codec: Path = Field(description="model directory")
     parts: tuple[Literal["encoder", "decoder"], ...] = Field(
-        ("encoder", "decoder"), min_length=1, description="which of its parts are taken over"
+        ("encoder", "decoder"), min_length=1, description="whose weights are taken over"
     )
 
 
@@ -40,22 +40,24 @@ class CodecRunConfig(Config):
 
     exp_dir: Path = Field(description="folder of the run: config, checkpoints, metrics")
     codec: CodecConfig = Field(CodecConfig(), description="the model")
-    loss: CodecLossConfig = Field(CodecLossConfig(), description="weights and discriminator start")
+    loss: CodecLossConfig = Field(
+        CodecLossConfig(), description="weights of the losses, start of discriminators"
+    )
     discriminators: DiscriminatorsConfig = Field(
         DiscriminatorsConfig(), description="sizes of the discriminators"
     )
     optimizer: OptimizerConfig = Field(
-        OptimizerConfig(lr=1e-4, betas=(0.8, 0.99)), description="of the codec"
+        OptimizerConfig(lr=1e-4, betas=(0.8, 0.99)), description="optimizer of the codec"
     )
     discriminator_optimizer: OptimizerConfig = Field(
         OptimizerConfig(lr=1e-4, betas=(0.8, 0.99), clip_norm=10.0),
-        description="of the discriminators",
+        description="optimizer of the discriminators",
     )
     start_from: StartFromConfig | None = Field(
         None, description="codec whose weights the run starts from; null: random weights"
     )
-    data: CodecDataConfig = Field(description="what to train on")
-    train: TrainConfig = Field(description="how long and on what")
+    data: CodecDataConfig = Field(description="data to train on")
+    train: TrainConfig = Field(description="length and hardware of the training")
 
     @model_validator(mode="after")
     def _ratio_can_be_held(self) -> Self:
@@ -69,7 +71,7 @@ class CodecRunConfig(Config):
 
 
 def run_codec(run: CodecRunConfig) -> TrainResult:
-    """Trains, or goes on with, the run in `exp_dir`."""
+    """Starts or resumes the run in `exp_dir`."""
     data, rate, seed = run.data, run.codec.sample_rate, run.train.seed
     seed_initialization(seed)
     task = CodecTask(

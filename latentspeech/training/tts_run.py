@@ -19,8 +19,8 @@ from latentspeech.tts.layouts.build import build_layout
 from latentspeech.tts.layouts.layout import ConditioningConfig
 from latentspeech.tts.model import PAPER_SAMPLING, SPEECH, TTSModelConfig, latent_lm_config
 from latentspeech.tts.model_directory import load_tts
-from latentspeech.tts.task import TTSTask
-from latentspeech.tts.training_data import TTSDataConfig, TTSTrainingData
+from latentspeech.tts.training.task import TTSTask
+from latentspeech.tts.training.training_data import TTSDataConfig, TTSTrainingData
 
 
 class TTSRunConfig(Config):
@@ -33,22 +33,24 @@ class TTSRunConfig(Config):
     valid_latents_dir: str = Field(description="latent shards to validate on, likewise")
     model: TTSModelConfig = Field(TTSModelConfig(), description="sizes and diffusion")
     conditioning: ConditioningConfig = Field(
-        ConditioningConfig(), description="what training hides, and how often"
+        ConditioningConfig(), description="inputs that training hides, and how often"
     )
     data: TTSDataConfig = Field(TTSDataConfig(), description="sizes of a batch")
     optimizer: OptimizerConfig = Field(
-        OptimizerConfig(lr=7.5e-4, betas=(0.9, 0.98), weight_decay=0.01), description="Table 11"
+        OptimizerConfig(lr=7.5e-4, betas=(0.9, 0.98), weight_decay=0.01),
+        description="by default as in Table 11",
     )
     start_from: Path | None = Field(
         None, description="TTS model directory whose weights the run starts from; null: random"
     )
     lora: LoRAConfig | None = Field(
-        None, description="train adapters on start_from's weights alone; null: every weight"
+        None, description="adapters to train, start_from's weights stay; null: train every weight"
     )
     sampling: SamplingConfig = Field(
-        PAPER_SAMPLING, description="how the packed model is drawn from; training does not use it"
+        PAPER_SAMPLING,
+        description="sampling settings of the packed model; training does not use them",
     )
-    train: TrainConfig = Field(description="how long and on what")
+    train: TrainConfig = Field(description="length and hardware of the training")
 
     @model_validator(mode="after")
     def _adapters_have_a_model(self) -> Self:
@@ -58,7 +60,7 @@ class TTSRunConfig(Config):
 
 
 def run_tts(run: TTSRunConfig) -> TrainResult:
-    """Trains, or goes on with, the run in `exp_dir`."""
+    """Starts or resumes the run in `exp_dir`."""
     seed_initialization(run.train.seed)
     hash_ = codec_hash(run.codec_dir)
     codec = load_codec(run.codec_dir)
@@ -97,7 +99,7 @@ def run_tts(run: TTSRunConfig) -> TrainResult:
 
 
 def _start_from(task: TTSTask, directory: Path) -> None:
-    """Copies the weights of a model, and with them the statistics it counts latents by."""
+    """Copies the weights of a model and its statistics of latents."""
     try:
         task.model.load_state_dict(load_tts(directory).lm.state_dict())
     except RuntimeError as error:

@@ -1,12 +1,12 @@
-"""Codec ablations: what each run came to, and their table in RESULTS.md.
+"""Codec ablations: the results of each run, and their table in RESULTS.md.
 
-`is_done` says whether a run of this configuration is trained and checked; `record` writes down what
-it came to; `table` puts all recorded runs into RESULTS.md. A run's folder holds run/ (training),
+`is_done` says whether a run of this configuration is trained and checked; `record` writes its
+results down; `table` puts all recorded runs into RESULTS.md. A run's folder holds run/ (training),
 model/, means/ and sampled/ (recipes.codec.check on copies by the means and by sampled latents), and
 facts.json.
 
-A cell of the table is a value with, in brackets, the 95% interval of its difference from the base
-run's on the same utterances (paired bootstrap); at the base run that of its own value.
+A cell of the table is a value with a 95% interval in brackets. It is the interval of the difference
+from the base run on the same utterances (paired bootstrap); for the base run, of its own value.
 """
 
 import argparse
@@ -36,10 +36,10 @@ KINDS = {"means": "from the means", "sampled": "from sampled latents"}
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a run is and came to, apart from its scores."""
+    """Sizes, training and last validation of a run; its scores are in other files."""
 
     about: str  # the comment that its YAML file begins with
-    config_hash: str  # of model, losses, optimizer and training, not of where the data lie
+    config_hash: str  # covers model, losses, optimizer and training, not where the data lie
     encoder_millions: float  # parameters
     decoder_millions: float
     steps: int
@@ -71,7 +71,7 @@ def about(config: Path) -> str:
 
 
 def hash_of(run: CodecRunConfig) -> str:
-    """Identifies what is trained; the folders are a matter of the machine."""
+    """A hash that identifies what is trained; it leaves out folders, which differ by machine."""
     values = run.model_dump(
         mode="json", exclude={"exp_dir": True, "data": {"train_cuts", "valid_cuts"}}
     )
@@ -79,7 +79,7 @@ def hash_of(run: CodecRunConfig) -> str:
 
 
 def is_done(config: Path, folder: Path) -> bool:
-    """Whether facts and scores of this configuration are there; DataError if of another one."""
+    """Whether its facts and scores are there; DataError if they are another configuration's."""
     path = folder / "facts.json"
     if not path.is_file():
         return False
@@ -91,7 +91,7 @@ def is_done(config: Path, folder: Path) -> bool:
 
 
 def read_facts(path: Path) -> RunFacts:
-    """What `record` wrote."""
+    """Reads what `record` wrote."""
     return RunFacts(**json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -127,7 +127,7 @@ def record(config: Path, folder: Path) -> None:
 
 
 def facts_table(facts: Mapping[str, RunFacts]) -> str:
-    """A row a run: size, training, latents."""
+    """A table of sizes, training and latents with one row for each run."""
     lines = [
         "| run | what it changes | encoder + decoder M | steps | minutes | std(mu) "
         "| log std(mu)/E\\|sigma\\| | mel loss, dev | pitch cross entropy |",
@@ -145,7 +145,10 @@ def facts_table(facts: Mapping[str, RunFacts]) -> str:
 
 
 def scores_table(reports: Mapping[str, Mapping[str, EvalReport]]) -> str:
-    """A row a run, a column a metric and kind of copy; `reports` by run, then by kind."""
+    """A row for each run, a column for each metric and kind of copy.
+
+    `reports` holds them by run, then by kind.
+    """
     kinds = [kind for kind in KINDS if any(kind in mine for mine in reports.values())]
     some = next(iter(next(iter(reports.values())).values()))
     titles = [f"{metric.name}, {KINDS[kind]}" for kind in kinds for metric in some.metrics]
@@ -174,7 +177,7 @@ def _edges(interval: Interval | None, sign: str) -> str:
 
 
 def read_reports(folder: Path) -> dict[str, dict[str, EvalReport]]:
-    """Group -> kind -> report of one run."""
+    """Returns the reports of one run by group, then by kind."""
     groups: dict[str, dict[str, EvalReport]] = {}
     for kind in KINDS:
         for path in sorted((folder / kind).glob("*/scores.json")):
@@ -226,7 +229,7 @@ def main() -> None:
     parser.add_argument("--exp_dir", type=Path, help="folder of all runs, for the table")
     parser.add_argument("--names", nargs="*", default=[], help="runs in the order of the table")
     parser.add_argument("--results", type=Path, help="RESULTS.md to write the section of")
-    parser.add_argument("--command", default="", help="for RESULTS.md")
+    parser.add_argument("--command", default="", help="command that RESULTS.md names")
     arguments = parser.parse_args()
     match arguments.action:
         case "is_done":

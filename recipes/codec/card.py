@@ -31,9 +31,9 @@ _NOT_FOR = """## Not for
 
 @dataclass(frozen=True)
 class CardNotes:
-    """What only the person who exports it knows."""
+    """Facts that only the person who exports the codec knows."""
 
-    command: str = ""  # that trains it
+    command: str = ""  # the command that trains it
     data: str = ""  # what it was trained on, with licences; Markdown
     runs: tuple[Provenance, ...] = ()  # earlier runs, whose weights the run started from
     scores: tuple[CodecScores, ...] = ()
@@ -76,7 +76,7 @@ def decoder_card(codec: Codec, name: str, provenance: Provenance) -> str:
 
 
 def _use(decoders: Mapping[str, Codec], out: Path) -> str:
-    # The codec that ships needs no option.
+    # The codec that ships is the default: it needs no option.
     ships = out.resolve() == (MODELS_FOLDER / DEFAULT_NAME).resolve()
     model = "" if ships else f" --model {out}"
     lines = [

@@ -1,12 +1,13 @@
-"""Copies test utterances through the codec and scores the copies, and what can be of the originals.
+"""Copies test utterances through the codec and scores the copies.
 
-`--out` gets ref/, hyp/, items.jsonl (for `latentspeech score --list`), scores.json and scores.md of
-`--cuts PATH`, and the same in a folder NAME for each `--cuts NAME=PATH`, which is checked apart.
-Copies are made of the posterior's means, or with `--sampled` of latents drawn from it, as noisy as
-those that the decoder was trained on.
+The originals are scored too, by the metrics that need no reference. For `--cuts PATH`, `--out` gets
+ref/, hyp/, items.jsonl (for `latentspeech score --list`), scores.json and scores.md; each
+`--cuts NAME=PATH` is a group that is checked apart and gets the same files in a folder NAME. Copies
+are made of the posterior's means, or with `--sampled` of latents drawn from it, which are as noisy
+as those that the decoder was trained on.
 
 `--libritts_dir` puts the paper's test set of Table 5 in the place of the unnamed cuts;
-`--librispeech_dir` adds that of Table 8 as the group `librispeech`.
+`--librispeech_dir` adds the test set of Table 8 as the group `librispeech`.
 """
 
 import argparse
@@ -37,7 +38,7 @@ from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import EvalList, ListRow, read_list, write_list
 from recipes.codec.check_tables import Checked, groups_table, originals_table
 from recipes.lib.result_folder import audio_path, open_result_folder
-from recipes.tts.test_items import (
+from recipes.tts.test_set.test_items import (
     TestItems,
     held_out_items,
     librispeech_items,
@@ -57,13 +58,13 @@ METRICS = (
     "sim-ge2e",
     "wer-w",
 )
-# These need no reference, so that the originals have them too.
+# These need no reference, so the originals can be scored by them too.
 OF_ORIGINALS = ("dnsmos", "wer-w")
 
 
 @dataclass(frozen=True)
 class Group:
-    """Cuts that are copied and scored together, and where; the unnamed group's name is empty.
+    """Cuts that are copied and scored together; the unnamed group's name is empty.
 
     `path` is a cuts file, or the folder of the corpus that `kind` names.
     """
@@ -73,11 +74,11 @@ class Group:
     kind: Literal["cuts", "libritts", "librispeech"] = "cuts"
 
     def folder(self, out: Path) -> Path:
-        """Where its copies and scores are."""
+        """The folder that its copies and scores are written to."""
         return out / self.name
 
     def test_items(self, max_items: int, seed: int) -> TestItems:
-        """What is copied; `max_items` 0 for all."""
+        """The utterances to copy; a `max_items` of 0 takes all."""
         match self.kind:
             case "libritts":
                 return libritts_items(self.path, max_items, seed)
@@ -88,11 +89,11 @@ class Group:
 
 
 def parse_groups(texts: Sequence[str]) -> list[Group]:
-    """PATH or NAME=PATH each; ConfigError for names that occur twice or are no folder's."""
+    """Parses PATH or NAME=PATH; ConfigError for names that repeat or cannot name a folder."""
     groups: list[Group] = []
     for text in texts:
         name, separator, path = text.partition("=")
-        # A path may hold "=" itself, behind a folder's slash.
+        # A path may itself hold "=" behind a slash; then it has no name.
         group = Group(name, Path(path)) if separator and "/" not in name else Group("", Path(text))
         if group.name in ("ref", "hyp") or not re.fullmatch(r"[\w-]*", group.name):
             raise ConfigError(f"--cuts {text}: {group.name!r} is no name for a folder of its own")
@@ -103,7 +104,7 @@ def parse_groups(texts: Sequence[str]) -> list[Group]:
 
 
 def draw_latents(codec: Codec, means: Tensor, utterance_id: str, seed: int) -> Tensor:
-    """Latents (1, F, D) from the posterior around these means, the same for a seed and an id."""
+    """Draws latents (1, F, D) around these means; seed and id decide the noise."""
     generator = make_generator(seed, f"check_codec/{utterance_id}")
     return sample_posterior(codec.config.posterior, means, generator)
 
@@ -116,7 +117,7 @@ def copy_utterance(
     sex: str | None = None,
     sampled: int | None = None,
 ) -> ListRow:
-    """Writes the original and its copy by the codec, on its device, unless they are there.
+    """Writes the original and the codec's copy of it unless they are there.
 
     Args:
         sampled: seed of the latents; None for the means.
@@ -156,7 +157,7 @@ def copy_group(codec: Codec, test: TestItems, folder: Path, sampled: int | None)
 def score_originals(
     chosen: EvalList, metrics: Sequence[str], device: torch.device = CPU
 ) -> EvalReport | None:
-    """The originals in the place of the copies, by the metrics that can; None without any."""
+    """Scores the originals by the metrics of OF_ORIGINALS; None if none of those was chosen."""
     possible = [name for name in metrics if name in OF_ORIGINALS]
     if not possible:
         return None
@@ -170,12 +171,15 @@ def score_originals(
 
 
 def write_reports(folder: Path, checked: Checked) -> str:
-    """scores.json and scores.md of the copies; originals.json, and their table in scores.md."""
+    """Writes scores.json, scores.md and, if originals were scored, originals.json.
+
+    Returns the text of scores.md.
+    """
     write_report(checked.copies, folder / "scores.json")
     text = render(checked.copies)
     if checked.originals is not None:
         write_json(folder / "originals.json", checked.originals.to_dict())
-        # What reads scores.md takes the table it begins with, which stays the copies'.
+        # Readers of scores.md take its first table, which therefore stays that of the copies.
         text += f"\nBeside the originals:\n\n{originals_table(checked.originals, checked.copies)}"
         with atomic_path(folder / "scores.md") as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -185,7 +189,7 @@ def write_reports(folder: Path, checked: Checked) -> str:
 def check_group(
     group: Group, chosen: EvalList, out: Path, metrics: Sequence[str], device: torch.device = CPU
 ) -> Checked:
-    """Scores listed copies, and writes and prints what came of it."""
+    """Scores listed copies, and writes and prints the results."""
     scorers = make_scorers(metrics, device)
     copies = evaluate(chosen.pairs(), scorers, settings={"list": chosen.describe()})
     checked = Checked(copies, score_originals(chosen, metrics, device))
@@ -206,18 +210,18 @@ def parse_arguments() -> argparse.Namespace:
         help="test cuts, or NAME=PATH for a group to check apart; may be repeated",
     )
     parser.add_argument("--libritts_dir", type=Path, help="the unnamed group is its test-other")
-    parser.add_argument("--librispeech_dir", type=Path, help="a group of its test-clean")
+    parser.add_argument("--librispeech_dir", type=Path, help="adds its test-clean as a group")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--device", default=AUTO, help=f"of codec and networks: {DEVICE_HELP}")
-    parser.add_argument("--max_items", type=int, default=100, help="of each list; 0 for all")
-    parser.add_argument("--seed", type=int, default=0, help="of a part of LibriTTS")
-    parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
+    parser.add_argument("--device", default=AUTO, help=f"for codec and networks: {DEVICE_HELP}")
+    parser.add_argument("--max_items", type=int, default=100, help="most of each list; 0: all")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the part of LibriTTS")
+    parser.add_argument("--metrics", default=",".join(METRICS), help="as in latentspeech score")
     parser.add_argument("--sampled", type=int, help="seed of sampled latents; default: the means")
     return parser.parse_args()
 
 
 def chosen_groups(arguments: argparse.Namespace) -> list[Group]:
-    """What is to be copied; ConfigError for nothing, and for two groups of one name."""
+    """The groups to copy; ConfigError if there is none or if two have one name."""
     groups = parse_groups(arguments.cuts)
     if arguments.libritts_dir is not None:
         groups = [Group("", arguments.libritts_dir, "libritts"), *groups]
@@ -234,7 +238,7 @@ def main() -> None:
     groups = chosen_groups(arguments)
     device = choose_device(arguments.device)
     metrics = [name.strip() for name in arguments.metrics.split(",")]
-    make_scorers(metrics)  # a wrong name is told before the work
+    make_scorers(metrics)  # reports a wrong name before the work
     out, sampled = arguments.out, arguments.sampled
     key = {"codec_hash": decoding_hash(arguments.codec, arguments.decoder)}
     key |= describe_device(device)

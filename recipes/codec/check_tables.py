@@ -13,7 +13,7 @@ class Checked:
     """The reports of one group of cuts."""
 
     copies: EvalReport
-    originals: EvalReport | None  # None where no metric can do without a reference
+    originals: EvalReport | None  # None if all metrics need a reference
 
 
 def originals_table(originals: EvalReport, copies: EvalReport) -> str:

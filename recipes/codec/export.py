@@ -1,8 +1,8 @@
 """Writes the averaged weights of codec runs as a model directory with its model card.
 
 One run gives encoder and decoder; each `--decoder_exp_dir NAME=EXP_DIR` gives a further decoder,
-trained on the same encoder, which is checked. What the card says of data, training and scores comes
-from the runs and from the folders of recipes.codec.check that are given.
+trained on the same encoder (this is checked). What the card says of data, training and scores comes
+from the runs and from the given folders of recipes.codec.check.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from recipes.lib.training_data import training_data_table
 
 @dataclass(frozen=True)
 class TrainedCodec:
-    """A codec of a run, and how it came to be."""
+    """The codec that a run trained, and its provenance."""
 
     exp_dir: Path
     run: CodecRunConfig
@@ -36,7 +36,7 @@ class TrainedCodec:
 
 
 def load_trained(exp_dir: Path, name: str) -> TrainedCodec:
-    """The averaged weights of the newest checkpoint in `exp_dir`."""
+    """Loads the averaged weights of the newest checkpoint in `exp_dir`."""
     run = load_config(CodecRunConfig, exp_dir / "config.yaml")
     codec = Codec(run.codec)
     state = load_averaged(exp_dir, codec, "codec")
@@ -46,7 +46,7 @@ def load_trained(exp_dir: Path, name: str) -> TrainedCodec:
 def export_codec(
     exp_dir: Path, out: Path, decoder_exp_dirs: Mapping[str, Path], notes: CardNotes
 ) -> None:
-    """The newest checkpoints of the runs to the model directory `out`, which it replaces."""
+    """Writes the newest checkpoints of the runs to the model directory `out`, replacing it."""
     own = load_trained(exp_dir, "codec run")
     further = {
         name: load_trained(path, f"decoder {name!r}") for name, path in decoder_exp_dirs.items()
@@ -68,7 +68,7 @@ def export_codec(
 
 
 def check_same_encoder(own: TrainedCodec, other: TrainedCodec) -> None:
-    """CheckpointError unless both encoders are the same as they will be stored."""
+    """Raises CheckpointError unless both encoders will be stored as the same numbers."""
     fields = ("sample_rate", "latent_dim", "frames_per_latent", "lookahead_samples", "encoder")
     for field in fields:
         if getattr(own.run.codec, field) != getattr(other.run.codec, field):
@@ -80,7 +80,7 @@ def check_same_encoder(own: TrainedCodec, other: TrainedCodec) -> None:
     differing = [
         name
         for name, tensor in own.codec.encoder.state_dict().items()
-        # As they are stored: a run that started from a model directory had them rounded.
+        # Compared as stored: a run that started from a model directory got rounded weights.
         if not torch.equal(tensor.half(), weights[name].half())
     ]
     if differing:
@@ -92,7 +92,7 @@ def check_same_encoder(own: TrainedCodec, other: TrainedCodec) -> None:
 
 
 def pairs(texts: list[str], what: str) -> dict[str, Path]:
-    """NAME=PATH arguments; ConfigError for others and for names that are no folder names."""
+    """Parses NAME=PATH; ConfigError for other texts and for names that no folder can have."""
     found: dict[str, Path] = {}
     for text in texts:
         name, equals, path = text.partition("=")
@@ -128,7 +128,7 @@ def main() -> None:
     add("--command", default="", help="for the card: the command that trains it")
     add("--data", default="", help="for the card: what it was trained on, and the licences")
     add("--data_file", type=Path, help="the same, from a Markdown file")
-    add("--list_data", action="store_true", help="table of the run's training cuts, for the card")
+    add("--list_data", action="store_true", help="for the card: table of the run's training cuts")
     add(
         "--scores",
         nargs="*",
@@ -146,7 +146,7 @@ def main() -> None:
 
 
 def read_notes(arguments: argparse.Namespace) -> CardNotes:
-    """What the options give for the card."""
+    """The notes that the options give for the card."""
     data = [arguments.data]
     if arguments.data_file is not None:
         if not arguments.data_file.is_file():

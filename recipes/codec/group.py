@@ -1,9 +1,9 @@
-"""Joins neighbouring frames of a trained codec to one latent: a lower rate without a new training.
+"""Joins neighbouring latents of a trained codec into one: a lower frame rate without training.
 
     python -m recipes.codec.group --codec latentspeech/models/codec --frames 2 --out exp/codec_7.5hz
 
-The same weights make the same copies; a latent holds as many numbers more as there are fewer of
-them. So a language model meets another rate on a codec that has lost nothing by it.
+The weights and thus the copies stay the same; with `--frames` n there are n times fewer latents of
+n times the dimension. So a language model can be tried at another frame rate on the same codec.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from latentspeech.core.files import atomic_directory
 
 
 def grouped(codec: Codec, frames: int) -> Codec:
-    """The codec whose latents hold `frames` of those of `codec`."""
+    """The codec whose latents each hold `frames` latents of `codec`."""
     if frames < 1:
         raise ConfigError(f"--frames {frames}; expected 1 or more")
     values = codec.config.model_dump()

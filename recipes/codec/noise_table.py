@@ -41,7 +41,7 @@ def cell(report: EvalReport, key: str) -> str:
 
 
 def table(exp_dir: Path, names: Sequence[str]) -> list[str]:
-    """Two rows a run: what was spoken, and the codec's copies of the same sentences."""
+    """Two rows for each run: what was spoken, and the codec's copies of the same sentences."""
     head = ["run", "E\\|sigma\\|", "log std(mu)/E\\|sigma\\|", "speech", *COPIES, *SPEECH]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for name in names:
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--exp_dir", type=Path, required=True, help="folder of run_noise.sh")
     parser.add_argument("--names", nargs="+", required=True, help="runs, in the table's order")
     parser.add_argument("--results", type=Path, required=True, help="file to write the table into")
-    parser.add_argument("--command", default="", help="that made the runs")
+    parser.add_argument("--command", default="", help="command that made the runs")
     arguments = parser.parse_args()
     text = [
         "## Noise of the codec",

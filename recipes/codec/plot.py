@@ -1,7 +1,8 @@
-"""Draws spectrograms of originals and of their copies, out of folders of recipes.codec.check.
+"""Draws spectrograms of originals and of their copies, from folders of recipes.codec.check.
 
-A picture an utterance: the original on top, below it the copy of each `--check LABEL=FOLDER` with
-its scores. PNGs of few colours, small enough for a repository.
+Each picture shows one utterance: the original on top, below it the copy of each
+`--check LABEL=FOLDER` with its scores. The PNGs have few colours, so that they are small enough for
+a repository.
 """
 
 import argparse
@@ -22,8 +23,8 @@ from latentspeech.core.files import atomic_path
 SAMPLE_RATE = 24_000
 WINDOW_S = 0.040  # resolves the harmonics of a low voice
 HOP_S = 0.005
-RANGE_DB = 70.0  # below the loudest of the original
-MAX_HZ = 6000.0  # above, single harmonics would not be seen
+RANGE_DB = 70.0  # shown below the loudest point of the original
+MAX_HZ = 6000.0  # with a larger one, single harmonics would not be seen
 COLOURS = 40
 MAX_BYTES = 300_000
 SCORES = ("PESQ-WB", "STOI", "ViSQOL-speech", "Mel-DAC-class")
@@ -31,7 +32,7 @@ SCORES = ("PESQ-WB", "STOI", "ViSQOL-speech", "Mel-DAC-class")
 
 @dataclass(frozen=True)
 class Check:
-    """A folder of recipes.codec.check and what its copies are called."""
+    """A folder of recipes.codec.check and the label of its copies."""
 
     label: str
     folder: Path
@@ -42,7 +43,7 @@ class Check:
 
 
 def parse_checks(texts: Sequence[str]) -> list[Check]:
-    """LABEL=FOLDER each, or one FOLDER."""
+    """Parses LABEL=FOLDER texts, or a single FOLDER."""
     checks = []
     for text in texts:
         label, separator, folder = text.rpartition("=")
@@ -64,7 +65,7 @@ def find_groups(folder: Path) -> list[str]:
 def choose_utterances(
     report: EvalReport, number: int, min_s: float, max_s: float
 ) -> list[ItemResult]:
-    """At most `number`, of different speakers, as they come in the list."""
+    """The first utterances in the list, at most `number`, each of another speaker."""
     chosen: dict[str | None, ItemResult] = {}
     for utterance in report.items:
         if min_s <= (utterance.facts.get("duration_s", 0)) <= max_s:
@@ -89,7 +90,7 @@ def spectrogram_db(audio: Tensor) -> Tensor:
 
 
 def draw(rows: Sequence[tuple[str, Tensor]], title: str, out: Path) -> None:
-    """A PNG of labelled audio (T,), one under the other in the colours of the first."""
+    """Draws a PNG of labelled audio (T,), one under the other, on the first one's colour scale."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -126,7 +127,7 @@ def draw(rows: Sequence[tuple[str, Tensor]], title: str, out: Path) -> None:
 
 
 def write_small_png(picture: io.BytesIO, out: Path) -> None:
-    """Writes it in COLOURS colours; DataError if that is more than MAX_BYTES."""
+    """Writes the picture in COLOURS colours; DataError if the file exceeds MAX_BYTES."""
     from PIL import Image
 
     few = Image.open(picture).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
@@ -138,7 +139,7 @@ def write_small_png(picture: io.BytesIO, out: Path) -> None:
 
 
 def draw_utterance(checks: Sequence[Check], group: str, utterance_id: str, out: Path) -> None:
-    """The original and every check's copy of one utterance."""
+    """Draws the original and every check's copy of one utterance."""
     rows: list[tuple[str, Tensor]] = []
     about = utterance_id
     for check in checks:

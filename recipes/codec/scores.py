@@ -1,6 +1,6 @@
 """Scores of a codec's copies for its model card, from result folders of recipes.codec.check.
 
-As a program it prints them as a section of their own, to end a page of the docs with.
+As a program it prints them as a section for the end of a page of the docs.
 """
 
 import argparse
@@ -21,12 +21,12 @@ ORIGINALS_HEADING = "Beside the originals:"
 
 @dataclass(frozen=True)
 class CodecScores:
-    """One table."""
+    """One table of scores and how it was measured."""
 
     heading: str
     folder: Path
     table: str  # Markdown
-    command: str  # that measured it
+    command: str  # the command that measured it
     made_on: str  # commit, date, hardware
     made_with: str  # hash of the codec
 
@@ -39,7 +39,7 @@ class CodecScores:
 
 
 def read_scores(text: str) -> list[CodecScores]:
-    """[HEADING=]FOLDER to what is in scores.md and scores.json there, or in each group's folder."""
+    """Reads scores.md and scores.json of [HEADING=]FOLDER, or of each group's folder in it."""
     heading, _, name = text.rpartition("=")
     folder = Path(name)
     groups = sorted(path.parent for path in folder.glob("*/scores.json"))
@@ -62,16 +62,17 @@ def _read(folder: Path, heading: str) -> CodecScores:
 
 
 def _tables(path: Path) -> str:
-    """The table of all copies, and that of copies beside originals if there is one."""
+    """The table of all copies, and the one of copies beside originals if there is one."""
     _, _, beside = path.read_text(encoding="utf-8").partition(f"\n{ORIGINALS_HEADING}\n")
     found = read_table(path)
     return f"{found}\n{ORIGINALS_HEADING}\n\n{beside.strip()}\n" if beside else found
 
 
 def check_scores(scores: CodecScores, codec_dir: Path, place: Path) -> CodecScores:
-    """The same with a command that names the codec at `place`, where that in `codec_dir` will be.
+    """The scores with a command that names `place`, where the codec in `codec_dir` will be.
 
-    CheckpointError unless the scored copies were made with it and one of its decoders.
+    Raises CheckpointError unless the scored copies were made with this codec and one of its
+    decoders.
     """
     further = decoder_names(codec_dir)
     hashes = {decoding_hash(codec_dir, name): name for name in (None, *further)}
@@ -105,7 +106,7 @@ def _made_with(folder: Path) -> str:
 
 
 def _from_here(command: str, folder: Path) -> str:
-    """The command as one types it in the repository, whatever folder that is."""
+    """The command as typed in the root of the repository, with relative paths."""
     words = shlex.split(command)[1:]  # the program is recipes.codec.check
     # Paths stand alone or behind a group's name.
     here = re.compile(rf"(^|=){re.escape(str(Path.cwd()))}/")

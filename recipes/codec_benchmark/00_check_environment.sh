@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Purpose: say which codecs have their packages and weights here, and what brings the others
+# Purpose: say which codecs have their packages and weights here, and how to get the others
 # Reads:   the codecs named by --codecs and --ours
 # Writes:  nothing
 # Cost:    10 s

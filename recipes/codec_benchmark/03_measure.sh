@@ -8,7 +8,7 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-# Waiting threads must not spin: they would starve each other if another program runs too.
+# Waiting threads must not spin: they would take time from each other if another program runs too.
 export OMP_WAIT_POLICY=PASSIVE
 options=()
 if [[ ${force:?} == true ]]; then options=(--force); fi

@@ -1,4 +1,4 @@
-"""Writes RESULTS.md and a page: Table 5 beside our measurements, sizes and speeds, mel variants."""
+"""Writes RESULTS.md and an HTML page: Table 5 with our rows, sizes and speeds, mel variants."""
 
 import argparse
 from pathlib import Path

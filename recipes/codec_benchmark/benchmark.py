@@ -1,7 +1,8 @@
 """The work of egs/codec_benchmark: each codec's copies, its size and speed, the copies' scores.
 
 Every step goes on where it stopped. A codec whose weights are not on this machine is measured for
-size and speed and left out of the rest, with the reason; one whose package is missing, altogether.
+size and speed and left out of the other steps, with the reason; a codec whose package is missing is
+left out altogether.
 """
 
 import argparse
@@ -30,7 +31,7 @@ THREADS = (1, 2)
 
 
 def codec_names(codecs: str, ours: str) -> list[str]:
-    """Names of --codecs (a file with one a line, or with commas), then those of --ours."""
+    """Names in --codecs (a file of lines, or a list with commas), then those in --ours."""
     path = Path(codecs)
     words = path.read_text(encoding="utf-8").splitlines() if path.is_file() else codecs.split(",")
     names = [word.strip() for word in words if word.strip() and not word.startswith("#")]
@@ -58,7 +59,7 @@ def copy(names: Sequence[str], chosen: EvalList, out: Path) -> None:
         try:
             codec = make_codec(name, allow_random=False)
         except MetricUnavailable:
-            continue  # stage 0 has said so
+            continue  # stage 0 has reported the reason
         folder = out / codec.name
         open_result_folder(folder, {"weights": codec.weights, "list": chosen.sha256})
         for pair in chosen.pairs(folder):
@@ -106,19 +107,19 @@ def describe(codec: CodecAdapter) -> dict[str, Any]:
 
 
 def as_dict(speed: Any) -> dict[str, Any]:
-    """A speed with the digits that it deserves."""
+    """A speed with its numbers rounded to five digits behind the point."""
     values = dataclasses.asdict(speed)
     return {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
 
 
 def score(names: Sequence[str], list_path: Path, copies: Path, metrics: str, out: Path) -> None:
-    """Writes `out`/<codec>.json, a report of latentspeech score, where there are copies."""
+    """Writes `out`/<codec>.json, a report of latentspeech score, for each codec with copies."""
     out.mkdir(parents=True, exist_ok=True)
     for name in names:
         label = name.partition("=")[0]
         report, folder = out / f"{label}.json", copies / label / "hyp"
         if not folder.is_dir():
-            report.unlink(missing_ok=True)  # of an earlier run that had the weights
+            report.unlink(missing_ok=True)  # from an earlier run that had the weights
             continue
         inputs = ScoreInputs(hypothesis=folder, list_file=list_path)
         found = score_inputs(inputs, metrics.split(","), out=report, resume=True)
@@ -129,7 +130,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("action", choices=["check", "copy", "measure", "score"])
-    parser.add_argument("--codecs", required=True, help="names with commas, or a file of them")
+    parser.add_argument("--codecs", required=True, help="names with commas, or a file of names")
     parser.add_argument("--ours", default="", help="name=model_directory, with commas")
     parser.add_argument("--list", type=Path, help="list of `latentspeech testset`")
     parser.add_argument("--copies", type=Path)

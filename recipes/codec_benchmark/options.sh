@@ -5,7 +5,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/stages.sh"
 
 stage_dir=$recipes_root/recipes/codec_benchmark
-# Where espeak-ng finds sentences to say if there are no recordings (--debug).
+# File of sentences that espeak-ng speaks if there are no recordings (--debug).
 export debug_sentences="${debug_sentences:?name a file of sentences in run.sh}"
 
 add_codec_benchmark_options() {
@@ -36,7 +36,7 @@ settle_codec_benchmark_options() {
   check_number max_items repeats
   ((${repeats:?} > 0)) || fail "--repeats is 0; expected at least one"
   [[ ! -f ${codecs:?} ]] || codecs=$(realpath -- "$codecs")
-  # The stages start in the repository; a relative folder of --ours is meant from here.
+  # The stages start in the repository; a relative folder in --ours is relative to this one.
   ours=$(python3 - "$PWD" "${ours?}" <<'PYTHON'
 import os
 import sys

@@ -36,7 +36,7 @@ def quality_table(
 def _scored_row(
     table: PaperTable, name: str, fact: Mapping[str, Any], report: EvalReport
 ) -> OurRow:
-    # The mel variants that are not the paper's have a table of their own.
+    # Mel variants that the paper does not use have a table of their own.
     others = set(MEL_VARIANTS) - {column.metric for column in table.columns}
     metrics = [metric for metric in report.metrics if metric.key not in others]
     title = f"{fact['title']} ({name})"
@@ -141,7 +141,7 @@ def _mel_cell(metric: MetricResult | None) -> str:
 def read_all(
     names: Sequence[str], folder: Path
 ) -> tuple[dict[str, dict[str, Any]], dict[str, EvalReport]]:
-    """(facts, reports) by codec, of those that have them."""
+    """(facts, reports) by codec, for the codecs that have them."""
     facts: dict[str, dict[str, Any]] = {}
     reports: dict[str, EvalReport] = {}
     for name in names:
@@ -155,7 +155,7 @@ def read_all(
 
 
 def list_line(folder: Path) -> str:
-    """What was copied."""
+    """One line that describes the list of recordings that were copied."""
     info = json.loads((folder / "list/items.jsonl.info.json").read_text(encoding="utf-8"))
     lines = (folder / "list/items.jsonl").read_text(encoding="utf-8").count("\n")
     return f"{lines} recordings: {info['protocol']}, {info['rule']}, SHA-256 {info['sha256'][:16]}"

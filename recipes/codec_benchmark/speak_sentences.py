@@ -1,6 +1,6 @@
 """Lets espeak-ng say a few sentences, so that the recipe can be tried without recordings.
 
-Synthetic speech of this kind ranks no codecs.
+Scores on such synthetic speech say nothing about which codec is better.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def speak(text: str, voice: str, path: Path) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sentences", type=Path, required=True, help="file, one a line")
+    parser.add_argument("--sentences", type=Path, required=True, help="file, one sentence a line")
     parser.add_argument("--out", type=Path, required=True, help="list to write, .jsonl")
     parser.add_argument("--num", type=int, required=True)
     arguments = parser.parse_args()

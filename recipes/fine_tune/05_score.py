@@ -16,8 +16,8 @@ from recipes.lib.results_file import write_results
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--exp_dir", type=Path, required=True, help="of the recipe")
-    parser.add_argument("--command", required=True, help="for RESULTS.md")
+    parser.add_argument("--exp_dir", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--command", required=True, help="command that RESULTS.md names")
     arguments = parser.parse_args()
     exp_dir: Path = arguments.exp_dir
     reports = score(exp_dir)

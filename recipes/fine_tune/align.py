@@ -33,7 +33,7 @@ def split(
 ) -> dict[str, list[CorpusUtterance]]:
     """Parts by name; each speaker of two or more has utterances in train.
 
-    DataError where too little is left to train on.
+    Raises DataError if too little is left to train on.
     """
     of_speaker: dict[str, list[CorpusUtterance]] = defaultdict(list)
     for item in items:

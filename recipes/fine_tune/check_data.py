@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 SAMPLE_RATE = 24000
 KEPT_SILENCE_S = 0.2  # about what the corpus of the shipped voice has
 WINDOW_S = 0.02
-QUIET = 10 ** (-40 / 20)  # of the loudest window
+QUIET = 10 ** (-40 / 20)  # relative to the loudest window
 CLIPPED_SHARE = 1e-3
 SHOWN = 5
 

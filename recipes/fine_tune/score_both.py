@@ -9,7 +9,7 @@ from latentspeech.core.eval.report import EvalReport, MetricResult
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import read_list
-from recipes.tts.score_test import METRICS, recordings_of
+from recipes.tts.test_set.score_test import METRICS, recordings_of
 
 
 def score(exp_dir: Path) -> dict[str, EvalReport]:

@@ -1,4 +1,4 @@
-"""Reads which recording of a folder says what, and who speaks.
+"""Reads the transcripts and speakers of the recordings in a folder.
 
 Transcripts stand in metadata.csv (lines `id|text`, or a header with file_name, text and perhaps
 speaker) or in NAME.txt beside NAME.wav. The speaker is named by the column; without it by the first

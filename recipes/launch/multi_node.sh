@@ -7,10 +7,10 @@
 #   bash recipes/launch/multi_node.sh --nnodes 2 --nproc 8 --master node0:29500 --id my-run -- \
 #     -m latentspeech.cli.main train tts --config tts.yaml --set train.num_nodes=2 --set train.devices=8
 #
-# --nnodes   machines; train.num_nodes must be the same
-# --nproc    processes of each machine, one a GPU; train.devices must be the same (0 on CPUs)
+# --nnodes   number of machines; train.num_nodes must be the same
+# --nproc    processes of each machine, one for each GPU; train.devices must be the same (0 on CPUs)
 # --master   host:port of one of the machines, where all meet
-# --id       any name, the same on all machines, another for another training
+# --id       any name, the same on all machines and different for each training
 # --         then the module or script that torchrun starts, and its arguments
 set -euo pipefail
 

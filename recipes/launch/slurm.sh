@@ -14,7 +14,7 @@
 #SBATCH --time=24:00:00
 #SBATCH --requeue
 #SBATCH --open-mode=append
-# Two minutes before the end the step in progress is finished, a checkpoint written.
+# Two minutes before the end, the step in progress is finished and a checkpoint is written.
 #SBATCH --signal=TERM@120
 set -euo pipefail
 
@@ -26,7 +26,7 @@ set -euo pipefail
 hosts=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
 port=$((20000 + SLURM_JOB_ID % 40000))
 
-# The id is another after each requeue, so that the new start does not meet what is left of the old.
+# The id changes with each requeue, so that a new start does not meet remains of the old one.
 srun --kill-on-bad-exit=1 bash "${SLURM_SUBMIT_DIR:?}/recipes/launch/multi_node.sh" \
   --nnodes "${SLURM_JOB_NUM_NODES:?}" --nproc "${NPROC:-${SLURM_GPUS_ON_NODE:?}}" \
   --master "${hosts%%$'\n'*}:$port" --id "$SLURM_JOB_ID-${SLURM_RESTART_COUNT:-0}" -- "$@"

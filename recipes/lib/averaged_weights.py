@@ -41,7 +41,7 @@ def load_averaged(
 
 
 def training_state(exp_dir: Path) -> RunState:
-    """Where the training in `exp_dir` stands."""
+    """The state of the training at the newest checkpoint in `exp_dir`."""
     return _newest(exp_dir).state
 
 
@@ -53,7 +53,7 @@ def _newest(exp_dir: Path) -> Checkpoint:
 
 
 class Provenance(NamedTuple):
-    """One line of a model card about how the weights came to be."""
+    """One line of a model card about the training of the weights."""
 
     run: str
     state: RunState

@@ -40,10 +40,10 @@ def wait_for_all(
     """Waits until all nodes are at the barrier `name`; returns node 0's message, on every node.
 
     Args:
-        name: of the barrier; the same on all nodes, another for each barrier of a run.
-        message: what node 0 broadcasts; the others' is ignored.
-        rank: of this node, 0 to num_nodes - 1.
-        num_nodes: nodes of the run.
+        name: name of the barrier; the same on all nodes, another for each barrier of a run.
+        message: what node 0 broadcasts; the messages of other nodes are ignored.
+        rank: rank of this node, 0 to num_nodes - 1.
+        num_nodes: number of nodes of the run.
         endpoint: host:port of node 0, as torchrun has it; the port above is used.
         wait_s: seconds to wait for the others.
 
@@ -100,7 +100,7 @@ def _left(deadline: float) -> timedelta:
 def main() -> None:
     """Command line; prints node 0's message."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", required=True, help="of the barrier; the same on all nodes")
+    parser.add_argument("--name", required=True, help="barrier; the same on all nodes")
     parser.add_argument("--message", default="", help="what node 0 broadcasts")
     parser.add_argument("--node_rank", type=int, required=True)
     parser.add_argument("--nnodes", type=int, required=True)

@@ -37,7 +37,7 @@ def claim_result_folder(folder: Path, key: Mapping[str, Any]) -> None:
 
 
 def audio_path(folder: Path, kind: str, utterance_id: str) -> Path:
-    """Where an utterance's audio lies; ids with slashes make folders."""
+    """The path of an utterance's audio; ids with slashes make folders."""
     path = folder / kind / f"{utterance_id}.wav"
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

@@ -1,4 +1,4 @@
-"""Makes the text tokenizer that a YAML file asks for, from the transcripts of training cuts."""
+"""Makes the text tokenizer that a YAML file describes, from the transcripts of training cuts."""
 
 import argparse
 from pathlib import Path

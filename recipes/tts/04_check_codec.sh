@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Purpose: export the codec and score its copies of the test set, of human and synthetic voices apart if the corpus has both
+# Purpose: export the codec and score its copies of the test set, also of human and synthetic voices apart if the corpus has both
 # Reads:   $exp_dir/codec/checkpoints, $data_dir/cuts_test.jsonl.gz, --max_test, --libritts_dir, --codec_metrics, --device, lists of voices beside it
 # Writes:  $exp_dir/codec_model, $exp_dir/codec_check/items.jsonl, $exp_dir/codec_check/scores.json, $exp_dir/codec_check/scores.md
 # Cost:    about 3 s an utterance of each list, and as much for a second decoder

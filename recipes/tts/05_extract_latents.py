@@ -1,7 +1,7 @@
 """Encodes the training and validation cuts into latent shards, by several processes if wanted.
 
-`prepare` clears latents of another codec or other cuts away, `extract` makes the shards of one
-rank, `finish` computes the statistics once all ranks have ended.
+`prepare` removes latents of another codec or of other cuts, `extract` makes the shards of one rank,
+`finish` computes the statistics once all ranks have ended.
 """
 
 import argparse
@@ -19,15 +19,15 @@ def main() -> None:
     parser.add_argument("action", choices=["prepare", "extract", "finish"])
     parser.add_argument("--codec", type=Path, required=True, help="model directory")
     parser.add_argument(
-        "--data_dir", type=Path, required=True, help="holds shar_PART/ or else cuts_PART.jsonl.gz"
+        "--data_dir", type=Path, required=True, help="folder with shar_PART/ or cuts_PART.jsonl.gz"
     )
-    parser.add_argument("--out", type=Path, required=True, help="gets a folder a part")
+    parser.add_argument("--out", type=Path, required=True, help="gets a folder for each part")
     parser.add_argument("--shard_size", type=int, default=200, help="utterances a shard")
     parser.add_argument("--rank", type=int, default=0)
     parser.add_argument("--world_size", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
-        "--skip_bad", action="store_true", help="list cuts without readable audio, without latents"
+        "--skip_bad", action="store_true", help="cuts without readable audio get no latents"
     )
     arguments = parser.parse_args()
     for part in PARTS:

@@ -1,15 +1,15 @@
 """Speaks the test set with a model directory.
 
-recipes/tts/synthesize_test.py says what is written, and how the setting `prefix` goes on.
+recipes/tts/test_set/synthesize_test.py describes the files that it writes and the setting `prefix`.
 """
 
 import argparse
 from pathlib import Path
 
 from latentspeech.core.command import run_recipe
-from recipes.tts.sampling_options import add_batch_option
-from recipes.tts.speaking import add_setting_options
-from recipes.tts.synthesize_test import add_test_options, write_test
+from recipes.tts.test_set.sampling_options import add_batch_option
+from recipes.tts.test_set.speaking import add_setting_options
+from recipes.tts.test_set.synthesize_test import add_test_options, write_test
 
 
 def main() -> None:

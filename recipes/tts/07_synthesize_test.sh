@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Purpose: speak the test set: each text after another recording of its speaker, and, where the recipe asks, on from its own first 3 s; each as in the paper, in our way (retries, shortest length, equalizer), or both
+# Purpose: speak the test set: each text after another recording of its speaker or, if the recipe asks for it, continued from its own first 3 s; both as in the paper, with retries, shortest length and equalizer, or in both ways
 # Reads:   $exp_dir/tts/checkpoints, $data_dir/cuts_test.jsonl.gz, --max_test, --seed, --librispeech_dir, --test_settings, --sampling_args
 # Writes:  $exp_dir/tts_model, $exp_dir/synthesis/items.jsonl
 # Cost:    mini: 1 to 3 s an utterance and setting on a CPU

@@ -1,4 +1,4 @@
-"""Scores what stage 7 wrote; recipes/tts/score_test.py says against what."""
+"""Scores what stage 7 wrote; recipes/tts/test_set/score_test.py describes the comparisons."""
 
 import argparse
 from pathlib import Path
@@ -9,22 +9,22 @@ from latentspeech.core.eval.report_markdown import render
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.lists import read_list
-from recipes.tts.score_parts import parts_table, read_kinds_of_voice
-from recipes.tts.score_test import METRICS, copy_folders, score_all, table
+from recipes.tts.test_set.score_parts import parts_table, read_kinds_of_voice
+from recipes.tts.test_set.score_test import METRICS, copy_folders, score_all, table
 
 
 def main() -> None:
-    """Command line; writes scores.json (per utterance too) and scores.md."""
+    """Command line; writes scores.json, with scores of each utterance, and scores.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--synthesis", type=Path, required=True, help="folder of synthesize_test")
     parser.add_argument("--codec_check", type=Path, help="folder of recipes.codec.check")
     parser.add_argument("--out", type=Path, required=True, help="existing or new folder")
-    parser.add_argument("--cuts", type=Path, help="that were spoken, to tell kinds of voices apart")
-    parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
-    parser.add_argument("--device", default=AUTO, help=f"of networks: {DEVICE_HELP}")
+    parser.add_argument("--cuts", type=Path, help="the spoken cuts, to tell kinds of voices apart")
+    parser.add_argument("--metrics", default=",".join(METRICS), help="as in latentspeech score")
+    parser.add_argument("--device", default=AUTO, help=f"for networks: {DEVICE_HELP}")
     arguments = parser.parse_args()
     items = read_list(arguments.synthesis / "items.jsonl")
-    # Nobody timed the people who were recorded.
+    # score_all leaves the last scorer out for recordings: rtf needs the time of a synthesis.
     scorers = make_scorers([*arguments.metrics.split(","), "rtf"], choose_device(arguments.device))
     copies = copy_folders(arguments.synthesis, arguments.codec_check)
     reports = score_all(items, copies, scorers)

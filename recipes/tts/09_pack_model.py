@@ -27,17 +27,17 @@ def main() -> None:
         help="leave out codec/, for a model on the one that ships",
     )
     parser.add_argument(
-        "--weights", choices=get_args(Weights), default="ema", help="averaged ones, or the last"
+        "--weights", choices=get_args(Weights), default="ema", help="averaged weights, or the last"
     )
     parser.add_argument(
         "--scores",
         nargs="*",
         default=[],
         help="SETTING=FOLDER of stage 8, where the settings are reference, prefix, "
-        "reference_ours and prefix_ours; a folder alone is of reference_ours",
+        "reference_ours and prefix_ours; a folder alone belongs to reference_ours",
     )
     parser.add_argument("--results", type=Path, help="RESULTS.md to write")
-    parser.add_argument("--command", default="", help="for RESULTS.md")
+    parser.add_argument("--command", default="", help="command that RESULTS.md names")
     parser.add_argument(
         "--curves", type=Path, nargs="*", default=[], help="pictures for RESULTS.md"
     )

@@ -10,7 +10,7 @@ encode_latents() {
   if ((${ngpu:?} > 0)); then processes=$ngpu; fi
   if ((${node_rank:?} == 0)); then run "${command[@]}" prepare "${options[@]}"; fi
   meet latents_prepared
-  # The ranks of node 0 come first; every node has as many.
+  # The ranks of node 0 come first; every node has the same number of ranks.
   for ((rank = 0; rank < processes; rank++)); do
     if ((ngpu > 0)); then device=cuda:$rank; fi
     OMP_NUM_THREADS=1 run_last "${command[@]}" extract "${options[@]}" --rank $((node_rank * processes + rank)) \

@@ -1,15 +1,16 @@
-"""How long a text should take, by how long the recordings of a corpus take.
+"""Predicts how long a text should take, from how long the recordings of a corpus take.
 
 seconds = rate of the voice * (pause_s + s_per_character * letters of the normalised text)
 
-Both numbers are fitted to all recordings, so that the sum of |1 - fitted / found| is least: a few
-odd recordings do not move it. A text of twice the length takes less than twice the time, since
-silence at the ends and the drawn-out end of a phrase come once: without pause_s, 13 of 918 test
-recordings of the mini corpus would take more than twice their time. By this rule none of them does,
-and none takes less than 0.6 of it; nor does one of its 4034 for training, by their own fit.
+pause_s and s_per_character are fitted to all recordings such that the sum of |1 - fitted / found|
+is least, so a few odd recordings hardly matter. The rule has pause_s because silence at the ends
+and the drawn-out end of a phrase come once, whatever the length of the text: without it, 13 of 918
+test recordings of the mini corpus take more than twice their expected time. With it none of them
+does, and none takes less than 0.6 of the expected time; the same holds for the 4034 training
+recordings by their own fit.
 
-A voice's rate is the median of found / fitted of its recordings; 1 if there are fewer than
-MIN_OF_VOICE. Phonemes in place of characters tell little more, and depend on a dictionary.
+A voice's rate is the median of found / fitted over its recordings, or 1 if there are fewer than
+MIN_OF_VOICE. Counting phonemes instead of characters predicts hardly better and needs a dictionary.
 """
 
 import statistics
@@ -31,25 +32,25 @@ _LEAST_RESIDUAL = 1e-4  # keeps the weight of a recording that is fitted exactly
 
 @dataclass(frozen=True)
 class DurationRule:
-    """Says how long a text should take."""
+    """Predicts how long a text should take."""
 
     pause_s: float
     s_per_character: float
     rate_of_voice: dict[str, float] = field(default_factory=dict)
 
     def seconds(self, text: str, voice: str) -> float:
-        """Of a normalised text, in a voice of the corpus or another."""
+        """The expected duration of a normalised text in a voice, known or not."""
         fitted = self.pause_s + self.s_per_character * num_characters(text)
         return self.rate_of_voice.get(voice, 1.0) * fitted
 
 
 def num_characters(text: str) -> int:
-    """Letters and digits."""
+    """The number of letters and digits."""
     return sum(character.isalnum() for character in text)
 
 
 def fit_duration_rule(recordings: Sequence[Utterance]) -> DurationRule:
-    """The rule of recordings with texts; DataError if there is none in them."""
+    """Fits the rule to recordings that have texts; DataError if they are too few for a fit."""
     if len(recordings) < MIN_RECORDINGS:
         raise DataError(
             f"{len(recordings)} recordings with a text; expected at least {MIN_RECORDINGS} to tell "
@@ -79,7 +80,7 @@ def fit_duration_rule(recordings: Sequence[Utterance]) -> DurationRule:
 def _least_deviations(counts: torch.Tensor, durations: torch.Tensor) -> tuple[float, float]:
     """Intercept and slope with the least sum of relative deviations; counts, durations (N,).
 
-    Least squares again and again, each recording weighted by one over its last deviation.
+    Least squares are repeated, with each recording weighted by one over its last deviation.
     """
     rows = torch.stack((1 / durations, counts / durations), dim=1)  # (N, 2)
     weights = torch.ones_like(durations)

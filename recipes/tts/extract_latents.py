@@ -16,7 +16,7 @@ PARTS = ("train", "dev")
 
 
 def prepare(codec_dir: Path, cuts: Path, folder: Path) -> None:
-    """Makes the folder; removes it first when this codec or these cuts would not make it again."""
+    """Makes the folder; first removes one that another codec or other cuts have made."""
     corpus = SharCorpus(cuts).survey() if cuts.is_dir() else CutIndex(cuts)
     wanted = (codec_hash(codec_dir), corpus.cuts_hash)
     if folder.is_dir():

@@ -1,11 +1,12 @@
-"""Makes a TTS model larger without changing what it says, to train on with more to learn with.
+"""Makes a TTS model larger without changing its output, so that training can go on from it.
 
     python -m recipes.tts.grow_model --model DIR --num_layers 8 --ffn_dim 1376 --out LARGER
 
-What is new starts as in a new model, but nothing listens to it yet: the columns that read new
-units, and all that a new layer would add to the residual stream, are zero (Net2Net, Chen et al.
-2016, arXiv 1511.05641). A training run with `start_from=LARGER` and the same sizes in its `model`
-has forgotten nothing. Sizes that are not given stay.
+New weights are initialized as in a new model, except that the columns which read new units, and the
+projections of a new layer into the residual stream, are zero. So new units and layers do not change
+the output yet (Net2Net, Chen et al. 2016, arXiv 1511.05641). A training run with
+`start_from=LARGER` and the same sizes in its `model` starts where the small model ended. Sizes that
+are not given stay as they are.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from latentspeech.tts.model_directory import KIND, load_tts
 
 UP, DOWN = ("ffn.gate_up.weight", "ffn.up.weight"), "ffn.down.weight"
 LAYER = re.compile(r"^backbone\.layers\.(\d+)\.(.*)")
-RESIDUAL = ("attention.out.weight", DOWN)  # of a layer, to the residual stream
+RESIDUAL = ("attention.out.weight", DOWN)  # a layer's projections into the residual stream
 
 
 def grown(
@@ -62,12 +63,12 @@ def grown(
 
 
 def _places(old: int, new: int) -> list[int]:
-    """Where each of the old layers stands among the new ones, evenly."""
+    """The index of each old layer among the new ones, evenly spread."""
     return [i * new // old for i in range(old)]
 
 
 def _joined(name: str, old: Tensor, new: Tensor) -> Tensor:
-    """The old weights with what is new beside them."""
+    """The old weights, extended to the new size."""
     if old.shape == new.shape:
         return old
     joined = new.clone()
@@ -86,10 +87,10 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--model", type=Path, required=True, help="TTS model directory")
-    parser.add_argument("--num_layers", type=int, help="of the backbone; new ones between the old")
+    parser.add_argument("--num_layers", type=int, help="layers of the backbone after growing")
     parser.add_argument("--ffn_dim", type=int, help="inner width of the backbone's layers")
-    parser.add_argument("--head_ffn_dim", type=int, help="of the diffusion head's")
-    parser.add_argument("--seed", type=int, default=0, help="of the new weights")
+    parser.add_argument("--head_ffn_dim", type=int, help="inner width of the diffusion head's")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the new weights")
     parser.add_argument("--out", type=Path, required=True, help="model directory to write")
     options = parser.parse_args()
     seed_initialization(options.seed)

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What recipes/lib/stages.sh asks of a task that makes a voice (tts and fine_tune).
+# Functions that recipes/lib/stages.sh calls, for the tasks that make a voice (tts and fine_tune).
 
 check_machine() {
   python tools/check_environment.py --quiet

@@ -7,13 +7,13 @@ source "$(dirname "${BASH_SOURCE[0]}")/../lib/stages.sh"
 source "$recipes_root/recipes/tts/hooks.sh"
 
 stage_dir=$recipes_root/recipes/tts
-# Where the training data comes from, for the model card.
+# States where the training data comes from, for the model card.
 export data_card="${data_card:?say it in run.sh}"
-# Name of the cuts that the codec trains on: those of the TTS, unless the corpus has others.
+# Name of the cuts that the codec trains on: the same as for the TTS, unless the corpus has others.
 export codec_cuts=${codec_cuts:-cuts}
-# How the test set is spoken: reference (after another utterance of the speaker) or prefix (on from its own
-# first seconds), as in the paper; with _ours behind it with retries, a shortest length and the equalizer.
-# Results of the first setting bear no name, those of the others the setting's.
+# Settings in which the test set is spoken: reference (after another utterance of the speaker) and prefix
+# (continued from its own first seconds) are as in the paper; reference_ours and prefix_ours add retries, a
+# shortest length and the equalizer. Results of settings after the first have the setting in their names.
 export test_settings=${test_settings:-reference_ours}
 
 # $1 is the default number of GPUs.

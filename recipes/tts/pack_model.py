@@ -1,6 +1,6 @@
 """Packs a TTS run with tokenizer and codec into a model directory, by default its averaged weights.
 
-With scores it is the final one: they go into the model card and, with `--results`, into RESULTS.md.
+Scores, if given, go into the model card and, with `--results`, into RESULTS.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from latentspeech.tts.model_directory import save_tts
 from recipes.lib.averaged_weights import Provenance, Weights, load_averaged, training_state
 from recipes.lib.results_file import read_table
 from recipes.tts.published_rows import OURS, setting_title
-from recipes.tts.test_items import SETTINGS
+from recipes.tts.test_set.test_items import SETTINGS
 
 LIMITS = """## Limits
 
@@ -42,9 +42,9 @@ def pack_model(
     before: Sequence[Path] = (),
     weights: Weights = "ema",
 ) -> Provenance:
-    """The newest checkpoint of the TTS run in `exp_dir` to the model directory `out`.
+    """Writes the newest checkpoint of the TTS run in `exp_dir` as the model directory `out`.
 
-    Adapters are merged into the weights. `before` are the runs that it went on from, the first one
+    Adapters are merged into the weights. `before` are the runs that it started from, the earliest
     first.
     """
     run = load_config(TTSRunConfig, exp_dir / "config.yaml")
@@ -100,7 +100,7 @@ def tts_card(
 
 
 def parse_scores(texts: Sequence[str]) -> dict[str, Path]:
-    """Folders of score_test by setting; ConfigError for a setting that there is not."""
+    """Folders of score_test by setting; ConfigError for an unknown setting."""
     found: dict[str, Path] = {}
     for text in texts:
         setting, separator, folder = text.partition("=")
@@ -116,7 +116,7 @@ def parse_scores(texts: Sequence[str]) -> dict[str, Path]:
 
 
 def scores_text(codec_check: Path | None, folders: Mapping[str, Path]) -> str:
-    """The tables of all scores, each under a line that says of what."""
+    """The tables of all scores, each under a line that names what was scored."""
     titled = {} if codec_check is None else {"The codec's copies": codec_check}
     titled |= {f"Speech, {setting_title(name)}": folder for name, folder in folders.items()}
     return "\n".join(

@@ -1,9 +1,9 @@
-"""RESULTS.md of egs/libriheavy: the paper's Tables 5, 4 and 8, and rows of ours beside them.
+"""RESULTS.md of egs/libriheavy: the paper's Tables 5, 4 and 8, with our rows beside them.
 
 A row is empty, with the reason, until its experiment is given: `--exp 1600=DIR` takes the reports
-of stages 4 and 8 of that folder, `--table8 1600x16=DIR` what egs/libriheavy/local/run_table8.sh
-left there.
-What was measured beyond the paper's columns is in the RESULTS.md of the experiment itself.
+of stages 4 and 8 of that folder, `--table8 1600x16=DIR` those that
+egs/libriheavy/local/run_table8.sh wrote there. Measurements that the paper's columns do not hold
+are in the RESULTS.md of the experiment itself.
 """
 
 import argparse
@@ -46,9 +46,10 @@ def codec_row(table: PaperTable, reduction: int, exp_dir: Path | None) -> OurRow
 
 
 def speech_rows(table: PaperTable, reduction: int, exp_dir: Path | None) -> list[OurRow]:
-    """Table 4's rows of a TTS, both settings in one: as in the paper, then in this project's way.
+    """Table 4's rows of a TTS model: spoken as in the paper, and in this project's way.
 
-    The second is there once it was measured.
+    Each row holds both settings, reference and prefix. The second row is left out until it has been
+    measured.
     """
     name = "LatentLM, egs/libriheavy"
     paper = {REFERENCE: "scores", PREFIX: "scores_prefix"}
@@ -101,7 +102,7 @@ def ablation_row(table: PaperTable, name: str, exp_dir: Path | None) -> OurRow:
 
 
 def _measured(table: PaperTable, report: EvalReport, group: str, keys: set[str]) -> dict[str, Cell]:
-    """The named cells of a report; a metric that it lacks is left out."""
+    """The named cells of a report, without those whose metric it lacks."""
     cells = row_from_report(table, "", report, group=group).cells
     return {key: cell for key, cell in cells.items() if key in keys}
 
@@ -122,7 +123,7 @@ def paper_results(
 
 
 def parse_experiments(texts: Sequence[str]) -> dict[int, Path]:
-    """REDUCTION=DIR each; ConfigError for others."""
+    """Parses REDUCTION=DIR texts; ConfigError for others."""
     found: dict[int, Path] = {}
     for text in texts:
         reduction, _, folder = text.partition("=")
@@ -133,7 +134,7 @@ def parse_experiments(texts: Sequence[str]) -> dict[int, Path]:
 
 
 def parse_ablations(texts: Sequence[str]) -> dict[str, Path]:
-    """NAME=DIR each, NAME one of ABLATIONS; ConfigError for others."""
+    """Parses NAME=DIR texts with NAME one of ABLATIONS; ConfigError for others."""
     found: dict[str, Path] = {}
     for text in texts:
         name, _, folder = text.partition("=")

@@ -10,10 +10,11 @@ from latentspeech.core.eval.paper_tables.table import load_paper_table
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.text_table import TextTable
 
-# Column groups of Table 4: after a whole utterance of the same speaker, or on from its own start.
+# Column groups of Table 4: the model speaks after a whole utterance of the same speaker, or goes on
+# from the start of the utterance itself.
 REFERENCE = "reference utterance"
 PREFIX = "3 s prefix"
-# A setting of the recipe that ends so is spoken in this project's way: with retries, a shortest
+# Settings of the recipe with this ending are spoken in this project's way: with retries, a shortest
 # length and the equalizer, none of which the paper has.
 OURS = "_ours"
 Reports = dict[str, EvalReport]
@@ -24,10 +25,10 @@ def published_rows(
     codec_check: Path | None,
     scores: Mapping[str, Path],
 ) -> str:
-    """Markdown of the tables that the run has measurements for, and what they were measured on.
+    """Markdown of the tables that the run has measurements for, with their test sets.
 
     Args:
-        codec_dir: of the run.
+        codec_dir: codec of the run.
         codec_check: folder of the codec check, if there is one.
         scores: folders of score_test by setting: reference, prefix, reference_ours, prefix_ours.
     """
@@ -62,7 +63,7 @@ def _read(scores: Path) -> Reports:
 
 
 def _measured_on(what: str, report: EvalReport) -> str:
-    """The test set of this run's rows, since the paper's is another unless this says so."""
+    """A line that names the test set of this run's rows, which may differ from the paper's."""
     told = report.settings.get("list", {})
     left_out = f"; {told['left_out']} left out" if told.get("left_out") else ""
     protocol, rule = told.get("protocol", "an unnamed list"), told.get("rule", "rule unknown")
@@ -86,8 +87,9 @@ def codec_table(codec_dir: Path, report: EvalReport) -> TextTable:
 def synthesis_table(codec_dir: Path, settings: dict[str, Reports]) -> TextTable:
     """Table 4 with this run's synthesis, its recordings, and the codec's copies of them.
 
-    Each setting has rows of its own, for metrics that are not the paper's have one column for all.
-    Recordings and copies are the same however the synthesis was spoken, but for equalized copies.
+    Each setting has rows of its own, because a metric that the paper does not have gets one column
+    for all settings. Recordings and copies are the same for all ways of speaking, except equalized
+    copies.
     """
     table = load_paper_table(4)
     frame_rate = load_codec(codec_dir).config.frame_rate

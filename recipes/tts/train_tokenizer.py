@@ -1,4 +1,4 @@
-"""The text tokenizer that a YAML file asks for, from the transcripts of training cuts."""
+"""Makes the text tokenizer that a YAML file describes, from the transcripts of training cuts."""
 
 import logging
 from pathlib import Path
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class TokenizerRunConfig(Config):
-    """Everything that decides a tokenizer."""
+    """All settings that determine a tokenizer."""
 
     tokenizer: TokenizerConfig = Field(description="kind and settings")
     max_texts: int = Field(

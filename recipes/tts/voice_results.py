@@ -1,4 +1,4 @@
-"""Writes the section of RESULTS.md on a voice: its scores, sweep of settings and count of stops.
+"""Writes the section of RESULTS.md on a voice: its scores, sweep of settings and stop failures.
 
 Each part is the Markdown that its program wrote, with the command that repeats it.
 """
@@ -19,7 +19,7 @@ def part(path: Path, title: str) -> str:
 
 
 def with_picture(text: str, picture: Path, results: Path) -> str:
-    """Copies a picture beside the results and has the text point to it."""
+    """Copies a picture beside the results and makes the text point to it."""
     kept = results.parent / "results" / f"voice_{picture.name}"
     kept.parent.mkdir(exist_ok=True)
     shutil.copyfile(picture, kept)
@@ -30,9 +30,9 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scores", type=Path, required=True, help="folder of score_test")
-    parser.add_argument("--sweep", type=Path, required=True, help="folder of sweep_sampling")
-    parser.add_argument("--stops", type=Path, required=True, help="folder of stop_test")
-    parser.add_argument("--long_text", type=Path, required=True, help="folder of long_text_test")
+    parser.add_argument("--sweep", type=Path, required=True, help="folder of tts.sweep.sampling")
+    parser.add_argument("--stops", type=Path, required=True, help="folder of stop_test.stops")
+    parser.add_argument("--long_text", type=Path, required=True, help="folder of long_texts")
     parser.add_argument("--note", default="", help="what a reader should know first")
     parser.add_argument("--results", type=Path, required=True, help="RESULTS.md to write into")
     arguments = parser.parse_args()

@@ -28,7 +28,7 @@ from latentspeech.core.train.metric_log import Mean
 from latentspeech.core.train.optim import OptimizerConfig
 from latentspeech.core.train.task import Task
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
-from latentspeech.tts.task import TTSTask
+from latentspeech.tts.training.task import TTSTask
 from tests.tiny_models import voice_like
 from tests.unit.core.train.toy_task import ToyData, ToyTask, run
 

@@ -1,4 +1,4 @@
-"""Gaussian data, for which diffusion has a closed form: x_0 ~ N(mean, std^2), each channel apart.
+"""Gaussian data, for which diffusion has a closed form: x_0 ~ N(mean, std^2) in each channel.
 
 x_t = alpha x_0 + sigma eps is N(alpha mean, alpha^2 std^2 + sigma^2), so the posterior mean of x_0
 is linear in x_t and the probability-flow ODE keeps (x_t - alpha mean) / std_t constant.
@@ -22,7 +22,7 @@ class GaussianDenoiser:
     std: Tensor  # (D,)
 
     def at(self, times: Tensor) -> list[Callable[[Tensor], Tensor]]:
-        """As solvers ask for it."""
+        """The denoiser at each of `times`, in the form that solvers take."""
         return [partial(self, t=t) for t in times]
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ class GaussianDenoiser:
         return self.mean + alpha * self.std**2 / variance * (x_t - alpha * self.mean)
 
     def exact(self, start: Tensor, t_start: Tensor, t_end: Tensor) -> Tensor:
-        """Where the ODE carries `start` (N, D) from t_start to t_end."""
+        """The exact solution (N, D) at t_end of the ODE with the value `start` at t_start."""
         alpha, sigma = self.schedule.alpha_sigma(t_start)
         quantile = (start - alpha * self.mean) / (alpha**2 * self.std**2 + sigma**2).sqrt()
         alpha, sigma = self.schedule.alpha_sigma(t_end)

@@ -9,7 +9,7 @@ from latentspeech.core.diffusion.schedules import NoiseSchedule
 
 
 def level_at(schedule: NoiseSchedule, t: Tensor, index: tuple[int, ...]) -> tuple[float, float]:
-    """(alpha, sigma) of the element `index`; a dimension of t of size 1 holds for every index."""
+    """(alpha, sigma) of the element `index`; dimensions of size 1 in t are broadcast."""
     own = tuple(min(i, size - 1) for i, size in zip(index, t.shape, strict=False))
     alpha, sigma = schedule.alpha_sigma(t[own].reshape(1))
     return alpha.item(), sigma.item()
@@ -18,7 +18,7 @@ def level_at(schedule: NoiseSchedule, t: Tensor, index: tuple[int, ...]) -> tupl
 def noised(
     schedule: NoiseSchedule, kind: str, x0: Tensor, noise: Tensor, t: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """x_t and the target of the prediction type `kind`, of x0's shape."""
+    """x_t and the target of the prediction type `kind`, both in x0's shape."""
     x_t, target = torch.empty_like(x0), torch.empty_like(x0)
     for index in itertools.product(*(range(size) for size in x0.shape)):
         alpha, sigma = level_at(schedule, t, index)
@@ -34,7 +34,7 @@ def noised(
 
 
 def loss(prediction: Tensor, target: Tensor, rank_of_t: int) -> Tensor:
-    """The mean squared error of each block of elements behind the first `rank_of_t` dimensions."""
+    """The mean squared error over all dimensions after the first `rank_of_t`."""
     found = []
     leading = prediction.shape[:rank_of_t]
     for index in itertools.product(*(range(size) for size in leading)):

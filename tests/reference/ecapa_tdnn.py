@@ -5,7 +5,7 @@ from torch.nn import functional
 
 
 def embed(tensors, layers):
-    """All WavLM layers (L, F, D) -> (E,), by the names in wavlm_large_finetune.pth."""
+    """All WavLM layers (L, F, D) -> (E,); tensors have the names of wavlm_large_finetune.pth."""
 
     def conv(name, x, padding=0, dilation=1):
         weight, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]

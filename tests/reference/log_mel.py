@@ -10,5 +10,5 @@ from latentspeech.audio.mel import DAC_MEL_SCALES, MelBank, MelScale
 def multi_scale_log_mel(
     audio: Tensor, sample_rate: int, scales: Sequence[MelScale] = DAC_MEL_SCALES
 ) -> list[Tensor]:
-    """Of audio (B, T): (B, N, M) at each scale."""
+    """Audio (B, T) -> (B, N, M) at each scale."""
     return [MelBank(scale, sample_rate).to(audio)(audio) for scale in scales]

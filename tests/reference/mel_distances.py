@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 
 def dac(first: Array, second: Array, rate: int = 24000) -> float:
-    """Seven scales, |difference of log10 magnitudes|, summed."""
+    """Seven scales: the sum of the means of |difference of log10 magnitudes|."""
     total = 0.0
     for window, num_mels in (
         (32, 5), (64, 10), (128, 20), (256, 40), (512, 80), (1024, 160), (2048, 320)
@@ -23,7 +23,7 @@ def dac(first: Array, second: Array, rate: int = 24000) -> float:
 
 
 def dac_class(first: Array, second: Array, rate: int = 24000) -> float:
-    """Two scales, log10 of squared magnitudes and the magnitudes themselves."""
+    """Two scales: differences of log10 squared magnitudes and of the magnitudes themselves."""
     total = 0.0
     for window, num_mels in ((2048, 150), (512, 80)):
         mels = [_centred_mels(x, rate, window, num_mels) for x in (first, second)]
@@ -33,7 +33,7 @@ def dac_class(first: Array, second: Array, rate: int = 24000) -> float:
 
 
 def encodec(first: Array, second: Array, rate: int = 24000) -> float:
-    """Windows 2^6 to 2^10, 64 mels from 64 Hz, L1 of the power and L2 of its log10, over ten."""
+    """Windows 2^6 to 2^10, 64 mels from 64 Hz: a tenth of L1 of the power plus L2 of its log10."""
     total = 0.0
     for exponent in range(6, 11):
         window, hop = 2**exponent, 2 ** (exponent - 2)

@@ -1,4 +1,4 @@
-"""Who may look where, pair by pair, and attention query by query: slow and obvious.
+"""Sequence masks computed pair by pair, and attention query by query: slow and obvious.
 
 B rows, T queries, S keys, H query heads, G key/value heads, Dh head dimension.
 """

@@ -86,9 +86,9 @@ for name in "${chosen[@]}"; do
   run python -m recipes.tts.pack_model --exp_dir "$folder/tts" --out "$folder/model"
   run python -m recipes.codec.check --codec "$codec" --cuts "$data_dir/cuts_test.jsonl.gz" --out "$folder/codec_check" \
     --max_items "${max_test:?}" --metrics mel-dac-class,stoi --device "${device:?}" >"$folder/codec_check.log"
-  run python -m recipes.tts.synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
+  run python -m recipes.tts.test_set.synthesize_test --model "$folder/model" --cuts "$data_dir/cuts_test.jsonl.gz" \
     --train_cuts "$exp_dir/data/cuts_train.jsonl.gz" --out "$folder/synthesis" --max_items "$max_test" --no_prompt_text
-  run python -m recipes.tts.score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \
+  run python -m recipes.tts.test_set.score_test --synthesis "$folder/synthesis" --codec_check "$folder/codec_check" \
     --out "$folder/scores" --device "$device" >"$folder/scores.log"
 done
 run python -m recipes.codec.noise_table --exp_dir "$exp_dir" --names "${chosen[@]}" --results "${results:?}" \

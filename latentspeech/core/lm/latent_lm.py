@@ -62,7 +62,7 @@ class LatentLMConfig(Config):
 
     backbone: TransformerConfig = Field(TransformerConfig(), description="the causal Transformer")
     vocab_size: int = Field(ge=1, description="number of tokens, with those of the modalities")
-    num_neighbours: int = Field(0, ge=0, description="neighbours that a token may have")
+    num_neighbours: int = Field(0, ge=0, description="more ids that a token may have (TokenSpan)")
     modalities: tuple[ModalityConfig, ...] = Field(
         (), description="kinds of latents; empty: a plain language model"
     )
@@ -168,10 +168,10 @@ class LatentLM(nn.Module):
         return x
 
     def embed_tokens(self, ids: Tensor, neighbours: Tensor | None) -> Tensor:
-        """Embeds ids (...) and their neighbours (..., C or 0) -> inputs of the backbone (..., d).
+        """Embeds tokens (...) and the ids beside them (..., C or 0) -> backbone inputs (..., d).
 
-        Each place around a token has its own embedding; NO_NEIGHBOUR adds nothing. None: no token
-        has neighbours.
+        Each of the C places has its own embedding, which is added to the token's. NO_NEIGHBOUR adds
+        nothing; None: no token has ids beside it.
         """
         x: Tensor = self.token_embedding(ids)
         if neighbours is not None and neighbours.shape[-1]:

@@ -4,7 +4,7 @@ A sequence is a list of spans. A batch holds their elements as tensors: the kind
 the token ids, and for each modality the latents of all rows one after the other.
 
 B rows, T elements of the longest row, K modalities, N_k latents of modality k in the batch, D_k its
-size, C neighbours of a token.
+size, C further ids of a token.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ TOKEN = 0  # a larger kind is a modality: 1 + its index
 class TokenSpan:
     """Token ids (n,); `target` says whether the model learns to predict them.
 
-    If the whole text is known, a token may have as further inputs the tokens around it:
-    `neighbours` (n, C) are their ids, NO_NEIGHBOUR where there is none.
+    A token may have further ids, `neighbours` (n, C), whose embeddings are added to its own;
+    NO_NEIGHBOUR adds nothing. The code that makes the sequence decides what the C places mean.
     """
 
     ids: Tensor

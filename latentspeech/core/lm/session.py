@@ -201,12 +201,11 @@ class Session:
             )
         for row in rows:
             if (row.unconditional is not None) != self._sampling.guided:
+                found = "without" if row.unconditional is None else "with"
                 raise ConfigError(
-                    "a row has "
-                    + ("no unconditional prompt" if self._sampling.guided else "one")
-                    + " and sampling is "
-                    + ("" if self._sampling.guided else "not ")
-                    + "guided; unconditional prompts are needed exactly when a cfg_scale is not 1"
+                    f"a row {found} a prompt for guidance, and sampling.guided is "
+                    f"{self._sampling.guided}; unconditional prompts are needed exactly when a "
+                    "cfg_scale is not 1"
                 )
             longest = max(
                 num_elements(prompt) + (prefix.saved.end if prefix else 0)
@@ -234,7 +233,7 @@ class Session:
         for number, (prompt, prefix) in enumerate(sequences):
             if prefix is not None and not prompt:
                 hidden[number] = prefix.hidden
-        return hidden.unflatten(0, (len(rows), self._parts))
+        return hidden.view(len(rows), self._parts, -1)
 
     def _feed(self) -> tuple[Integers, Tensor | None]:
         """Gives the model what the step before has written.
@@ -302,7 +301,7 @@ class Session:
             self._fed[:, 1:] &= ~is_token[:, None]
         if not np.count_nonzero(goes_on):
             return
-        has_tokens = np.count_nonzero(is_token & goes_on) > 0
+        has_tokens = bool(np.count_nonzero(is_token & goes_on))
         x = self._element_inputs(step, has_tokens)[:, None]  # (n, 1, d)
         trial = self._policy.trial_inputs(self._policy_state, len(x))
         self._inputs = x if trial is None else torch.cat((x, trial[:, None]), dim=1)

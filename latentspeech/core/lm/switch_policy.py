@@ -53,9 +53,9 @@ class SwitchPolicy:
 
     def init_state(self, num_slots: int) -> SwitchState:
         """Token mode, no limits."""
-        numbers = np.zeros((3, num_slots), dtype=np.int64)
+        modes, num_latents, min_latents = np.zeros((3, num_slots), dtype=np.int64)
         ends = np.zeros((num_slots, self._model.config.vocab_size), dtype=bool)
-        return SwitchState(*numbers, ends)
+        return SwitchState(modes, num_latents, min_latents, ends)
 
     def start(
         self, state: SwitchState, slot: int, prompt: MixedSequence, limits: GenerationLimits

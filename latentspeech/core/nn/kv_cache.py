@@ -80,11 +80,6 @@ class KVCache:
         self.lengths = self.lengths + num_valid
         self._measure()  # waits for the device, but only after ragged writes
 
-    def take_back(self, counts: Tensor) -> None:
-        """Forgets the last `counts` (B,) positions of each row."""
-        self.lengths = self.lengths - counts
-        self._measure()
-
     def reset_rows(self, rows: Tensor) -> None:
         """Empties the rows where `rows` (B,) is True, in place and without touching the entries."""
         self.lengths = self.lengths.masked_fill(rows, 0)

@@ -74,8 +74,10 @@ class OnnxCache:
         starts = self.lengths[first_row:end_row].copy()
         self.make_room(end_row, int((starts + counts).max()))
         if len(counts) <= counts.max():
-            for place in np.flatnonzero(counts):
-                self._keep_of_row(place, first_row + place, starts[place], counts[place])
+            for place, (start, count) in enumerate(
+                zip(starts.tolist(), counts.tolist(), strict=True)
+            ):
+                self._keep_of_row(place, first_row + place, start, count)
         else:
             for new in range(counts.max()):  # a position of all rows at once
                 places = np.flatnonzero(counts > new)
@@ -140,6 +142,8 @@ class OnnxCache:
 
     def _keep_of_row(self, place: int, row: int, start: int, count: int) -> None:
         """Stores the first `count` of the new positions of one row."""
+        if not count:
+            return
         end = start + count
         for old, new in ((self.keys, self.new_keys), (self.values, self.new_values)):
             for layer, entries in zip(old, new, strict=True):

@@ -1,4 +1,4 @@
-"""Abbreviations with dots or slashes, initials, and Dr. and St. by their context."""
+"""Reads abbreviations with dots or slashes, initials, and Dr. and St. by their context."""
 
 import re
 
@@ -8,7 +8,7 @@ TITLES = {
     "lt": "Lieutenant", "sgt": "Sergeant", "maj": "Major", "cmdr": "Commander", "gov": "Governor",
     "sen": "Senator", "rep": "Representative", "pres": "President", "mt": "Mount", "ft": "Fort",
 }  # fmt: skip
-_WORDS = {  # may end a sentence: then the dot stays
+_WORDS = {  # these may end a sentence; then the dot stays
     "jr": "Junior", "sr": "Senior", "inc": "Incorporated", "ltd": "Limited", "co": "Company",
     "corp": "Corporation", "bros": "Brothers", "ave": "Avenue", "blvd": "Boulevard", "rd": "Road",
     "ln": "Lane", "hwy": "Highway", "apt": "Apartment", "dept": "Department", "univ": "University",
@@ -72,7 +72,7 @@ def _read_word(match: re.Match[str]) -> str:
 
 
 def _read_st_or_dr(match: re.Match[str]) -> str:
-    """A word with a capital before and none after: a street; otherwise a saint or a doctor."""
+    """A street if a capitalised word stands before and none after, else a saint or a doctor."""
     before, name, dot, capital = match[1] or "", match[2].title(), match[3], match[4]
     start = match.string[max(0, match.start(2) - 90) : match.start(2)]
     address = _ADDRESS.search(start) is not None

@@ -1,9 +1,9 @@
-"""Acronyms. The policy is small and stated, because no rule is right for all of them.
+"""Spells acronyms, by a small fixed policy, because no rule is right for all of them.
 
 A word of two to five capitals is spelled letter by letter ("F B I") when it has no vowel letter
 (BBC, HTML) or stands in `SPELLED` (FBI, USA, CEO). Everything else stays a word: NASA and UNESCO
-because they are said so, STOP because capitals may be mere emphasis. Beside another long word in
-capitals ("TELL US NOW") a word of `SPELLED` is emphasis too.
+because they are spoken as words, STOP because capitals may be mere emphasis. Beside another long
+word in capitals ("TELL US NOW") a word of `SPELLED` counts as emphasis too.
 """
 
 import re

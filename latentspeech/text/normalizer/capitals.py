@@ -1,10 +1,10 @@
-"""Texts that are wholly upper case, as many transcripts are published (LibriSpeech's among them).
+"""Restores the case of texts that are wholly upper case, like LibriSpeech's and other transcripts.
 
-Their capitals say nothing, but the other rules read capitals: as names after a title, as acronyms,
-as Roman numerals. So such a text gets the case in which somebody would have written it, as far as
-that can be known without a dictionary of names: small letters, and capitals where a sentence
-begins, in "I", in single letters, in words without a vowel letter (BBC), in Roman numerals, and in
-titles and the word behind them.
+The capitals of such a text carry no meaning, but the other rules read capitals as names after a
+title, as acronyms and as Roman numerals. So the text is put into usual case, as far as that is
+possible without a dictionary of names: small letters, and capitals where a sentence begins, in "I",
+in single letters, in words without a vowel letter (BBC), in Roman numerals, and in titles and the
+word after them.
 """
 
 import re
@@ -15,7 +15,7 @@ from latentspeech.text.normalizer.acronyms import is_consonants, is_known_acrony
 _WORD = re.compile(r"(?<!\w)[^\W\d_]+(?:'[^\W\d_]+)*")
 _ROMAN = re.compile(r"[IVX]{2,8}")
 _START = re.compile(r"(?:^|(?<=[.?!])|(?<=[.?!][\"')]))\W*[^\W\d_]")
-# Titles that are written without a dot as well; the others ("REP", "COL") may be words then.
+# Titles that are written without a dot as well; without one the others ("REP", "COL") may be words.
 _UNDOTTED_TITLES = frozenset(
     ("mr", "mrs", "ms", "messrs", "dr", "st", "lt", "sgt", "mt", "ft", "cmdr", "capt", "prof")
 )
@@ -65,7 +65,7 @@ def _is_plain_word(word: str) -> bool:
 
 
 def _small(words: list[str], place: int) -> str:
-    """A word in small letters, but for those that stand in capitals within a sentence."""
+    """The word in small letters, unless it has capitals even within a sentence."""
     word = words[place]
     if word == "A":
         beside = words[max(0, place - 1) : place] + words[place + 1 : place + 2]

@@ -1,4 +1,4 @@
-"""Dates and times of day as words: ISO, US slashes, month names, 12- and 24-hour clocks, ratios.
+"""Reads dates and times of day: ISO, US slashes, month names, 12- and 24-hour clocks, ratios.
 
 An impossible date (month 13, February 31) is left to the number rules.
 """

@@ -1,7 +1,7 @@
-"""Money, percentages, measurements, temperatures and telephone numbers.
+"""Reads money, percentages, measurements, temperatures and telephone numbers.
 
-Amounts of money come out as words; for measurements only the unit is spelled and the number stays,
-for the number rules to read: so '5-10 km' needs no rule of its own.
+Amounts of money become words. Of a measurement only the unit becomes a word and the number is left
+to the number rules, so '5-10 km' needs no rule of its own.
 """
 
 import re
@@ -154,7 +154,7 @@ def _read_temperature(match: re.Match[str]) -> str:
 def _read_unit(match: re.Match[str]) -> str:
     before = match.string[match.start(2) - 1]
     if (match[2] == "s" and before == "0") or (match[2] == "K" and before.isdigit()):
-        return match[0]  # '1990s' is a decade, a '4K' screen is not cold
+        return match[0]  # '1990s' is a decade, and the K of a '4K' screen is not kelvin
     one, many = _UNITS[match[2]]
     power = {"2": "square ", "3": "cubic "}.get(match[3] or "", "")
     return f"{match[1] or ''} {power}{one if match[1] else many}"

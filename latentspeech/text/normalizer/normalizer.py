@@ -1,9 +1,9 @@
-"""`normalize`: written English to what a reader would say, in a fixed order of rules.
+"""`normalize` turns written English into what a reader would say, by rules in a fixed order.
 
-Letters keep their case, but for texts wholly in capitals (capitals.py); the result holds letters,
-spaces and `. , ? ! ; : - ' "`, never a digit. It is its own normal form, and has a type of its own,
-`NormalizedText`, which `normalize` gives back as it is: a text is normalised once, where it comes
-in, whoever asks for it later. Text without a letter or number ("...") becomes "".
+Letters keep their case, except in texts wholly in capitals (capitals.py). The result holds letters,
+spaces and `. , ? ! ; : - ' "`, never a digit. Normalising it again would not change it. It has a
+type of its own, `NormalizedText`, which `normalize` returns as it is, so a text is normalised only
+once, where it comes in. Text without a letter or number ("...") becomes "".
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from latentspeech.text.normalizer.signs_and_addresses import (
     read_signs_before_numbers,
 )
 
-# Order matters: what wants digits stands before read_numbers.
+# Order matters: rules that need digits stand before read_numbers.
 RULES: tuple[Callable[[str], str], ...] = (
     fold,
     restore_case,
@@ -45,7 +45,7 @@ _MAX_PASSES = 12
 
 
 class NormalizedText(str):
-    """A text that `normalize` has made; what string methods make of it is a plain `str` again."""
+    """A text that `normalize` has made; its string methods return a plain `str`."""
 
     __slots__ = ()
 

@@ -1,7 +1,8 @@
-"""Numbers as words: cardinals, ordinals, years, decades, decimals, fractions and ranges.
+"""Reads numbers as words: cardinals, ordinals, years, decades, decimals, fractions and ranges.
 
-The words are num2words'; here is which reading a written number gets. American style: no "and", no
-commas ("one hundred five"), and a bare 1100 to 2099 is read as a year unless a plural follows.
+The words come from num2words; this file decides which reading a written number gets. The style is
+American: no "and", no commas ("one hundred five"). A bare 1100 to 2099 is read as a year unless a
+plural follows.
 """
 
 import re
@@ -150,7 +151,7 @@ def _read_decade(start: str) -> str:
 
 
 def _read_chain(text: str) -> str:
-    """'1-2-3' -> 'one two three'; as long as a telephone number, digit by digit."""
+    """'1-2-3' -> 'one two three'; chains as long as telephone numbers are read digit by digit."""
     parts = text.split("-")
     if sum(map(len, parts)) >= 7:
         return ", ".join(digits(part) for part in parts)
@@ -158,7 +159,7 @@ def _read_chain(text: str) -> str:
 
 
 def _apart(words: str, match: re.Match[str]) -> str:
-    """Keeps the words away from letters that touch the digits: 'H2O' -> 'H two O'."""
+    """Separates the words from letters that touch the digits: 'H2O' -> 'H two O'."""
     text, start, end = match.string, match.start(), match.end()
     before = " " if start and (text[start - 1].isalnum() or text[start - 1] in ".,") else ""
     after = " " if end < len(text) and text[end].isalnum() else ""

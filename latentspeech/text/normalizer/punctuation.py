@@ -1,6 +1,6 @@
 """Folds Unicode to plain characters before the rules run, and tidies the punctuation after them.
 
-`fold` keeps all that the rules may still want to read out (digits, currency signs, `%`, `@`, ...);
+`fold` keeps everything that the rules may read out (digits, currency signs, `%`, `@`, ...);
 `tidy` leaves letters, spaces and `. , ? ! ; : - ' "`, and nothing else.
 """
 
@@ -37,7 +37,7 @@ _KEPT_SYMBOL_CATEGORIES = ("L", "P", "S")
 
 
 def fold(text: str) -> str:
-    """Compatibility forms, quotes, dashes, digits of any script: to their plain equivalents."""
+    """Turns compatibility forms, quotes, dashes, digits of any script into plain equivalents."""
     text = _VULGAR_FRACTION.sub(" ", text.translate(_BEFORE_NFKC))
     text = _POWER.sub(_spell_power, text)
     # A paragraph that ends without punctuation (a headline) is a sentence of its own.
@@ -94,7 +94,7 @@ _TIDY_STEPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 
 def tidy(text: str) -> str:
-    """Leaves letters, single spaces and the kept punctuation, well placed; "" if no letter left."""
+    """Leaves letters, single spaces and the kept punctuation; returns "" if no letter is left."""
     text = "".join(c if c.isascii() or c.isalpha() else " " for c in text)
     for pattern, replacement in _TIDY_STEPS:
         text = pattern.sub(replacement, text)

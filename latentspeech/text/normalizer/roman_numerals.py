@@ -1,4 +1,4 @@
-"""Roman numerals: only after a name or a numbered thing, as 'I', 'MIX' and 'CD' are words too."""
+"""Reads Roman numerals after a name or a numbered thing; elsewhere 'I' and 'MIX' may be words."""
 
 import re
 

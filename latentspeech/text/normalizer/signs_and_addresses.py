@@ -1,4 +1,4 @@
-"""Web and mail addresses, and signs that are read as words (`&`, `@`, `#`, a lone Greek letter)."""
+"""Reads web and mail addresses, and signs that are words (`&`, `@`, `#`, a lone Greek letter)."""
 
 import re
 import unicodedata
@@ -17,7 +17,7 @@ _NET_SIGNS = {
 
 
 def read_addresses(text: str) -> str:
-    """'me@a.org' -> 'me at a dot org'; of a web address the scheme is left out."""
+    """'me@a.org' -> 'me at a dot org'; the scheme of a web address is left out."""
     text = _EMAIL.sub(lambda m: _read_address(m[0]), text)
     return _URL.sub(lambda m: _read_address(m[0]), text)
 

@@ -1,6 +1,7 @@
 """Subword tokens by sentencepiece (Kudo and Richardson 2018, arXiv 1808.06226): BPE or unigram.
 
-Trained on the normalised texts of a corpus. Files: tokenizer.json and tokenizer.model.
+They are trained on the normalised texts of a corpus. The files are tokenizer.json and
+tokenizer.model.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ from latentspeech.text.tokenizers.protocol import (
 )
 
 MODEL_NAME = "tokenizer.model"
-# Pieces of their own, whatever the corpus holds: a sentence to speak may have what it lacked.
+# Each is a piece even if the corpus lacks it, since a sentence to speak may have it.
 REQUIRED_CHARACTERS = string.ascii_letters + KEPT_PUNCTUATION
 _MAX_LINE_BYTES = 65536
 
@@ -53,7 +54,7 @@ class BPETokenizerConfig(Config):
 class BPETokenizerMetadata(BPETokenizerConfig):
     """tokenizer.json of a BPETokenizer."""
 
-    sha256: str = Field(description="of tokenizer.model")
+    sha256: str = Field(description="SHA-256 of tokenizer.model, hex")
 
 
 class BPETokenizer:
@@ -141,7 +142,7 @@ class BPETokenizer:
 
     @classmethod
     def load(cls, directory: Path) -> "BPETokenizer":
-        """Reads what `save` wrote; CheckpointError when a file is missing or another."""
+        """Reads what `save` wrote; CheckpointError when a file is missing or was exchanged."""
         metadata = read_metadata(directory, BPETokenizerMetadata)
         path = directory / MODEL_NAME
         try:

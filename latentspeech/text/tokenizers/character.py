@@ -1,6 +1,6 @@
 """Characters as tokens: no training, no tools, a fixed inventory.
 
-Letters with accents that the inventory lacks lose them first; what is still unknown becomes <unk>.
+Letters with accents that the inventory lacks lose their accents; other unknown ones become <unk>.
 """
 
 import string
@@ -26,7 +26,7 @@ class CharacterTokenizerConfig(Config):
 
     kind: Literal["character"] = "character"
     case: Case = Field(
-        default="keep", description="lower: small letters alone, which are 26 fewer ids to learn"
+        default="keep", description="lower: small letters alone, so 26 fewer ids to learn"
     )
 
 
@@ -46,7 +46,7 @@ class CharacterTokenizerMetadata(CharacterTokenizerConfig):
 
 
 class CharacterTokenizer:
-    """One token a character of the normalised text."""
+    """One token for each character of the normalised text."""
 
     def __init__(
         self, config: CharacterTokenizerConfig, symbols: Sequence[str] | None = None

@@ -1,9 +1,10 @@
 """Phonemes of English words from the espeak-ng program, one process for many texts.
 
-espeak-ng drops punctuation and breaks its output into lines where it likes. So a text is cut at
-punctuation here, each clause goes in as a paragraph of its own (a line, then an empty line), and
-the phonemes are put back between the marks. Double quotes are left out: they have no sound, and a
-cut there would stress the word before. Clauses are remembered: texts of one corpus repeat them.
+espeak-ng drops punctuation and breaks its output into lines at places of its own choice. So a text
+is split at punctuation here, each clause goes in as a paragraph of its own (a line, then an empty
+line), and the phonemes are put back between the marks. Double quotes are left out: they have no
+sound, and a split there would stress the word before. Clauses are cached, since texts of one corpus
+repeat them.
 """
 
 import re
@@ -85,12 +86,12 @@ class Espeak:
 
 
 def _clause(part: str) -> str:
-    """What espeak-ng is asked; "" for a part without a letter (a lone apostrophe)."""
+    """The clause that espeak-ng gets; "" for a part without a letter (a lone apostrophe)."""
     return part.strip() if any(c.isalpha() for c in part) else ""
 
 
 def _chunks(clause: str) -> Iterable[str]:
-    """The clause in lines that espeak-ng reads whole, cut between words where possible."""
+    """The clause in lines that espeak-ng reads whole, split between words where possible."""
     while len(clause) > _MAX_CLAUSE_CHARS:
         cut = clause.rfind(" ", 1, _MAX_CLAUSE_CHARS)
         cut = cut if cut > 0 else _MAX_CLAUSE_CHARS
@@ -103,7 +104,7 @@ def _chunks(clause: str) -> Iterable[str]:
 def _paragraphs(output: str, count: int) -> list[str] | None:
     """Lines up to each empty line, joined; None unless that gives `count` paragraphs.
 
-    A chunk without phonemes answers with one empty line in place of its words.
+    For a chunk without phonemes espeak-ng prints one empty line in place of the words.
     """
     lines = output.split("\n")
     paragraphs: list[str] = []

@@ -54,7 +54,7 @@ def load_tokenizer(directory: Path) -> Tokenizer:
 
 
 def case_rule(tokenizer: Tokenizer) -> str:
-    """What a tokenizer does with the case of a text, in words."""
+    """A phrase that says what a tokenizer does with the case of a text."""
     match tokenizer:
         case BPETokenizer() | CharacterTokenizer():
             return "small letters" if tokenizer.config.case == "lower" else "letters in their case"

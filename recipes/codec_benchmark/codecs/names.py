@@ -14,7 +14,7 @@ from recipes.codec_benchmark.codecs.contract import CodecAdapter
 
 @dataclass(frozen=True)
 class KnownCodec:
-    """Where an adapter is and how it is made; `about` is its line in the help."""
+    """The place of an adapter and the arguments to make it; `about` is its line in the help."""
 
     module: str
     adapter: str
@@ -60,9 +60,9 @@ CODECS: dict[str, KnownCodec] = {
 
 
 def make_codec(name: str, allow_random: bool = True) -> CodecAdapter:
-    """One of CODECS, or NAME=FOLDER of ours.
+    """Makes one of CODECS, or our codec in the folder of NAME=FOLDER.
 
-    Weights that are not on this machine leave random ones and a `hole`, if that is allowed.
+    If weights are not on this machine and `allow_random`, it has random ones and a `hole`.
 
     Raises:
         ConfigError: an unknown name.

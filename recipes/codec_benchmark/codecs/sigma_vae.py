@@ -1,6 +1,6 @@
-"""Our codec under the same contract: a model directory, or a preset of the paper, untrained.
+"""Our codec under the same contract: a model directory, or an untrained preset of the paper.
 
-Copies are made from the posterior's means, so they repeat.
+Copies are made from the posterior's means, so they are the same each time.
 """
 
 from pathlib import Path
@@ -36,14 +36,14 @@ class SigmaVae(CodecAdapter):
 
     @classmethod
     def load(cls, name: str, directory: Path) -> "SigmaVae":
-        """From a model directory."""
+        """Makes the adapter of a model directory."""
         return cls(name, load_codec(directory), f"{directory.name}, {decoding_hash(directory)}")
 
     @classmethod
     def preset(
         cls, reduction: int, size: Literal["paper", "mini"] = "paper", random_weights: bool = False
     ) -> "SigmaVae":
-        """A size of the paper; nobody has published weights of it, so random ones must do."""
+        """Makes a codec of a size of the paper, with random weights: none are published."""
         if not random_weights:
             raise MetricUnavailable(_NO_WEIGHTS)
         name = f"sigma-vae-{reduction}" if size == "paper" else f"sigma-vae-{size}-{reduction}"

@@ -31,7 +31,7 @@ _SIDES = {
     "decoder_transformer": "decoder",
     "upsample": "decoder",
 }
-# What the published configurations of the 24 kHz DAC say; Encodec's and Mimi's are the defaults.
+# From the published configuration of the 24 kHz DAC; Encodec's and Mimi's are the class defaults.
 DAC_24KHZ = {
     "sampling_rate": 24_000,
     "downsampling_ratios": [2, 4, 5, 8],
@@ -41,7 +41,7 @@ DAC_24KHZ = {
 
 
 class TransformersCodec(CodecAdapter):
-    """What the three have in common: loading, sizes and lengths."""
+    """The common part of the three: loading, sizes and lengths."""
 
     source: WeightSource
     model_class: str

@@ -26,7 +26,7 @@ _CODEBOOK = "feature_extractor.encodec.quantizer.vq.layers.0._codebook.embed"
 
 
 class Codebook(nn.Module):
-    """The nearest of 4096 vectors, by Euclidean distance."""
+    """Finds the nearest of 4096 vectors by Euclidean distance."""
 
     embed: Tensor  # (4096, 512)
 
@@ -40,7 +40,7 @@ class Codebook(nn.Module):
 
 
 class WavTokenizerNet(nn.Module):
-    """Names of backbone and head are the checkpoint's."""
+    """The whole network; backbone and head are named as in the checkpoint."""
 
     def __init__(self, ratios: tuple[int, ...], hop_length: int) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class WavTokenizer(CodecAdapter):
         }
 
     def _find(self, random_weights: bool) -> Weights | None:
-        """The checkpoint, or None where random weights shall do; says which in `weights`."""
+        """Returns the checkpoint, or None for random weights; sets `weights` to say which."""
         package = package_version("encodec")
         try:
             found = resolve(self.source)
@@ -124,7 +124,7 @@ class WavTokenizer(CodecAdapter):
 
 
 def translate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The published checkpoint's tensors that make and read copies, by our names."""
+    """Returns the tensors of the published checkpoint that copies need, by our names."""
     kept: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if name.startswith(_ENCODER):

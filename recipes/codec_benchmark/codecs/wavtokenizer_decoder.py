@@ -1,8 +1,8 @@
 """WavTokenizer's decoder: a small network with attention, Vocos' ConvNeXt blocks, an iSTFT.
 
-Ji et al. 2024, arXiv 2408.16532, on Siuzdak 2023, arXiv 2306.00814. No package carries it. The
-parameters' names are the published checkpoints'; of the four conditions of the adaptive norms,
-which training gave all alike, the first is used, as the authors do.
+Ji et al. 2024, arXiv 2408.16532, based on Siuzdak 2023, arXiv 2306.00814. No package contains it.
+The parameters are named as in the published checkpoints. The adaptive norms have four conditions,
+which were equally likely in training; the first is used, as the authors do.
 
 B batch, C channels, F frames, T samples.
 """
@@ -21,7 +21,7 @@ _MAX_MAGNITUDE = 100.0
 
 
 def group_norm() -> nn.GroupNorm:
-    """Over time too: one reason why this codec cannot stream."""
+    """A group norm. It averages over time too, so this codec cannot stream."""
     return nn.GroupNorm(32, MODEL_DIM, eps=_EPS)
 
 
@@ -92,7 +92,7 @@ class ConvNeXtBlock(nn.Module):
 
 
 class Backbone(nn.Module):
-    """Code vectors to the features of the head, all at the frame rate."""
+    """Turns code vectors into the features of the head, all at the frame rate."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class Backbone(nn.Module):
 
 
 class SpectrumHead(nn.Module):
-    """Magnitude and phase of each frame to samples by overlap-add, "same" padding."""
+    """Turns magnitude and phase of each frame into samples by overlap-add, "same" padding."""
 
     window: Tensor  # (fft_length,)
 
@@ -139,7 +139,7 @@ class SpectrumHead(nn.Module):
         return audio
 
     def _overlap_add(self, frames: Tensor) -> Tensor:
-        """(B, fft, F) to (B, F hop): what lies half a window beyond both ends is cut."""
+        """(B, fft, F) to (B, F hop); (fft - hop) / 2 samples are dropped at both ends."""
         length = (frames.shape[2] - 1) * self.hop_length + self.fft_length
         shape = {"output_size": (1, length), "kernel_size": (1, self.fft_length)}
         summed = functional.fold(frames, stride=(1, self.hop_length), **shape)[:, 0, 0]

@@ -1,4 +1,4 @@
-"""Which spoken sentences did not end as they should, and how many: counts, intervals, a table."""
+"""Counts the spoken sentences that ended too early, too late or not at all, with intervals."""
 
 import statistics
 from collections.abc import Sequence
@@ -18,32 +18,32 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class SpokenSentence:
-    """What came of one sentence."""
+    """One spoken sentence: how long it took and whether the model stopped by itself."""
 
     id: str
     text: str  # normalised
     voice: str
-    prompt: str  # id of its recording
+    prompt: str  # id of the recording that was the prompt
     seconds: float
-    cut: bool  # the model reached a limit of its length
+    truncated: bool  # whether the model reached a limit of its length
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Says what is wrong with a sentence that took some seconds."""
+    """Decides which faults a sentence has, given how long it took."""
 
     rule: DurationRule
     too_long: float  # times the expected duration
     too_short: float
 
     def ratio(self, sentence: SpokenSentence) -> float:
-        """How long it took, in expected durations."""
+        """The sentence's duration over its expected duration."""
         return sentence.seconds / self.rule.seconds(sentence.text, sentence.voice)
 
     def faults(self, sentence: SpokenSentence) -> list[str]:
-        """The KINDS that it is of, none if it is as it should be."""
+        """The KINDS of fault that the sentence has; empty if it has none."""
         ratio = self.ratio(sentence)
-        found = (sentence.cut, ratio > self.too_long, ratio < self.too_short)
+        found = (sentence.truncated, ratio > self.too_long, ratio < self.too_short)
         return [kind for kind, is_so in zip(KINDS, found, strict=True) if is_so]
 
     def sentence(self) -> str:
@@ -61,7 +61,7 @@ class Row:
     """One model's sentences, or the recordings."""
 
     name: str
-    layout: str | None  # None for the recordings, which no limit cut
+    layout: str | None  # None for the recordings, which no limit applies to
     sentences: Sequence[SpokenSentence]
 
 
@@ -74,14 +74,14 @@ def as_spoken(recordings: Sequence[Utterance]) -> list[SpokenSentence]:
 
 
 def counts(judge: Judge, sentences: Sequence[SpokenSentence]) -> dict[str, int]:
-    """How many are of each kind, and of "any"."""
+    """How many sentences have each kind of fault, and how many have "any"."""
     faults = [judge.faults(sentence) for sentence in sentences]
     found = {kind: sum(kind in of_one for of_one in faults) for kind in KINDS}
     return {**found, "any": sum(bool(of_one) for of_one in faults)}
 
 
 def table(judge: Judge, rows: Sequence[Row]) -> str:
-    """A row a model; a column a kind."""
+    """A table with a row for each model and a column for each kind of fault."""
     headings = ["model", "layout", "sentences", *(f"{kind}s" for kind in KINDS), "any of these"]
     lines = [
         [
@@ -99,7 +99,7 @@ def table(judge: Judge, rows: Sequence[Row]) -> str:
 
 
 def examples(judge: Judge, row: Row) -> str:
-    """The sentences at fault by name, the furthest from their expected durations first."""
+    """A list of the faulty sentences, the furthest from their expected durations first."""
     found = [(judge.faults(one), judge.ratio(one), one) for one in row.sentences]
     bad = [(faults, ratio, one) for faults, ratio, one in found if faults]
     if not bad:
@@ -116,7 +116,7 @@ def examples(judge: Judge, row: Row) -> str:
 
 
 def to_json(judge: Judge, row: Row) -> dict[str, object]:
-    """The counts with their intervals, and what is wrong with which sentence."""
+    """The counts with their intervals, and the faults of each faulty sentence."""
     num = len(row.sentences)
     faults = {one.id: judge.faults(one) for one in row.sentences}
     return {
@@ -132,10 +132,11 @@ def to_json(judge: Judge, row: Row) -> dict[str, object]:
 
 
 def wilson_interval(successes: int, trials: int) -> Interval:
-    """Between which proportions the true one lies, 95% (Wilson, 1927, JASA 22(158)).
+    """The 95% confidence interval of a proportion (Wilson, 1927, JASA 22(158)).
 
-    It is good where few or none of the trials succeed, unlike value +- 1.96 standard errors. Trials
-    are taken as independent: those of one voice are more alike, so between voices it is too narrow.
+    Unlike value +- 1.96 standard errors, it is good where few or none of the trials succeed. It
+    assumes independent trials; sentences in one voice are alike, so the interval is too narrow as a
+    statement about other voices.
     """
     from scipy.stats import binomtest
 

@@ -1,8 +1,9 @@
-"""Speaks a long text by one command, streamed, and its sentences one by one: is the one as clear?
+"""Compares the word errors of a long text, streamed, with those of its sentences spoken one by one.
 
-The texts of the test cuts of six words or more, each once, are joined until there are `--words`.
-`latentspeech synth --stream` speaks them as a process of its own, whose peak of memory is taken;
-the same sentences are spoken in batches. `--out` gets the audio, long_text.json and long_text.md.
+The texts of the test cuts that have six words or more, each once, are joined until there are
+`--words` words. `latentspeech synth --stream` speaks them in a process of its own, whose peak
+memory is measured; the same sentences are spoken in batches. `--out` gets the audio, long_text.json
+and long_text.md.
 """
 
 import argparse
@@ -28,13 +29,13 @@ from latentspeech.text.sentences import split_sentences
 from latentspeech.tts.models import load
 from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, Synthesizer
 from recipes.lib.results_file import provenance_lines, this_command
-from recipes.tts.sampling_options import add_batch_option
+from recipes.tts.test_set.sampling_options import add_batch_option
 
 MIN_WORDS = 6
 
 
 def long_text(cuts: Path, num_words: int) -> str:
-    """Different texts of whole sentences, joined until there are `num_words`."""
+    """Joins different texts of whole sentences until there are `num_words` words."""
     texts: dict[str, int] = {}
     for utterance in read_utterances(cuts):
         text = utterance.text.strip()
@@ -46,7 +47,7 @@ def long_text(cuts: Path, num_words: int) -> str:
 
 
 def speak_at_once(model: str, voice: str, text: str, out: Path) -> tuple[Path, float, float]:
-    """Streams the text into a file; its path, the seconds it took, the peak of memory in MiB."""
+    """Streams the text into a file; returns its path, the seconds, the peak memory in MiB."""
     (out / "text.txt").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "latentspeech.cli.main", "synth", "--stream", "--quiet"]
     command += ["--model", model, "--voice", voice, "--text-file", str(out / "text.txt")]
@@ -63,7 +64,7 @@ def speak_at_once(model: str, voice: str, text: str, out: Path) -> tuple[Path, f
 def speak_each(
     synthesizer: Synthesizer, voice: str, sentences: Sequence[str], out: Path, batch_size: int
 ) -> list[EvalPair]:
-    """The sentences by themselves."""
+    """Speaks the sentences each by itself."""
     pairs = []
     for first in range(0, len(sentences), batch_size):
         batch = sentences[first : first + batch_size]

@@ -1,14 +1,16 @@
-"""Counts how often a model does not stop, or stops too soon, on sentences it has not been taught.
+"""Counts how often a model does not stop, or stops too soon, on sentences it was not trained on.
 
-The texts of the test cuts, a sentence at a time, are spoken after the prompts of synthesize_test,
-which are other recordings of the same held-out voices; when all are spoken, each again in the voice
-of the next, until there are `--num`. Latents say how long it took: nothing is decoded.
+The sentences of the test cuts are spoken one by one after the prompts of synthesize_test, which are
+other recordings of the same held-out voices. When all have been spoken, each is spoken again in the
+voice of the next one, until there are `--num`. The number of latents gives the duration: nothing is
+decoded.
 
-A sentence is a *stop failure* if the model reached a limit of its length and was cut there (in the
-layout `aligned`, at any symbol), a *runaway* if it took more than `--too_long` times, an *early
-end* if it took less than `--too_short` times what recipes.tts.expected_durations says. The
-recordings of the cuts are held to the same rule, in the last row. `--out` gets prompt/, NAME.json
-of each model (what it spoke), stops.json and stops.md; a killed run goes on where it was.
+A sentence is a *stop failure* if the model reached a limit of its length and was ended there (in
+the layout `aligned`, at any symbol), a *runaway* if it took more than `--too_long` times, an *early
+end* if it took less than `--too_short` times the duration that recipes.tts.expected_durations
+expects. The recordings of the cuts are judged by the same rule, in the last row. `--out` gets
+prompt/, NAME.json of each model (what it spoke), stops.json and stops.md; a killed run goes on
+where it stopped.
 """
 
 import argparse
@@ -37,15 +39,6 @@ from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, Synthesizer
 from recipes.lib.results_file import provenance_lines, this_command
 from recipes.tts.expected_durations import fit_duration_rule
-from recipes.tts.sampling_options import (
-    add_batch_option,
-    add_device_option,
-    add_retries_option,
-    add_sampling_options,
-    one_or_more,
-    sampling_of,
-)
-from recipes.tts.speaking import Speaking
 from recipes.tts.stop_test.counts import (
     Judge,
     Row,
@@ -55,17 +48,26 @@ from recipes.tts.stop_test.counts import (
     table,
     to_json,
 )
-from recipes.tts.test_files import write_utterance
-from recipes.tts.test_items import letters
+from recipes.tts.test_set.sampling_options import (
+    add_batch_option,
+    add_device_option,
+    add_retries_option,
+    add_sampling_options,
+    one_or_more,
+    sampling_of,
+)
+from recipes.tts.test_set.speaking import Speaking
+from recipes.tts.test_set.test_files import write_utterance
+from recipes.tts.test_set.test_items import letters
 
 logger = logging.getLogger(__name__)
 
-_CHECK_RATE = 24000  # at which prompts are looked at
+_CHECK_RATE = 24000  # Hz, of prompts as they are checked
 
 
 @dataclass(frozen=True)
 class HeldOutSentence:
-    """What to speak, and after what."""
+    """A sentence to speak and the prompt to speak it after."""
 
     id: str
     text: str  # normalised
@@ -82,7 +84,7 @@ class Voices:
     _prompts: dict[str, Prompt] = field(default_factory=dict)
 
     def prompt(self, utterance: Utterance) -> Prompt:
-        """A recording as a prompt; it is written into `out` as synthesize_test does."""
+        """A recording as a prompt; also writes it into `out` as synthesize_test does."""
         if utterance.id not in self._prompts:
             rate = self.synthesizer.sample_rate
             path = write_utterance(utterance, self.out, "prompt", rate)
@@ -97,7 +99,7 @@ class Voices:
         written = self.synthesizer.write_latents(
             [one.text for one in sentences],
             [self.prompt(one.prompt) for one in sentences],
-            # Each has noise of its own, whichever others are spoken.
+            # The noise of a sentence does not depend on the other sentences.
             [derive_seed(self.speaking.seed, f"stop/{one.id}") % 2**31 for one in sentences],
             self.speaking.sampling,
             self.speaking.guard,
@@ -110,14 +112,14 @@ class Voices:
                 voice=sentence.prompt.speaker,
                 prompt=sentence.prompt.id,
                 seconds=len(one.latents) / rate,
-                cut=one.truncated,
+                truncated=one.truncated,
             )
             for sentence, one in zip(sentences, written, strict=True)
         ]
 
 
 def with_accepted_prompts(items: Sequence[EvaluationItem]) -> list[EvaluationItem]:
-    """The items without those whose prompt `synth` would refuse, as it does a tone or a hiss."""
+    """The items without those whose prompt `synth` would refuse, such as a tone or a hiss."""
     accepted = []
     for item in items:
         audio = load_utterance(item.prompt, _CHECK_RATE)
@@ -133,10 +135,10 @@ def with_accepted_prompts(items: Sequence[EvaluationItem]) -> list[EvaluationIte
 def choose_sentences(
     items: Sequence[EvaluationItem], num: int, taught: Sequence[str] = ()
 ) -> list[HeldOutSentence]:
-    """`num` sentences of the items' texts, none of those in the texts `taught`.
+    """Chooses `num` sentences of the items' texts that the texts `taught` do not hold.
 
     Raises:
-        DataError: all were taught.
+        DataError: `taught` holds all of them.
     """
     known = {letters(part) for text in taught for part in _sentences(text)}
     pool: list[HeldOutSentence] = []
@@ -150,9 +152,9 @@ def choose_sentences(
     logger.info("%d different sentences", len(pool))
     chosen = []
     for number in range(num):
-        turn, place = divmod(number, len(pool))
-        one, voice = pool[place], pool[(place + turn) % len(pool)]
-        name = f"{one.id}@{turn}" if turn else one.id
+        shift, place = divmod(number, len(pool))
+        one, voice = pool[place], pool[(place + shift) % len(pool)]
+        name = f"{one.id}@{shift}" if shift else one.id
         chosen.append(HeldOutSentence(name, one.text, voice.prompt))
     return chosen
 
@@ -160,10 +162,10 @@ def choose_sentences(
 def speak_all(
     voices: Voices, sentences: Sequence[HeldOutSentence], batch_size: int, path: Path, model: Path
 ) -> list[SpokenSentence]:
-    """Speaks what `path` does not hold yet, and keeps it there after each batch.
+    """Speaks the sentences that `path` does not hold yet, and saves them there after each batch.
 
     Raises:
-        DataError: what `path` holds was made with another model or other settings.
+        DataError: the file at `path` was made with another model or other settings.
     """
     settings = voices.speaking.key(model)
     found = {(one.id, one.text, one.prompt): one for one in _read_spoken(path, settings)}
@@ -194,7 +196,7 @@ def _read_spoken(path: Path, settings: dict[str, Any]) -> list[SpokenSentence]:
 
 
 def parse_models(texts: Sequence[str]) -> dict[str, Path]:
-    """{name: directory} of NAME=DIR each; ConfigError for names that occur twice or are none."""
+    """{name: directory} of NAME=DIR texts; ConfigError for names that repeat or are not valid."""
     models: dict[str, Path] = {}
     for text in texts:
         name, separator, path = text.partition("=")
@@ -231,9 +233,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", required=True, help="NAME=DIR of TTS models")
     parser.add_argument("--cuts", type=Path, required=True, help="test cuts")
-    parser.add_argument("--train_cuts", type=Path, help="their sentences are left out")
+    parser.add_argument("--train_cuts", type=Path, help="cuts whose sentences are left out")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--num", type=one_or_more, default=500, help="sentences")
+    parser.add_argument("--num", type=one_or_more, default=500, help="number of sentences")
     parser.add_argument("--too_long", type=float, default=2.0, help="times the expected duration")
     parser.add_argument("--too_short", type=float, default=0.6, help="times the expected duration")
     add_batch_option(parser)

@@ -1,4 +1,4 @@
-"""Which sampling settings a sweep has: values of one setting, the others as in the base."""
+"""The sampling settings of a sweep: values of one setting, the others as in the base."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Literal
 
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.sampling_config import SamplingConfig
-from recipes.tts.sampling_options import change_sampling
+from recipes.tts.test_set.sampling_options import change_sampling
 
 Field = Literal["cfg_scale", "num_steps", "noise_scale"]
 HEADINGS: dict[Field, str] = {
@@ -25,7 +25,7 @@ class Sweep:
 
     @property
     def axis(self) -> str:
-        """What is on the x axis, and what the other value is."""
+        """The label of the x axis, with the other values, which are fixed."""
         others = (field for field in HEADINGS if field != self.field)
         fixed = (f"{HEADINGS[field]} {getattr(self.settings[0], field):g}" for field in others)
         return f"{HEADINGS[self.field]}, at {' and '.join(fixed)}"
@@ -59,7 +59,7 @@ class Grid:
 def make_grid(
     base: SamplingConfig, solvers: Sequence[str], values: Mapping[Field, Sequence[float]]
 ) -> Grid:
-    """A sweep of each field that has values; ConfigError for none."""
+    """Makes a sweep of each field that has values; ConfigError if none has."""
     sweeps = [
         Sweep(
             field,

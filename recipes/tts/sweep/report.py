@@ -1,7 +1,7 @@
-"""What a sweep over sampling settings came to: Markdown tables, and curves as in Figure 15.
+"""The report of a sweep over sampling settings: Markdown tables, and curves as in Figure 15.
 
 Intervals are the wider of those over utterances and over speakers. All settings speak the same
-items with the same noise, so that the differences between them are known better than the values.
+items with the same noise, so the differences between them are more certain than the values.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.eval.metrics.catalogue import METRICS, make_scorer
 from recipes.tts.sweep.grid import HEADINGS, Sweep, setting_name
 
-RECORDINGS = "recordings"  # the name of their report
+RECORDINGS = "recordings"  # the name of the report on recordings
 _SETTINGS = ["solver", *HEADINGS.values()]
 
 
 def values_table(settings: Sequence[SamplingConfig], reports: Mapping[str, EvalReport]) -> str:
-    """A row a setting that is scored, a column a metric; the recordings last."""
+    """A row for each scored setting, the recordings last, and a column for each metric."""
     columns = _columns(reports)
     rows = [
         [*_setting_cells(one), *_values(reports[setting_name(one)], columns)]
@@ -39,7 +39,7 @@ def values_table(settings: Sequence[SamplingConfig], reports: Mapping[str, EvalR
 def differences_table(
     settings: Sequence[SamplingConfig], reports: Mapping[str, EvalReport], base: SamplingConfig
 ) -> str:
-    """What each setting changes against `base`, by metrics of audio; "" without base or others."""
+    """Differences of each setting from `base` in metrics of audio; "" without base or others."""
     others = [one for one in _in_order(settings) if one != base and setting_name(one) in reports]
     if setting_name(base) not in reports or not others:
         return ""
@@ -62,7 +62,7 @@ def differences_table(
 
 
 def plot(sweeps: Sequence[Sweep], reports: Mapping[str, EvalReport], out: Path) -> None:
-    """Writes a PNG: a column a sweep, a row a metric, a line a solver, intervals as bars.
+    """Writes a PNG with sweeps as columns, metrics as rows, solvers as lines, intervals as bars.
 
     A sweep of one value is left out if another has more.
     """
@@ -94,8 +94,8 @@ def plot(sweeps: Sequence[Sweep], reports: Mapping[str, EvalReport], out: Path) 
 
 
 def is_timing(key: str) -> bool:
-    """Whether a metric, by its name on the command line, is about how audio was made."""
-    return key in METRICS and METRICS[key].module == "latentspeech.eval.metrics.speed"
+    """Whether a metric, by its name on the command line, measures time, not audio."""
+    return key in METRICS and METRICS[key].module == "speed"
 
 
 def _draw(panel: Any, sweep: Sweep, reports: Mapping[str, EvalReport], metric: str) -> None:
@@ -134,7 +134,7 @@ def _cell(report: EvalReport | None, metric: str) -> _Value | None:
     """The number of a metric, by its name; None where there is none."""
     for one in report.metrics if report is not None else ():
         if one.name == metric and one.value is not None:
-            # The items of a batch share its time: between them it hardly varies.
+            # The items of a batch share its time, so an interval over items would mean nothing.
             return _Value(one.value, None if is_timing(one.key) else cell_of(one).interval)
     return None
 

@@ -1,12 +1,12 @@
 """Speaks the test set with one sampling setting after another, and scores each.
 
-Two sweeps, as in the paper's Figure 15: CFG scales at a fixed number of steps, and numbers of steps
-at a fixed CFG scale; and one of scales of the noise that latents start from. All settings speak the
-same items with the same noise. `--out` gets the recordings, and for each setting a folder with
-hyp/, items.jsonl and scores.json; sweep.md and sweep.png are made anew after each setting. A killed
-run goes on where it was, within a setting too.
+There are two sweeps as in the paper's Figure 15: CFG scales at a fixed number of steps, and numbers
+of steps at a fixed CFG scale; a third one is over scales of the noise that latents start from. All
+settings speak the same items with the same noise. `--out` gets the recordings, and for each setting
+a folder with hyp/, items.jsonl and scores.json; sweep.md and sweep.png are made anew after each
+setting. A killed run goes on where it stopped, within a setting too.
 
-Items are spoken in batches; up to rounding, how many at a time changes nothing but the time taken.
+Items are spoken in batches; up to rounding, the batch size changes only the time taken.
 """
 
 import argparse
@@ -42,13 +42,13 @@ from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import Synthesizer
 from recipes.lib.result_folder import claim_result_folder
 from recipes.lib.results_file import provenance_lines, this_command
-from recipes.tts.sampling_options import SOLVERS, add_batch_option, change_sampling
-from recipes.tts.score_test import recordings_of
-from recipes.tts.speaking import Speaking, speaking_of
 from recipes.tts.sweep.grid import Grid, make_grid, setting_name
 from recipes.tts.sweep.report import RECORDINGS, differences_table, is_timing, plot, values_table
-from recipes.tts.synthesize_test import add_test_options, make_prompt, speak
-from recipes.tts.test_files import Recordings, list_row, spoken_paths, write_recordings
+from recipes.tts.test_set.sampling_options import SOLVERS, add_batch_option, change_sampling
+from recipes.tts.test_set.score_test import recordings_of
+from recipes.tts.test_set.speaking import Speaking, speaking_of
+from recipes.tts.test_set.synthesize_test import add_test_options, make_prompt, speak
+from recipes.tts.test_set.test_files import Recordings, list_row, spoken_paths, write_recordings
 
 logger = logging.getLogger(__name__)
 
@@ -61,15 +61,15 @@ RULE = "test cuts, each after the utterance before of the same speaker"
 
 @dataclass
 class Material:
-    """What every setting speaks, and with what."""
+    """The model and the items that every setting speaks."""
 
     synthesizer: Synthesizer
     items: Sequence[EvaluationItem]
     out: Path
-    speaking: Speaking  # but for the sampling
+    speaking: Speaking  # its sampling is replaced by each setting's
     batch_size: int
     sexes: dict[str, str]
-    spoken_on: str = ""  # hardware, for the lists
+    spoken_on: str = ""  # hardware that the lists name
     _recordings: dict[str, Recordings] = field(default_factory=dict)
     _prompts: dict[str, Prompt] = field(default_factory=dict)
 
@@ -90,12 +90,12 @@ class Material:
         return self._prompts[name]
 
     def rule(self, speaking: Speaking) -> str:
-        """What is spoken and how, in words."""
+        """The rule of the list in words: what is spoken and how."""
         return f"{RULE}; {speaking.rule(case_rule(self.synthesizer.model.tokenizer))}"
 
 
 def speak_setting(material: Material, sampling: SamplingConfig) -> EvalList:
-    """Speaks what this setting has not spoken yet, and lists it."""
+    """Speaks the items that this setting has not spoken yet; returns the list of all."""
     folder = material.out / setting_name(sampling)
     speaking = replace(material.speaking, sampling=sampling)
     waiting = [item for item in material.items if not spoken_paths(folder, item).is_done]
@@ -127,7 +127,7 @@ def speak_setting(material: Material, sampling: SamplingConfig) -> EvalList:
 def score(
     pairs: Sequence[EvalPair], scorers: Sequence[AudioScorer], path: Path, rule: str
 ) -> EvalReport:
-    """Scores pairs into `path`, or takes the report that is there if nothing has changed."""
+    """Scores pairs into `path`, or returns the report there if nothing has changed."""
     found = _read_report(path)
     if found is not None and _is_complete(found, pairs, scorers):
         return found
@@ -153,8 +153,8 @@ def sweep_sampling(
 
     Args:
         material: what is spoken.
-        settings: each gets a folder.
-        scorers: are prepared once for all settings.
+        settings: sampling settings; each gets a folder.
+        scorers: metrics, which are prepared once for all settings.
         on_report: called with all reports so far, by name, when one is added.
     """
     reports: dict[str, EvalReport] = {}
@@ -164,7 +164,7 @@ def sweep_sampling(
         if RECORDINGS not in reports and of_audio:
             folder = material.out / RECORDINGS
             folder.mkdir(exist_ok=True)
-            # How long the synthesis took does not belong to them.
+            # The time of the synthesis does not apply to recordings.
             recorded = [replace(pair, compute_s=None) for pair in recordings_of(pairs)]
             reports[RECORDINGS] = score(recorded, of_audio, folder / "scores.json", RULE)
         name = setting_name(sampling)
@@ -176,7 +176,7 @@ def sweep_sampling(
 def write_report(
     out: Path, grid: Grid, reports: dict[str, EvalReport], runs: Sequence[str]
 ) -> None:
-    """sweep.md and sweep.png of what is scored so far; `runs` are lines on how it was spoken."""
+    """Writes sweep.md and sweep.png of the scores so far; `runs` are lines on how it was spoken."""
     names = [setting_name(one) for one in grid.settings()]
     missing = [name for name in names if name not in reports]
     notes = [f"not scored yet: {', '.join(missing)}"] if missing else []
@@ -207,7 +207,7 @@ def _read_report(path: Path) -> EvalReport | None:
 def _is_complete(
     report: EvalReport, pairs: Sequence[EvalPair], scorers: Sequence[AudioScorer]
 ) -> bool:
-    """Whether a report has these metrics, or more, of these files as they are, nothing missing."""
+    """Whether a report has all of these metrics for exactly these files, without a failure."""
     return (
         {scorer.name for scorer in scorers} <= {metric.name for metric in report.metrics}
         and [one.fingerprint for one in report.items] == [fingerprint(pair) for pair in pairs]
@@ -236,7 +236,7 @@ def main() -> None:
         told = "of the other sweeps; default: the model's own"
         parser.add_argument(f"--at_{name}", type=kind, help=told)
     add_batch_option(parser)
-    parser.add_argument("--metrics", default=",".join(METRICS), help="as of latentspeech score")
+    parser.add_argument("--metrics", default=",".join(METRICS), help="as in latentspeech score")
     arguments = parser.parse_args()
     base = base_sampling(arguments)
     grid = make_grid(
@@ -248,7 +248,7 @@ def main() -> None:
             "noise_scale": arguments.noise_scales,
         },
     )
-    # A wrong name is told before the work.
+    # A wrong name is reported before the work.
     scorers = make_scorers(arguments.metrics.split(","))
     items = choose_evaluation_items(read_utterances(arguments.cuts), arguments.max_items)
     out = arguments.out
@@ -271,7 +271,7 @@ def main() -> None:
 
 
 def base_sampling(arguments: argparse.Namespace) -> SamplingConfig:
-    """The sampling that each sweep changes one value of: the model's, but for what is given."""
+    """The base of the sweeps: the model's sampling with the values that options give."""
     names = {"at_cfg": "cfg_scale", "at_steps": "num_steps", "at_noise": "noise_scale"}
     given = {setting: getattr(arguments, name) for name, setting in names.items()}
     changes = {setting: value for setting, value in given.items() if value is not None}
@@ -279,7 +279,7 @@ def base_sampling(arguments: argparse.Namespace) -> SamplingConfig:
 
 
 def sweep_key(speaking: Speaking, model: Path) -> dict[str, Any]:
-    """What all settings have in common."""
+    """The key of what all settings have in common."""
     key = speaking.key(model)
     del key["sampling"]
     return key

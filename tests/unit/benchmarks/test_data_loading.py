@@ -9,7 +9,7 @@ import pytest
 from benchmarks import batch_fill, data_loading
 from latentspeech.data import cut_index
 from latentspeech.data.cut_index import CutIndex
-from latentspeech.tts.training_data import TTSDataConfig
+from latentspeech.tts.training.training_data import TTSDataConfig
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from latentspeech.codec.convnext import ConvNeXtConfig
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoderConfig
+from latentspeech.codec.decoders.istft_decoder import IstftDecoderConfig
 from latentspeech.codec.discriminators import (
     ComplexStftConfig,
     DiscriminatorsConfig,
     MultiPeriodConfig,
 )
-from latentspeech.codec.harmonic_decoder import HarmonicDecoderConfig
-from latentspeech.codec.istft_decoder import IstftDecoderConfig
 from latentspeech.codec.model import CodecConfig
 from latentspeech.codec.task import (
     FACTOR_RANGE,

@@ -10,7 +10,7 @@ from latentspeech.core.lm.latent_lm import LatentLMConfig
 from latentspeech.core.train.optim import OptimizerConfig
 from latentspeech.training.tts_run import _start_from
 from latentspeech.tts.model_directory import load_tts
-from latentspeech.tts.task import TTSTask
+from latentspeech.tts.training.task import TTSTask
 from tests.tiny_models import CODEC, make_model_directory
 
 

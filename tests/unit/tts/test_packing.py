@@ -14,8 +14,8 @@ from latentspeech.core.nn.transformer import TransformerConfig
 from latentspeech.data.speech_latents import speech_item
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
-from latentspeech.tts.training_data import TTSTrainingData
-from tests.unit.tts.test_training_data import indices, make_data, write_shards
+from latentspeech.tts.training.training_data import TTSTrainingData
+from tests.unit.tts.training.test_training_data import indices, make_data, write_shards
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from latentspeech.eval.protocols.cut_utterances import EvaluationItem
 from latentspeech.tts.length_guard import STREAMED, LengthGuard
 from latentspeech.tts.synthesizer import Synthesizer
 from recipes.tts.expected_durations import DurationRule, fit_duration_rule, num_characters
-from recipes.tts.speaking import Speaking
 from recipes.tts.stop_test.counts import (
     Judge,
     Row,
@@ -36,6 +35,7 @@ from recipes.tts.stop_test.stops import (
     with_accepted_prompts,
     write_summary,
 )
+from recipes.tts.test_set.speaking import Speaking
 from tests.tiny_models import SAMPLING, make_model_directory, voice_like
 
 WORDS = "one two three four five six seven eight nine ten"
@@ -203,7 +203,7 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     second = FakeSynthesizer()
     spoken = run(second, Speaking(SAMPLING))
     assert second.batches == [["three of these", "four is cut here"]]
-    assert [(one.id, one.seconds, one.cut) for one in spoken] == [
+    assert [(one.id, one.seconds, one.truncated) for one in spoken] == [
         ("s0", 1.4, False),
         ("s1", 1.6, True),
         ("s2", 0.3, False),

@@ -18,16 +18,16 @@ from latentspeech.eval.protocols.cut_utterances import EvaluationItem
 from latentspeech.tts.length_guard import STREAMED
 from latentspeech.tts.synthesizer import Synthesizer
 from recipes.lib.result_folder import claim_result_folder
-from recipes.tts.sampling_options import (
+from recipes.tts.sweep.grid import Field, make_grid, setting_name
+from recipes.tts.sweep.report import RECORDINGS, differences_table, plot, values_table
+from recipes.tts.sweep.sampling import Material, speak_setting, sweep_sampling, write_report
+from recipes.tts.test_set.sampling_options import (
     add_batch_option,
     add_sampling_options,
     change_sampling,
     sampling_of,
 )
-from recipes.tts.speaking import Speaking
-from recipes.tts.sweep.grid import Field, make_grid, setting_name
-from recipes.tts.sweep.report import RECORDINGS, differences_table, plot, values_table
-from recipes.tts.sweep.sampling import Material, speak_setting, sweep_sampling, write_report
+from recipes.tts.test_set.speaking import Speaking
 from tests.tiny_models import SAMPLING, make_model_directory, voice_like
 
 SOLVER = SAMPLING.solver
