@@ -1,4 +1,4 @@
-"""Continuing some prompts until all have ended: a session whose rows start together.
+"""Continues some prompts until all have ended, in a session whose rows start together.
 
 B rows, D_k latent size.
 """
@@ -19,13 +19,13 @@ from latentspeech.core.lm.session import Session, SessionRow, SessionStep
 
 @dataclass(frozen=True)
 class GeneratedElement:
-    """What one row has got in one step."""
+    """The element that one step generated for one row."""
 
     kind: int  # TOKEN or 1 + modality index
     token_id: int  # at latents, the modality's slot token
     latent: Tensor | None  # raw (D_k,)
-    done: bool  # the row has ended with this element
-    truncated: bool  # a limit decided and not the model
+    done: bool  # whether the row ended with this element
+    truncated: bool  # whether a limit ended the row, and not the model
 
 
 def generate(
@@ -41,17 +41,17 @@ def generate(
     """Continues each prompt; yields a list of B elements a step, None for rows that have ended.
 
     Args:
-        runtime: of a model in evaluation mode.
-        prompts: B sequences, none empty. A prompt that ends with BOD or a latent goes on in its
-            modality.
-        sampling: shared by the rows.
-        limits: one a row, of the kind that the policy asks for.
+        runtime: the runtime of a model in evaluation mode.
+        prompts: B sequences, none empty. After a prompt that ends with BOD or a latent, latents of
+            that modality follow.
+        sampling: the configuration of all rows.
+        limits: one a row, of the type that the policy needs.
         generators: one a row, on the CPU; the only source of randomness.
-        unconditional: B sequences for guidance, each ending as its prompt does; needed if and only
-            if `sampling` is guided.
-        prefixes: what stands before each prompt and then before each unconditional one, of which
-            it may be all.
-        policy: what decides how rows go on; None: BOD, EOD and slot tokens.
+        unconditional: B sequences for guidance, each of which ends as its prompt does; needed if
+            and only if `sampling` is guided.
+        prefixes: the sequences before each prompt and then those before each unconditional prompt,
+            which may be empty after its prefix.
+        policy: decides how rows continue; None: by BOD, EOD and slot tokens.
 
     Raises:
         ConfigError: unconditional prompts are missing or not needed.
@@ -75,7 +75,7 @@ def generate(
 
 
 def token_span(ids: Sequence[int], target: bool = False) -> TokenSpan:
-    """A span from plain ids."""
+    """Makes a span from plain ids."""
     return TokenSpan(torch.tensor(ids, dtype=torch.long), target)
 
 

@@ -1,4 +1,4 @@
-"""What prompts begin with, such as a voice, read once for many of them.
+"""Prefixes of prompts, such as a voice, which the model reads once for many prompts.
 
 d model width.
 """
@@ -22,15 +22,15 @@ from latentspeech.core.lm.runtime import Runtime, SavedRow
 
 
 class Prefix(NamedTuple):
-    """A sequence that the model has read."""
+    """The result of reading a sequence with the model."""
 
     saved: SavedRow
-    hidden: Tensor  # (d,) behind its last element
+    hidden: Tensor  # (d,) at its last element
 
 
 @torch.inference_mode()
 def read_prefix(runtime: Runtime, sequence: MixedSequence) -> Prefix:
-    """Has the model read what stands before prompts."""
+    """Reads a sequence with the model, to start prompts from it."""
     model = runtime.model
     length = num_elements(sequence)
     cache = runtime.open(1, length)
@@ -41,17 +41,17 @@ def read_prefix(runtime: Runtime, sequence: MixedSequence) -> Prefix:
 
 @dataclass(frozen=True)
 class _Sequence:
-    """Equal to another that holds the same."""
+    """A sequence that equals another one with the same content."""
 
     content: tuple[Hashable, ...]
     spans: MixedSequence = field(compare=False)
 
 
 class PrefixStore:
-    """The prefixes that were asked for last; for a model whose weights stay as they are.
+    """The prefixes used last, for a model whose weights do not change.
 
-    Few are kept: half a minute of speech is 0.1 GB of keys and values in a model of 300M
-    parameters.
+    Only a few are kept, because half a minute of speech is 0.1 GB of keys and values in a model of
+    300M parameters.
     """
 
     def __init__(self, runtime: Runtime, capacity: int = 4) -> None:
@@ -62,7 +62,7 @@ class PrefixStore:
         self._read = read
 
     def get(self, sequence: MixedSequence) -> Prefix:
-        """The sequence as read by the runtime: now, or when it was asked for before."""
+        """Returns the prefix of this sequence, which is read if it is not in the store."""
         return self._read(_Sequence(tuple(map(_content, sequence)), sequence))
 
 

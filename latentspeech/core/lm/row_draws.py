@@ -1,6 +1,6 @@
 """Random numbers of the rows of a session, drawn ahead from each row's own generator.
 
-What a row gets depends on its generator and on what it has taken before, never on other rows.
+A row's numbers depend on its generator and on how many it took before, never on other rows.
 
 N slots, m rows, S numbers a draw.
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from latentspeech.core.lm.row_policy import Integers
 
-BLOCK = 64  # draws that are made at once
+BLOCK = 64  # draws made at once
 
 
 class RowDraws:
@@ -26,24 +26,24 @@ class RowDraws:
     def __init__(
         self, draw: Callable[..., Tensor], num_slots: int, size: int, device: torch.device
     ) -> None:
-        """`draw` is `torch.randn` or `torch.rand`; draws are handed out on `device`."""
+        """Args: `draw` is `torch.randn` or `torch.rand`; `take` returns draws on `device`."""
         self._draw, self._device = draw, device
         self._blocks = np.zeros((num_slots, BLOCK, size), dtype=np.float32)
         self._used = np.full(num_slots, BLOCK)
 
     def restart(self, slot: int) -> None:
-        """A new row has the slot: what was drawn for the one before is forgotten."""
+        """Gives the slot to a new row and drops the draws of the previous one."""
         self._used[slot] = BLOCK
 
     def move(self, source: int, target: int) -> None:
-        """The row of slot `source` goes on in slot `target`."""
+        """Moves the row of slot `source` to slot `target`."""
         self._blocks[target] = self._blocks[source]
         self._used[target] = self._used[source]
 
     def take(self, slots: Integers, generators: list[torch.Generator]) -> Tensor:
         """The next draw of each of m slots, (m, S); `generators` is one for every slot in use."""
         used = self._used[slots]
-        for place in (used == BLOCK).nonzero()[0]:  # of a row, once in BLOCK steps
+        for place in (used == BLOCK).nonzero()[0]:  # for each row once in BLOCK draws
             slot = slots[place]
             block = self._draw(self._blocks.shape[1:], generator=generators[slot])
             self._blocks[slot], used[place] = block, 0

@@ -1,9 +1,9 @@
-"""What decides how a row goes on: with a latent, with a token, or not at all.
+"""The protocol of policies, which decide whether a row continues with a latent, a token or not.
 
-A policy reads the softmax head's logits of all rows at once. It takes from the device, in one
-transfer, the few numbers that decide, and decides for all rows by arrays on the host, where what
-follows from the decision is needed. `core/lm/switch_policy.py` is the paper's; a layout that puts
-tokens among its latents brings its own.
+A policy reads the softmax head's logits of all rows at once. It copies the few numbers that it
+needs from the device in one transfer and decides for all rows with arrays on the host, where the
+decision is used. The paper's policy is `core/lm/switch_policy.py`; a layout with tokens among its
+latents has its own policy.
 
 N slots, n rows in use (the first n slots), V vocabulary, d model width.
 """
@@ -23,10 +23,10 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class GenerationLimits:
-    """When a row ends, and which tokens it may hold. A policy may ask for a subclass of its own."""
+    """When a row ends, and which tokens it may hold. A policy may need a subclass of its own."""
 
     max_elements: int  # new elements, tokens and latents together; the row is truncated there
-    min_latents: int = 1  # EOD does not come before this many latents of a span
+    min_latents: int = 1  # a span has at least this many latents before EOD
     end_ids: frozenset[int] = frozenset()  # tokens that end the row
     allowed_ids: frozenset[int] | None = None  # tokens that may be drawn; None: all but slot tokens
 
@@ -36,8 +36,8 @@ class Decision(NamedTuple):
 
     kinds: Integers  # (n,) TOKEN or 1 + modality index
     token_ids: Integers  # (n,) at latents, the modality's slot token
-    done: Flags  # (n,) the row ends with this element
-    truncated: Flags  # (n,) a limit decided and not the model
+    done: Flags  # (n,) whether the row ends with this element
+    truncated: Flags  # (n,) whether a limit ended the row, and not the model
 
 
 class RowPolicy(Protocol):
@@ -49,29 +49,29 @@ class RowPolicy(Protocol):
 
     @property
     def tokens_are_condition(self) -> bool:
-        """Whether its tokens belong to the condition, so that the row without it gets none."""
+        """Whether tokens are part of the condition, so that unconditional rows get none."""
 
     def init_state(self, num_slots: int) -> Any:
         """The state of empty slots."""
 
     def start(self, state: Any, slot: int, prompt: MixedSequence, limits: GenerationLimits) -> None:
-        """Sets up one slot for a row that goes on from `prompt`."""
+        """Sets up one slot for a row that continues `prompt`."""
 
     def decide(self, logits: Tensor, state: Any, uniforms: Tensor | None) -> Decision:
-        """The next element of every row; the state is then that after the element.
+        """Decides the next element of every row and updates the state for it.
 
         Args:
-            logits: (n, V) float32 of the softmax head.
-            state: of all slots.
-            uniforms: (n,) in [0, 1) to draw tokens by; None when tokens are greedy.
+            logits: (n, V) float32, from the softmax head.
+            state: the state of all slots.
+            uniforms: (n,) in [0, 1), to draw tokens with; None if tokens are greedy.
         """
 
     def token_inputs(self, state: Any, token_ids: Integers) -> Tensor:
-        """The backbone's inputs (n, d) for the tokens (n,) just decided; anything at latents."""
+        """The backbone's inputs (n, d) for the tokens (n,) just decided; ignored at latents."""
 
     def trial_inputs(self, state: Any, num_rows: int) -> Tensor | None:
         """Inputs (n, d) of the token that each row gets next, if it gets a token next.
 
-        They are fed on trial behind the element just decided, so that such a token costs no pass of
-        its own. None: nothing is known of the next token.
+        They are fed on trial after the element just decided, so that such a token needs no pass of
+        its own. None: the next token is not known.
         """

@@ -1,8 +1,8 @@
-"""What runs a LatentLM while it writes: torch anywhere, or ONNX Runtime on a CPU.
+"""The protocol of runtimes, which run a LatentLM for generation, and the runtime of torch.
 
-Positions may be fed on trial: they are in the cache only after `keep` has said how many of them
-stay. So a token that is likely to come next can go through the model together with the element
-before it, at the cost of one pass.
+The other runtime is ONNX Runtime, on a CPU. Positions may be fed on trial: they are in the cache
+only after `keep` has said how many of them stay. So a token that is likely to come next can go
+through the model together with the element before it, at the cost of one pass.
 
 R rows, T positions, N latents, D_k latent size, d model width.
 """
@@ -22,24 +22,24 @@ from latentspeech.core.nn.transformer import Transformer
 
 
 class SavedRow(Protocol):
-    """What a row holds, to start other rows of the same runtime from."""
+    """A copy of a row, from which other rows of the same runtime can start."""
 
     @property
     def end(self) -> int:
-        """Its number of positions."""
+        """The number of its positions."""
 
 
 class RuntimeCache(Protocol):
-    """The sequences so far, one a row. A call that takes x feeds a run of neighbouring rows."""
+    """The sequences so far, one a row. Calls that take x feed a range of neighbouring rows."""
 
     def save(self, row: int) -> SavedRow:
         """An independent copy of a row."""
 
     def load(self, row: int, saved: SavedRow) -> None:
-        """Puts a saved row in the place of an empty one."""
+        """Copies a saved row into an empty one."""
 
     def move(self, source: int, target: int) -> None:
-        """Row `target` takes over what row `source` holds; `source` is to be cleared next."""
+        """Copies row `source` to row `target`; the caller clears `source` next."""
 
     def clear(self, row: int) -> None:
         """Empties a row."""
@@ -48,26 +48,26 @@ class RuntimeCache(Protocol):
         """Reads `lengths[i]` positions of x (R, T, d) into row `first_row` + i, and keeps them.
 
         Returns:
-            (R, d) hidden states behind the last position; anything for rows that read none.
+            (R, d) hidden states at the last position; meaningless for rows that read none.
         """
 
     def feed(self, x: Tensor) -> Tensor:
-        """Runs the first R rows on inputs (R, T, d) behind their ends -> hidden states (R, T, d).
+        """Runs inputs (R, T, d) after the ends of the first R rows -> hidden states (R, T, d).
 
         Nothing is kept before `keep` is called.
         """
 
     def keep(self, counts: Sequence[int] | NDArray[np.int64]) -> None:
-        """Of the positions just fed, the first `counts[r]` stay in row r."""
+        """Keeps the first `counts[r]` of the positions just fed to row r."""
 
 
 class Sampler(Protocol):
-    """What writes latents from hidden states."""
+    """Draws latents for hidden states."""
 
     def sample(
         self, cond: Tensor, noise: Tensor, uncond: Tensor | None, sampling: LatentSampling
     ) -> Tensor:
-        """Normalised latents (N, D_k), as `LatentDiffusion.sample`."""
+        """Draws normalised latents (N, D_k) as `LatentDiffusion.sample` does."""
 
 
 class Runtime(Protocol):
@@ -75,35 +75,35 @@ class Runtime(Protocol):
 
     @property
     def model(self) -> LatentLM:
-        """Embeddings, normalisers and the softmax head are asked of the model itself."""
+        """The model, whose embeddings, normalisers and softmax head are used directly."""
 
     def open(self, num_rows: int, capacity: int) -> RuntimeCache:
-        """A cache for rows of at most `capacity` positions, those on trial included."""
+        """Makes a cache for rows of at most `capacity` positions, including those on trial."""
 
     def sampler(self, modality: int) -> Sampler:
         """The diffusion head of a modality."""
 
 
 class TorchRuntime:
-    """The modules themselves, on whatever device and in whatever precision they are."""
+    """Runs the model's modules, on their device and in their precision."""
 
     def __init__(self, model: LatentLM) -> None:
         self.model = model
 
     def open(self, num_rows: int, capacity: int) -> "TorchCache":
-        """A preallocated KV cache."""
+        """Makes a preallocated KV cache."""
         return TorchCache(self.model.backbone, num_rows, capacity)
 
     def sampler(self, modality: int) -> Sampler:
-        """The module."""
+        """The modality's module."""
         return self.model.diffusion(modality)
 
 
 class TorchCache:
     """Rows of one preallocated KV cache.
 
-    How long each row is stands on the host, which decides what is kept, so no step waits for the
-    device to find out.
+    The lengths of the rows are kept on the host, which decides which positions are kept, so no step
+    waits for the device to learn them.
     """
 
     def __init__(self, backbone: Transformer, num_rows: int, capacity: int) -> None:
@@ -112,7 +112,7 @@ class TorchCache:
         self._lengths = np.zeros(num_rows, dtype=np.int64)
 
     def save(self, row: int) -> KVCache:
-        """A copy of the row, as long as the row is."""
+        """A copy of the row, cut to its length."""
         return self._view(row, row + 1).row(0)
 
     def load(self, row: int, saved: SavedRow) -> None:
@@ -122,21 +122,22 @@ class TorchCache:
         self._lengths[row] = saved.end
 
     def move(self, source: int, target: int) -> None:
-        """Copies a row into the place of another."""
+        """Copies row `source` to row `target`."""
         length = self._lengths[source]
         for entries in (self._storage.keys, self._storage.values):
             entries[:, target, :, :length] = entries[:, source, :, :length]
         self._lengths[target] = length
 
     def clear(self, row: int) -> None:
-        """The row has no positions any more."""
+        """Empties the row."""
         self._lengths[row] = 0
 
     def prefill(self, x: Tensor, lengths: Sequence[int], first_row: int = 0) -> Tensor:
-        """Reads the rows in one pass over the weights; hidden states (R, d) behind their ends."""
+        """Reads the rows in one pass if they fit; returns hidden states (R, d) at their ends."""
         ends = self._lengths[first_row : first_row + len(x)]
         if len(x) > 1 and ends.max() + x.shape[1] > self._storage.capacity:
-            # The longest prefix and the longest prompt do not fit one row, but are not of one row.
+            # The longest prefix and the longest prompt do not fit together, but belong to
+            # different rows.
             parts = [
                 self.prefill(x[i : i + 1, : max(length, 1)], [length], first_row + i)
                 for i, length in enumerate(lengths)
@@ -153,11 +154,11 @@ class TorchCache:
         return hidden
 
     def keep(self, counts: Sequence[int] | NDArray[np.int64]) -> None:
-        """The first `counts[r]` of the positions just fed count from now on."""
+        """Keeps the first `counts[r]` of the positions just fed to row r."""
         self._lengths[: len(counts)] += counts
 
     def _view(self, first: int, end: int) -> KVCache:
-        """The rows from `first` to before `end`, on the same storage."""
+        """The rows from `first` to `end` - 1, which share the storage."""
         lengths = self._lengths[first:end]
         longest = int(lengths.max())
         return KVCache(

@@ -1,4 +1,4 @@
-"""How elements are drawn: one configuration for tokens and for the latents of every modality."""
+"""The sampling configuration of tokens and of the latents of every modality."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ from latentspeech.core.errors import ConfigError
 
 
 class SamplingConfig(LatentSampling):
-    """How elements are drawn: tokens, and the latents of every modality."""
+    """Settings for drawing tokens and the latents of every modality."""
 
-    temperature: float = Field(0.0, ge=0, description="of tokens; 0 is greedy")
+    temperature: float = Field(0.0, ge=0, description="for tokens; 0 is greedy")
     top_p: float = Field(1.0, gt=0, le=1, description="probability mass of tokens kept")
     token_cfg_scale: float = Field(
         1.0, ge=0, description="guidance of the softmax head's logits; 1 is off"
     )
-    stop_bias: float = Field(0.0, description="logit added to EOD against going on")
+    stop_bias: float = Field(0.0, description="added to the logit of EOD")
     modalities: dict[str, LatentSampling] = Field(
-        {}, description="by name of a modality: settings of its latents that differ from the above"
+        {}, description="by modality: settings of its latents that differ from those above"
     )
 
     @field_validator("modalities")
@@ -26,7 +26,7 @@ class SamplingConfig(LatentSampling):
     def _complete(
         cls, modalities: dict[str, LatentSampling], info: ValidationInfo
     ) -> dict[str, LatentSampling]:
-        """What a modality leaves open is set to the shared value, here and once for all."""
+        """Fills the settings that a modality does not give with the shared values."""
         shared = {key: info.data[key] for key in LatentSampling.model_fields if key in info.data}
         return {
             name: LatentSampling(**{**shared, **own.model_dump(exclude_unset=True)})
@@ -40,7 +40,7 @@ class SamplingConfig(LatentSampling):
         return of_latents or self.token_cfg_scale != 1
 
     def of_modalities(self, names: Sequence[str]) -> dict[str, LatentSampling]:
-        """The settings of each modality of a model, its own or the shared ones, by name.
+        """The settings of each modality of a model, its own or the shared ones, by its name.
 
         Raises:
             ConfigError: there are settings for a modality that `names` does not list.

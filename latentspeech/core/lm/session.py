@@ -1,15 +1,15 @@
-"""Rows that are written together and come and go alone (paper 3.2, Inference).
+"""Generates many rows together, each of which starts and ends independently (paper 3.2, Inference).
 
     session = Session(runtime, sampling, num_slots=64, capacity=600)
     (row_id,) = session.add([SessionRow(prompt, limits, generator)])
     while session.num_rows:
         step = session.step()      # the next element of every row
 
-A row is read when it is added, is stepped with all others, and leaves when it ends or is dropped;
-its slot is then free for another. Rows in use are the first slots, so a step costs what its rows
-cost. Rows have random numbers of their own and never see each other: a row's result is that of a
-session of its own, bit for bit where the shapes of the matrix products are the same, else up to
-rounding.
+The prompt of a row is read when the row is added. Each step then runs all rows. A row leaves when
+it ends or is dropped, which frees its slot for another. The rows in use are always the first slots,
+so the cost of a step depends only on their number. Each row has its own random numbers and never
+sees another: its result equals that of a session with only this row, bit for bit if the matrix
+products have the same shapes, else up to rounding.
 
 For classifier-free guidance each slot has two rows of the cache, one that reads the prompt and one
 that reads a prompt without the condition. Both are fed the same new elements.
@@ -39,20 +39,20 @@ from latentspeech.core.lm.switch_policy import SwitchPolicy
 
 @dataclass(frozen=True)
 class SessionRow:
-    """What a row goes on from, and until when."""
+    """The inputs of a row: what it continues, its limits and its randomness."""
 
-    prompt: MixedSequence  # not empty; after BOD or a latent it goes on in that modality
+    prompt: MixedSequence  # not empty; after BOD or a latent, latents of that modality follow
     limits: GenerationLimits
     generator: torch.Generator  # on the CPU; the only source of the row's random numbers
     unconditional: MixedSequence | None = None  # the prompt without the condition, for guidance
-    prefix: Prefix | None = None  # what stands before the prompt, read already
-    unconditional_prefix: Prefix | None = None  # likewise; the prompt behind it may be empty
+    prefix: Prefix | None = None  # a sequence before the prompt that is already read
+    unconditional_prefix: Prefix | None = None  # likewise; its prompt may then be empty
 
 
 class StepLatents(NamedTuple):
-    """Latents of one modality that a step has written."""
+    """The latents of one modality that a step has generated."""
 
-    places: Integers  # (m,) where in the step
+    places: Integers  # (m,) indices among the step's rows
     values: Tensor  # (m, D_k) raw
 
 
@@ -62,8 +62,8 @@ class SessionStep(NamedTuple):
     row_ids: list[int]  # n
     kinds: Integers  # (n,) TOKEN or 1 + modality index
     token_ids: Integers  # (n,) at latents, the modality's slot token
-    done: Flags  # (n,) the row has ended with this element, and has left the session
-    truncated: Flags  # (n,) a limit decided and not the model
+    done: Flags  # (n,) whether the row ended with this element and left the session
+    truncated: Flags  # (n,) whether a limit ended the row, and not the model
     latents: dict[int, StepLatents]  # by modality index
 
 
@@ -78,15 +78,15 @@ class Session:
         capacity: int,
         policy: RowPolicy | None = None,
     ) -> None:
-        """An empty session.
+        """Makes an empty session.
 
         Args:
-            runtime: of a model in evaluation mode.
-            sampling: shared by the rows.
-            num_slots: most rows at a time.
-            capacity: most positions of a row: its prefix, prompt and new elements, and one that is
-                fed on trial. The torch runtime has memory for all of them from the start.
-            policy: what decides how rows go on; None: BOD, EOD and slot tokens.
+            runtime: the runtime of a model in evaluation mode.
+            sampling: the configuration of all rows.
+            num_slots: the largest number of rows at a time.
+            capacity: the largest number of positions of a row: its prefix, prompt and new elements,
+                and one that is fed on trial. The torch runtime allocates all of them at once.
+            policy: decides how rows continue; None: by BOD, EOD and slot tokens.
         """
         model, config = runtime.model, runtime.model.config
         self._runtime = runtime
@@ -104,33 +104,33 @@ class Session:
         self._num_new = np.zeros(num_slots, dtype=np.int64)
         self._max_new = np.zeros(num_slots, dtype=np.int64)
         self._generators: list[torch.Generator] = []
-        self._row_ids: list[int] = []  # of the rows in use, by slot
+        self._row_ids: list[int] = []  # the ids of the rows in use, by slot
         self._next_id = 0
         self._hidden = torch.empty(0, self._parts, config.backbone.model_dim, device=model.device)
-        self._inputs: Tensor | None = None  # (n, T, d) what the next step feeds
-        self._fed = np.zeros((0, self._parts), dtype=bool)  # which rows of the cache get it
+        self._inputs: Tensor | None = None  # (n, T, d) the inputs of the next step
+        self._fed = np.zeros((0, self._parts), dtype=bool)  # which cache rows get them
 
     @property
     def num_rows(self) -> int:
-        """Rows in use."""
+        """The number of rows in use."""
         return len(self._row_ids)
 
     @property
     def row_ids(self) -> list[int]:
-        """Of the rows in use, in the order of the next step."""
+        """The ids of the rows in use, in the order of the next step."""
         return self._row_ids.copy()
 
     @property
     def num_free(self) -> int:
-        """Rows that can be added now."""
+        """The number of rows that can be added now."""
         return self._num_slots - self.num_rows
 
     @torch.inference_mode()
     def add(self, rows: Sequence[SessionRow]) -> list[int]:
-        """Reads the prompts of new rows, in one pass where that fits; returns the rows' ids.
+        """Reads the prompts of new rows, in one pass if they fit; returns the rows' ids.
 
         Raises:
-            ConfigError: no slot is free, a row could outgrow the capacity, or prompts without the
+            ConfigError: no slot is free, a row could exceed the capacity, or prompts without the
                 condition are missing or not needed.
         """
         self._check(rows)
@@ -153,7 +153,7 @@ class Session:
 
     @torch.inference_mode()
     def drop(self, row_id: int) -> None:
-        """Takes out a row that has not ended; the others go on as if it had never been there.
+        """Removes a row that has not ended, without any effect on the other rows.
 
         Raises:
             ConfigError: no row in use has this id.
@@ -167,7 +167,7 @@ class Session:
 
     @torch.inference_mode()
     def step(self) -> SessionStep:
-        """The next element of every row; those that end with it leave the session.
+        """Generates the next element of every row; rows that end with it leave the session.
 
         Raises:
             ConfigError: the session is empty.
@@ -220,7 +220,7 @@ class Session:
                 )
 
     def _read(self, rows: Sequence[SessionRow], first: int) -> Tensor:
-        """Prefills the cache with new rows; hidden states (m, P, d) behind their prompts."""
+        """Prefills the cache with m new rows; returns hidden states (m, P, d) at their ends."""
         model = self._runtime.model
         sequences = [sequence for row in rows for sequence in _sequences(row)]
         first_row = first * self._parts
@@ -236,11 +236,11 @@ class Session:
         return hidden.view(len(rows), self._parts, -1)
 
     def _feed(self) -> tuple[Integers, Tensor | None]:
-        """Gives the model what the step before has written.
+        """Feeds the model the elements of the previous step.
 
         Returns:
-            num_fed (n, P): positions that each row of the cache keeps in any case.
-            ahead (n, d): hidden states behind the tokens on trial, where there are any.
+            num_fed (n, P): the number of positions that each row of the cache keeps in any case.
+            ahead (n, d): hidden states at the tokens on trial; None if there are none.
         """
         num_fed = self._fed.astype(np.int64)
         if not np.count_nonzero(self._fed):
@@ -255,7 +255,7 @@ class Session:
         return num_fed, new[:, 0, 1] if length > 1 else None
 
     def _logits(self) -> Tensor:
-        """The softmax head's logits (n, V), guided if sampling says so."""
+        """The softmax head's logits (n, V), with guidance if `sampling` has it."""
         scale, model = self._sampling.token_cfg_scale, self._runtime.model
         logits = model.token_logits(self._hidden[:, 0]).float()
         if scale == 1:
@@ -268,7 +268,7 @@ class Session:
         return self._uniforms.take(np.arange(self.num_rows), self._generators)[:, 0]
 
     def _write_latents(self, modality: int, places: Integers) -> StepLatents:
-        """One latent for each of the rows at `places`."""
+        """Draws one latent for each of the rows at `places`."""
         model = self._runtime.model
         sampling = self._of_latents[model.config.modalities[modality].name]
         noise = self._noise[modality].take(places, self._generators)
@@ -284,9 +284,9 @@ class Session:
         return StepLatents(places, model.denormalize(modality, normalized))
 
     def _settle(self, step: SessionStep, num_fed: Integers, ahead: Tensor | None) -> None:
-        """Keeps what stands of the positions just fed, and prepares what is fed next."""
+        """Keeps the accepted ones of the positions just fed, and prepares the next inputs."""
         is_token = step.kinds == TOKEN
-        came = np.zeros_like(self._fed)  # (n, P) tokens that have been fed on trial
+        came = np.zeros_like(self._fed)  # (n, P) True if the token was already fed on trial
         if ahead is not None:
             came[:, 0] = is_token & self._fed[:, 0]
         if np.count_nonzero(came):
@@ -307,7 +307,7 @@ class Session:
         self._inputs = x if trial is None else torch.cat((x, trial[:, None]), dim=1)
 
     def _element_inputs(self, step: SessionStep, has_tokens: bool) -> Tensor:
-        """The backbone's inputs for the elements just written, (n, d)."""
+        """The backbone's inputs for the elements just generated, (n, d)."""
         model = self._runtime.model
         inputs = [
             (
@@ -327,7 +327,7 @@ class Session:
         return x
 
     def _release(self, slot: int) -> None:
-        """Frees a slot: the last row moves there, so that the rows in use stay the first ones."""
+        """Frees a slot and moves the last row there, so that rows in use stay the first slots."""
         last, parts = self.num_rows - 1, self._parts
         if slot != last:
             for part in range(parts):
@@ -348,7 +348,7 @@ class Session:
 
 
 def _sequences(row: SessionRow) -> list[tuple[MixedSequence, Prefix | None]]:
-    """What the rows of the cache read: the prompt, and with guidance the one without condition."""
+    """The sequences of a row: its prompt, and with guidance the one without the condition."""
     with_condition = (row.prompt, row.prefix)
     if row.unconditional is None:
         return [with_condition]
@@ -356,7 +356,7 @@ def _sequences(row: SessionRow) -> list[tuple[MixedSequence, Prefix | None]]:
 
 
 def _where(rows: Flags, one: Tensor, other: Tensor) -> Tensor:
-    """`one` (n, P, d) where `rows` (n, P) says so, `other` elsewhere."""
+    """`one` (n, P, d) where `rows` (n, P) is True, `other` elsewhere."""
     count = np.count_nonzero(rows)
     if count == rows.size:
         return one

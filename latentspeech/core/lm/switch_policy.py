@@ -1,7 +1,7 @@
-"""The paper's rows: the softmax head writes tokens, BOD and EOD switch to latents and back (3.2).
+"""The paper's policy: the softmax head picks tokens, BOD and EOD switch to latents and back (3.2).
 
-Within a span of latents EOD competes with the modality's slot token alone. A modality whose number
-of latents is fixed gets EOD after that number, whatever the logits say.
+Within a span of latents, EOD competes only with the modality's slot token. If the number of a
+modality's latents is fixed, EOD follows after that number, whatever the logits are.
 
 N slots, n rows, V vocabulary, K modalities.
 """
@@ -23,7 +23,7 @@ _NOT_FIXED = -1
 
 @dataclass
 class SwitchState:
-    """What is known of each slot."""
+    """The state of each slot."""
 
     modes: Integers  # (N,) TOKEN or 1 + modality index
     num_latents: Integers  # (N,) since BOD
@@ -33,7 +33,7 @@ class SwitchState:
 
 
 class SwitchPolicy:
-    """BOD, EOD and slot tokens decide, within the limits of each row."""
+    """Decides by BOD, EOD and slot tokens, within the limits of each row."""
 
     tokens_are_condition = False
 
@@ -52,7 +52,7 @@ class SwitchPolicy:
         self._switch_ids = torch.from_numpy(switches).to(model.device)  # (2 K,)
 
     def init_state(self, num_slots: int) -> SwitchState:
-        """Token mode, no limits."""
+        """All slots are in token mode and have no limits."""
         modes, num_latents, min_latents = np.zeros((3, num_slots), dtype=np.int64)
         ends = np.zeros((num_slots, self._model.config.vocab_size), dtype=bool)
         return SwitchState(modes, num_latents, min_latents, ends)
@@ -60,7 +60,7 @@ class SwitchPolicy:
     def start(
         self, state: SwitchState, slot: int, prompt: MixedSequence, limits: GenerationLimits
     ) -> None:
-        """In the mode in which the prompt leaves the model."""
+        """Starts a row in the mode that the prompt ends in."""
         last = prompt[-1]
         if isinstance(last, LatentSpan):
             state.modes[slot], state.num_latents[slot] = 1 + last.modality, len(last.latents)
@@ -77,7 +77,7 @@ class SwitchPolicy:
             state.allowed[slot, list(limits.allowed_ids or ())] = True
 
     def decide(self, logits: Tensor, state: SwitchState, uniforms: Tensor | None) -> Decision:
-        """Tokens where the row is in token mode, else a latent or EOD."""
+        """Decides a token for each row in token mode, and a latent or EOD for the others."""
         n = len(logits)
         modes = state.modes[:n]
         of_switches, drawn = self._to_host(logits, state, uniforms)
@@ -96,7 +96,7 @@ class SwitchPolicy:
         return self._model.embed_tokens(torch.from_numpy(token_ids).to(self._model.device), None)
 
     def trial_inputs(self, state: SwitchState, num_rows: int) -> Tensor | None:
-        """The next token is not known."""
+        """None, because the next token is not known."""
         return None
 
     def _to_host(
@@ -104,7 +104,7 @@ class SwitchPolicy:
     ) -> tuple[np.ndarray, Integers]:
         """The logits of EOD and slot tokens (n, 2 K), and tokens drawn for all rows (n,)."""
         of_switches = logits[:, self._switch_ids]
-        # Slot tokens say that a latent follows; where a token is to stand they mean nothing.
+        # A slot token means that a latent follows, so it must not be drawn as a token.
         logits = logits.index_fill(1, self._switch_ids[len(self._switch_ids) // 2 :], -torch.inf)
         if state.allowed is not None:
             logits = logits.masked_fill(~state.allowed[: len(logits)], -torch.inf)
@@ -116,7 +116,7 @@ class SwitchPolicy:
         return numbers[:, :-1], numbers[:, -1].astype(np.int64)
 
     def _stops(self, of_switches: np.ndarray, state: SwitchState, modes: Integers) -> Flags:
-        """Whether EOD comes, (n,); anything in token mode."""
+        """Whether EOD comes next, (n,); meaningless for rows in token mode."""
         num_modalities = len(self._eod_ids) - 1
         if not num_modalities:
             return np.ones(len(modes), dtype=bool)

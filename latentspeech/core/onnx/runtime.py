@@ -17,7 +17,7 @@ from latentspeech.core.onnx.transformer import OnnxCache, OnnxRow, OnnxTransform
 
 
 class OnnxRuntime:
-    """Graphs made of the weights as they are now; in float32."""
+    """Runs graphs that are made from a copy of the current weights, in float32."""
 
     def __init__(self, model: LatentLM, num_threads: int = 1, int8: bool = False) -> None:
         self.model = model
@@ -28,11 +28,11 @@ class OnnxRuntime:
         ]
 
     def open(self, num_rows: int, capacity: int) -> "OnnxRows":
-        """A cache that grows with its rows and their lengths."""
+        """Makes a cache that grows with its rows and their lengths."""
         return OnnxRows(self._transformer)
 
     def sampler(self, modality: int) -> OnnxDiffusion:
-        """The graphs of a head."""
+        """The graphs of a modality's diffusion head."""
         return self._diffusions[modality]
 
 
@@ -44,7 +44,7 @@ class OnnxRows:
         self._cache: OnnxCache = transformer.init_state()
 
     def save(self, row: int) -> OnnxRow:
-        """A copy of the row, as long as the row is."""
+        """A copy of the row, cut to its length."""
         return self._cache.row(row)
 
     def load(self, row: int, saved: SavedRow) -> None:
@@ -53,15 +53,15 @@ class OnnxRows:
         self._cache.load_row(row, saved)
 
     def move(self, source: int, target: int) -> None:
-        """Copies a row into the place of another."""
+        """Copies row `source` to row `target`."""
         self._cache.move_row(source, target)
 
     def clear(self, row: int) -> None:
-        """The row has no positions any more."""
+        """Empties the row."""
         self._cache.clear_row(row)
 
     def prefill(self, x: Tensor, lengths: Sequence[int], first_row: int = 0) -> Tensor:
-        """Reads one row after the other, since padding would cost as much as positions do."""
+        """Reads one row after the other, since padding would cost as much as real positions."""
         self._cache.make_room(first_row + len(lengths), 0)
         hidden = torch.zeros(len(lengths), x.shape[2])
         for place, length in enumerate(lengths):
