@@ -95,7 +95,7 @@ def decision_ids(model: LatentLM, batch: MixedBatch) -> tuple[Tensor, Tensor]:
 
     Returns:
         ids (B, T): the token, or for a latent the slot token of its modality.
-        open (B, T): False at padding and at elements that must come: the first latent after BOD,
+        choice (B, T): False at padding and at elements that must come: the first latent after BOD,
         and if the number of latents is fixed, all latents and the EOD after them.
     """
     ids = batch.token_ids.clone()
