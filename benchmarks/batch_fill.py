@@ -1,8 +1,9 @@
-"""How much of a batch is padding: padded and packed batches of a corpus, by its cuts alone.
+"""Measures the share of padding in padded and in packed batches of a corpus; reads only its cuts.
 
     python -m benchmarks.batch_fill --cuts egs/mini/data/cuts_train.jsonl.gz
 
-Lengths, speakers and texts are the corpus's; latents are zeros, since their values do not matter.
+Lengths, speakers and texts come from the corpus; latents are zeros, since their values do not
+matter.
 """
 
 import argparse
@@ -33,25 +34,25 @@ SAMPLE_RATE, LATENT_DIM = 24_000, 2
 
 
 class BatchFill(NamedTuple):
-    """Over some batches."""
+    """Counts over several batches."""
 
     batches: int
     utterances: int
     latents: int
-    """Prompts included."""
+    """Number of latents, prompts included."""
     elements: int
-    """Latents and tokens."""
+    """Number of latents and tokens."""
     places: int
-    """Elements and padding."""
+    """Number of elements and padding positions."""
 
     @property
     def padding_share(self) -> float:
-        """0: no padding."""
+        """The share of padding among all places; 0 means no padding."""
         return 1 - self.elements / self.places
 
 
 def measure_fill(data: TTSTrainingData, num_batches: int) -> BatchFill:
-    """Loads the first batches of a training."""
+    """Loads the first batches of a training run and counts their contents."""
     total = BatchFill(0, 0, 0, 0, 0)
     for planned in islice(Plan(data, data.seed), num_batches):
         kinds = data.load(planned.items, planned.seed).kinds
@@ -67,7 +68,7 @@ def measure_fill(data: TTSTrainingData, num_batches: int) -> BatchFill:
 
 
 def write_lengths(cuts: CutIndex, folder: Path, hop_length: int) -> None:
-    """Shards whose latents are as long as the cuts."""
+    """Writes shards of zeros, with as many latents for each cut as its duration has frames."""
     meta = LatentMeta(
         vae_hash="none",
         source_hash=cuts.cuts_hash,
@@ -96,7 +97,7 @@ def write_lengths(cuts: CutIndex, folder: Path, hop_length: int) -> None:
 
 
 def measure(cuts: CutIndex, config: TTSDataConfig, hop_length: int, batches: int) -> dict[str, Any]:
-    """The fill of padded and of packed batches with the same settings else."""
+    """Measures padded and packed batches with otherwise equal settings."""
     texts = [cut.text for cut in cuts[:2000]]
     tokenizer = BPETokenizer.train(texts, 200)
     speech = latent_lm_config(TTSModelConfig(), tokenizer.vocab_size, LATENT_DIM).modalities[SPEECH]
@@ -119,10 +120,10 @@ def measure(cuts: CutIndex, config: TTSDataConfig, hop_length: int, batches: int
 
 
 def main() -> None:
-    """Command line; prints JSON."""
+    """Runs the command line and prints JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cuts", type=Path, required=True)
-    parser.add_argument("--hop_length", type=int, default=1600, help="samples a latent at 24 kHz")
+    parser.add_argument("--hop_length", type=int, default=1600, help="samples per latent at 24 kHz")
     parser.add_argument("--max_total_latents", type=int, default=5000)
     parser.add_argument("--max_batch_size", type=int, default=256)
     parser.add_argument("--pack_length", type=int, default=1024)
@@ -134,7 +135,8 @@ def main() -> None:
         pack_length=arguments.pack_length,
     )
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(shutil.copy(arguments.cuts, folder))  # its index is not left behind
+        # A copy, so that its index is removed with the folder.
+        copy = Path(shutil.copy(arguments.cuts, folder))
         found = measure(CutIndex(copy), config, arguments.hop_length, arguments.batches)
     print(json.dumps(found, indent=2))
 

@@ -2,14 +2,14 @@
 
     python -m benchmarks.codec_speed [--threads 2] [--seconds 4]
 
-All weights are random: speed does not depend on them. Everybody is timed in turn in one run.
-Offline, a decoder gets all frames at once. Frame by frame, ours get one of their frames a call (67
-ms) and carry their states on. Encodec and Mimi offer no step of that kind for their decoders, so
-that they get frames of as much audio a call (5 of Encodec's, 1 of Mimi's 80 ms) and keep no state:
-what they would do at the least.
+All weights are random, since speed does not depend on them. All codecs are timed alternately in one
+run. In the mode `offline` a decoder gets all frames at once. In the mode `frame by frame` ours get
+one frame (67 ms) in each call and pass their states on. The decoders of Encodec and Mimi offer no
+such step, so each call gets frames of about as much audio (5 of Encodec's, 1 of Mimi's 80 ms) and
+keeps no state; that is the least work that they would do.
 
-Prints one JSON object: for every row the seconds of audio a second of computing and, for each peer,
-how many times as fast it is as that peer in the same mode, and the goals.
+Prints one JSON object with the goals and, for every row, the seconds of audio computed per second
+and its speed relative to each peer in the same mode.
 """
 
 import argparse
@@ -36,11 +36,11 @@ ENCODEC_HZ, ENCODEC_FRAMES_A_CALL = 75, 5
 
 
 class Contestant(NamedTuple):
-    """One row: who does it, how, and the work itself."""
+    """One row: a codec's part, its mode, and the call to time."""
 
     name: str
     mode: str
-    audio_s: float  # what a call makes or takes
+    audio_s: float  # seconds of audio that a call decodes or encodes
     call: Callable[[], object]
 
 
@@ -63,7 +63,7 @@ GOALS = (
 
 
 def our_decoder(name: str, codec: Codec, seconds: float) -> list[Contestant]:
-    """Offline and one latent a call."""
+    """Decodes all latents at once, and one latent in each call."""
     frames = max(1, round(codec.config.frame_rate * seconds))
     latents = torch.randn(1, frames, codec.config.latent_dim)
     audio_s = frames / codec.config.frame_rate
@@ -80,7 +80,7 @@ def our_decoder(name: str, codec: Codec, seconds: float) -> list[Contestant]:
 
 
 def our_encoder(name: str, codec: Codec, seconds: float) -> list[Contestant]:
-    """Offline and the samples of one latent a call."""
+    """Encodes all samples at once, and the samples of one latent in each call."""
     hop = codec.config.hop_length
     frames = max(1, round(codec.config.frame_rate * seconds))
     audio = 0.1 * torch.randn(1, frames * hop)
@@ -98,7 +98,7 @@ def our_encoder(name: str, codec: Codec, seconds: float) -> list[Contestant]:
 
 
 def encodec_decoder(seconds: float) -> list[Contestant]:
-    """The 24 kHz model of the `encodec` package, weight norm folded."""
+    """The 24 kHz model of the package `encodec` with its weight norm folded in."""
     from encodec import EncodecModel
 
     with warnings.catch_warnings():
@@ -111,7 +111,7 @@ def encodec_decoder(seconds: float) -> list[Contestant]:
 
 
 def mimi_decoder(seconds: float) -> list[Contestant]:
-    """Mimi of the `transformers` package with eight codebooks."""
+    """Mimi of the package `transformers` with eight codebooks."""
     from recipes.codec_benchmark.codecs.transformers_codecs import Mimi
 
     books = 8
@@ -128,7 +128,7 @@ def mimi_decoder(seconds: float) -> list[Contestant]:
 def _peer(
     name: str, frames: Tensor, decode: Callable[[Tensor], object], a_call: int, rate: float
 ) -> list[Contestant]:
-    """Frames (1, ..., F) decoded at once, and `a_call` of them a call."""
+    """Decodes frames (1, ..., F) at once, and `a_call` of them in each call."""
 
     def stream() -> None:
         for some in torch.split(frames, a_call, dim=-1):
@@ -142,7 +142,7 @@ def _peer(
 
 
 def contestants(seconds: float) -> list[Contestant]:
-    """Everybody, each with about `seconds` of audio."""
+    """All codecs to time, each with about `seconds` of audio."""
     default = Codec(default_codec()).eval()
     mirrored = Codec(default_codec("mirrored")).eval()
     paper = Codec(codec_preset(1600)).eval()
@@ -158,7 +158,7 @@ def contestants(seconds: float) -> list[Contestant]:
 
 
 def measure(seconds: float, repeats: int) -> dict[str, Any]:
-    """Speeds, their ratios and the goals."""
+    """Measures speeds, their ratios and the goals."""
     everybody = contestants(seconds)
     with torch.inference_mode():
         times = median_seconds({(one.name, one.mode): one.call for one in everybody}, repeats)
@@ -182,7 +182,7 @@ def measure(seconds: float, repeats: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Runs and prints."""
+    """Runs the benchmark and prints JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=4.0)

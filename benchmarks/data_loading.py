@@ -1,11 +1,11 @@
-"""Whether the data loaders keep up: time and memory to the first batch, and rates beside a GPU's.
+"""Measures the data loaders: time and memory to the first batch, and rates compared with a GPU's.
 
     python -m benchmarks.data_loading                     1,000,000 cuts, 100,000 utterances
     python -m benchmarks.data_loading --cuts 2000 --utterances 1500 --seconds 1      as CI does
 
-Writes a manifest like Libriheavy's with lhotse and latent shards of the paper's 7.5 Hz model into a
-temporary folder, then measures each in fresh processes. What one H200 consumes is derived, not
-measured: `h200_elements_per_s`.
+It writes a manifest like Libriheavy's with lhotse and latent shards of the paper's 7.5 Hz model
+into a temporary folder, then measures each in a new process. The rate that one H200 needs is
+computed, not measured (`h200_elements_per_s`).
 """
 
 import argparse
@@ -57,12 +57,12 @@ WORDS = BOOK.split()
 
 
 def sentence(draw: random.Random, words: int) -> str:
-    """Text of about as many letters as a book has."""
+    """Draws a sentence whose words have about as many letters as those of a book."""
     return " ".join(draw.choices(WORDS, k=words)).capitalize() + "."
 
 
 def write_manifest(path: Path, num_cuts: int) -> None:
-    """Cuts as Libriheavy has them: pieces of long recordings, two texts and what came before."""
+    """Writes cuts like Libriheavy's: pieces of long recordings, two texts and the texts before."""
     draw = random.Random(0)
     recordings = [_recording(path.parent, number) for number in range(4)]
 
@@ -101,7 +101,7 @@ def _recording(folder: Path, number: int) -> Recording:
 
 
 def write_latents(folder: Path, num_utterances: int) -> None:
-    """Shards of means at 7.5 Hz with 64 channels, and a tokenizer beside them."""
+    """Writes shards of random means at 7.5 Hz with 64 channels, and a tokenizer beside them."""
     draw, generator = random.Random(1), torch.Generator().manual_seed(0)
     meta = LatentMeta(
         vae_hash="benchmark",
@@ -136,7 +136,7 @@ def write_latents(folder: Path, num_utterances: int) -> None:
 
 
 def first_audio_batch(cuts: Path) -> dict[str, Any]:
-    """Segments of a manifest that is opened for the first time, by two loader processes."""
+    """Measures opening a manifest and loading its first batch of segments by two processes."""
     started = time.monotonic()
     config = AudioSegmentConfig(max_cache_bytes=0, batch_size=16)
     data = AudioSegments(cuts, config, SAMPLE_RATE, seed=0)
@@ -155,7 +155,7 @@ def first_audio_batch(cuts: Path) -> dict[str, Any]:
 
 
 def latent_rates(folder: Path, seconds: float, packing: bool) -> dict[str, Any]:
-    """Batches a second of two loader processes, from the second one on, and CPU time each takes."""
+    """Measures the rates of two loader processes after the first batch, and their CPU time."""
     data = make_training_data(folder, packing)
     _make_token_ids(data)
     started = time.monotonic()
@@ -176,7 +176,7 @@ def latent_rates(folder: Path, seconds: float, packing: bool) -> dict[str, Any]:
 
 
 class _Counts:
-    """What was loaded."""
+    """Counts of what was loaded."""
 
     def __init__(self) -> None:
         self.items = self.latents = self.tokens = self.places = 0
@@ -200,7 +200,7 @@ class _Counts:
 
 
 def make_training_data(folder: Path, packing: bool) -> TTSTrainingData:
-    """The paper's 7.5 Hz model's batches of 20,000 latents."""
+    """Makes batches of 20,000 latents as for the paper's 7.5 Hz model."""
     tokenizer = load_tokenizer(folder / "tokenizer")
     return TTSTrainingData(
         LatentShards(folder / "latents"),
@@ -214,16 +214,16 @@ def make_training_data(folder: Path, packing: bool) -> TTSTrainingData:
 
 
 def paper_model(vocab_size: int) -> LatentLMConfig:
-    """302M backbone and the head of three layers."""
+    """Returns the paper's model: a backbone of 302M parameters and a head of three layers."""
     return latent_lm_config(TTSModelConfig(), vocab_size, LATENT_DIM)
 
 
 def h200_elements_per_s(vocab_size: int, tokens_per_latent: float) -> dict[str, float]:
-    """What one H200 takes in training at the utilisation we aim at: latents and tokens a second.
+    """Computes the latents and tokens per second that one H200 trains on at our utilisation goal.
 
-    6 FLOP a parameter and element (forward and backward): the backbone for every element, the
-    diffusion head four times for every latent. Attention's own products are left out, so a real
-    GPU consumes less.
+    It counts 6 FLOP for each parameter and element (forward and backward): the backbone for every
+    element, the diffusion head four times for every latent. The products inside attention are not
+    counted, so a real GPU needs fewer latents.
     """
     with torch.device("meta"):
         model = LatentLM(paper_model(vocab_size))
@@ -240,7 +240,7 @@ def h200_elements_per_s(vocab_size: int, tokens_per_latent: float) -> dict[str, 
 
 
 def plain_reading(folder: Path) -> dict[str, float]:
-    """Reading the files of the shards from start to end, as fast as Python does."""
+    """Measures how fast Python reads the files of the shards from start to end."""
     began, size = time.monotonic(), 0
     for path in sorted((folder / "latents").glob("latents-*")):
         with path.open("rb") as file:
@@ -257,13 +257,13 @@ def plain_reading(folder: Path) -> dict[str, float]:
 
 
 def _make_token_ids(data: TTSTrainingData) -> None:
-    """What the first epoch does once for all that follow."""
+    """Tokenizes all texts, which otherwise the first epoch does once for all others."""
     for shard in data.shards.shards:
         data.texts[shard * SHARD_SIZE]
 
 
 def _cpu_s() -> float:
-    """Seconds of CPU of this process and its living children."""
+    """Returns the seconds of CPU time of this process and its living children."""
     ticks = os.sysconf("SC_CLK_TCK")
     total = time.process_time()
     for process in _children():
@@ -278,10 +278,10 @@ def _children() -> list[int]:
 
 
 def _memory() -> dict[str, float]:
-    """Peak of this process, the loaders' peaks, and what all hold together now.
+    """Returns this process's peak, the loaders' largest peak, and the current use of all together.
 
-    Peaks and `all_processes_mb` count mapped files, which the system drops when memory is short;
-    `all_but_files_mb` does not. The last two count pages that processes share once.
+    Peaks and `all_processes_mb` include mapped files, which the system drops when memory is short;
+    `all_but_files_mb` does not. The two sums count pages that processes share once.
     """
 
     def field(process: int | str, file: str, name: str) -> int:
@@ -303,7 +303,7 @@ def _memory() -> dict[str, float]:
 
 
 def _in_fresh_process(part: str, *arguments: object) -> dict[str, Any]:
-    """A part of the measurement by itself, so that its memory is its own."""
+    """Runs a part of the measurement in a new process, so that memory of others is not counted."""
     command = [sys.executable, "-m", "benchmarks.data_loading", "--part", part]
     done = subprocess.run(
         [*command, *map(str, arguments)], check=True, stdout=subprocess.PIPE, text=True
@@ -313,7 +313,7 @@ def _in_fresh_process(part: str, *arguments: object) -> dict[str, Any]:
 
 
 def measure(folder: Path, num_cuts: int, num_utterances: int, seconds: float) -> dict[str, Any]:
-    """All of it."""
+    """Writes the corpus and runs all measurements."""
     cuts = folder / "libriheavy_cuts.jsonl.gz"
     write_manifest(cuts, num_cuts)
     write_latents(folder, num_utterances)
@@ -339,13 +339,13 @@ def measure(folder: Path, num_cuts: int, num_utterances: int, seconds: float) ->
 
 
 def main() -> None:
-    """Command line; prints JSON."""
+    """Runs the command line and prints JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cuts", type=int, default=1_000_000)
     parser.add_argument("--utterances", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--folder", type=Path, help="keeps the corpus here instead")
+    parser.add_argument("--folder", type=Path, help="write the corpus to this folder and keep it")
     parser.add_argument("--part", choices=["audio", "padded", "packed"])
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

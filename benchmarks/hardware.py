@@ -1,4 +1,4 @@
-"""What a benchmark ran on: printed with every result, since a time without it means nothing."""
+"""Describes the machine, for every result: a time without its hardware means nothing."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ import torch
 
 
 def describe() -> dict[str, Any]:
-    """CPU model, cores, threads, torch version and GPU if any."""
+    """Returns CPU model, cores, threads, torch version and GPU if any."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():

@@ -1,9 +1,9 @@
 """pocket-tts 2.1 without its weights: the English config, random weights, a local tokenizer.
 
 Speed does not depend on the weights. The tokenizer is a sentencepiece model of the size that the
-config asks for, trained on English text that comes with Python and on the sentence to be spoken,
-whose words so become pieces of their own, as they are in the real one. Random weights do not know
-when to stop: the end is switched off and the number of frames given.
+config asks for. It is trained on English text that comes with Python and on the sentence to speak,
+so that the words of this sentence become single pieces, as in the real tokenizer. Random weights
+would stop at random, so the stop decision is switched off and the number of frames is fixed.
 """
 
 import importlib.metadata
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 VERSION = "2.1"
 INSTALL = f"pip install 'pocket-tts=={VERSION}.*'"
-SENTENCE_WEIGHT = 100  # times that the sentence stands in the tokenizer's text
+SENTENCE_WEIGHT = 100  # number of times that the sentence occurs in the tokenizer's text
 
 
 def missing() -> str | None:
-    """What to say when pocket-tts of the right version is not installed; None when it is."""
+    """Returns an error text if the right version of pocket-tts is not installed, else None."""
     try:
         found = importlib.metadata.version("pocket-tts")
     except importlib.metadata.PackageNotFoundError:
@@ -37,7 +37,7 @@ def missing() -> str | None:
 
 
 def write_config(folder: Path, sentence: str) -> Path:
-    """The English config without weights, and its tokenizer, in `folder`; does not import it."""
+    """Writes the English config without weights, and a tokenizer; does not import pocket-tts."""
     package = importlib.util.find_spec("pocket_tts")
     assert package is not None
     assert package.origin is not None
@@ -69,10 +69,10 @@ def _train_tokenizer(folder: Path, sentence: str, size: int) -> Path:
 
 
 def load(config: Path, audio_s: float) -> "TTSModel":
-    """Random weights; every sentence lasts `audio_s`."""
+    """Makes the model with random weights; every sentence lasts `audio_s`."""
     from pocket_tts import TTSModel
 
-    logging.getLogger("pocket_tts").setLevel(logging.ERROR)  # it warns of what is wanted here
+    logging.getLogger("pocket_tts").setLevel(logging.ERROR)  # it warns about missing weights
     model = TTSModel.load_model(config=config, eos_threshold=float("inf"))
     frames = max(1, round(audio_s * model.config.mimi.frame_rate))
     model._estimate_max_gen_len = lambda token_count: frames
@@ -80,8 +80,8 @@ def load(config: Path, audio_s: float) -> "TTSModel":
 
 
 def speaker(model: "TTSModel", sentence: str, voice: Tensor) -> Callable[[], Iterator[Tensor]]:
-    """Speaks the sentence after a voice (1, T), which is encoded here."""
+    """Encodes a voice (1, T) and returns a function that speaks the sentence in it."""
     state = model.get_state_for_audio_prompt(voice)
     tokens = model.flow_lm.conditioner.tokenizer(sentence).tokens.shape[1]
-    # Room for the full stop that it may add, so that it stays one piece of text.
+    # Two more tokens for a full stop that pocket-tts may add, so that it does not split the text.
     return lambda: model.generate_audio_stream(state, sentence, max_tokens=tokens + 2)

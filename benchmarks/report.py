@@ -1,4 +1,4 @@
-"""RESULTS.md from the JSON files of a benchmark run.
+"""Makes RESULTS.md from the JSON files of a benchmark run.
 
 `bash benchmarks/run.sh` runs the benchmarks, writes benchmarks/results/*.json, then calls this.
 """
@@ -11,13 +11,13 @@ HERE = Path(__file__).parent
 
 
 def load(name: str) -> dict[str, Any]:
-    """One result file."""
+    """Reads one result file."""
     values: dict[str, Any] = json.loads((HERE / "results" / f"{name}.json").read_text("utf-8"))
     return values
 
 
 def hardware_line(values: dict[str, Any]) -> str:
-    """What it ran on."""
+    """Returns a line that describes the machine."""
     hardware = values["hardware"]
     return (
         f"{hardware['cpu']}, {hardware['cores']} cores, {hardware['threads']} thread(s), "
@@ -26,7 +26,7 @@ def hardware_line(values: dict[str, Any]) -> str:
 
 
 def codec_table() -> list[str]:
-    """The default codec's parts beside the paper's size, Encodec and Mimi, and the goals."""
+    """Compares the default codec with the paper's size, Encodec and Mimi, and lists the goals."""
     values = load("codec_speed")
     peers = list(values["rows"][0]["over"])
     head = ["what (random weights)", "mode", "x real time", *(f"x {peer}" for peer in peers)]
@@ -60,7 +60,7 @@ def _table(head: list[str], rows: list[list[Any]]) -> list[str]:
 
 
 def tts_table(name: str) -> list[str]:
-    """Where a TTS step's time goes."""
+    """Shows how the time of a TTS step divides among its parts."""
     values = load(name)
     columns = ("backbone_ms", "head_ms", "decoder_ms", "total_ms", "x_real_time")
     rows = [
@@ -73,7 +73,7 @@ def tts_table(name: str) -> list[str]:
 
 
 def tts_speed_tables() -> list[str]:
-    """Text to speech beside pocket-tts, the cold start and the goals."""
+    """Compares text to speech with pocket-tts, and lists the cold start and the goals."""
     values = load("tts_speed")
     columns = {
         "million parameters": "parameters_m",
@@ -117,7 +117,7 @@ def tts_speed_tables() -> list[str]:
 
 
 def session_table() -> list[str]:
-    """What a latent costs when several rows are written at once."""
+    """Shows the cost of a latent when several rows are written at once."""
     values = load("session")
     head = ["runtime", "rows", "ms a latent"]
     keys = ["runtime", "rows", "after_ms"]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all benchmarks on this machine, writes benchmarks/results/*.json and benchmarks/RESULTS.md.
 #   bash benchmarks/run.sh [threads]     needs: pip install encodec transformers 'pocket-tts==2.1.*'
-# LATENTSPEECH_MODEL (default: the model that ships) and LATENTSPEECH_VOICE, a voice that fits it.
+# LATENTSPEECH_MODEL names a model (default: the one that ships), LATENTSPEECH_VOICE a voice for it.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -19,13 +19,14 @@ measure() {
   mv "$results/$name.json.new" "$results/$name.json"
 }
 
-# Its goals are for two cores, whatever the others get. First, since model and voice may not fit.
+# Its goals are for two cores, so it ignores the number of threads given. It runs first, since model
+# and voice may not fit together.
 measure tts_speed benchmarks.tts_speed --threads 2 --model "$model" --voice "$voice"
 measure codec_speed benchmarks.codec_speed --seconds 4
 measure tts_step_paper benchmarks.tts_step
 measure tts_step_mini benchmarks.tts_step --model "$model"
 measure data_loading benchmarks.data_loading --utterances 64000 --seconds 15
-# Beside the sources of another commit, if SESSION_AGAINST names the root of a checkout.
+# SESSION_AGAINST may name the root of a checkout of another commit to compare with.
 against=${SESSION_AGAINST:+--against $SESSION_AGAINST}
 # shellcheck disable=SC2086  # two words or none
 measure session benchmarks.session $against

@@ -1,15 +1,15 @@
-"""What a step of many rows costs a row, in this source and in another checkout of it.
+"""Measures the cost of a latent in a batch of many rows, in this source and in another checkout.
 
     python -m benchmarks.session --against ../before > benchmarks/results/session.json
     python -m benchmarks.report
 
-Each source has a process of its own, which writes the latents of as many sentences at once as
-there are rows, in turn with the other; sentence and voice are the same in all rows, the seeds are
-not. The cost is the processor time from the first element of each row to the end, over the latents
-written in it; on a shared machine that varies less than the time of the clock. The voice is the one
-that ships. `--against` names the root of the other checkout.
+Each source runs in a process of its own, alternately with the other, and writes the latents of one
+sentence in each row at once. Sentence and voice are the same in all rows, the seeds differ. The
+cost is the processor time from the first element of each row to the end, divided by the number of
+latents written in that time; on a shared machine processor time varies less than clock time. The
+voice is the one that ships. `--against` names the root of the other checkout.
 
-Prints one JSON object: medians in milliseconds a latent, and the median of the turns' ratios.
+Prints one JSON object with medians in milliseconds per latent, and the median of the ratios.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from typing import Any
 from benchmarks.hardware import describe
 
 ROOT = Path(__file__).parents[1]
-SENTENCE = "The library opens at nine, and the reading room stays quiet."
+SENTENCE = "The library opens at nine."
 VOICE = "heart"
 HERE = "after"
 
@@ -54,7 +54,7 @@ for line in sys.stdin:
 
 
 class Worker:
-    """A checkout in a process of its own."""
+    """A process that runs a checkout."""
 
     def __init__(self, root: Path, runtime: str, threads: int) -> None:
         self._process = subprocess.Popen(
@@ -68,7 +68,7 @@ class Worker:
         self._answer()
 
     def ms_per_latent(self, rows: int) -> float:
-        """Milliseconds a latent when `rows` sentences are written at once."""
+        """Writes `rows` sentences at once and returns milliseconds per latent."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{rows}\n")
         self._process.stdin.flush()
@@ -82,7 +82,7 @@ class Worker:
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        if not line:  # it has told why on stderr
+        if not line:  # the process has written the reason to stderr
             sys.exit(self._process.wait() or 1)
         answer: dict[str, Any] = json.loads(line)
         return answer
@@ -91,13 +91,13 @@ class Worker:
 def measure(
     sources: dict[str, Path], runtime: str, rows: int, repeats: int, threads: int
 ) -> dict[str, Any]:
-    """Medians of all sources, which take turns."""
+    """Measures all sources alternately and returns their medians."""
     workers = {name: Worker(root, runtime, threads) for name, root in sources.items()}
     found: dict[str, list[float]] = {name: [] for name in sources}
     for turn in range(repeats + 1):
         for name, worker in workers.items():
             cost = worker.ms_per_latent(rows)
-            if turn:  # the first is to warm up
+            if turn:  # the first call only warms up
                 found[name].append(cost)
     for worker in workers.values():
         worker.close()
@@ -112,29 +112,30 @@ def measure(
 
 
 def commit(root: Path) -> str:
-    """Of a checkout."""
+    """Returns the commit of a checkout."""
     command = ["git", "-C", str(root), "rev-parse", "--short", "HEAD"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def main() -> None:
-    """Runs and prints."""
+    """Runs the benchmark and prints JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--against", type=Path, help="root of a checkout of another commit")
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 8, 64])
     parser.add_argument("--runtimes", nargs="+", default=["onnx-int8", "torch"])
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each process")
     arguments = parser.parse_args()
     sources = {HERE: ROOT}
     if arguments.against is not None:
         sources = {"before": arguments.against.resolve(), **sources}
     start = time.perf_counter()
-    results = [
-        measure(sources, runtime, rows, arguments.repeats, arguments.threads)
-        for runtime in arguments.runtimes
-        for rows in arguments.rows
-    ]
+    results = []
+    for runtime in arguments.runtimes:
+        for rows in arguments.rows:
+            row = measure(sources, runtime, rows, arguments.repeats, arguments.threads)
+            results.append(row)
+            sys.stderr.write(f"{row}\n")
     report = {
         "hardware": describe(),
         "commits": {name: commit(root) for name, root in sources.items()},

@@ -1,4 +1,4 @@
-"""Batches of the right shape with random content: a step's time does not depend on what is said."""
+"""Batches of the right shape with random content, on which the time of a step does not depend."""
 
 from collections.abc import Sequence
 
@@ -23,10 +23,10 @@ def speech_batch(
     max_length: int | None,
     seed: int = 0,
 ) -> MixedBatch:
-    """Text, BOD, latents, EOD for each of `sizes` (text tokens, latents).
+    """Makes text, BOD, latents, EOD for each of `sizes` (text tokens, latents).
 
     Args:
-        max_length: elements of a packed row; None: one sequence a row, padded.
+        max_length: elements of a packed row; None puts one sequence in each row and pads.
     """
     generator = torch.Generator().manual_seed(seed)
     sequences = [_sequence(speech, vocab_size, *size, generator) for size in sizes]
@@ -51,6 +51,6 @@ def _sequence(
 
 
 def audio_batch(batch_size: int, num_samples: int, seed: int = 0) -> Tensor:
-    """Noise at the level of speech, (B, T)."""
+    """Makes noise (B, T) at the level of speech."""
     generator = torch.Generator().manual_seed(seed)
     return 0.1 * torch.randn(batch_size, num_samples, generator=generator)

@@ -1,4 +1,4 @@
-"""Medians of repeated calls, interleaved so that a busy machine slows all contestants alike."""
+"""Medians of repeated calls, interleaved so that a busy machine slows all contestants equally."""
 
 import statistics
 import time
@@ -11,7 +11,7 @@ Name = TypeVar("Name", bound=Hashable)
 def median_seconds(
     contestants: Mapping[Name, Callable[[], object]], repeats: int
 ) -> dict[Name, float]:
-    """Calls every contestant once to warm up, then in turn `repeats` times; the median of each."""
+    """Calls every contestant once to warm up, then all `repeats` times; returns their medians."""
     for call in contestants.values():
         call()
     seconds: dict[Name, list[float]] = {name: [] for name in contestants}

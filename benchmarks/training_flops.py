@@ -1,18 +1,19 @@
-"""Floating-point operations of a training step, from sizes alone.
+"""Computes the floating-point operations of a training step from sizes alone.
 
-A product with a matrix of W weights costs 2 W a row forward and twice that backward: 6 W.
+A product with a matrix of W weights costs 2 W for each row forward and twice that backward, in sum
+6 W.
 
-TTS, for U utterances of E elements, A of them latents, R noise draws, d the model width:
+TTS takes, for U utterances of E elements, A of them latents, R noise draws, d the model width:
 
     6 U (E W_backbone + A (W_condition + R W_head) + A D d + decisions V d)
       + layers 6 U E^2 H Dh
 
-The last term is attention: query-key and value products, 4 E^2 H Dh forward if every pair counted;
-causal order leaves half, backward is twice that again. Embedding look-ups, norms and activations
-are not counted.
+The last term is attention. Its query-key and value products cost 4 E^2 H Dh forward for all pairs;
+causal order halves this, and backward costs twice as much as forward. Embedding look-ups, norms and
+activations are not counted.
 
-Codec: matrix products, convolutions and their backward passes as torch's FlopCounterMode counts
-them in a step over tensors without content, both turns.
+For the codec, torch's FlopCounterMode counts matrix products, convolutions and their backward
+passes in a step over tensors without content, in both turns.
 """
 
 from typing import NamedTuple
@@ -33,13 +34,13 @@ class SpeechSizes(NamedTuple):
     """A batch of equal utterances."""
 
     utterances: int
-    elements: int  # of one: tokens and latents
-    latents: int  # of one
-    decisions: int  # of one, that the softmax head makes
+    elements: int  # tokens and latents of one utterance
+    latents: int  # latents of one utterance
+    decisions: int  # decisions of the softmax head in one utterance
 
 
 def tts_flops(config: LatentLMConfig, sizes: SpeechSizes) -> float:
-    """Of one step over these utterances."""
+    """Computes the operations of one step over these utterances."""
     with torch.device("meta"):
         model = LatentLM(config)
     head = model.diffusion(SPEECH).head
@@ -54,7 +55,10 @@ def tts_flops(config: LatentLMConfig, sizes: SpeechSizes) -> float:
 
 
 def codec_flops(task: Task, num_samples: int, step: int) -> float:
-    """Of one step over one row of audio; the task loses its weights and is of no further use."""
+    """Counts the operations of one step over one row of audio.
+
+    The task loses its weights and cannot be used afterwards.
+    """
     mode = FakeTensorMode()
     for module in task.modules():
         for name, parameter in module._parameters.items():
@@ -75,10 +79,10 @@ def codec_flops(task: Task, num_samples: int, step: int) -> float:
 
 
 def _weights(module: nn.Module) -> int:
-    """Of its matrices."""
+    """Returns the number of weights in matrices."""
     return sum(p.numel() for p in module.parameters() if p.dim() == 2)
 
 
 def _drawn_weights(head: DiffusionHead) -> int:
-    """Those that every noise draw passes."""
+    """Returns the number of weights that every noise draw uses."""
     return _weights(head) - _weights(head.condition)

@@ -1,13 +1,14 @@
-"""How fast the paper's configs train: tokens a second, MFU, peak memory, eager against compiled.
+"""Measures how fast the paper's configs train, eager and compiled: tokens per second, MFU, memory.
 
     python -m benchmarks.training_speed tts egs/libriheavy/conf/tts_1600x.yaml --gpu h200
     python -m benchmarks.training_speed codec egs/libriheavy/conf/codec_1600x.yaml --device meta
 
-Steps of the real engine (forward, backward, clipping, optimizer, averages) on synthetic batches of
-one process. Prints one JSON object. `--device meta` computes nothing: parameters, bytes and FLOPs.
+It times steps of the real engine (forward, backward, clipping, optimizer, averages) on synthetic
+batches in one process and prints one JSON object. `--device meta` runs no step and prints only
+parameters, bytes and FLOPs.
 
-MFU = model FLOPs of a step / (seconds x peak). What activation checkpointing computes again does
-not count. benchmarks/training_flops.py says how FLOPs are counted.
+MFU = model FLOPs of a step / (seconds x peak). Operations that activation checkpointing repeats are
+not counted. benchmarks/training_flops.py says how FLOPs are counted.
 """
 
 import argparse
@@ -42,27 +43,27 @@ from latentspeech.training.tts_run import TTSRunConfig
 from latentspeech.tts.model import SPEECH, latent_lm_config
 from latentspeech.tts.training.task import TTSTask
 
-# Dense bf16 tensor-core peaks of the makers' data sheets (SXM), TFLOP/s.
+# Dense bf16 tensor-core peaks from the makers' data sheets (SXM), TFLOP/s.
 PEAK_TFLOPS = {"a100": 312.0, "h100": 989.4, "h200": 989.4}
 # float32 weights, gradients, two moments and averages.
 BYTES_A_PARAMETER = 4 + 4 + 8 + 4
 WARM_UP = 5
-STEP = 1_000_000  # past every start step of a turn
+STEP = 1_000_000  # late enough that every turn has started
 
 
 class Workload(NamedTuple):
-    """One micro-batch of a config, and what it amounts to."""
+    """One micro-batch of a config, with its sizes and operations."""
 
     make_task: Callable[[], Task]
     make_batch: Callable[[], Any]
     train: TrainConfig
-    flops: Callable[[Task], float]  # of one step
-    tokens: int  # latents
-    unit: dict[str, float]  # what else a step takes in, by name
+    flops: Callable[[Task], float]  # operations of one step
+    tokens: int  # number of latents
+    unit: dict[str, float]  # other quantities that a step processes, by name
 
 
 def tts_workload(path: Path, changes: list[str], args: argparse.Namespace) -> Workload:
-    """As many utterances as max_total_latents hold, packed into rows."""
+    """Makes as many utterances as fit into max_total_latents, packed into rows."""
     run = load_config(TTSRunConfig, path, changes)
     config = latent_lm_config(run.model, args.vocab_size, args.latent_dim)
     count = max(1, run.data.max_total_latents // args.latents)
@@ -83,7 +84,7 @@ def tts_workload(path: Path, changes: list[str], args: argparse.Namespace) -> Wo
 
 
 def codec_workload(path: Path, changes: list[str], args: argparse.Namespace) -> Workload:
-    """A batch of segments, discriminators at work."""
+    """Makes a batch of segments, at a step where the discriminators train."""
     run = load_config(CodecRunConfig, path, changes)
     samples = round(run.data.segment_s * run.codec.sample_rate)
     size = run.data.batch_size
@@ -100,7 +101,7 @@ def codec_workload(path: Path, changes: list[str], args: argparse.Namespace) -> 
 
 
 def budget(work: Workload, peak: float | None) -> dict[str, Any]:
-    """What a config needs, without running it."""
+    """Computes the parameters, memory and operations of a config without running it."""
     task = work.make_task()
     parts = {name: sum(p.numel() for p in part.parameters()) for name, part in _parts(task)}
     total = sum(p.numel() for p in task.parameters())
@@ -120,7 +121,7 @@ def budget(work: Workload, peak: float | None) -> dict[str, Any]:
 
 
 def _parts(task: Task) -> list[tuple[str, torch.nn.Module]]:
-    """Named parts of a model; `discriminators` are empty where there are none."""
+    """Returns the named parts of a model; `discriminators` is empty if there are none."""
     if isinstance(task, TTSTask):
         return [("backbone", task.model.backbone), ("head", task.model.diffusion(SPEECH))]
     assert isinstance(task, CodecTask)
@@ -130,7 +131,10 @@ def _parts(task: Task) -> list[tuple[str, torch.nn.Module]]:
 
 
 def measure(work: Workload, launcher: Launcher, compiled: bool, steps: int) -> dict[str, Any]:
-    """Median seconds of a step after WARM_UP others, which compile, and the peak of memory."""
+    """Measures the median seconds of a step and the peak of memory.
+
+    WARM_UP steps, in which the model is compiled, come first and are not counted.
+    """
     torch.manual_seed(0)
     task, batch = work.make_task(), work.make_batch()
     prepare_units(task, work.train.activation_checkpointing, compiled)
@@ -161,7 +165,7 @@ def measure(work: Workload, launcher: Launcher, compiled: bool, steps: int) -> d
             losses.append(float(next(iter(found[0].values()))))
     if cuda:
         peak_bytes = torch.cuda.max_memory_allocated()
-    else:  # of the process so far: Linux tells kilobytes
+    else:  # peak of the process so far, which Linux gives in kilobytes
         peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
         "mode": "compiled" if compiled else "eager",
@@ -173,7 +177,7 @@ def measure(work: Workload, launcher: Launcher, compiled: bool, steps: int) -> d
 
 
 def compare(work: Workload, args: argparse.Namespace, peak: float | None) -> dict[str, Any]:
-    """Eager and compiled, unless told otherwise."""
+    """Measures the modes of `args.modes`, by default eager and compiled, and their ratio."""
     devices = 1 if args.device == "cuda" else 0
     launcher = Launcher(devices, 1, work.train.precision)
     flops = work.flops(work.make_task())
@@ -193,28 +197,28 @@ def compare(work: Workload, args: argparse.Namespace, peak: float | None) -> dic
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=("tts", "codec"))
     parser.add_argument("config", type=Path, help="YAML file of a run")
-    parser.add_argument("--set", action="append", default=[], help="a.b=c, changes the config")
+    parser.add_argument("--set", action="append", default=[], help="change of the config, a.b=c")
     parser.add_argument("--device", choices=("cuda", "cpu", "meta"), default="cuda")
     parser.add_argument("--modes", nargs="+", choices=("eager", "compiled"),
                         default=["eager", "compiled"])  # fmt: skip
     parser.add_argument("--steps", type=int, default=50)
     peak = parser.add_mutually_exclusive_group()
-    peak.add_argument("--gpu", choices=sorted(PEAK_TFLOPS), help="whose peak MFU is a part of")
+    peak.add_argument("--gpu", choices=sorted(PEAK_TFLOPS), help="GPU whose peak MFU refers to")
     peak.add_argument("--peak-tflops", type=float, help="the peak of another device")
-    parser.add_argument("--latents", type=int, default=225, help="of an utterance: 15 s at 15 Hz")
-    parser.add_argument("--text-tokens", type=int, default=60, help="of an utterance")
+    parser.add_argument("--latents", type=int, default=225, help="per utterance (15 s at 15 Hz)")
+    parser.add_argument("--text-tokens", type=int, default=60, help="tokens per utterance")
     parser.add_argument("--row-length", type=int, default=4096, help="elements of a packed row")
-    parser.add_argument("--vocab-size", type=int, default=2048, help="of the text tokenizer")
-    parser.add_argument("--latent-dim", type=int, default=32, help="of the codec")
+    parser.add_argument("--vocab-size", type=int, default=2048, help="size of the tokenizer")
+    parser.add_argument("--latent-dim", type=int, default=32, help="channels of a latent")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str]) -> dict[str, Any]:
-    """All that is printed."""
+    """Runs the benchmark and returns the values to print."""
     args = parse(arguments)
     tflops = PEAK_TFLOPS[args.gpu] if args.gpu else args.peak_tflops
     peak = None if tflops is None else 1e12 * tflops

@@ -1,20 +1,23 @@
-"""Text-to-speech speed on this machine: a model of ours against pocket-tts 2.1.
+"""Text-to-speech speed on this machine: one of our models against pocket-tts 2.1.
 
     python -m benchmarks.tts_speed --model DIR --voice heart [--threads 2] [--repeats 5]
 
-Each system has a process of its own (benchmarks/tts_systems.py), kept to as many cores as
-`--threads`, and speaks a sentence of about 5 s twice, in turn with the others; pocket-tts makes the
-same length of audio after a prompt of the same length. The second time counts. Before the first a
-process has slept while the others spoke, for seconds that differ from system to system, and the
-caches hold their data: what that does to the first audio is told beside it. Both have two threads
-of their own, for the language model and the decoder, and give each one torch thread; pocket-tts is
-timed so and with `--threads` of them each, and we are compared with the better in every figure.
+Each system runs in a process of its own (benchmarks/tts_systems.py) on `--threads` cores. The
+systems alternate, and each speaks a sentence of about 5 s twice; pocket-tts makes audio of the same
+length after a prompt of the same length. Only the second call counts. Before the first call a
+process has slept while the others spoke, for a time that differs between systems, and the CPU
+caches hold the others' data; the time to first audio of this call is reported too.
 
-The cold start is `latentspeech synth` as it is, retries and all, in a fresh process to the end of
-the file. Beside it stand its parts: imports and weights, which are the model loading, then the
-voice; and the sentence in a warm process. Files are in the system's cache. Linux only.
+Both systems have two threads, for the language model and for the decoder, with one torch thread
+each. pocket-tts is also timed with `--threads` torch threads each, and every goal compares ours
+with the better of the two.
 
-Prints one JSON object. Times are medians, and so are the ratios' parts.
+The cold start is the time of `latentspeech synth` with its default settings, retries included, in a
+new process to the end of the file. Its parts are reported too: imports and weights, which are the
+loading of the model, then the voice; and the sentence in a warm process. Files are in the system's
+cache. Linux only.
+
+Prints one JSON object. Times are medians, and ratios are ratios of medians.
 """
 
 import argparse
@@ -41,7 +44,7 @@ TORCH_ALONE = "import torch; from benchmarks.tts_systems import peak_mb; print(p
 
 
 class Worker:
-    """A system in a process of its own, and how long its start took."""
+    """A process that runs one system, and the time that its start took."""
 
     def __init__(self, kind: str, settings: Ours | Pocket) -> None:
         values = json.dumps(settings._asdict())
@@ -53,7 +56,7 @@ class Worker:
             text=True,
             env=environment(settings.threads),
         )
-        self.start_s: dict[str, float] = {}  # seconds of every part of the start
+        self.start_s: dict[str, float] = {}  # seconds of each part of the start
         for stage in ("imported", "loaded", "ready"):
             self.about = self._answer()
             self.start_s[stage] = time.perf_counter() - start
@@ -72,7 +75,7 @@ class Worker:
     def _answer(self) -> dict[str, float]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        if not line:  # it has told why on stderr
+        if not line:  # the process has written the reason to stderr
             sys.exit(self._process.wait() or 1)
         answer: dict[str, Any] = json.loads(line)
         del answer["stage"]
@@ -86,7 +89,7 @@ class Worker:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """So that torch has as many threads and this repository is found."""
+    """Returns an environment in which torch has `threads` threads and imports this repository."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
@@ -96,7 +99,7 @@ def environment(threads: int) -> dict[str, str]:
 
 
 def warm(ours: Ours, repeats: int) -> tuple[list[dict[str, Any]], dict[str, list[Turn]]]:
-    """A row of every system, and its turns."""
+    """Times warm calls; returns a row for every system, and its calls."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         workers = {OURS: stack.enter_context(Worker("ours", ours))}
@@ -123,7 +126,7 @@ def warm(ours: Ours, repeats: int) -> tuple[list[dict[str, Any]], dict[str, list
 def row(
     name: str, worker: Worker, turns: Sequence[Turn], after_sleep: Sequence[Turn]
 ) -> dict[str, Any]:
-    """What is told of one system."""
+    """Makes the row of one system in the report."""
     rtf = median_rtf(turns)
     return {
         "what": name,
@@ -139,17 +142,17 @@ def row(
 
 
 def median_rtf(turns: Sequence[Turn]) -> float:
-    """Seconds computed for a second of audio."""
+    """Returns the median of seconds computed per second of audio."""
     return statistics.median(turn.seconds / turn.audio_s for turn in turns)
 
 
 def median_first(turns: Sequence[Turn]) -> float:
-    """Seconds to the first chunk."""
+    """Returns the median of seconds to the first chunk."""
     return statistics.median(turn.first_audio_s for turn in turns)
 
 
 def cold(ours: Ours, repeats: int) -> dict[str, float]:
-    """`latentspeech synth` from start to end, and the parts of a start, in turn."""
+    """Times `latentspeech synth` from start to end and, alternately, the parts of a start."""
     command = [sys.executable, "-m", "latentspeech.cli.main", "synth", "--quiet"]
     for name in ("model", "voice", "prompt", "prompt_text", "text"):
         value = getattr(ours, name)
@@ -173,7 +176,7 @@ def cold(ours: Ours, repeats: int) -> dict[str, float]:
 def goals(
     turns: Mapping[str, Sequence[Turn]], peak_mb: float, start: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """What must be reached, and what was."""
+    """Returns each goal with the value that was found."""
     ours, peers = turns[OURS], [values for name, values in turns.items() if name != OURS]
     speed = min(median_rtf(peer) for peer in peers) / median_rtf(ours)
     first = median_first(ours) / min(median_first(peer) for peer in peers)
@@ -193,7 +196,7 @@ def _goal(what: str, bound: str, limit: float, found: float) -> dict[str, Any]:
 
 
 def measure(ours: Ours, repeats: int, cold_repeats: int) -> dict[str, Any]:
-    """Everything but the hardware."""
+    """Runs all measurements."""
     rows, turns = warm(ours, repeats)
     start = cold(ours, cold_repeats)
     start["warm_s"] = statistics.median(turn.seconds for turn in turns[OURS])
@@ -212,19 +215,19 @@ def measure(ours: Ours, repeats: int, cold_repeats: int) -> dict[str, Any]:
 
 
 def keep_to_cores(count: int) -> None:
-    """This process and those that it starts."""
+    """Limits this process and those that it starts to `count` cores."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
 def main() -> None:
-    """Runs and prints."""
+    """Runs the benchmark and prints JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", help="a TTS model directory; LATENTSPEECH_MODEL if not given")
     voice = parser.add_mutually_exclusive_group(required=True)
     voice.add_argument("--voice", help="a voice that ships, or a voice file")
     voice.add_argument("--prompt", help="a recording of a voice")
     parser.add_argument(
-        "--prompt-text", help="what it says; else `synth` may take time to find out"
+        "--prompt-text", help="its transcript; without it `synth` may spend time to recognise it"
     )
     parser.add_argument("--text", default=SENTENCE, help="one sentence of about 5 s")
     parser.add_argument("--threads", type=int, default=2)
@@ -240,7 +243,7 @@ def main() -> None:
     ours = Ours(**{name: getattr(arguments, name) for name in Ours._fields})
     found = measure(ours, arguments.repeats, arguments.cold_repeats)
 
-    import torch  # late, so that a wrong argument is told at once
+    import torch  # late, so that a wrong argument is reported at once
 
     from benchmarks.hardware import describe
 

@@ -1,10 +1,10 @@
-"""Where the time of one TTS step goes: backbone, diffusion head, codec decoder.
+"""Measures how the time of a TTS step divides among backbone, diffusion head and codec decoder.
 
-    python -m benchmarks.tts_step [--model DIR | --size paper] [--threads 2]
+    python -m benchmarks.tts_step [--model DIR] [--threads 2]
 
-Prints one JSON object with milliseconds a latent and the speed over real time, with and without
-guidance. Without --model, a model of the paper's size (1600x, 24 layers of 1024) with random
-weights.
+Prints one JSON object with milliseconds per latent and the speed over real time, with and without
+guidance. Without --model it times a model of the paper's size (1600x, 24 layers of 1024) with
+random weights.
 """
 
 import argparse
@@ -26,7 +26,7 @@ PREFIX = 200  # positions before the step: a prompt of 5 s, its text and a sente
 
 
 def load(model: Path | None) -> tuple[LatentLM, Codec]:
-    """A trained model, or the paper's size with random weights."""
+    """Loads a trained model, or makes one of the paper's size with random weights."""
     if model is not None:
         loaded = load_tts(model)
         return loaded.lm, loaded.codec
@@ -37,7 +37,7 @@ def load(model: Path | None) -> tuple[LatentLM, Codec]:
 def measure(
     lm: LatentLM, codec: Codec, rows: int, num_steps: int, repeats: int
 ) -> dict[str, float]:
-    """Milliseconds of each part for one latent; two rows are guidance."""
+    """Measures the milliseconds of each part for one latent; two rows mean guidance."""
     width = lm.config.backbone.model_dim
     size = codec.config.latent_dim
     prefix, one = torch.randn(rows, PREFIX, width), torch.randn(rows, 1, width)
@@ -66,7 +66,7 @@ def measure(
 
 
 def main() -> None:
-    """Runs and prints."""
+    """Runs the benchmark and prints JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--threads", type=int, default=2)

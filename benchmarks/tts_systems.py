@@ -1,11 +1,11 @@
-"""One text-to-speech system in a process of its own, so that its memory is its own too.
+"""Runs one text-to-speech system in its own process, so that its memory is measured separately.
 
     python -m benchmarks.tts_systems ours SETTINGS        (fields of Ours as JSON)
     python -m benchmarks.tts_systems pocket SETTINGS      (fields of Pocket as JSON)
 
-benchmarks/tts_speed.py starts it. It writes one JSON object a line: when its imports are done, when
-the model is loaded and when the voice is ready; then the sentence is spoken, in chunks of one
-frame, for every line that comes in, and what that took is written.
+benchmarks/tts_speed.py starts it. It writes a line with a JSON object when its imports are done,
+when the model is loaded and when the voice is ready. Then, for every line on stdin, it speaks the
+sentence in chunks of one frame and writes a line with the times.
 """
 
 import json
@@ -22,7 +22,7 @@ MB = 1e6
 
 
 class Ours(NamedTuple):
-    """A model directory or name, the voice by name or file or else by recording, and the text."""
+    """A model (directory or name), a voice (name or file) or else a prompt, and the text."""
 
     model: str | None
     voice: str | None
@@ -33,7 +33,7 @@ class Ours(NamedTuple):
 
 
 class Pocket(NamedTuple):
-    """A config of benchmarks/pocket_model.py, and how long prompt and sentence last."""
+    """A config of benchmarks/pocket_model.py, the lengths of prompt and sentence, and the text."""
 
     config: str
     prompt_s: float
@@ -43,7 +43,7 @@ class Pocket(NamedTuple):
 
 
 class System(NamedTuple):
-    """Ready to speak."""
+    """A system that is ready to speak."""
 
     speak: Callable[[], "Iterator[Tensor]"]  # yields (n,)
     sample_rate: int
@@ -51,7 +51,7 @@ class System(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """The sentence spoken once."""
+    """The times of speaking the sentence once."""
 
     seconds: float
     first_audio_s: float
@@ -59,14 +59,14 @@ class Turn(NamedTuple):
 
 
 def say(stage: str, **values: float) -> None:
-    """One line for the process that listens."""
+    """Writes one line for the parent process."""
     print(json.dumps({"stage": stage, **values}), flush=True)
 
 
 def peak_mb() -> float:
-    """The most memory that this process held at once (Linux).
+    """Returns the peak memory of this process (Linux).
 
-    Not getrusage: after a fork it starts from what the parent held.
+    getrusage is not used, since after a fork its peak starts from the memory of the parent.
     """
     status = Path("/proc/self/status").read_text("utf-8").splitlines()
     peak = next(line for line in status if line.startswith("VmHWM:"))
@@ -74,7 +74,7 @@ def peak_mb() -> float:
 
 
 def load_ours(settings: Ours) -> System:
-    """As `latentspeech synth` does: one thread writes, one decodes, each alone."""
+    """Loads our model as `latentspeech synth` does: one thread writes latents, one decodes them."""
     import torch
 
     from latentspeech.tts.models import load
@@ -97,7 +97,7 @@ def load_ours(settings: Ours) -> System:
 
 
 def load_pocket(settings: Pocket) -> System:
-    """Random weights and, as voice, noise of the prompt's length."""
+    """Makes pocket-tts with random weights; its voice is noise of the prompt's length."""
     import pocket_tts  # noqa: F401  sets the number of threads, so it comes first
     import torch
 
@@ -135,7 +135,7 @@ def serve(system: System) -> None:
 
 
 def main() -> None:
-    """Runs until stdin ends; what a user can cause is one line and exit code 2."""
+    """Runs until stdin ends; an error that a user can cause is one line and exit code 2."""
     kind, settings = sys.argv[1], json.loads(sys.argv[2])
     try:
         serve(load_ours(Ours(**settings)) if kind == "ours" else load_pocket(Pocket(**settings)))

@@ -1,13 +1,13 @@
-"""The mean of the weights of several checkpoints of a run, or of several model directories.
+"""Averages the weights of several checkpoints of a run, or of several model directories.
 
     python tools/average_checkpoints.py exp/tts --last 5 --out exp/tts_mean
     python tools/average_checkpoints.py exp/tts/checkpoints/step_00001000 ... --out exp/tts_mean
     python tools/average_checkpoints.py model_a model_b --out model_mean
 
-Checkpoints give a run folder with one checkpoint, which `recipes.tts.09_pack_model`,
-`recipes.codec.export` and a training take as any other: its weights and its averaged weights are
-means, each of their own, its optimizer state is that of the newest. Model directories give a model
-directory.
+From checkpoints it makes a run folder with one checkpoint, which `recipes.tts.09_pack_model`,
+`recipes.codec.export` and a training accept like any other. Its weights are the mean of the
+weights, its EMA weights the mean of the EMA weights, and its optimizer state is that of the newest
+checkpoint. From model directories it makes a model directory.
 """
 
 import argparse
@@ -36,9 +36,9 @@ LISTED = 3
 
 
 def mean_of(paths: Sequence[Path], load: Callable[[Path], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Name to mean, summed in float64; what is not floating point comes from the last.
+    """Returns {name: mean}, summed in float64; integer and bool tensors come from the last source.
 
-    One source at a time is in memory. CheckpointError where names or shapes differ.
+    Only one source at a time is in memory. CheckpointError if names or shapes differ.
     """
     total: dict[str, Tensor] = {}
     for path in paths:
@@ -62,7 +62,7 @@ def mean_of(paths: Sequence[Path], load: Callable[[Path], dict[str, Tensor]]) ->
 def check_same_tensors(
     first: Path, known: dict[str, Tensor], other: Path, tensors: dict[str, Tensor]
 ) -> None:
-    """CheckpointError unless both hold the same names and shapes."""
+    """Raises CheckpointError unless both have the same names and shapes."""
     differing = sorted(known.keys() ^ tensors.keys())
     differing += [
         name for name in known.keys() & tensors if known[name].shape != tensors[name].shape
@@ -75,7 +75,7 @@ def check_same_tensors(
 
 
 def average_checkpoints(found: Sequence[Checkpoint], out: Path) -> None:
-    """Writes a run folder with the mean of checkpoints, whose configurations must be one."""
+    """Writes a run folder with the mean of checkpoints, which must have equal configurations."""
     newest = max(found, key=lambda item: item.state.step)
     for item in found:
         if config_hash(item.state.config) != config_hash(newest.state.config):
@@ -101,7 +101,7 @@ def average_checkpoints(found: Sequence[Checkpoint], out: Path) -> None:
 
 
 def average_models(paths: Sequence[Path], out: Path) -> None:
-    """Writes a model directory with the mean weights; all else is that of the first."""
+    """Writes a model directory with the mean weights; everything else is copied from the first."""
     descriptions = [read_description(path) for path in paths]
     for path, description in zip(paths, descriptions, strict=True):
         if description != descriptions[0]:
@@ -124,7 +124,7 @@ def average_models(paths: Sequence[Path], out: Path) -> None:
 
 
 def last_checkpoints(run: Path, count: int) -> list[Checkpoint]:
-    """The newest `count` of a run. CheckpointError if there are fewer, or one is damaged."""
+    """Reads a run's newest `count` checkpoints; CheckpointError for too few or a damaged one."""
     folders = sorted((run / "checkpoints").glob("step_*"))
     if len(folders) < count:
         raise CheckpointError(
@@ -135,17 +135,17 @@ def last_checkpoints(run: Path, count: int) -> list[Checkpoint]:
 
 
 def read_checkpoints(paths: Iterable[Path]) -> list[Checkpoint]:
-    """Each with its state, compared with its hashes."""
+    """Reads the state of each checkpoint and compares its files with their hashes."""
     return [Checkpoint(path, read_state(path)) for path in paths]
 
 
 def main() -> None:
-    """Command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sources", type=Path, nargs="+", help="checkpoints, models, or one run")
-    parser.add_argument("--last", type=int, default=0, help="of one run: its newest checkpoints")
+    parser.add_argument("--last", type=int, default=0, help="number of newest checkpoints of a run")
     parser.add_argument("--out", type=Path, required=True, help="new folder")
     arguments = parser.parse_args()
     sources: list[Path] = arguments.sources

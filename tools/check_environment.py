@@ -1,4 +1,4 @@
-"""Says whether this machine can run the recipes, and what to do where not. No packages needed."""
+"""Checks whether this machine can run the recipes, and says what to install. Needs no packages."""
 
 import argparse
 import importlib.metadata
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# The recipes cannot start without these; what scoring lacks is told by the scorer that needs it.
+# The recipes cannot start without these; a scorer reports itself what it lacks.
 REQUIRED_EXTRAS = ("train",)
 WANTED_EXTRAS = ("eval",)
 PROGRAMS = {"espeak-ng": "espeak-ng", "flock": "util-linux", "git": "git"}
@@ -19,7 +19,7 @@ MIN_FREE_GB = 2.0
 
 
 def packages_of(extras: tuple[str, ...]) -> list[str]:
-    """Names of the distributions of these extras; "" stands for the package's own dependencies."""
+    """Returns the distributions of these extras; "" means the package's own dependencies."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     groups = {"": project["dependencies"], **project["optional-dependencies"]}
     lines = [line for extra in extras for line in groups[extra]]
@@ -27,19 +27,19 @@ def packages_of(extras: tuple[str, ...]) -> list[str]:
 
 
 def tested_versions() -> dict[str, str]:
-    """Name to version out of constraints.txt."""
+    """Returns {name: version} of constraints.txt."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pairs = (line.split("==") for line in lines if "==" in line and not line.startswith("#"))
     return {normal_name(name): version for name, version in pairs}
 
 
 def normal_name(name: str) -> str:
-    """The form in which PyPI compares names."""
+    """Returns the form in which PyPI compares names."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def installed_version(name: str) -> str | None:
-    """None if it is not installed; local parts such as +cu130 are left out."""
+    """Returns the version without local parts such as +cu130; None if it is not installed."""
     try:
         return importlib.metadata.version(name).partition("+")[0]
     except importlib.metadata.PackageNotFoundError:
@@ -47,14 +47,14 @@ def installed_version(name: str) -> str | None:
 
 
 def package_problems() -> Iterator[str]:
-    """What is not installed and must be."""
+    """Yields a problem if required packages are not installed."""
     missing = [n for n in packages_of(("", *REQUIRED_EXTRAS)) if installed_version(n) is None]
     if missing:
         yield f"Python packages missing in {sys.prefix}: {', '.join(missing)}; run `make setup`"
 
 
 def package_notes() -> Iterator[str]:
-    """What is not the tested version, and what some scores would miss."""
+    """Yields notes on packages of other than the tested versions, and on missing ones."""
     tested = tested_versions()
     for name in packages_of(("", *REQUIRED_EXTRAS, *WANTED_EXTRAS)):
         found, wanted = installed_version(name), tested.get(normal_name(name))
@@ -65,7 +65,7 @@ def package_notes() -> Iterator[str]:
 
 
 def disk_problems(folders: list[Path]) -> Iterator[str]:
-    """Too little room where results go."""
+    """Yields a problem for each folder of results whose disk has too little space."""
     for folder in folders:
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         free_gb = shutil.disk_usage(existing).free / 1e9
@@ -74,7 +74,7 @@ def disk_problems(folders: list[Path]) -> Iterator[str]:
 
 
 def gpu_problems(ngpu: int) -> Iterator[str]:
-    """Fewer GPUs than asked for."""
+    """Yields a problem if there are fewer GPUs than asked for."""
     import torch
 
     found = torch.cuda.device_count()
@@ -83,7 +83,7 @@ def gpu_problems(ngpu: int) -> Iterator[str]:
 
 
 def main() -> None:
-    """Prints a summary or the problems; exit code 2 where there are any."""
+    """Prints a summary, or the problems with exit code 2."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quiet", action="store_true", help="print problems only")
     parser.add_argument("--ngpu", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Fails when a source file is longer than a reader should be asked to hold: 500 lines."""
+"""Fails if a source file is longer than 500 lines, which are enough for a reader."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ SUFFIXES = (".py", ".sh")
 
 
 def main() -> None:
-    """Looks at every source file that git tracks or would track."""
+    """Checks every source file that git tracks or does not ignore."""
     root = Path(__file__).parents[1]
     listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],

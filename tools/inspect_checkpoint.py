@@ -1,11 +1,11 @@
-"""What is in a checkpoint or a model directory: step, configuration, sizes, norms, NaN; and how two
-of them differ.
+"""Shows step, configuration, sizes, norms and NaN of a checkpoint or model directory, or of two.
 
     python tools/inspect_checkpoint.py exp/tts                     the newest checkpoint of a run
     python tools/inspect_checkpoint.py exp/tts/checkpoints/step_00001000 --other exp/tts
     python tools/inspect_checkpoint.py model_directory --json
 
-A checkpoint's files are compared with their hashes. Exit code 1: there are NaN or infinite values.
+With `--other` it also shows how the two differ. A checkpoint's files are compared with their
+hashes. The exit code is 1 if there are NaN or infinite values.
 """
 
 import argparse
@@ -37,7 +37,7 @@ Tensors = dict[str, Tensor]
 
 
 class Contents(NamedTuple):
-    """What a folder holds, by part, and what it says of itself."""
+    """The tensors of a folder by part, its configuration and other facts."""
 
     path: Path
     about: dict[str, Any]
@@ -46,7 +46,7 @@ class Contents(NamedTuple):
 
 
 def read_contents(path: Path) -> Contents:
-    """A checkpoint, the newest of a run, or a model directory. CheckpointError for all else."""
+    """Reads a checkpoint, the newest of a run, or a model directory; else CheckpointError."""
     if (path / "checkpoints").is_dir():
         found = newest_checkpoint(path)
         if found is None:
@@ -56,7 +56,7 @@ def read_contents(path: Path) -> Contents:
         state = read_state(path)
         about = state.model_dump(mode="json", exclude={"config", "files"})
         about["files_bytes"] = {name: file.size_bytes for name, file in state.files.items()}
-        about["hashes"] = "match"  # read_state raises where they do not
+        about["hashes"] = "match"  # read_state raises if they do not
         return Contents(path, about, state.config, {part: load_part(path, part) for part in PARTS})
     description = read_description(path)
     about = {
@@ -68,7 +68,7 @@ def read_contents(path: Path) -> Contents:
 
 
 def summary(tensors: Tensors, depth: int) -> dict[str, Any]:
-    """Counts, norms by group (the first `depth` parts of a name), and what is not finite."""
+    """Returns counts, norms by group (the first `depth` parts of a name) and non-finite tensors."""
     squares: dict[str, float] = {}
     counts: dict[str, int] = {}
     bad: dict[str, int] = {}
@@ -92,7 +92,7 @@ def summary(tensors: Tensors, depth: int) -> dict[str, Any]:
 
 
 def difference(one: Tensors, other: Tensors, top: int) -> dict[str, Any]:
-    """How far `other` is from `one`: the norm of the difference over the norm of `one`."""
+    """Compares two: the main number is the norm of the difference over the norm of `one`."""
     shared = sorted(one.keys() & other.keys())
     reshaped = [name for name in shared if one[name].shape != other[name].shape]
     relative: dict[str, float] = {}
@@ -117,7 +117,7 @@ def difference(one: Tensors, other: Tensors, top: int) -> dict[str, Any]:
 
 
 def config_changes(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:
-    """Settings that differ, as "a.b: old -> new"."""
+    """Lists settings that differ, as "a.b: old -> new"."""
     changes: list[str] = []
     for key in sorted(one.keys() | other.keys()):
         old, new = one.get(key, "(absent)"), other.get(key, "(absent)")
@@ -129,20 +129,20 @@ def config_changes(one: dict[str, Any], other: dict[str, Any], prefix: str = "")
 
 
 def main() -> None:
-    """Command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("path", type=Path, help="checkpoint, run folder or model directory")
     parser.add_argument("--other", type=Path, help="another one to compare with")
     parser.add_argument("--depth", type=int, default=2, help="parts of a name that make a group")
-    parser.add_argument("--top", type=int, default=10, help="largest differences to name")
+    parser.add_argument("--top", type=int, default=10, help="number of largest differences to show")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     found = read_contents(arguments.path)
     report: dict[str, Any] = {"path": str(found.path), **found.about, "config": found.config}
     report["parts"] = {
-        # Optimizer state is named "turn/parameter/quantity"; its groups are what the parts are.
+        # Optimizer state is named "turn/parameter/quantity"; its groups are the turns.
         name: summary(part, arguments.depth if name != "optimizer" else 1)
         for name, part in found.parts.items()
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check that needs no test run, in .venv if there is one.
+# Runs every check except the tests, with the programs of .venv if there is one.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

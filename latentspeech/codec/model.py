@@ -16,7 +16,7 @@ has as many numbers, in a g-th of the latents (VALL-E 2's grouping, arXiv 2406.0
 B batch, T samples, F latents, D latent dimension, g frames per latent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import torch
@@ -31,8 +31,9 @@ from latentspeech.codec.decoders.istft_decoder import IstftDecoder, IstftDecoder
 from latentspeech.codec.encoders.convnext_encoder import ConvNeXtEncoder
 from latentspeech.codec.encoders.stft_encoder import StftEncoder, StftEncoderConfig
 from latentspeech.core.config import Config
+from latentspeech.core.errors import ConfigError
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
-from latentspeech.core.nn.streaming import StreamingModule
+from latentspeech.core.nn.streaming import StreamingModule, reset_rows
 from latentspeech.core.tensors import check_shape
 
 SIGMA_STD = 0.625  # the posterior's for speech; E|sigma| is 0.5
@@ -137,6 +138,22 @@ class EncodeState:
     pending: Tensor  # (B, n), n < hop_length
     layers: Any
     num_dropped: int  # latents to drop next: 1 at the start of a stream with lookahead, else 0
+    has_lookahead: bool
+
+    def reset_rows(self, rows: Tensor) -> None:
+        """Starts single streams (B,) anew, in place.
+
+        Raises:
+            ConfigError: samples wait for a frame, or the encoder looks ahead. The rows share both.
+        """
+        waiting = self.pending.shape[1]
+        if waiting or self.has_lookahead:
+            raise ConfigError(
+                f"{int(rows.sum())} of {len(rows)} encoder streams cannot start anew: the streams "
+                f"of a batch share {waiting} samples of a frame and the encoder's lookahead; give "
+                "each new stream a state of its own"
+            )
+        self.layers = reset_rows(self.layers, rows)
 
 
 class Codec(nn.Module):
@@ -173,7 +190,8 @@ class Codec(nn.Module):
         lookahead = self.config.lookahead_samples
         waiting = self.config.hop_length - lookahead if lookahead else 0
         pending = self.encoder.zero_state(batch_size, waiting)
-        return EncodeState(pending, self.encoder.init_state(batch_size), int(lookahead > 0))
+        layers = self.encoder.init_state(batch_size)
+        return EncodeState(pending, layers, int(lookahead > 0), lookahead > 0)
 
     def encode_step(
         self, audio: Tensor, state: EncodeState, flush: bool = False
@@ -191,10 +209,11 @@ class Codec(nn.Module):
         ready = audio.shape[1] // hop * hop
         if ready == 0:
             empty = audio.new_zeros(audio.shape[0], 0, self.config.latent_dim)
-            return empty, EncodeState(audio, state.layers, state.num_dropped)
+            return empty, replace(state, pending=audio)
         frames, layers = self.encoder.step(audio[:, :ready, None], state.layers)
         latents = frames.reshape(len(frames), ready // hop, self.config.latent_dim)
-        return latents[:, state.num_dropped :], EncodeState(audio[:, ready:], layers, 0)
+        rest = replace(state, pending=audio[:, ready:], layers=layers, num_dropped=0)
+        return latents[:, state.num_dropped :], rest
 
     def init_decode_state(self, batch_size: int) -> Any:
         """A fresh decoder stream."""

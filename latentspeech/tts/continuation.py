@@ -1,13 +1,13 @@
-"""Going on from the first seconds of a recording whose whole text is known (VALL-E's continuation).
+"""Continues a recording from its first seconds; its whole text is known (VALL-E's continuation).
 
     text BOD given latents | latents EOD
 
-The given latents stand where the model's own would, so it goes on in the same voice and room, in
-the middle of a word if need be. Guidance strengthens the text alone: the sequence without the
-condition has the given latents too, while that of a prompted sentence has no prompt. The layout
-`aligned` cannot continue, since the times of the symbols within the given seconds are not known.
-
-So one cfg_scale means two things in the two settings of the paper's Table 4.
+The given latents are at the place of the model's own latents, so the model continues in the same
+voice and room, in the middle of a word if necessary. Guidance strengthens only the text, since the
+sequence without the condition keeps the given latents. For a prompted sentence that sequence has no
+prompt, so one cfg_scale has two meanings in the two settings of the paper's Table 4. The layout
+`aligned` cannot continue a recording, since the times of the symbols within the given seconds are
+not known.
 
 T frames, D latent dimension.
 """
@@ -47,17 +47,17 @@ def continue_latents(
     sampling: SamplingConfig,
     guard: LengthGuard,
 ) -> list[WrittenSentence]:
-    """Goes on from all beginnings as one batch; each result is its given latents and the new ones.
+    """Continues all beginnings as one batch; a result has the given latents and the new ones.
 
-    What would not end, or is of no plausible length as a whole, is written again with other noise,
-    as often as the guard says.
+    A row that was truncated, or whose total length is not plausible, is written again with other
+    noise, at most `guard.retries` times.
 
     Raises:
         ConfigError: the layout cannot continue a recording.
-        InputError: nothing is given, or as much as the longest time that the text may take.
+        InputError: no latents are given, or as many as the longest time that the text may take.
     """
     ids = model.tokenizer.encode_batch([beginning.text for beginning in beginnings])
-    # Prompts are laid out on the CPU, like all that are read.
+    # Prompts are built on the CPU.
     prompts = [
         model.layout.continuation_prompt(own, beginning.given.cpu())
         for own, beginning in zip(ids, beginnings, strict=True)
@@ -78,7 +78,7 @@ def continue_latents(
 def _limits(
     model: TTSModel, beginning: Beginning, text_ids: Sequence[int], guard: LengthGuard
 ) -> GenerationLimits:
-    """Limits of what is written behind the given latents, one latent at least."""
+    """Returns limits for the part after the given latents, which has at least one latent."""
     text, num_given, rate = beginning.text, len(beginning.given), model.codec.config.frame_rate
     limits = model.layout.limits(text, text_ids, rate)
     if not guard.min_length:
@@ -89,7 +89,7 @@ def _limits(
             f"{num_given / rate:.2f} s of {text[:40]!r} are given; expected more than none and "
             f"less than {limits.max_elements / rate:.1f} s: give the first seconds of the recording"
         )
-    # The given latents count, since they stand in the sequence.
+    # The given latents count towards the minimum, since they are part of the sequence.
     least = max(limits.min_latents, num_given + 1)
     return dataclasses.replace(limits, max_elements=room, min_latents=least)
 

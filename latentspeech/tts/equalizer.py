@@ -1,10 +1,10 @@
-"""Undoing how the codec colours a voice.
+"""A filter that undoes the codec's change to the spectrum of a voice.
 
-The codec's copy of a voice is louder in some frequencies and softer in others than the voice, much
-the same in all that it says. We have each prompt twice, as recorded and as the codec copies it, so
-we know the gains that make the copy's long-term spectrum the recording's; they hold for whatever is
-spoken in that voice. A causal filter of minimum phase applies them: it streams exactly and waits
-for nothing.
+The codec's copy of a voice is louder than the voice at some frequencies and softer at others, and
+this difference is nearly the same in everything that the voice says. We have each prompt twice,
+recorded and copied by the codec. So we can compute the gains that make the copy's long-term
+spectrum equal to the recording's, and apply them to everything spoken in that voice. The filter is
+causal with minimum phase: streaming gives the same result and adds no delay.
 
 B batch, T samples, F = N // 2 + 1 frequencies of a window of N samples, K = N taps.
 """
@@ -19,15 +19,15 @@ from latentspeech.core.nn.streaming import StreamingModule
 
 _WINDOW_S = 1 / 30
 _MAX_LOG_GAIN = 0.7  # 6 dB
-_FLOOR = 1e-7  # -70 dB below the loudest frequency there is nothing to make up for
-# Gains are averages over this many hertz and this part of the frequency, as one standard deviation:
+_FLOOR = 1e-7  # power 70 dB below the loudest frequency, under which differences are ignored
+# Gains are smoothed with a standard deviation of this many hertz plus this share of the frequency:
 # fine enough for the lowest formants, too coarse to follow the prompt's own harmonics.
 _SMOOTHING_HZ, _SMOOTHING_SHARE = 30.0, 0.08
-_FINER = 4  # grid of the cepstrum over that of the gains, so that it does not fold
+_FINER = 4  # grid of the cepstrum relative to that of the gains, against aliasing
 
 
 def log_gains(recording: Tensor, copy: Tensor, sample_rate: int) -> Tensor:
-    """Natural logarithms (F,) of the gains that bring a copy (T,) near the recording (T,)."""
+    """Returns natural log gains (F,) that make a copy (T,) sound like the recording (T,)."""
     length = window_length(sample_rate)
     wanted, found = (_power(audio, length) for audio in (recording, copy))
     floor = _FLOOR * wanted.max()
@@ -40,12 +40,12 @@ def log_gains(recording: Tensor, copy: Tensor, sample_rate: int) -> Tensor:
 
 
 def window_length(sample_rate: int) -> int:
-    """Samples of the window (N) behind gains at this rate; even."""
+    """Returns the window length N in samples, an even number, for gains at this sample rate."""
     return 2 * round(_WINDOW_S * sample_rate / 2)
 
 
 class Equalizer(StreamingModule):
-    """The filter of log gains (F,)."""
+    """The causal filter that applies log gains (F,)."""
 
     taps: Tensor  # (K,)
 
@@ -54,7 +54,7 @@ class Equalizer(StreamingModule):
         self.register_buffer("taps", minimum_phase(gains), persistent=False)
 
     def init_state(self, batch_size: int) -> Tensor:
-        """The K - 1 samples before the first, zeros."""
+        """Returns the K - 1 samples before the first one, which are zeros."""
         return self.taps.new_zeros(batch_size, len(self.taps) - 1, 1)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,20 +67,20 @@ class Equalizer(StreamingModule):
 
 
 def minimum_phase(gains: Tensor) -> Tensor:
-    """Taps (K,) of the causal filter with log gains (F,) that delays least, by its cepstrum."""
+    """Returns taps (K,) of the minimum-phase filter with log gains (F,), by its cepstrum."""
     length = 2 * (len(gains) - 1)
     size = _FINER * length
     finer = functional.interpolate(
         gains.double()[None, None], size // 2 + 1, mode="linear", align_corners=True
     )[0, 0]
     cepstrum = torch.fft.irfft(finer, size)
-    cepstrum[1 : size // 2] *= 2  # what stands at negative times goes to positive ones
+    cepstrum[1 : size // 2] *= 2  # the part at negative times moves to positive times
     cepstrum[size // 2 + 1 :] = 0
     return torch.fft.irfft(torch.fft.rfft(cepstrum).exp(), size)[:length].to(gains)
 
 
 def _power(audio: Tensor, length: int) -> Tensor:
-    """Mean power (F,) of the windows of audio (T,)."""
+    """Returns the mean power (F,) of the windows of audio (T,)."""
     window = torch.hann_window(length, device=audio.device)
     spectra = torch.stft(audio, length, length // 4, window=window, return_complex=True)
     return spectra.abs().square().mean(dim=1)

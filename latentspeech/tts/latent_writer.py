@@ -1,4 +1,4 @@
-"""Sentences and voices to latents.
+"""Writes latents for sentences in given voices.
 
 Sentences are rows of one batch; a row's result does not depend on the others.
 
@@ -23,24 +23,24 @@ from latentspeech.tts.model_directory import TTSModel
 from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.retries import WrittenSentence, stream_of_noise, write_until_good
 
-CONTEXT_S = 1.5  # of the sentence before, behind the prompt
+CONTEXT_S = 1.5  # length of the end of the sentence before, after the prompt
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """What is to be written: the text, whose voice, and the seed of its noise."""
+    """A sentence to write: its text, voice and seed of noise."""
 
     text: NormalizedText
     voice: Prompt
     seed: int
     before: Tensor | None = None  # (T, D) latents of the sentence before, on the CPU
-    min_length: bool = True  # as of LengthGuard
+    min_length: bool = True  # as in LengthGuard
 
 
 def write(
     model: TTSModel, sentences: Sequence[Sentence], sampling: SamplingConfig, retries: int
 ) -> list[WrittenSentence]:
-    """Writes sentences as one batch; those that came out wrong again, `retries` times."""
+    """Writes sentences as one batch; bad ones are written again, at most `retries` times."""
 
     def write_once(rows: Sequence[int], attempt: int) -> list[WrittenSentence]:
         return _write_once(model, [sentences[i] for i in rows], sampling, attempt)
@@ -52,7 +52,7 @@ def write(
 def write_steps(
     model: TTSModel, sentences: Sequence[Sentence], sampling: SamplingConfig, attempt: int = 0
 ) -> Iterator[dict[int, GeneratedElement]]:
-    """Writes all sentences at once; yields {index: its next element} a step."""
+    """Writes all sentences at once; yields {index: its next element} at each step."""
     lm, rate = model.lm, model.codec.config.frame_rate
     speech = model.layout.speech
     text_ids = model.tokenizer.encode_batch([sentence.text for sentence in sentences])
@@ -61,7 +61,8 @@ def write_steps(
     if sampling.guided:
         without = [unconditional_prompt(speech)] * len(sentences)
     prefixes: list[Prefix | None] | None = None
-    if len(sentences) == 1 and sentences[0].before is None:  # many are faster read at once
+    # The prompts of several sentences are read faster at once, without stored prefixes.
+    if len(sentences) == 1 and sentences[0].before is None:
         assert voices[0] is not None
         whole = [voice_prefix(speech, voices[0]), *without]
         prefixes = [model.prefixes.get(sequence) for sequence in whole]
@@ -105,7 +106,7 @@ def _write_once(
 
 
 def _voice(model: TTSModel, sentence: Sentence) -> SpokenText:
-    """What the sentence hears first; latents that the layout changes have no transcript."""
+    """Returns the voice before the sentence; latents that the layout changed have no transcript."""
     latents, transcript = sentence.voice.latents, sentence.voice.transcript
     context = round(CONTEXT_S * model.codec.config.frame_rate)
     heard = model.layout.heard(latents, sentence.before, model.max_prompt_latents, context)

@@ -1,10 +1,12 @@
-"""How long a text may last: bounds that stop a runaway, refuse an early end, and arouse suspicion.
+"""Bounds on the length of speech: they truncate a runaway, prevent an early stop, find bad speech.
 
-English speech runs at 12 to 20 characters a second. The bounds of a sentence leave room for a voice
-at a third of the slower rate and at twice the faster one; those of plausibility for two thirds and
-for one and a half. A word takes 60 ms a phoneme or so, and what stands for pauses.
+English speech has 12 to 20 characters per second. The limits of a sentence allow a third of the
+slower rate and twice the faster one. The narrower bounds of a plausible length allow two thirds of
+the slower rate and one and a half times the faster one. A phoneme takes about 60 ms, and the pause
+at a punctuation mark takes longer.
 
-The paper has none of this; `AS_IN_THE_PAPER` leaves only the longest time, at which a row must end.
+The paper has no such bounds; `AS_IN_THE_PAPER` keeps only the longest time, at which a row must
+end.
 """
 
 import dataclasses
@@ -20,27 +22,27 @@ FASTEST_S_PER_CHARACTER = 0.025
 SLACK_S = 1.5
 PLAUSIBLE_S_PER_CHARACTER = (0.033, 0.125)
 
-LONGEST_SYMBOL_S = 1.2  # the pause behind a mark
+LONGEST_SYMBOL_S = 1.2  # the pause after a punctuation mark
 
 
 class LengthGuard(Config):
-    """What is done about speech that is too short or too long for its text."""
+    """Measures against speech that is too short or too long for its text."""
 
     retries: int = Field(
-        2, ge=0, description="how often a sentence that came out wrong is spoken again"
+        2, ge=0, description="most times that a truncated or implausible sentence is spoken again"
     )
     min_length: bool = Field(
-        True, description="the model may not end before the shortest time that the text may take"
+        True, description="whether the model must not stop before the text's shortest time"
     )
 
 
 GUARDED = LengthGuard()
-STREAMED = LengthGuard(retries=0)  # what has been heard cannot be spoken again
+STREAMED = LengthGuard(retries=0)  # audio that was already heard cannot be spoken again
 AS_IN_THE_PAPER = LengthGuard(retries=0, min_length=False)
 
 
 def generation_limits(text: str, frame_rate: float, eod_id: int) -> GenerationLimits:
-    """Limits for one sentence of normalised text; the row ends with EOD or at the upper bound."""
+    """Returns the limits of a sentence of normalised text; a row ends with EOD or at a limit."""
     longest_s = SLACK_S + SLOWEST_S_PER_CHARACTER * len(text)
     shortest_s = FASTEST_S_PER_CHARACTER * len(text)
     return GenerationLimits(
@@ -51,11 +53,11 @@ def generation_limits(text: str, frame_rate: float, eod_id: int) -> GenerationLi
 
 
 def without_minimum(limits: GenerationLimits) -> GenerationLimits:
-    """The same limits, but a row may end after its first latent."""
+    """Returns the same limits, except that a row may end after its first latent."""
     return dataclasses.replace(limits, min_latents=1)
 
 
 def is_plausible(text: str, seconds: float) -> bool:
-    """Whether a sentence of normalised text can have been spoken in full in that time."""
+    """Returns whether a whole sentence of normalised text can plausibly take that time."""
     fastest, slowest = (bound * len(text) for bound in PLAUSIBLE_S_PER_CHARACTER)
     return fastest <= seconds <= SLACK_S + slowest

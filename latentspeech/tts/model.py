@@ -1,6 +1,6 @@
-"""The text-to-speech LatentLM: which tokens frame speech, and its sizes (paper H.5.1).
+"""The configuration of the text-to-speech LatentLM: its sizes (paper H.5.1) and special tokens.
 
-The tokenizer's ids come first; BOD, EOD and the slot token stand behind them.
+The ids of the tokenizer come first, then BOD, EOD and the slot token.
 """
 
 from typing import Literal
@@ -19,36 +19,36 @@ SPEECH = 0  # index of the only modality
 LayoutKind = Literal["sentence", "aligned"]
 
 
-# What the paper speaks with (5.3: CFG scale 4, 5 steps; Figure 15).
+# The sampling settings of the paper (5.3: CFG scale 4, 5 steps; Figure 15).
 PAPER_SAMPLING = SamplingConfig(cfg_scale=4.0, num_steps=5, noise_scale=1.0)
 
 
 class SpeechLMConfig(LatentLMConfig):
-    """A LatentLM, how text and speech take turns in it (tts/layouts), and how it is sampled."""
+    """A LatentLM with its layout of text and latents (tts/layouts) and its sampling."""
 
     sampling: SamplingConfig = Field(
-        description="how latents are drawn unless a command asks for something else"
+        description="default sampling of latents, which a command may override"
     )
     layout: LayoutKind = Field("sentence", description="text then latents, or symbols among them")
     neighbours: tuple[NonNegativeInt, NonNegativeInt] = Field(
-        (0, 0), description="symbols before and after that one among the latents brings along"
+        (0, 0), description="numbers of symbols before and after whose ids a symbol also carries"
     )
     max_prompt_s: float | None = Field(
-        None, gt=0, description="longest prompt in training, seconds; None: not known"
+        None, gt=0, description="longest prompt in training, seconds; None: unknown"
     )
     codec_hash: str = Field(
-        "", description="of the codec whose latents it writes; empty: not known"
+        "", description="hash of the codec whose latents it writes; empty: unknown"
     )
 
 
 class TTSModelConfig(Config):
-    """What a TTS run chooses; the tokenizer and the codec decide the rest."""
+    """The model settings of a TTS run; the others follow from the tokenizer and the codec."""
 
     layout: LayoutKind = Field(
         "sentence", description="text then latents (the paper), or symbols among them"
     )
     neighbours: tuple[NonNegativeInt, NonNegativeInt] = Field(
-        (0, 0), description="aligned: neighbours before and after that a symbol brings along"
+        (0, 0), description="aligned: numbers of symbols before and after that a symbol carries"
     )
     backbone: TransformerConfig = Field(TransformerConfig(), description="the causal Transformer")
     head_layers: int = Field(3, ge=1, description="blocks of the diffusion head")
@@ -64,7 +64,7 @@ def latent_lm_config(
     max_prompt_s: float | None = None,
     sampling: SamplingConfig = PAPER_SAMPLING,
 ) -> SpeechLMConfig:
-    """The LatentLM over `text_vocab_size` text tokens and speech latents of `latent_dim`."""
+    """Makes a LatentLM's config for `text_vocab_size` text tokens and latents of `latent_dim`."""
     speech = ModalityConfig(
         name="speech",
         latent_dim=latent_dim,

@@ -1,7 +1,7 @@
 """A TTS model directory: config.yaml, model.safetensors, README.md, tokenizer/ and codec/.
 
-The codec travels with the model, since latents of another codec mean nothing to it; a model on the
-codec that ships may do without codec/ and names its hash.
+The codec is part of the directory, since the model can only use latents of its own codec. A model
+for the codec that ships may leave out codec/ and name its hash.
 """
 
 import functools
@@ -32,7 +32,7 @@ from latentspeech.tts.model import SPEECH, SpeechLMConfig
 KIND = "tts"
 
 RuntimeKind = Literal["torch", "onnx", "onnx-int8"]
-# Above it a step on a CPU waits for the weights to arrive from memory, whoever asks for them.
+# With more parameters a step on a CPU mostly waits for weights from memory in any runtime.
 _MOST_FOR_ONNX = 100_000_000
 
 
@@ -50,7 +50,7 @@ class TTSModel:
 
     @functools.cached_property
     def prefixes(self) -> PrefixStore:
-        """The voices that were spoken in last, as the language model reads them."""
+        """The states of the language model after the last few voices."""
         return PrefixStore(self.runtime)
 
     @property
@@ -60,7 +60,7 @@ class TTSModel:
 
     @property
     def max_prompt_latents(self) -> int | None:
-        """The longest prompt in training; None if it is not known."""
+        """The number of latents of the longest prompt in training; None if it is unknown."""
         if self.max_prompt_s is None:
             return None
         return math.floor(self.max_prompt_s * self.codec.config.frame_rate)
@@ -84,10 +84,10 @@ def save_tts(
 
 
 def read_tts_config(directory: Path) -> SpeechLMConfig:
-    """config.yaml of a TTS model directory, with the sampling that the model is spoken with.
+    """Reads config.yaml of a TTS model directory, which must contain the default sampling.
 
     Raises:
-        CheckpointError: the directory holds no TTS model, or one that does not say its sampling.
+        CheckpointError: the directory has no TTS model, or its config has no sampling.
     """
     path, values = directory / "config.yaml", read_model_config(directory, KIND)
     if "sampling" not in values:
@@ -105,15 +105,15 @@ def load_tts(
     """Reads a model directory.
 
     Args:
-        directory: the model.
-        device: where it is to speak.
-        runtime: torch anywhere; onnx or onnx-int8 on a CPU, which is several times faster for a
-            small model and the same but for rounding. None takes onnx-int8 for small models on a
+        directory: the model directory.
+        device: the device to run on.
+        runtime: torch on any device; onnx or onnx-int8 on a CPU, which are several times faster for
+            a small model and equal up to rounding. None chooses onnx-int8 for small models on a
             CPU, torch otherwise.
 
     Raises:
-        CheckpointError: says what is wrong with the directory.
-        ConfigError: onnx on another device than a CPU.
+        CheckpointError: the directory is damaged or its parts do not fit together.
+        ConfigError: onnx was asked for on a device other than a CPU.
     """
     config = read_tts_config(directory)
     codec_dir = find_codec(directory)

@@ -1,4 +1,4 @@
-"""Which TTS model is meant, and a synthesizer of it."""
+"""Finds a TTS model by name or path and loads a synthesizer of it."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ from latentspeech.model_names import MODEL_VARIABLE, builtin_models, resolve_mod
 from latentspeech.tts.model_directory import RuntimeKind
 from latentspeech.tts.synthesizer import Synthesizer
 
-DEFAULT_NAME = "tts"  # of the model that ships
+DEFAULT_NAME = "tts"  # name of the model that ships
 
 
 def find_tts(name_or_path: str | Path | None = None) -> Path:
-    """The model directory meant by a path or a name.
+    """Returns the model directory of a path or name.
 
-    None stands for the directory in LATENTSPEECH_MODEL or else for the model that ships.
+    None means the directory in LATENTSPEECH_MODEL if it is set, else the model that ships.
     """
     directory = resolve_model(name_or_path) or builtin_models().get(DEFAULT_NAME)
     if directory is None:
@@ -27,8 +27,5 @@ def find_tts(name_or_path: str | Path | None = None) -> Path:
 def load(
     name_or_path: str | Path | None = None, device: str = "cpu", runtime: RuntimeKind | None = None
 ) -> Synthesizer:
-    """Loads a model, ready to speak; without a name as `find_tts` says.
-
-    `runtime` as in `load_tts`.
-    """
+    """Loads a synthesizer; `find_tts` explains the name and `load_tts` the runtime."""
     return Synthesizer.from_directory(find_tts(name_or_path), device, runtime)

@@ -1,7 +1,8 @@
-"""The voice to speak in: reference latents with or without their transcript, and its portable file.
+"""The prompt, which gives the voice to speak in, and the voice file that stores it.
 
-A voice file is a safetensors file with the latents and, as metadata, the transcript and the hash of
-the codec that made them; it works with every model on that codec.
+A prompt has reference latents and perhaps their transcript. A voice file is a safetensors file with
+the latents and, as metadata, the transcript and the hash of the codec that made them; it works with
+every model for that codec.
 
 T frames, D latent dimension, n samples, F frequencies.
 """
@@ -28,12 +29,12 @@ MAX_PROMPT_S = 30.0
 
 @dataclass(frozen=True)
 class Prompt:
-    """A voice: posterior means (T, D) of a recording, and what it says if known."""
+    """A voice: posterior means (T, D) of a recording, and its transcript if known."""
 
     latents: Tensor
     transcript: str | None
     codec_hash: str
-    log_gains: Tensor | None = None  # (F,) that undo the codec's colouring (tts/equalizer.py)
+    log_gains: Tensor | None = None  # (F,), undo the codec's change to the spectrum (equalizer.py)
 
 
 @torch.inference_mode()
@@ -44,13 +45,13 @@ def encode_prompt(
     transcript: str | None = None,
     equalizer: bool = True,
 ) -> Prompt:
-    """Makes a voice from a recording of 0.5 to 30 seconds, any format, rate and channels.
+    """Makes a voice from a recording of 0.5 to 30 s in any format and rate, mono or stereo.
 
-    With `equalizer` the voice brings the gains that undo what the codec does to it, and everything
-    that is spoken in it is filtered by them; without it, nothing is.
+    With `equalizer` the voice contains gains that undo the codec's change to its spectrum, and
+    everything spoken in it is filtered by them. Without it nothing is filtered.
 
     Raises:
-        InputError: the recording is missing, unreadable, silent, too short or too long, or noise or
+        InputError: the recording is missing, unreadable, silent, too short, too long, noise or
             music.
     """
     rate = codec.config.sample_rate
@@ -70,7 +71,7 @@ def encode_prompt(
 
 @torch.inference_mode()
 def equalizer_gains(codec: Codec, audio: Tensor, latents: Tensor) -> Tensor:
-    """Log gains (F,) that bring the codec's copy near audio (n,) of which it has latents (T, D)."""
+    """Returns log gains (F,) that make the codec's copy, from latents (T, D), like audio (n,)."""
     copy = codec.decode(latents[None])[0, : len(audio)].cpu()
     return log_gains(audio, copy, codec.config.sample_rate)
 
@@ -87,7 +88,7 @@ def save_voice(prompt: Prompt, path: Path) -> None:
 
 
 def load_voice(path: Path) -> Prompt:
-    """Reads a voice file; CheckpointError when it is none."""
+    """Reads a voice file; CheckpointError if it is not a valid one."""
     if not path.is_file():
         raise InputError(
             f"voice not found: {path}; `latentspeech voice list` names those that ship, "

@@ -1,5 +1,6 @@
-"""Speaking again, with other noise, what came out wrong: the one loop of whole, streamed and
-continued speech.
+"""Retries: a sentence that was truncated or has no plausible length is spoken with other noise.
+
+Whole, streamed and continued speech use the same loop.
 
 T frames, D latent dimension.
 """
@@ -15,29 +16,29 @@ from latentspeech.tts.length_guard import is_plausible
 
 logger = logging.getLogger(__name__)
 
-# From the indices of the texts to speak and the number of the attempt, from 0.
+# Its arguments are the indices of the texts to speak and the number of the attempt, from 0.
 WriteOnce = Callable[[Sequence[int], int], "Sequence[WrittenSentence]"]
 
 
 @dataclass(frozen=True)
 class WrittenSentence:
-    """Latents (T, D), and whether the model was stopped because it would not end."""
+    """Latents (T, D), and whether a limit of length ended them, not the model."""
 
     latents: Tensor
     truncated: bool
 
     def is_good(self, text: NormalizedText, frame_rate: float) -> bool:
-        """Whether it ended by itself and lasts as long as its text may."""
+        """Returns whether the model stopped by itself and the length is plausible for the text."""
         return not self.truncated and is_plausible(text, len(self.latents) / frame_rate)
 
 
 def write_until_good(
     texts: Sequence[NormalizedText], frame_rate: float, retries: int, write_once: WriteOnce
 ) -> list[WrittenSentence]:
-    """Writes all texts, and those that are truncated or of no plausible length again.
+    """Writes all texts; those that were truncated or have no plausible length are written again.
 
-    Each is written at most `retries` times more. The last attempt stays, with a warning if it is no
-    better.
+    Each is written again at most `retries` times. The result of the last attempt is kept, with a
+    warning if it is bad too.
     """
     written: dict[int, WrittenSentence] = {}
     waiting = list(range(len(texts)))
@@ -52,12 +53,12 @@ def write_until_good(
 
 
 def stream_of_noise(name: str, attempt: int) -> str:
-    """The name of the random numbers of an attempt; the first bears the plain name."""
+    """Returns the name of the random stream of an attempt; the first attempt has `name` itself."""
     return f"{name}/{attempt}" if attempt else name
 
 
 def warn(text: str, truncated: bool, attempts: int) -> None:
-    """Says that a sentence is not as it should be."""
+    """Logs a warning about a sentence that is still bad after all attempts."""
     logger.warning(
         "%s, in %d attempt%s: %r; another seed or prompt may do better",
         "cut at the longest time expected, the model did not stop"

@@ -1,12 +1,12 @@
-"""Text and a prompt in, speech out, whole or in chunks.
+"""Turns a text and a prompt into speech, as a whole or in chunks.
 
-Each sentence is written after the prompt, in the layout `aligned` after the end of the sentence
-before as well, with a seed of its own, derived from the caller's; its latents are decoded from a
-fresh decoder state, and pauses stand between sentences. `stream` yields what `synthesize` returns,
-in chunks.
+Each sentence is written after the prompt and, in the layout `aligned`, after the end of the
+sentence before. It has its own seed, derived from the caller's. Its latents are decoded from a new
+decoder state, and there are pauses between sentences. `stream` yields in chunks what `synthesize`
+returns.
 
-A text of more than `MAX_SENTENCE_CHARACTERS` in one sentence is spoken in pieces, with a pause
-between them; the continuation of a recording (tts/continuation.py) is not.
+A sentence of more than `MAX_SENTENCE_CHARACTERS` is spoken in pieces, with a pause between them;
+the continuation of a recording (tts/continuation.py) is not split.
 """
 
 import math
@@ -50,9 +50,9 @@ class Audio:
         return len(self.samples) / self.sample_rate
 
     def save(self, path: Path | str) -> None:
-        """Writes a file; the suffix (.wav, .flac, .ogg, .mp3) decides the format.
+        """Writes a file; its suffix (.wav, .flac, .ogg, .mp3) decides the format.
 
-        Its metadata say that it is synthetic speech.
+        The metadata of the file says that it is synthetic speech.
         """
         write_audio(Path(path), self.samples, self.sample_rate, PROVENANCE)
 
@@ -60,7 +60,7 @@ class Audio:
 class Synthesizer:
     """Speaks with one model.
 
-    All that is kept between calls is how the language model reads the last few voices, so one
+    Between calls it keeps only the states of the language model after the last few voices, so one
     object serves many callers.
     """
 
@@ -71,27 +71,27 @@ class Synthesizer:
     def from_directory(
         cls, directory: Path, device: torch.device | str = "cpu", runtime: RuntimeKind | None = None
     ) -> "Synthesizer":
-        """Loads a model directory; `runtime` as in `load_tts`."""
+        """Loads a model directory; `load_tts` explains the runtime."""
         return cls(load_tts(directory, device, runtime))
 
     @property
     def sample_rate(self) -> int:
-        """Of everything it returns, Hz."""
+        """The sample rate of all audio that it returns, Hz."""
         return self.model.codec.config.sample_rate
 
     def prompt(
         self, recording: Path | str, transcript: str | None = None, equalizer: bool = True
     ) -> Prompt:
-        """A voice from a recording (0.5 to 30 s).
+        """Makes a voice from a recording (0.5 to 30 s).
 
-        Without `equalizer` what is spoken in it stays as the codec colours it.
+        Without `equalizer` the speech in this voice keeps the codec's change to its spectrum.
         """
         model = self.model
         recording = Path(recording)
         return encode_prompt(model.codec, model.codec_hash, recording, transcript, equalizer)
 
     def voice(self, name_or_path: Path | str) -> Prompt:
-        """A voice that ships, or one from a file made by `save_voice`."""
+        """Returns a voice that ships, or reads one from a file made by `save_voice`."""
         path = resolve_voice(name_or_path)
         prompt = load_voice(path)
         if prompt.codec_hash != self.model.codec_hash:
@@ -113,10 +113,10 @@ class Synthesizer:
 
         Args:
             text: written English.
-            prompt: a voice, the name or file of one, or a recording.
-            seed: of all noise.
-            sampling: how latents are drawn; None: as the model directory says.
-            guard: what is done about a sentence that is too short or too long.
+            prompt: a voice, the name or file of a voice, or a recording.
+            seed: seed of all noise.
+            sampling: how latents are drawn; None uses the sampling of the model directory.
+            guard: measures against a sentence that is too short or too long.
 
         Raises:
             InputError: there is nothing to speak, or the recording cannot serve as a prompt.
@@ -131,7 +131,7 @@ class Synthesizer:
         sampling: SamplingConfig | None = None,
         guard: LengthGuard = GUARDED,
     ) -> list[Audio]:
-        """Several texts at once; every result is that of a single call, but for rounding."""
+        """Speaks several texts at once; each result equals that of a single call up to rounding."""
         sampling = sampling or self.model.sampling
         sentences = [self._sentences(text) for text in texts]
         voices = [self._as_prompt(prompt) for prompt in prompts]
@@ -151,7 +151,7 @@ class Synthesizer:
             ]
             all_written = write(self.model, now, sampling, guard.retries)
             for i, written in zip(rows, all_written, strict=True):
-                before[i] = written.latents.cpu()  # prompts are laid out there
+                before[i] = written.latents.cpu()  # prompts are built on the CPU
                 spoken[i] += [self._pause()] if number else []
                 spoken[i].append(self.decode(written.latents, voices[i]))
         return [Audio(torch.cat(parts), self.sample_rate) for parts in spoken]
@@ -165,11 +165,11 @@ class Synthesizer:
         chunk_frames: int = 16,
         guard: LengthGuard = STREAMED,
     ) -> Iterator[Tensor]:
-        """Yields samples (n,) as latents are written: the first alone, then more at a time.
+        """Yields samples (n,) while latents are written, in chunks of 1, 2, 4, ... latents.
 
-        Chunks double up to `chunk_frames` latents. What has been heard cannot be spoken again, so
-        where the guard has retries a sentence is held back until it is whole. The samples are those
-        of `synthesize` with the same guard.
+        A chunk has at most `chunk_frames` latents. Audio that was already yielded cannot be spoken
+        again, so if the guard has retries, a sentence is held back until it is complete. The
+        samples are those of `synthesize` with the same guard.
         """
         if chunk_frames < 1:
             raise InputError(f"chunk_frames is {chunk_frames}; expected at least 1")
@@ -196,7 +196,7 @@ class Synthesizer:
         sampling: SamplingConfig | None = None,
         guard: LengthGuard = STREAMED,
     ) -> list[WrittenSentence]:
-        """The latents of several sentences, each spoken whole, and whether they were truncated."""
+        """Writes the latents of several sentences, each as a whole without splitting."""
         rows = [
             Sentence(normalize(text), self._as_prompt(prompt), seed, None, guard.min_length)
             for text, prompt, seed in zip(sentences, prompts, seeds, strict=True)
@@ -205,9 +205,9 @@ class Synthesizer:
 
     @torch.inference_mode()
     def decode(self, latents: Tensor, voice: Prompt) -> Tensor:
-        """Latents (T, D) of one sentence, as of `write_latents`, to samples (n,) in [-1, 1].
+        """Decodes latents (T, D) of one sentence, as from `write_latents`, to samples in [-1, 1].
 
-        Where the voice has gains its equalizer is behind the codec.
+        The result is (n,). If the voice has gains, its equalizer is applied after the codec.
         """
         audio = self.model.codec.decode(latents[None]).float().cpu()
         if voice.log_gains is not None:
@@ -236,9 +236,9 @@ class Synthesizer:
     def _hold_back(
         self, sentence: Sentence, sampling: SamplingConfig, chunk_frames: int, retries: int
     ) -> tuple[Tensor, list[Tensor]]:
-        """The latents (T, D) of a sentence and its samples (n,) in chunks.
+        """Returns the latents (T, D) of a sentence and its samples (n,) in chunks.
 
-        It is decoded while it is written, and forgotten if it is written again.
+        Each attempt is decoded while it is written; the chunks of a bad attempt are dropped.
         """
         chunks: list[Tensor] = []
 
@@ -260,7 +260,7 @@ class Synthesizer:
         return written.latents, chunks
 
     def _as_prompt(self, prompt: Prompt | Path | str) -> Prompt:
-        """A prompt as it is, a .safetensors path or a name as a voice, others as recordings."""
+        """Returns a Prompt as it is; a .safetensors file or a name is a voice, else a recording."""
         if isinstance(prompt, Prompt):
             return prompt
         is_voice = Path(prompt).suffix == ".safetensors" or str(prompt) in builtin_voices()
@@ -279,5 +279,5 @@ class Synthesizer:
 
 
 def sentence_seed(seed: int, sentence: int) -> int:
-    """Each sentence of a text has noise of its own."""
+    """Returns the seed of one sentence, since each sentence of a text has its own noise."""
     return seed * 1_000_003 + sentence

@@ -1,4 +1,4 @@
-"""Decoding in order in a thread of its own, so that one core writes latents while another decodes.
+"""A decoder in a thread of its own, so that one core writes latents while another decodes them.
 
 T samples, D latent dimension, n samples of a chunk.
 """
@@ -17,10 +17,10 @@ from latentspeech.tts.prompt import Prompt
 
 
 class ThreadedDecoder:
-    """Latents of one sentence in, chunks of samples out, with the voice's equalizer behind.
+    """Decodes the latents of one sentence in order and in chunks, and applies the equalizer.
 
-    Chunks double from one latent up to `chunk_frames`, for several latents are decoded in little
-    more time than one, and what is heard of one chunk gives the time for the next.
+    Chunks double from one latent up to `chunk_frames`. Decoding several latents takes little more
+    time than decoding one, and while a chunk is heard there is time for the next one.
     """
 
     def __init__(self, codec: Codec, voice: Prompt, chunk_frames: int) -> None:
@@ -31,7 +31,7 @@ class ThreadedDecoder:
         self._size = 1
         self._waiting: list[Tensor] = []
         self._thread = ThreadPoolExecutor(1)
-        self._fresh_state = self._thread.submit(self._start)  # while the text is read
+        self._fresh_state = self._thread.submit(self._start)  # runs while the model reads the text
         self._state: Any = None
         self._chunks: deque[Future[Tensor]] = deque()
         self._is_first = True
@@ -43,26 +43,26 @@ class ThreadedDecoder:
         self._thread.shutdown(cancel_futures=True)
 
     def put(self, latent: Tensor) -> None:
-        """The next latent (D,)."""
+        """Adds the next latent (D,)."""
         self._waiting.append(latent)
         if len(self._waiting) == self._size:
             self._size = min(2 * self._size, self._most)
             self._submit()
 
     def finished(self) -> Iterator[Tensor]:
-        """Samples (n,) of the chunks that are decoded by now; the first is awaited."""
+        """Yields samples (n,) of the chunks decoded so far; waits only for the first chunk."""
         while self._chunks and (self._is_first or self._chunks[0].done()):
             self._is_first = False
             yield self._chunks.popleft().result()
 
     def rest(self) -> list[Tensor]:
-        """Samples (n,) of all chunks that have not been given out."""
+        """Decodes the waiting latents; returns samples (n,) of all chunks not yet returned."""
         if self._waiting:
             self._submit()
         return [chunk.result() for chunk in self._chunks]
 
     def _start(self) -> Any:
-        """States of codec and equalizer before the first latent."""
+        """Makes the states of codec and equalizer before the first latent."""
         of_equalizer: Any = None
         if self._gains is not None:
             self._equalizer = Equalizer(self._gains)
@@ -87,5 +87,5 @@ class ThreadedDecoder:
 
 
 def to_samples(audio: Tensor) -> Tensor:
-    """A stream (1, T) to samples (T,), limited to what a file can hold."""
+    """(1, T) -> (T,), limited to [-1, 1], the range of a file."""
     return audio[0].clamp(-1, 1)

@@ -1,6 +1,6 @@
 """Speaks the test set with a model directory.
 
-recipes/tts/test_set/synthesize_test.py describes the files that are written and the setting `prefix`.
+recipes/tts/test_set/synthesize_test.py describes the files that it writes and the setting `prefix`.
 """
 
 import argparse

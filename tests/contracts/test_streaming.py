@@ -14,6 +14,7 @@ from latentspeech.codec.decoders.istft_decoder import IstftDecoderConfig
 from latentspeech.codec.decoders.istft_head import IstftHead
 from latentspeech.codec.encoders.stft_encoder import LogSpectrum, StftEncoderConfig
 from latentspeech.codec.model import Codec, CodecConfig
+from latentspeech.core.errors import ConfigError
 from latentspeech.core.nn.causal_conv import (
     CausalConv1d,
     CausalConvTranspose1d,
@@ -260,3 +261,10 @@ def test_wrong_chunk_says_so() -> None:
         conv(torch.zeros(1, 6, 3))
     with pytest.raises(ValueError, match="kernel_size 6"):
         CausalConv1d(3, 5, 6, 4)
+
+
+def test_rows_of_an_encoder_share_the_samples_of_a_frame() -> None:
+    codec = Codec(CODEC)
+    _, state = codec.encode_step(torch.randn(2, 81), codec.init_encode_state(2))
+    with pytest.raises(ConfigError, match="1 of 2 encoder streams cannot start anew"):
+        reset_rows(state, torch.tensor([True, False]))

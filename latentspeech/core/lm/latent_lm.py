@@ -63,7 +63,7 @@ class LatentLMConfig(Config):
 
     backbone: TransformerConfig = Field(TransformerConfig(), description="the causal Transformer")
     vocab_size: int = Field(ge=1, description="tokens, those of the modalities included")
-    num_neighbours: int = Field(0, ge=0, description="neighbours that a token may bring along")
+    num_neighbours: int = Field(0, ge=0, description="ids that a token may bring along (TokenSpan)")
     modalities: tuple[ModalityConfig, ...] = Field(
         (), description="kinds of latents; empty: a plain language model"
     )
@@ -170,10 +170,10 @@ class LatentLM(nn.Module):
         return x
 
     def embed_tokens(self, ids: Tensor, neighbours: Tensor | None) -> Tensor:
-        """Ids (...) and those of their neighbours (..., C or 0) -> inputs of the backbone (..., d).
+        """Tokens (...) and the ids beside them (..., C or 0) -> inputs of the backbone (..., d).
 
-        Each place around a token has its own embedding; NO_NEIGHBOUR adds nothing. None: no token
-        has neighbours.
+        Each of the C places has an embedding of its own, which is added to the token's.
+        NO_NEIGHBOUR adds nothing, and None stands for no ids beside any token.
         """
         x: Tensor = self.token_embedding(ids)
         if neighbours is not None and neighbours.shape[-1]:

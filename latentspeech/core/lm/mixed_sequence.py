@@ -25,8 +25,8 @@ TOKEN = 0  # kinds above it are modalities: 1 + index
 class TokenSpan:
     """Token ids (n,); `target` says whether the model is to learn to predict them.
 
-    A token may bring along what stands around it in a text that is known as a whole: `neighbours`
-    (n, C) are ids too, NO_NEIGHBOUR where there is none.
+    A token may bring other ids along, `neighbours` (n, C), whose embeddings are added to its own;
+    NO_NEIGHBOUR adds nothing. What the C places mean is up to who makes the sequence.
     """
 
     ids: Tensor

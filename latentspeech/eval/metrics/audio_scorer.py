@@ -1,4 +1,4 @@
-"""A metric that hears audio: what it compares with, and the two signals that it is given.
+"""The base class of all metrics of audio, and how a metric prepares the two signals it compares.
 
 T samples.
 """
@@ -16,16 +16,17 @@ from latentspeech.audio.signal_check import check_signal, is_silent
 from latentspeech.core.errors import InputError
 from latentspeech.core.eval.scorer import Score, Scorer
 
-# What a metric listens to beside the audio under test: the original of the same utterance, the
-# recording that gave the voice (SIM-o), or the codec's copy of that recording (SIM-r).
+# The second signal that a metric gets beside the audio under test: nothing, the original of the
+# same utterance ("reference"), the prompt's recording (SIM-o), or the codec's copy of that
+# recording (SIM-r).
 HeldAgainst = Literal["nothing", "reference", "prompt", "codec_prompt"]
 
 
 class AudioScorer(Scorer):
-    """A metric of one recording, alone or beside another one.
+    """A metric of one recording, alone or compared with another one.
 
-    `prefix` says whether the part of the hypothesis that was given (a continuation task's first
-    seconds) is heard by the metric or cut off before `score` gets the audio.
+    A hypothesis may begin with audio that the system was given (the first seconds in continuation).
+    `prefix` says whether `score` gets the audio with these seconds or without them.
     """
 
     held_against: HeldAgainst = "nothing"
@@ -43,20 +44,21 @@ class AudioScorer(Scorer):
         """Scores one utterance.
 
         Args:
-            reference: (T,) what `held_against` names, at `sample_rate`; None for "nothing".
+            reference: (T,) the audio that `held_against` names, at `sample_rate`; None for
+                "nothing".
             hypothesis: (T',) the audio under test at `sample_rate`.
-            sample_rate: of both, in Hz; the scorer resamples to what its metric asks for.
-            transcript: the text that was to be spoken; None where the metric needs none.
+            sample_rate: rate of both signals in Hz; the scorer resamples to its metric's rate.
+            transcript: the text that should be spoken; None if the metric needs none.
 
         Raises:
-            InputError: this utterance cannot be scored, with the reason.
-            MetricUnavailable: as `prepare`, which this calls if nobody did.
+            InputError: this utterance cannot be scored; the message gives the reason.
+            MetricUnavailable: `prepare`, which this calls if it has not run, raised it.
         """
 
 
 @dataclass(frozen=True)
 class AlignedPair:
-    """Reference and hypothesis cut to their common length, both from the first sample."""
+    """Reference and hypothesis, both from their first sample on and of equal length."""
 
     reference: Tensor  # (T,)
     hypothesis: Tensor  # (T,)
@@ -66,7 +68,7 @@ class AlignedPair:
 def align_pair(
     metric: str, reference: Tensor | None, hypothesis: Tensor, sample_rate: int
 ) -> AlignedPair:
-    """Checks both signals and trims the longer one's end. No delay search, no level change."""
+    """Checks both signals and trims the end of the longer one; delay and level stay as they are."""
     hypothesis = check_signal("hypothesis", hypothesis, sample_rate)
     if reference is None:
         raise InputError(f"{metric} compares with a reference recording; none was given")
@@ -85,10 +87,10 @@ def measure_blocks(
     max_samples: float,
     measure: Callable[[Tensor, Tensor], float | None],
 ) -> list[float]:
-    """The values of equal blocks of two signals (T,), each at most `max_samples` long.
+    """Splits two signals (T,) into equal blocks of at most `max_samples`; returns their values.
 
-    In a long recording a block of the reference may be silent, or `measure` may find too little in
-    it and give None; such a block has no value and counts for nothing.
+    A block is left out if its reference is silent or if `measure` finds too little speech in it and
+    returns None.
     """
     num_blocks = math.ceil(reference.numel() / max_samples)
     blocks = zip(

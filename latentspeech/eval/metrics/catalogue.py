@@ -1,8 +1,8 @@
-"""All metrics by the names a command line uses, each imported only when it is asked for.
+"""All metrics by their names on the command line; a metric is imported only when it is asked for.
 
-`sim-<model>` is held against the reference of the same utterance (codec copies), `sim-<model>-o`
-against the original prompt, `sim-<model>-r` against the codec's copy of the prompt (Wang et al.,
-2023, arXiv 2301.02111); `+prefix` keeps the given seconds of a continuation, which are cut else.
+`sim-<model>` compares with the reference of the same utterance (codec copies), `sim-<model>-o`
+with the original prompt, `sim-<model>-r` with the codec's copy of the prompt (Wang et al., 2023,
+arXiv 2301.02111). `+prefix` keeps the given seconds of a continuation, which are removed otherwise.
 """
 
 import difflib
@@ -20,13 +20,13 @@ from latentspeech.eval.metrics.audio_scorer import AudioScorer
 
 @dataclass(frozen=True)
 class Metric:
-    """Where a scorer is and how it is made; `about` is its line in the help."""
+    """A scorer's class and how to construct it; `about` is its line in the help."""
 
     module: str  # a file of this folder
     scorer: str  # a class in it
     about: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    takes_device: bool = False  # a network of torch; the others compute on the CPU
+    takes_device: bool = False  # True for networks in torch; all others compute on the CPU
 
     @property
     def path(self) -> str:
@@ -97,9 +97,9 @@ METRICS: dict[str, Metric] = {
 
 
 def make_scorer(name: str, device: torch.device = CPU) -> AudioScorer:
-    """The scorer of one of METRICS; ConfigError for an unknown name.
+    """Returns the scorer that METRICS has under `name`; ConfigError for an unknown name.
 
-    Networks of torch compute on `device`. Signal metrics, DNSMOS and Whisper stay on the CPU.
+    Networks in torch compute on `device`. Signal metrics, DNSMOS and Whisper stay on the CPU.
     """
     metric = METRICS.get(name)
     if metric is None:
@@ -113,5 +113,5 @@ def make_scorer(name: str, device: torch.device = CPU) -> AudioScorer:
 
 
 def make_scorers(names: Sequence[str], device: torch.device = CPU) -> list[AudioScorer]:
-    """Scorers of several names, spaces and case forgiven; `device` as in `make_scorer`."""
+    """`make_scorer` for several names; spaces around a name and its case do not matter."""
     return [make_scorer(name.strip().lower(), device) for name in names]

@@ -2,9 +2,9 @@
 
 The value is the overall score (OVRL) of ITU-T P.835 (Reddy et al., 2022, arXiv 2110.01763); the
 scores of the signal (SIG), of the background (BAK), and the older P.808 score that VALL-E 2 reports
-are in the details. The package repeats a clip up to 9.01 s and averages over windows of that
-length, one second apart. It was trained on noise suppression: silence gets a number like any other
-sound.
+are in the details. The package repeats a clip until it lasts 9.01 s and averages over windows of
+that length, one second apart. The networks were trained on noise suppression, so silence gets a
+number like any other sound.
 """
 
 from functools import cached_property
@@ -37,7 +37,7 @@ class Dnsmos(AudioScorer):
         _ = self._networks
 
     def describe(self) -> dict[str, Any]:
-        """The networks, the rate, the package and how clips are scored."""
+        """Describes the networks, the sample rate, the package and how clips are scored."""
         return {
             "metric": self.name,
             "model": "DNSMOS P.835 sig_bak_ovr, overall (not personalised)",
@@ -70,7 +70,7 @@ class Dnsmos(AudioScorer):
 
     @cached_property
     def _networks(self) -> Any:
-        import_librosa()  # speechmos does
+        import_librosa()  # speechmos imports librosa itself
         import onnxruntime
         from speechmos import dnsmos
 
@@ -79,7 +79,7 @@ class Dnsmos(AudioScorer):
         options.intra_op_num_threads = torch.get_num_threads()
 
         class Networks(dnsmos.DNSMOS):  # type: ignore[misc]
-            """The package's own, with as many threads as this process was given."""
+            """The package's class, limited to the number of threads that torch uses."""
 
             def __init__(self) -> None:
                 sessions = [

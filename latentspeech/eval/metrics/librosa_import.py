@@ -1,8 +1,8 @@
-"""Librosa, imported by one process at a time.
+"""Imports librosa in one process at a time.
 
-Its compiled functions are cached in two files each as the import meets them. Two processes that
-fill the cache together can leave a pair that does not fit, and every process that reads it crashes
-(numba issue 10128), so a lock stands around the first import of each process.
+The import compiles functions with numba and caches each of them in two files. Two processes that
+fill the cache at once can leave two files that do not fit together, and every process that reads
+them crashes (numba issue 10128). So the first import of each process holds a lock.
 """
 
 import functools
@@ -16,7 +16,7 @@ from filelock import FileLock
 
 @functools.cache
 def import_librosa() -> ModuleType:
-    """The package, with what it compiles at import."""
+    """Returns the package after everything that it compiles at import is compiled."""
     with FileLock(Path(tempfile.gettempdir()) / f"librosa-import-{os.getuid()}.lock"):
         import librosa
         import librosa.core.pitch  # librosa alone loads it on first use

@@ -1,14 +1,14 @@
 """Mel distance between a recording and its copy, in the four variants in circulation.
 
-- `dac`: what DAC trains with (Kumar et al., 2023, arXiv 2306.06546): seven scales.
-- `dac-class`: what the loss class of DAC computes when nobody configures it: two scales, squared
-  magnitudes, a linear term. DAC's own evaluation script and Codec-SUPERB report this one.
+- `dac`: the training loss of DAC (Kumar et al., 2023, arXiv 2306.06546): seven scales.
+- `dac-class`: the loss class of DAC with its default arguments: two scales, squared magnitudes, a
+  linear term. DAC's own evaluation script and Codec-SUPERB report this one.
 - `encodec`: the training loss of Encodec as released in audiocraft (Defossez et al., 2022,
   arXiv 2210.13438): five scales of 64 HTK mels, L1 of the power plus L2 of its log10.
 - `vocos`: the training loss of Vocos (Siuzdak, 2023, arXiv 2306.00814): 100 HTK mels, natural log.
 
 The four are not comparable with each other; docs/evaluation/signal_metrics.md says which of them
-published tables agree with. All depend on the sample rate, so all audio is brought to one rate
+agree with published tables. All depend on the sample rate, so all audio is resampled to one rate
 first. Sums are in float64 and run over blocks of frames, so that long audio needs no more memory.
 
 T samples, N frames, W window_length, F = W // 2 + 1 bins, M num_mels.
@@ -32,21 +32,21 @@ from latentspeech.core.eval.scorer import Score, package_version
 from latentspeech.eval.metrics.audio_scorer import AudioScorer, align_pair
 
 DEFAULT_SAMPLE_RATE = 24000
-# Below this the narrowest filters of the seven scales fall between two bins of the spectrum.
+# At lower rates the narrowest filters of the seven scales fall between two bins of the spectrum.
 MIN_SAMPLE_RATE = 16000
 _BLOCK_SAMPLES = 1 << 21
 
 
 @dataclass(frozen=True)
 class MelVariant:
-    """How a variant measures; the value is the sum over its scales, divided by `divisor`.
+    """Definition of a variant; the value is the sum over its scales, divided by `divisor`.
 
-    A scale gives log_weight * error(logs) + linear_weight * L1(mels), each a mean over all frames
-    and mels.
+    The summand of a scale is log_weight * error(logs) + linear_weight * L1(mels); both errors are
+    means over all frames and mels.
     """
 
     name: str
-    unit: str  # "" where terms of two kinds are added
+    unit: str  # "" if the value adds terms with two different units
     about: str
     scales: tuple[MelScale, ...]
     filters: Literal["slaney", "htk"]
@@ -139,7 +139,7 @@ VARIANTS = {"dac": _DAC, "dac-class": _DAC_CLASS, "encodec": _ENCODEC, "vocos": 
 
 
 class MelDistance(AudioScorer):
-    """One of VARIANTS; lower is closer, 0 for a copy."""
+    """Mel distance in one of VARIANTS; lower is closer, and an exact copy has 0."""
 
     higher_is_better = False
     held_against = "reference"
@@ -159,7 +159,7 @@ class MelDistance(AudioScorer):
         self.sample_rate = sample_rate
 
     def describe(self) -> dict[str, Any]:
-        """The scales, the floor, the rate and how lengths are treated."""
+        """Describes the scales, the floor, the sample rate and how lengths are treated."""
         variant = self.variant
         return {
             "metric": self.name,
@@ -180,7 +180,7 @@ class MelDistance(AudioScorer):
         sample_rate: int,
         transcript: str | None = None,
     ) -> Score:
-        """Mel distance of one pair; a silent hypothesis counts as the floor at every band."""
+        """Scores one pair; a silent hypothesis has the floor's value in every band."""
         pair = align_pair(self.name, reference, hypothesis, sample_rate)
         clean = resample(pair.reference, sample_rate, self.sample_rate)
         tested = resample(pair.hypothesis, sample_rate, self.sample_rate)
@@ -196,7 +196,7 @@ class MelDistance(AudioScorer):
         return Score(math.fsum(scales), {**pair.details, "scales": scales})
 
     def _scale_distance(self, both: Tensor, scale: MelScale) -> float:
-        """(2, T) -> this scale's share of the value."""
+        """(2, T) -> the summand of this scale."""
         variant = self.variant
         filters = self._filters[scale]
         linear_total = log_total = count = 0.0
@@ -216,7 +216,7 @@ class MelDistance(AudioScorer):
         return weighted / count / variant.divisor
 
     def _spectra(self, both: Tensor, window_length: int) -> Iterator[Tensor]:
-        """Magnitude or power spectra of (2, T), by blocks of frames: (2, N, F) each."""
+        """Yields magnitude or power spectra of (2, T) in blocks of frames, each (2, N, F)."""
         hop = window_length // HOPS_PER_WINDOW
         window = torch.hann_window(window_length, dtype=torch.float64)
         if self.variant.unit_window:
@@ -237,7 +237,7 @@ class MelDistance(AudioScorer):
         """{scale: (F, M)}."""
         slaney = self.variant.filters == "slaney"
         with warnings.catch_warnings():
-            # 64 mels on 33 bins leave filters empty; Encodec's loss has them too, as zeros.
+            # 64 mels on 33 bins leave some filters empty, all zeros; Encodec's loss has them too.
             warnings.filterwarnings("ignore", message="At least one mel filterbank")
             return {
                 scale: torchaudio.functional.melscale_fbanks(

@@ -1,9 +1,10 @@
 """PESQ-WB: wide-band perceptual quality, 1.04 to 4.64 (ITU-T P.862.2, 2007), package `pesq`.
 
-Differs from a bare call of the package in one way: its C code has room for 50 stretches of speech
-and overruns its tables (a crash, or silently wrong numbers) when a long recording holds more. A
-stretch and the pause behind it last at least 0.4 s there, so pairs over 20 s are cut into equal
-blocks of at most 20 s and the blocks' values averaged. Up to 20 s the value is the package's own.
+This differs from a bare call of the package in one way. The package's C code has room for 50
+stretches of speech and overruns its tables (a crash, or silently wrong numbers) if a recording has
+more. In that code a stretch and the pause after it last at least 0.4 s, so pairs over 20 s are
+split into equal blocks of at most 20 s and the blocks' values are averaged. Up to 20 s the value is
+the package's own.
 """
 
 import math
@@ -37,7 +38,7 @@ class PesqWideBand(AudioScorer):
         require_packages(self.name, {"pesq": "pesq"})
 
     def describe(self) -> dict[str, Any]:
-        """The standard, the rate, the package and how lengths are treated."""
+        """Describes the standard, the sample rate, the package and how lengths are treated."""
         return {
             "metric": self.name,
             "model": "ITU-T P.862.2 wide band",
@@ -54,7 +55,7 @@ class PesqWideBand(AudioScorer):
         sample_rate: int,
         transcript: str | None = None,
     ) -> Score:
-        """PESQ of one pair. A silent hypothesis has no PESQ: InputError, never a floor value."""
+        """Scores one pair; InputError for a silent hypothesis, for which PESQ is undefined."""
         self.prepare()
         pair = align_pair(self.name, reference, hypothesis, sample_rate)
         if pair.details["duration_s"] < MIN_DURATION_S:

@@ -1,10 +1,10 @@
 """Errors of pitch and of voicing between a recording and its copy.
 
-Both compare two pitch tracks frame by frame, 10 ms apart, without searching a delay. The tracks are
-pYIN's (Mauch and Dixon, 2014), by librosa: of the trackers tried it has the fewest octave errors on
-speech, is permissively licensed and needs no compiler; Praat's library is GPL, WORLD's comes as
-source. It decides voicing by a hidden Markov model over pitches from 60 to 600 Hz in steps of 10
-cents, so single frames carry up to 5 cents of quantisation.
+Both compare two pitch tracks frame by frame, 10 ms apart, and search no delay. The tracker is pYIN
+(Mauch and Dixon, 2014) in librosa: it makes the fewest octave errors on speech of the trackers that
+we tried, its licence is permissive and it needs no compiler (Praat's library is GPL, WORLD's comes
+as source). It decides voicing by a hidden Markov model over pitches from 60 to 600 Hz in steps of
+10 cents, so single frames have a quantisation error of up to 5 cents.
 
 N frames, T samples.
 """
@@ -39,14 +39,14 @@ _NUM_REMEMBERED = 4
 
 @dataclass(frozen=True)
 class PitchTrack:
-    """Pitch of each frame in Hz, and whether it is voiced; pitch means nothing where it is not."""
+    """Pitch of each frame in Hz, and whether it is voiced; unvoiced frames have no valid pitch."""
 
     pitch_hz: NDArray[np.float64]  # (N,)
     voiced: NDArray[np.bool_]  # (N,)
 
 
 class _PitchScorer(AudioScorer):
-    """What the two metrics share: the tracks of both signals."""
+    """The base of the two metrics: it computes the tracks of both signals."""
 
     higher_is_better = False
     held_against = "reference"
@@ -56,7 +56,7 @@ class _PitchScorer(AudioScorer):
         require_packages(self.name, {"librosa": "librosa"})
 
     def describe(self) -> dict[str, Any]:
-        """The tracker, its range and how lengths are treated."""
+        """Describes the tracker, its range and how lengths are treated."""
         return {
             "metric": self.name,
             "model": f"pYIN, {PITCH_MIN_HZ:g} to {PITCH_MAX_HZ:g} Hz, every 10 ms",
@@ -96,7 +96,7 @@ class LogF0Error(_PitchScorer):
         sample_rate: int,
         transcript: str | None = None,
     ) -> Score:
-        """Pitch error of one pair; InputError where no frame is voiced in both."""
+        """Scores one pair; InputError if no frame is voiced in both signals."""
         pair, clean, tested = self._tracks(reference, hypothesis, sample_rate)
         both = clean.voiced & tested.voiced
         if not both.any():
@@ -114,7 +114,7 @@ class LogF0Error(_PitchScorer):
 
 
 class VoicingError(_PitchScorer):
-    """Share of all frames that are voiced in one of the two only."""
+    """Percentage of frames that are voiced in only one of the two signals."""
 
     name = "Voicing"
     unit = "%"
@@ -126,7 +126,7 @@ class VoicingError(_PitchScorer):
         sample_rate: int,
         transcript: str | None = None,
     ) -> Score:
-        """Voicing error of one pair; a silent hypothesis is unvoiced throughout."""
+        """Scores one pair; all frames of a silent hypothesis count as unvoiced."""
         pair, clean, tested = self._tracks(reference, hypothesis, sample_rate)
         details = {
             **pair.details,
@@ -138,12 +138,12 @@ class VoicingError(_PitchScorer):
         return Score(100.0 * wrong / len(clean.voiced), details)
 
 
-# The two metrics ask for the same tracks one after the other, and tracking is all of their cost.
+# The two metrics ask for the same tracks one after the other, and nearly all time goes to tracking.
 _remembered: OrderedDict[bytes, PitchTrack] = OrderedDict()
 
 
 def track_pitch(audio: Tensor) -> PitchTrack:
-    """Pitch of audio (T,) at 16 kHz; N = 1 + T // 160."""
+    """Returns the pitch of audio (T,) at 16 kHz; N = 1 + T // 160."""
     samples = audio.detach().to(torch.float32).numpy()
     key = hashlib.blake2b(samples.tobytes(), digest_size=16).digest()
     track = _remembered.get(key)
@@ -160,7 +160,7 @@ def _track(samples: NDArray[np.float32]) -> PitchTrack:
     for start in range(0, len(samples), _BLOCK_SAMPLES):
         block = samples[start : start + _BLOCK_SAMPLES]
         pitch_hz, voiced = _track_block(block)
-        # The frame at the end of a block is the first of the next.
+        # The last frame of a block is also the first frame of the next block.
         keep = len(voiced) if start + len(block) == len(samples) else len(block) // HOP_SAMPLES
         pitches.append(pitch_hz[:keep])
         voicings.append(voiced[:keep])
@@ -168,7 +168,7 @@ def _track(samples: NDArray[np.float32]) -> PitchTrack:
 
 
 def _track_block(samples: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    if not samples.any():  # pYIN calls exact zeros voiced now and then
+    if not samples.any():  # pYIN sometimes calls exact zeros voiced
         num_frames = 1 + len(samples) // HOP_SAMPLES
         return np.full(num_frames, np.nan), np.zeros(num_frames, dtype=bool)
     pitch_hz, voiced, _ = import_librosa().pyin(

@@ -27,7 +27,7 @@ class SiSdr(AudioScorer):
     held_against = "reference"
 
     def describe(self) -> dict[str, Any]:
-        """The definition, the rate and how lengths and delays are treated."""
+        """Describes the definition, the sample rate and how lengths and delays are treated."""
         return {
             "metric": self.name,
             "model": "SI-SDR (Le Roux 2019), means removed, float64",
@@ -43,7 +43,7 @@ class SiSdr(AudioScorer):
         sample_rate: int,
         transcript: str | None = None,
     ) -> Score:
-        """SI-SDR of one pair. Undefined for silence, infinite for a copy: InputError for both."""
+        """Scores one pair; InputError for silence (undefined) and for an exact copy (infinite)."""
         pair = align_pair(self.name, reference, hypothesis, sample_rate)
         if is_silent(pair.hypothesis):
             raise InputError(f"hypothesis audio is silent; {self.name} is undefined for it")
@@ -57,7 +57,7 @@ class SiSdr(AudioScorer):
         target = float(clean @ tested) / energy * clean  # (T,)
         signal = float(target.square().sum())
         distortion = float((tested - target).square().sum())
-        # float32 samples carry 24 bits: beyond 150 dB the ratio is the rounding of the samples.
+        # float32 samples have 24 bits: above 150 dB the ratio only measures how they were rounded.
         if distortion <= signal * 1e-15:
             raise InputError(
                 f"hypothesis equals the reference up to a gain; {self.name} of a copy is infinite; "

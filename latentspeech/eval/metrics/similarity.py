@@ -1,14 +1,14 @@
-"""SIM: cosine of two speaker embeddings, by model and by what the voice is held against.
+"""SIM: cosine of two speaker embeddings, for each speaker model and each recording compared with.
 
-SIM-<model>: the original of the same utterance (codec copies). SIM-o-<model>: the original prompt.
-SIM-r-<model>: the codec's copy of the prompt, which is what a model that reads codec latents was
-given (Wang et al., 2023, arXiv 2301.02111). The two sides may say different things and last
-differently; nothing is trimmed to match.
+SIM-<model> compares with the original of the same utterance (codec copies), SIM-o-<model> with the
+original prompt, SIM-r-<model> with the codec's copy of the prompt, which is what a model that reads
+codec latents was given (Wang et al., 2023, arXiv 2301.02111). The two recordings may differ in text
+and length; neither is trimmed to match the other.
 
-A continuation begins with its own prompt; hearing it again flatters the voice (the recordings
-themselves: .905 with it in VALL-E 2, .668 without it in this paper's Table 4). So the given seconds
-are cut off before scoring by default; `prefix="included"` keeps them and says so in the name. Each
-model has a scale of its own: only numbers of one model are comparable.
+A continuation begins with its own prompt, and scoring these seconds raises the value (for the
+original recordings: .905 with them in VALL-E 2, .668 without them in this paper's Table 4). So they
+are removed before scoring by default; `prefix="included"` keeps them and adds to the metric's name.
+Each model has a scale of its own: only numbers of one model are comparable.
 """
 
 from functools import cached_property
@@ -24,7 +24,7 @@ from latentspeech.eval.metrics.audio_scorer import AudioScorer, HeldAgainst
 from latentspeech.eval.models.speakers.load import load_speaker_model, speaker_model_class
 from latentspeech.eval.models.speakers.speaker_model import SpeakerModel
 
-# held_against -> what the metric's name says of it, what is missing where it is not given
+# held_against -> (prefix of the metric's name, the recording's name in errors)
 _KINDS = {
     "reference": ("SIM", "a reference recording"),
     "prompt": ("SIM-o", "the prompt's recording"),
@@ -33,7 +33,7 @@ _KINDS = {
 
 
 class SpeakerSimilarity(AudioScorer):
-    """Cosine in [-1, 1] ([0, 1] for GE2E); one model serves all scorers that name it."""
+    """Cosine in [-1, 1] ([0, 1] for GE2E); all scorers that name a model share one instance."""
 
     unit = ""
     higher_is_better = True
@@ -63,7 +63,7 @@ class SpeakerSimilarity(AudioScorer):
         self._model.prepare()
 
     def describe(self) -> dict[str, Any]:
-        """The speaker model, its preparation of the audio and the package."""
+        """Describes the speaker model, its preparation of the audio and the package."""
         return {
             "metric": self.name,
             **self._model.describe(),
@@ -80,7 +80,7 @@ class SpeakerSimilarity(AudioScorer):
         sample_rate: int,
         transcript: str | None = None,
     ) -> Score:
-        """Cosine between the speaker of `reference` (what `held_against` names) and ours."""
+        """Scores one pair: the cosine of both embeddings; `held_against` names the reference."""
         if reference is None:
             raise InputError(f"{self.name} compares with {self._wanted}; none was given")
         target = self._model.embed("reference", reference, sample_rate)

@@ -1,8 +1,8 @@
-"""Speed of synthesis, from times that were taken when the audio was made and stand in the list.
+"""Speed of synthesis, from the times in the list, which were measured when the audio was made.
 
-RTF is seconds computed per second of audio (below 1 is faster than real time), over a corpus total
-over total. Both belong to the machine that made the audio, which the list names as `hardware`;
-nothing is measured here.
+RTF is seconds computed per second of audio (below 1 is faster than real time); the value of a
+corpus is the total of one divided by the total of the other. RTF and TTFA depend on the machine
+that made the audio, which the list names as `hardware`; nothing is measured here.
 """
 
 import math
@@ -18,7 +18,7 @@ from latentspeech.eval.scoring.pair import EvalPair
 
 
 class TimingScorer(AudioScorer):
-    """A metric of how the audio was made; the run hands it the pair instead of the samples."""
+    """A metric of how the audio was made; `score_timing` gets the pair instead of the samples."""
 
     @abstractmethod
     def score_timing(self, pair: EvalPair, duration_s: float) -> Score:
@@ -36,7 +36,7 @@ class TimingScorer(AudioScorer):
 
 
 class RealTimeFactor(TimingScorer):
-    """Seconds computed per second of generated audio; a given prefix counts as neither."""
+    """Seconds computed per second of generated audio; a given prefix is not counted as audio."""
 
     name = "RTF"
     unit = "s/s"
@@ -44,7 +44,7 @@ class RealTimeFactor(TimingScorer):
     prefix = "excluded"
 
     def describe(self) -> dict[str, Any]:
-        """Where the times come from and how they are pooled."""
+        """Describes where the times come from and how they are pooled."""
         return {
             "metric": self.name,
             "model": "none",
@@ -75,7 +75,7 @@ class TimeToFirstAudio(TimingScorer):
     prefix = "excluded"
 
     def describe(self) -> dict[str, Any]:
-        """Where the times come from and how they are pooled."""
+        """Describes where the times come from and how they are pooled."""
         return {
             "metric": self.name,
             "model": "none",

@@ -1,8 +1,8 @@
 """STOI: short-time objective intelligibility, about 0 to 1 (Taal et al., 2011), package `pystoi`.
 
-The pair goes in at its native rate; the package resamples to 10 kHz by its own (Octave's) filter,
-so that the value is the one others report. It keeps every window of 0.4 s at once, so pairs over
-two minutes are cut into equal blocks of at most two minutes and the blocks' values averaged.
+The package gets the pair at its native rate and resamples to 10 kHz with its own (Octave's) filter,
+so that the value equals what others report. It keeps all windows of 0.4 s in memory, so pairs over
+two minutes are split into equal blocks of at most two minutes and the blocks' values are averaged.
 """
 
 import math
@@ -16,9 +16,10 @@ from latentspeech.core.eval.scorer import Score, package_version, require_packag
 from latentspeech.eval.metrics.audio_scorer import AudioScorer, align_pair, measure_blocks
 
 MAX_BLOCK_S = 120.0
-# 30 half-overlapping frames of 256 samples at the measure's 10 kHz; below, pystoi returns 1e-5.
+# 30 half-overlapping frames of 256 samples at the measure's 10 kHz; with less speech pystoi
+# returns 1e-5.
 MIN_SPEECH_S = 0.4
-# With not even two frames pystoi fails on empty arrays instead.
+# With less than two frames pystoi fails on empty arrays instead.
 _FRAME_S = 256 / 10000
 
 
@@ -35,7 +36,7 @@ class Stoi(AudioScorer):
         require_packages(self.name, {"pystoi": "pystoi"})
 
     def describe(self) -> dict[str, Any]:
-        """The variant, the rate, the package and how lengths are treated."""
+        """Describes the variant, the sample rate, the package and how lengths are treated."""
         return {
             "metric": self.name,
             "model": "STOI (Taal 2011), not extended",
@@ -53,7 +54,7 @@ class Stoi(AudioScorer):
         sample_rate: int,
         transcript: str | None = None,
     ) -> Score:
-        """STOI of one pair; a silent hypothesis scores 0."""
+        """Scores one pair; a silent hypothesis gets 0."""
         self.prepare()
         pair = align_pair(self.name, reference, hypothesis, sample_rate)
         values = measure_blocks(
@@ -72,7 +73,7 @@ class Stoi(AudioScorer):
 
 
 def _stoi(reference: Tensor, hypothesis: Tensor, sample_rate: int) -> float | None:
-    """The package's value; None where the reference holds too little speech for one."""
+    """Returns the package's value; None if the reference has too little speech for one."""
     import pystoi
 
     if reference.numel() <= 2 * _FRAME_S * sample_rate:

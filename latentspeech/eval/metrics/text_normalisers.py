@@ -1,10 +1,11 @@
-"""What is done to both texts before their words are compared, by name.
+"""Text normalisers by name; WER compares the words of both texts after one of them.
 
-`whisper`: the English normaliser that came with Whisper (Radford et al., 2022, arXiv 2212.04356):
-numbers, contractions, titles and British spellings are written in one way, hesitations dropped.
-`librispeech`: plain: lower case, and only a-z, 0-9, apostrophe and space stay, as in LibriSpeech's
-transcripts; "20" and "twenty" stay different words. A published WER belongs to one of the two: for
-HuBERT-large on the recordings of LibriSpeech test-clean the choice alone moves it by half a point.
+`whisper` is the English normaliser that came with Whisper (Radford et al., 2022, arXiv 2212.04356):
+it writes numbers, contractions, titles and British spellings in one way and drops hesitations.
+`librispeech` only makes the text lower case and keeps a-z, 0-9, apostrophe and space, as in
+LibriSpeech's transcripts; "20" and "twenty" stay different words. A published WER belongs to one of
+the two: for HuBERT-large on the recordings of LibriSpeech test-clean the choice alone moves it by
+half a point.
 """
 
 import re
@@ -26,11 +27,11 @@ class TextNormaliser(ABC):
 
     @abstractmethod
     def describe(self) -> str:
-        """Its name in reports, with the version where it is a package's."""
+        """Returns the name in reports, with the version if a package provides it."""
 
     @abstractmethod
     def __call__(self, text: str) -> str:
-        """The words of `text`; "" if there is none."""
+        """Returns the words of `text`; "" if it has none."""
 
     def prepare(self, metric: str) -> None:  # noqa: B027  most have nothing to load
         """Raises MetricUnavailable in the name of `metric` if a package is missing."""
@@ -42,16 +43,16 @@ class WhisperNormaliser(TextNormaliser):
     name = "whisper"
 
     def describe(self) -> str:
-        """With the version of the package."""
+        """Returns the name with the version of the package."""
         return f"whisper (EnglishTextNormalizer of {package_version('whisper-normalizer')})"
 
     def prepare(self, metric: str) -> None:
-        """The package, and its tables, which take a moment."""
+        """Loads the package and its tables, which takes a moment."""
         require_packages(metric, {"whisper_normalizer": "whisper-normalizer"})
         _ = self._normalise
 
     def __call__(self, text: str) -> str:
-        """The words, numbers as digits."""
+        """Returns the words, with numbers as digits."""
         return " ".join(str(self._normalise(text)).split())
 
     @cached_property
@@ -67,13 +68,14 @@ class LibriSpeechNormaliser(TextNormaliser):
     name = "librispeech"
 
     def describe(self) -> str:
-        """It is this file's."""
+        """Returns the name and the kept characters."""
         return "librispeech (lower case, a-z 0-9 ' and space)"
 
     def __call__(self, text: str) -> str:
-        """The words; an apostrophe that stands alone is none."""
+        """Returns the words; an apostrophe alone is not a word."""
         folded = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES).lower())
-        # The combining marks are dropped first, so that they do not end a word: "cafe" stays one.
+        # The combining marks of accents are dropped first, since the next line would turn them into
+        # spaces and split the word.
         folded = "".join(char for char in folded if not unicodedata.combining(char))
         words = re.sub(r"[^a-z0-9' ]", " ", folded).split()
         return " ".join(word for word in words if word.strip("'"))

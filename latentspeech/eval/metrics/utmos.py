@@ -1,13 +1,13 @@
 """UTMOS: predicted naturalness without a reference, the `utmos22_strong` learner.
 
-Saeki et al., 2022, arXiv 2204.02152. The network is that of the package `utmos-pytorch`, which
-needs no fairseq; the weights are those that everybody's `utmos22_strong` loads, of
-tarepan/SpeechMOS, or the package's own conversion of them. The two files name the same tensors
-differently: a network with SpeechMOS's file loaded here gives SpeechMOS's values.
+Saeki et al., 2022, arXiv 2204.02152. The network comes from the package `utmos-pytorch`, which
+needs no fairseq. The weights are the file of tarepan/SpeechMOS, which is the usual source of
+`utmos22_strong`, or the package's own conversion of it. The two files name the same tensors
+differently; with SpeechMOS's file this network gives SpeechMOS's values.
 
 Clips are scored one at a time, since padding in a batch shifts the score by some hundredths. The
-score is a mean over frames whose cost grows with the square of the length, so clips over 40 s are
-cut into equal blocks of at most 40 s and the blocks' values averaged.
+score is a mean over frames and its cost grows with the square of the length, so clips over 40 s are
+split into equal blocks of at most 40 s and the blocks' values are averaged.
 """
 
 import math
@@ -31,7 +31,7 @@ from latentspeech.eval.metrics.audio_scorer import AudioScorer
 
 SAMPLE_RATE = 16000
 MAX_BLOCK_S = 40.0
-# One frame of the network hears 400 samples; fewer leave it without any.
+# One frame of the network covers 400 samples; a shorter clip has no frame.
 MIN_SAMPLES = 400
 SOURCE = WeightSource(
     name="utmos22_strong",
@@ -43,7 +43,7 @@ SOURCE = WeightSource(
         "utmos22_strong_step7459_v1.pt"
     ),
 )
-# SpeechMOS keeps one row of each embedding, the one that is used: data set 0 and listener 288.
+# SpeechMOS keeps only the used row of each embedding: data set 0 and listener 288.
 _DATA_SET, _LISTENER = 0, 288
 _RENAMED = {
     "wav2vec2.": "feature_extractors.0.ssl_model.",
@@ -58,7 +58,7 @@ _ROWS = {
 
 
 class Utmos(AudioScorer):
-    """UTMOS of the strong learner, about 1 to 5."""
+    """UTMOS of the strong learner; its range is about 1 to 5."""
 
     name = "UTMOS"
     unit = "MOS"
@@ -73,7 +73,7 @@ class Utmos(AudioScorer):
         _ = self._network
 
     def describe(self) -> dict[str, Any]:
-        """Model, checkpoint, rate, package and how clips are scored."""
+        """Describes model, checkpoint, sample rate, package and how clips are scored."""
         return {
             "metric": self.name,
             "model": "UTMOS strong learner (utmos22_strong), without phonemes",
@@ -92,7 +92,7 @@ class Utmos(AudioScorer):
         sample_rate: int,
         transcript: str | None = None,
     ) -> Score:
-        """UTMOS of one clip; silence gets the number that the network gives it."""
+        """Scores one clip; silence is scored by the network like any other clip."""
         self.prepare()
         audio = check_signal("hypothesis", hypothesis, sample_rate)
         duration_s = audio.numel() / sample_rate
@@ -117,7 +117,7 @@ class Utmos(AudioScorer):
         from utmos_pytorch import utmos_torch
 
         class Network(utmos_torch.UTMOSScoreTorch):  # type: ignore[misc]
-            """The package's own, which would accept a file that lacks tensors."""
+            """The package's class, which by itself accepts a file that lacks tensors."""
 
             def load_utmos_weights(self, ckpt_path: str, device: str, verbose: bool) -> None:
                 path = Path(ckpt_path)
@@ -125,15 +125,15 @@ class Utmos(AudioScorer):
                 self.model.eval()
 
         with warnings.catch_warnings():
-            # The package and its weights use torch's old weight norm.
+            # The package and its weights use torch's deprecated weight norm.
             warnings.filterwarnings("ignore", category=FutureWarning)
             return Network(ckpt_path=str(self._weights.path), device=str(self.device))
 
 
 def find_weights() -> Weights:
-    """The file that torch.hub has left for SpeechMOS, else what `resolve` finds.
+    """Returns the file that torch.hub has downloaded for SpeechMOS, or else what `resolve` finds.
 
-    A folder that the user names goes before both.
+    A folder that the user names has precedence over both.
     """
     hub = Path(torch.hub.get_dir()) / "checkpoints" / SOURCE.weights[0]
     named = os.environ.get(FOLDER_VARIABLE, "")
@@ -146,7 +146,7 @@ def find_weights() -> Weights:
 def tensors_for(
     network: torch.nn.Module, tensors: dict[str, Tensor], path: Path
 ) -> dict[str, Tensor]:
-    """What `network` loads out of either file; tensors that only training needs are left out."""
+    """Returns the tensors of either file under `network`'s names, without those for training."""
     if not isinstance(tensors, dict):
         raise CheckpointError(f"{path} holds no named tensors; expected UTMOS's; get it again")
     wanted = network.state_dict()
@@ -159,7 +159,7 @@ def _renamed(tensors: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str,
     for name, tensor in tensors.items():
         if name in _ROWS:
             name, row = _ROWS[name]
-            # The other rows are not in the file; a use of them must not look like a score.
+            # The file lacks the other rows; NaN makes sure that using them gives no valid score.
             table = torch.full_like(wanted[name], math.nan)
             table[row] = tensor[0]
             named[name] = table

@@ -1,14 +1,15 @@
 """ViSQOL: perceptual similarity as a MOS (Chinen et al., 2020, arXiv 2004.09584), `visqol-python`.
 
-Three metrics that share a name. Speech mode works at 16 kHz on stretches with voice; audio mode at
-48 kHz, mapped to a MOS by a regression trained on music. Speech mode again has two mappings: the
-polynomial of ViSQOL up to 3.2, stretched so that a copy scores 5, and the lattice network that 3.3
-made the default. Left alone, the package takes whichever of the two is installed; here the mapping
-is part of the metric's name. The paper's table has a 4.91, which only the polynomial can give.
+Three metrics share this name. Speech mode works at 16 kHz on stretches with voice. Audio mode works
+at 48 kHz and maps to a MOS by a regression trained on music. Speech mode again has two mappings:
+the polynomial of ViSQOL up to 3.2, stretched so that a copy scores 5, and the lattice network that
+is the default since 3.3. By default the package takes whichever of the two is installed; here the
+mapping is part of the metric's name. The paper's table has a 4.91, which only the polynomial can
+give.
 
 The package finds the delay of the copy itself. Its time grows faster than the length, so pairs
-over 30 s are cut into equal blocks of at most 30 s and the blocks' values averaged; up to 30 s the
-value is the package's own.
+over 30 s are split into equal blocks of at most 30 s and the blocks' values are averaged; up to
+30 s the value is the package's own.
 """
 
 import math
@@ -29,7 +30,7 @@ MAX_BLOCK_S = 30.0
 
 @dataclass(frozen=True)
 class VisqolMode:
-    """One of the metrics; `copy_score` is what a recording gets against itself."""
+    """One of the metrics; `copy_score` is the score of a recording compared with itself."""
 
     name: str
     model: str
@@ -69,7 +70,7 @@ MODES = {
 
 
 class Visqol(AudioScorer):
-    """One of MODES."""
+    """ViSQOL in one of MODES."""
 
     unit = "MOS-LQO"
     higher_is_better = True
@@ -87,7 +88,7 @@ class Visqol(AudioScorer):
         _ = self._visqol
 
     def describe(self) -> dict[str, Any]:
-        """Mode, mapping, rate, what a copy scores, and how lengths are treated."""
+        """Describes mode, mapping, sample rate, score of a copy, and how lengths are treated."""
         return {
             "metric": self.name,
             "model": self.mode.model,
@@ -105,7 +106,7 @@ class Visqol(AudioScorer):
         sample_rate: int,
         transcript: str | None = None,
     ) -> Score:
-        """ViSQOL of one pair. A silent hypothesis has no ViSQOL: InputError."""
+        """Scores one pair; InputError for a silent hypothesis, for which ViSQOL is undefined."""
         self.prepare()
         pair = align_pair(self.name, reference, hypothesis, sample_rate)
         rate = self.mode.sample_rate
@@ -121,7 +122,7 @@ class Visqol(AudioScorer):
         clean, tested = reference.double().numpy(), hypothesis.double().numpy()
         try:
             value = self._visqol.measure_from_arrays(clean, tested, self.mode.sample_rate).moslqo
-        except (ValueError, IndexError) as error:  # the latter where no stretch has voice in it
+        except (ValueError, IndexError) as error:  # IndexError: no stretch has voice in it
             duration_s = len(clean) / self.mode.sample_rate
             raise InputError(
                 f"{self.name} found too little to compare in {duration_s:.3f} s ({error}); "

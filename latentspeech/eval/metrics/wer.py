@@ -1,9 +1,9 @@
-"""WER: word error rate as heard by a recogniser, pooled over the corpus.
+"""WER: word error rate of what a recogniser hears, pooled over the corpus.
 
-The primary number is (substitutions + deletions + insertions) / reference words, both summed over
-all utterances, as the paper and most of the field do; the mean of the utterances' own rates (F5-TTS
-reports that one) stands beside it, and so do the counts under the other text normaliser, from the
-same recognition. Each recogniser is its own metric: WER-W, WER-H, WER-C, WER-C-SB.
+The value is (substitutions + deletions + insertions) / reference words, both summed over all
+utterances, as in the paper and most of the field. Reported beside it are the mean of the
+utterances' own rates (F5-TTS reports that one) and the counts under the other text normaliser, from
+the same recognition. Each recogniser is its own metric: WER-W, WER-H, WER-C, WER-C-SB.
 """
 
 import math
@@ -30,14 +30,14 @@ class WordErrorRate(AudioScorer):
 
     Args:
         recogniser: one of `recognisers.load.RECOGNISERS`.
-        normaliser: "whisper" or "librispeech", the one of the value; the other is counted beside.
-        device: of the recogniser, but for "whisper", which computes on the CPU.
+        normaliser: "whisper" or "librispeech", for the value; the other is reported beside it.
+        device: where the recogniser computes; "whisper" always computes on the CPU.
     """
 
     unit = "%"
     higher_is_better = False
     needs_transcript = True
-    prefix: Literal["included", "excluded"] = "included"  # the transcript is of the whole
+    prefix: Literal["included", "excluded"] = "included"  # the transcript covers the prefix too
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class WordErrorRate(AudioScorer):
         self._recogniser.prepare()
 
     def describe(self) -> dict[str, Any]:
-        """The recogniser and its decoding, the normalisers, the aligner and the pooling."""
+        """Describes recogniser, decoding, normalisers, aligner and pooling."""
         described = self._recogniser.describe()
         primary, *others = (normaliser.describe() for normaliser in self._normalisers)
         described["package"] = f"{described['package']}, {package_version('jiwer')}"
@@ -80,24 +80,24 @@ class WordErrorRate(AudioScorer):
         sample_rate: int,
         transcript: str | None = None,
     ) -> Score:
-        """WER of one utterance; `reference` is not listened to."""
+        """Scores one utterance; `reference` is not used."""
         expected = self._expected(transcript)
         return self._compare(expected, self.transcribe(hypothesis, sample_rate))
 
     def transcribe(self, audio: Tensor, sample_rate: int) -> str:
-        """What the recogniser hears in `audio` (T,); silence is no words."""
+        """Returns what the recogniser hears in `audio` (T,); "" for silence."""
         return self._recogniser.transcribe(audio, sample_rate)
 
     def compare(self, transcript: str, recognised: str) -> Score:
-        """Aligns two texts under each normaliser; the value is the primary one's."""
+        """Aligns two texts under each normaliser; the value is that of the primary normaliser."""
         return self._compare(self._expected(transcript), recognised)
 
     def terms(self, score: Score) -> tuple[float, float]:
-        """Errors in percent and words, under the primary normaliser: WER is pooled."""
+        """Returns 100 * errors and the number of words, under the primary normaliser, to pool."""
         return 100.0 * _errors(score.details), score.details["reference_words"]
 
     def totals(self, scores: Sequence[Score]) -> dict[str, int]:
-        """Corpus counts of errors and words; those of other normalisers after their name."""
+        """Returns the corpus counts; keys of another normaliser begin with its name."""
         counts = {kind: sum(score.details[kind] for score in scores) for kind in _KINDS}
         for name in self._names[1:]:
             for kind in _KINDS:
@@ -105,7 +105,7 @@ class WordErrorRate(AudioScorer):
         return counts
 
     def beside(self, scores: Sequence[Score]) -> dict[str, float]:
-        """The other corpus numbers: mean of the utterances' rates, and WER by other normalisers."""
+        """Returns the other corpus numbers: mean of the rates, and WER by other normalisers."""
         found = {"mean_of_utterances": math.fsum(score.value for score in scores) / len(scores)}
         for name in self._names[1:]:
             counts = [score.details[name] for score in scores]
@@ -120,7 +120,7 @@ class WordErrorRate(AudioScorer):
             raise InputError(f"{self.name} compares with a transcript; none was given")
         self._prepare_texts()
         texts = [normaliser(transcript) for normaliser in self._normalisers]
-        # Whisper's normaliser leaves a dot of "hmm ...": that is no word either.
+        # Whisper's normaliser turns "hmm ..." into a dot, which is not a word either.
         if not any(char.isalnum() for char in texts[0]):
             raise InputError(
                 f"transcript {transcript!r} has no words after normalising ({self._names[0]})"
@@ -154,10 +154,10 @@ def _errors(counts: Mapping[str, Any]) -> int:
 
 
 def count_errors(expected: str, heard: str) -> dict[str, Any]:
-    """jiwer's alignment of two normalised texts, by kind of error."""
+    """Aligns two normalised texts by jiwer and counts each kind of error."""
     import jiwer
 
-    if not expected:  # jiwer refuses it; every word heard is one too many
+    if not expected:  # jiwer refuses an empty text; every heard word is an insertion
         kinds = (0, 0, len(heard.split()), 0)
     else:
         aligned = jiwer.process_words(expected, heard)

@@ -1,8 +1,8 @@
-"""SpeechBrain, imported without the redirections that it leaves behind.
+"""Imports SpeechBrain and removes the redirections that it leaves in `sys.modules`.
 
-Its old module names stay in `sys.modules` as objects that import their target when anything is
-asked of them, and some targets need packages that are absent. Whatever walks over the loaded
-modules (inspect, test libraries) then fails with an ImportError that has nothing to do with it.
+SpeechBrain keeps its old module names there as objects that import their target at the first
+attribute access, and some targets need packages that are not installed. Code that walks over all
+loaded modules (inspect, test libraries) then fails with an unrelated ImportError.
 """
 
 import sys
@@ -11,7 +11,7 @@ from latentspeech.core.eval.scorer import require_packages
 
 
 def import_speechbrain(metric: str) -> None:
-    """Imports the package and forgets its old names; MetricUnavailable if it is not installed."""
+    """Imports the package and removes its old names; MetricUnavailable if it is not installed."""
     require_packages(metric, {"speechbrain": "speechbrain"})
     from speechbrain.utils.importutils import DeprecatedModuleRedirect
 

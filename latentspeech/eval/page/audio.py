@@ -1,7 +1,7 @@
-"""What a page plays and shows of one utterance: its audio, and spectrograms on one scale.
+"""The audio of one utterance on a page, and its spectrograms on one scale.
 
-Audio goes in losslessly (FLAC, 16 bit), since a codec's faults are what one listens for; recordings
-above 24 kHz are resampled to it and long ones cut, which the page says.
+Audio is stored losslessly (FLAC, 16 bit), since one listens for the faults of a codec. Recordings
+above 24 kHz are resampled to 24 kHz, long ones are shortened, and the page says so.
 
 T samples, F frequency bins, N frames.
 """
@@ -40,25 +40,25 @@ class Clip:
 
     @property
     def cut(self) -> bool:
-        """Whether the page has its beginning only."""
+        """Whether the page has only the beginning of the recording."""
         return self.seconds > MAX_SECONDS
 
     @property
     def address(self) -> str:
-        """A data address."""
+        """The audio as a data: URL."""
         return "data:audio/flac;base64," + base64.b64encode(self.flac).decode("ascii")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A spectrogram."""
+    """A spectrogram as a data: URL, and its description in words."""
 
     address: str
     said: str
 
 
 def read_clip(role: str, path: Path) -> Clip | str:
-    """The recording, or in words why there is none to play."""
+    """Returns the recording, or a text that says why there is nothing to play."""
     try:
         rate = min(MAX_RATE, int(soundfile.info(path).samplerate))
         audio = load_audio(path, rate)
@@ -73,7 +73,7 @@ def read_clip(role: str, path: Path) -> Clip | str:
 
 
 def spectrograms(clips: list[Clip], name: str) -> list[Picture]:
-    """One picture a clip, all with the same axes and the same scale, that of the loudest."""
+    """Draws each clip, all with the same axes and one scale, whose top is the loudest level."""
     rate = max(clip.sample_rate for clip in clips)
     seconds = max(len(clip.audio) / clip.sample_rate for clip in clips)
     levels = [_level_db(_at_rate(clip, rate), int(seconds * rate)) for clip in clips]
@@ -95,7 +95,7 @@ def _at_rate(clip: Clip, rate: int) -> Tensor:
 
 
 def _level_db(audio: Tensor, num_samples: int) -> Tensor:
-    """(F, N) in dB, the shorter recordings lengthened with silence."""
+    """Returns levels (F, N) in dB; audio below `num_samples` is lengthened with silence."""
     padded = torch.nn.functional.pad(audio, (0, max(_FFT_LENGTH, num_samples) - len(audio)))
     hop = max(128, len(padded) // _MAX_FRAMES)
     spectrum = torch.stft(
@@ -110,7 +110,7 @@ def _png(level_db: Tensor, top_db: float) -> str:
     from PIL import Image
 
     shade = ((level_db - top_db) / RANGE_DB + 1).clamp(0, 1)  # 1 is loudest
-    indices = (255 * shade).round().to(torch.uint8).flip(0).numpy()  # low frequencies below
+    indices = (255 * shade).round().to(torch.uint8).flip(0).numpy()  # low frequencies at the bottom
     image = Image.fromarray(indices)
     palette: Any = matplotlib.colormaps["magma"]
     image = image.convert("P")

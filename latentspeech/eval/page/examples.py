@@ -1,4 +1,4 @@
-"""Which utterances a page lets one hear, worst first, and what it shows of each."""
+"""The utterances that a page plays, worst first, and what it shows about each of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from latentspeech.core.eval.report import EvalReport, ItemResult, MetricResult
 from latentspeech.eval.page.audio import MAX_SECONDS, Clip, read_clip, spectrograms
 from latentspeech.eval.page.plots import number
 
-_MAX_HEARD = 300  # characters; a recogniser that loops writes thousands
+_MAX_HEARD = 300  # characters; a recogniser that repeats itself writes thousands
 _ROLES = {"reference": "reference", "hypothesis": "under test", "prompt": "voice prompt"}
 
 
 @dataclass
 class AudioBudget:
-    """How many bytes of audio a page may still take."""
+    """The number of bytes of audio that still fit into a page."""
 
     left: int
 
     def take(self, clips: Sequence[Clip]) -> bool:
-        """Whether all of them fit; if so, they are counted."""
+        """Returns whether all of them fit; if so, subtracts their size."""
         size = sum(len(clip.flac) for clip in clips)
         if size > self.left:
             return False
@@ -30,7 +30,7 @@ class AudioBudget:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Utterances from the worst on; `metrics` is the one that decides, or none."""
+    """Utterances, worst first; `metrics` holds the metric that they are sorted by, or nothing."""
 
     name: str
     metrics: list[MetricResult]
@@ -38,7 +38,10 @@ class Ranking:
 
 
 def worst_first(report: EvalReport) -> Ranking:
-    """By WER if there is one, else by the first metric with scores; those without one last."""
+    """Sorts by WER if there is one, else by the first metric with scores.
+
+    Utterances without a score come last.
+    """
     measured = [metric for metric in report.metrics if metric.num_scored]
     chosen = next((m for m in measured if m.key.startswith("wer")), None)
     chosen = chosen or next(iter(measured), None)
@@ -57,7 +60,7 @@ def make_examples(
     num_examples: int,
     budget: AudioBudget,
 ) -> dict[str, Any]:
-    """`examples` and `examples_note` of the page."""
+    """Returns the template's values `examples` and `examples_note`."""
     examples: list[dict[str, Any]] = []
     full = False
     for utterance in utterances[:num_examples]:

@@ -1,7 +1,7 @@
-"""Pictures of a report as SVG that takes the page's colours: histograms, and a metric by length.
+"""Plots of a report as SVG in the page's colours: histograms, and a metric against length.
 
-Text and lines are drawn in two marked colours, which are then replaced by the page's own, so one
-picture serves a light and a dark page.
+Text and lines are drawn in two placeholder colours, which are then replaced by the page's own, so
+that one plot fits a light and a dark page.
 """
 
 import io
@@ -11,12 +11,12 @@ from typing import Any
 
 from latentspeech.core.eval.report import ItemResult, MetricResult
 
-_INK, _ACCENT = "#010203", "#040506"  # marks, never seen
+_INK, _ACCENT = "#010203", "#040506"  # placeholders, never visible
 _MAX_BINS = 24
 
 
 def histogram(metric: MetricResult, utterances: Sequence[ItemResult]) -> str | None:
-    """How one metric's utterances are spread, with the corpus value; None below two of them."""
+    """Draws one metric's scores and the corpus value; None for fewer than two scores."""
     values = [u.scores[metric.name].value for u in utterances if metric.name in u.scores]
     if len(values) < 2 or metric.value is None:
         return None
@@ -33,7 +33,7 @@ def histogram(metric: MetricResult, utterances: Sequence[ItemResult]) -> str | N
 
 
 def against_length(metric: MetricResult, utterances: Sequence[ItemResult]) -> str | None:
-    """One point an utterance: its length, its score; None where fewer than two are known."""
+    """Draws one point (length, score) for each utterance; None for fewer than two points."""
     points = [
         (u.facts["duration_s"], u.scores[metric.name].value)
         for u in utterances
@@ -43,7 +43,7 @@ def against_length(metric: MetricResult, utterances: Sequence[ItemResult]) -> st
         return None
     figure, axes = _axes(5.2, 2.8)
     lengths, values = zip(*points, strict=True)
-    # Points lie on each other where errors are few.
+    # Points are transparent, since many coincide where errors are few.
     axes.scatter(lengths, values, s=16, color=_ACCENT, alpha=0.6, linewidths=0)
     axes.set_xlabel("length, s")
     axes.set_ylabel(label_of(metric))
@@ -56,17 +56,17 @@ def against_length(metric: MetricResult, utterances: Sequence[ItemResult]) -> st
 
 
 def label_of(metric: MetricResult) -> str:
-    """Name and unit."""
+    """Returns name and unit."""
     return f"{metric.name}, {metric.unit}" if metric.unit else metric.name
 
 
 def number(value: float) -> str:
-    """Three decimals, one for large numbers."""
+    """Formats with three decimals, or with one from 100 on."""
     return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
 
 
 def _axes(width: float, height: float) -> tuple[Any, Any]:
-    """A figure of some inches, without the window system that pyplot looks for."""
+    """Makes a figure (sizes in inches) without pyplot, which would look for a window system."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -20,7 +20,7 @@ for (const button of document.querySelectorAll("th button")) {
     body.append(...sorted);
   });
 }
-// One recording at a time.
+// Starting a player pauses all others.
 document.addEventListener("play", (event) => {
   for (const player of document.querySelectorAll("audio")) if (player !== event.target) player.pause();
 }, true);

@@ -1,8 +1,8 @@
-"""One page to look at and listen to: a report, or several systems on the same list.
+"""An HTML page with plots and audio of a report, or of several systems on the same list.
 
-Everything is in the file: pictures, players and the little script that sorts tables; nothing is
-fetched. The worst utterances come first, by WER where it was measured and else by the report's
-first metric. Audio is limited to `MAX_AUDIO_BYTES` a page; the page says where that cut it short.
+Pictures, players and the script that sorts tables are all in one file; nothing is fetched. The
+worst utterances come first, by WER if it was measured, else by the report's first metric. A page
+has at most `MAX_AUDIO_BYTES` of audio and says if it leaves out examples for that reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from latentspeech.core.files import atomic_path
 from latentspeech.eval.page.examples import AudioBudget, make_examples, worst_first
 from latentspeech.eval.page.plots import against_length, histogram, label_of, number
 
-MAX_AUDIO_BYTES = 8_000_000  # a third more in the page
+MAX_AUDIO_BYTES = 8_000_000  # before base64, which makes them a third larger in the page
 MAX_ROWS = 500
 MAX_FAILURES = 200
 NUM_EXAMPLES = 8
@@ -37,15 +37,15 @@ def write_html(
     """Writes the page.
 
     Args:
-        report: of one system, or of several by name.
+        report: the report of one system, or the reports of several systems by name.
         path: the .html file.
-        title: of the page.
-        audio_root: where relative paths of the reports start.
-        tables: more tables to show, such as the paper's beside ours.
-        num_examples: utterances with players, over all systems.
+        title: title of the page.
+        audio_root: folder that relative paths of the reports refer to.
+        tables: more tables to show, such as the paper's results beside ours.
+        num_examples: number of utterances with players, over all systems.
 
     Raises:
-        ConfigError: neither reports nor tables, or a package that draws them is missing.
+        ConfigError: there is neither a report nor a table, or a needed package is missing.
     """
     require_packages("the HTML page", {"jinja2": "jinja2", "matplotlib": "matplotlib"})
     reports = {"": report} if isinstance(report, EvalReport) else dict(report)
@@ -83,7 +83,7 @@ def _environment() -> Any:
 
 
 def _source(name: str) -> Any:
-    """Our own style and script, which must not be escaped."""
+    """Returns our own style or script, marked as safe so that it is not escaped."""
     import markupsafe
 
     return markupsafe.Markup((_FOLDER / name).read_text(encoding="utf-8"))
@@ -97,7 +97,7 @@ def _system(
     num_examples: int,
     budget: AudioBudget,
 ) -> dict[str, Any]:
-    """What the template shows of one report."""
+    """Returns the template's values for one report."""
     ranking = worst_first(report)
     by_length = [metric for metric in report.metrics if metric.key.startswith("wer")]
     pictures = (histogram(metric, report.items) for metric in report.metrics)
@@ -157,7 +157,7 @@ def _metric(metric: MetricResult) -> dict[str, Any]:
 
 
 def _overview(reports: Mapping[str, EvalReport]) -> TextTable:
-    """One row a system, one column a metric."""
+    """Makes a table with a row for each system and a column for each metric."""
     columns = {m.name: label_of(m) for report in reports.values() for m in report.metrics}
     rows: list[list[str]] = []
     for name, report in reports.items():

@@ -1,7 +1,8 @@
-"""Test sets out of lhotse cuts, the mini corpus among them: what is copied and spoken, after what.
+"""Test sets made of lhotse cuts, such as the mini corpus: utterances to copy or speak, and prompts.
 
-Utterances of 1 to 15 s with a text; the prompt is the utterance before of the same speaker (the
-rule of VALL-E 2, see `with_previous`); speakers take turns, so that a short list has them all.
+They contain utterances of 1 to 15 s with a text. The prompt is the previous utterance of the same
+speaker (the rule of VALL-E 2, see `with_previous`). Speakers alternate, so that even a short list
+has all of them.
 """
 
 import itertools
@@ -29,14 +30,14 @@ from latentspeech.eval.scoring.lists import ListRow
 logger = logging.getLogger(__name__)
 
 NAME = "cuts"
-# Shorter ones say too little of a voice, longer ones are not spoken in one breath.
+# Shorter utterances tell too little about a voice; longer ones are not spoken in one breath.
 MIN_DURATION_S = 1.0
 MAX_DURATION_S = 15.0
 _SEXES = {"f": "female", "m": "male"}
 
 
 class EvaluationItem(NamedTuple):
-    """What to speak, and the utterance of the same speaker to speak it after."""
+    """An utterance to speak, and an utterance of the same speaker that serves as the prompt."""
 
     target: Utterance
     prompt: Utterance
@@ -45,7 +46,7 @@ class EvaluationItem(NamedTuple):
 def choose_evaluation_items(
     utterances: Sequence[Utterance], max_items: int
 ) -> list[EvaluationItem]:
-    """At most `max_items` (0: all), each speaker in turn."""
+    """Chooses at most `max_items` (0: all), one utterance of each speaker after the other."""
     usable = [
         utterance
         for utterance in utterances
@@ -66,9 +67,10 @@ def choose_evaluation_items(
 
 
 def cuts_testset(corpus: Path, options: Options) -> ProtocolList:
-    """The test set of a cuts file (`corpus`), its first `num` items.
+    """Makes the test set of a cuts file (`corpus`), its first `num` items.
 
-    Utterances that are pieces of longer recordings are written to the folder `audio`, 16 bit.
+    If any utterance is a piece of a longer recording, all of them are written to the folder
+    `audio`, 16 bit.
     """
     refuse_options(NAME, options, "num")
     items = choose_evaluation_items(read_utterances(corpus), options.num)
@@ -91,7 +93,7 @@ def cuts_testset(corpus: Path, options: Options) -> ProtocolList:
 
 
 def read_cut_rows(cuts: Path) -> list[ListRow]:
-    """Every cut as a row, its path as the cut has it; DataError for pieces of recordings."""
+    """Makes a row of every cut, with the cut's own path; DataError for pieces of recordings."""
     sexes = read_cut_sexes(cuts)
     rows: list[ListRow] = []
     for utterance in read_utterances(cuts):
@@ -113,7 +115,7 @@ def read_cut_rows(cuts: Path) -> list[ListRow]:
 
 
 def read_cut_sexes(cuts: Path) -> dict[str, str]:
-    """{cut id: female or male} where the supervision has a gender."""
+    """Returns {cut id: female or male} of the cuts whose supervision has a gender."""
     sexes: dict[str, str] = {}
     for cut in read_cuts(cuts):
         gender = cut.supervisions[0].gender if cut.supervisions else None

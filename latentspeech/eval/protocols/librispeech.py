@@ -1,14 +1,14 @@
-"""LibriSpeech as published, and the 4 to 10 s test set that VALL-E 2 describes and nobody lists.
+"""The 4 to 10 s test set of LibriSpeech that VALL-E 2 describes without publishing a list.
 
-The layout is `<part>/<speaker>/<chapter>/<speaker>-<chapter>-<number>.flac` beside
-`<speaker>-<chapter>.trans.txt` (id, space, upper-case text) and, above the part, `SPEAKERS.TXT`
-(`;` comments; id | sex | part | minutes | name).
+The corpus has its published layout: `<part>/<speaker>/<chapter>/<speaker>-<chapter>-<number>.flac`
+beside `<speaker>-<chapter>.trans.txt` (id, space, upper-case text) and, above the part,
+`SPEAKERS.TXT` (`;` comments; id | sex | part | minutes | name).
 
-Rule (Chen et al., 2024, arXiv 2406.05370, 4.1.3): utterances of test-clean that last 4 to 10 s,
-both included; the prompt is the whole utterance before of the same speaker in order of id, after
-that choice; the first takes the last. For the 3 s prefix the prompt is the first 3 s of the
-utterance itself. The paper counts 2.2 hours and 40 speakers; 1,234 utterances is the number usually
-given.
+The rule (Chen et al., 2024, arXiv 2406.05370, 4.1.3) takes utterances of test-clean that last 4 to
+10 s, both limits included. Among these, in order of id, the prompt is the whole previous utterance
+of the same speaker, and the speaker's first utterance has the last one as its prompt. For the 3 s
+prefix the prompt is the first 3 s of the utterance itself. The paper counts 2.2 hours and 40
+speakers; 1,234 utterances is the number usually given.
 """
 
 from dataclasses import replace
@@ -38,7 +38,7 @@ _SEXES = {"F": "female", "M": "male"}
 
 
 def librispeech_4_10(corpus: Path, options: Options) -> ProtocolList:
-    """The test set, by `task`: reference (the default) or prefix."""
+    """Makes the test set for `task`: reference (the default) or prefix."""
     refuse_options(NAME, options, "task")
     task = options.task or "reference"
     if task not in _RULES:
@@ -62,7 +62,7 @@ def librispeech_4_10(corpus: Path, options: Options) -> ProtocolList:
 
 
 def find_part(corpus: Path, name: str, pattern: str) -> Path:
-    """The folder of a part: in `corpus`, one folder deeper, or `corpus` itself."""
+    """Finds the folder of a part: in `corpus`, one folder deeper, or `corpus` itself."""
     places = [corpus / name, *sorted(corpus.glob(f"*/{name}")), corpus]
     for place in places:
         if place.is_dir() and next(place.glob(pattern), None) is not None:
@@ -71,7 +71,7 @@ def find_part(corpus: Path, name: str, pattern: str) -> Path:
 
 
 def read_part(part: Path, missing: dict[str, str]) -> list[ListRow]:
-    """Every utterance of the transcripts whose audio is there; the others are noted."""
+    """Reads all utterances of the transcripts that have audio; `missing` gets the others."""
     sexes = read_sexes(part.parent)
     rows: list[ListRow] = []
     for table in sorted(part.glob("*/*/*.trans.txt")):
@@ -96,7 +96,7 @@ def read_part(part: Path, missing: dict[str, str]) -> list[ListRow]:
 
 
 def read_sexes(root: Path) -> dict[str, str]:
-    """{speaker: female or male} from SPEAKERS.TXT or its like, where it is there."""
+    """Returns {speaker: female or male} from SPEAKERS.TXT or a similar file; {} without one."""
     sexes: dict[str, str] = {}
     for name, separator in (("SPEAKERS.TXT", "|"), ("SPEAKERS.txt", "|"), ("speakers.tsv", "\t")):
         path = root / name

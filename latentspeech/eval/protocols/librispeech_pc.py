@@ -1,9 +1,9 @@
 """The LibriSpeech-PC list that F5-TTS publishes: prompts and texts with punctuation.
 
-Tab-separated, no header, six columns: id, seconds and text of the prompt; id, seconds and text of
-what is to be spoken (Chen et al., 2024, arXiv 2410.06885; the file is
-`librispeech_pc_test_clean_cross_sentence.lst`, 1,127 lines). The ids are those of LibriSpeech's
-test-clean, whose audio is used.
+The file is tab-separated without a header and has six columns: id, seconds and text of the prompt;
+id, seconds and text of the utterance to speak (Chen et al., 2024, arXiv 2410.06885; it is called
+`librispeech_pc_test_clean_cross_sentence.lst` and has 1,127 lines). The ids are those of
+LibriSpeech's test-clean, whose audio is used.
 """
 
 import math
@@ -22,12 +22,12 @@ from latentspeech.eval.protocols.testset import (
 from latentspeech.eval.scoring.lists import ListRow
 
 NAME = "librispeech-pc"
-# The list rounds lengths; a file that differs by more is another recording.
+# The list rounds lengths; a file whose length differs by more is another recording.
 _LENGTH_TOLERANCE_S = 0.05
 
 
 def librispeech_pc(corpus: Path, options: Options) -> ProtocolList:
-    """The list (`--from`) with the audio of a LibriSpeech folder, in the order of the list."""
+    """Reads the list (`--from`) with the audio of a LibriSpeech folder, in the list's order."""
     refuse_options(NAME, options, "source")
     if options.source is None:
         raise InputError(f"{NAME} is a published list; name its file with --from")
@@ -83,7 +83,10 @@ def _path(identifier: str) -> str:
 
 
 def _checked(part: Path, identifier: str, stated: str, problems: dict[str, str]) -> float | None:
-    """The length of the audio if it is there and is what the list states."""
+    """Returns the length of the audio; None without audio.
+
+    A missing file or a length other than the list's is noted in `problems`.
+    """
     found_s = measured(part / _path(identifier), identifier, problems)
     try:
         stated_s = float(stated)

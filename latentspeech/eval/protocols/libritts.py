@@ -1,9 +1,9 @@
-"""LibriTTS test-other (Zen et al., 2019, arXiv 1904.02882) for codecs, whole or a seeded part.
+"""LibriTTS test-other (Zen et al., 2019, arXiv 1904.02882) for codecs, whole or a random subset.
 
 The layout is `<part>/<speaker>/<chapter>/<speaker>_<chapter>_<paragraph>_<sentence>.wav` with the
 text in `.normalized.txt` beside it and `<speaker>_<chapter>.trans.tsv` (id, original, normalised)
-for the chapter; LibriTTS-R has the same with some files taken out. Utterances that only a
-trans.tsv names are reported as missing. Texts are the normalised ones; some files have none.
+for the chapter. LibriTTS-R has the same layout without some of the files. Utterances that only a
+trans.tsv names are reported as missing. Texts are the normalised ones; some utterances have none.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ NAME = "libritts-test-other"
 
 
 def libritts_test_other(corpus: Path, options: Options) -> ProtocolList:
-    """All utterances by id, or the `num` whose hash with the seed is smallest."""
+    """Lists all utterances by id, or the `num` utterances with the smallest hash of seed and id."""
     refuse_options(NAME, options, "num", "seed")
     part = find_part(corpus, "test-other", "*/*/*.wav")
     sexes = read_sexes(part.parent)

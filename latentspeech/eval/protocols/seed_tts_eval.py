@@ -1,8 +1,8 @@
 """The lists of seed-tts-eval (Anastassiou et al., 2024, arXiv 2406.02430): `meta.lst`.
 
-Separated by `|`: id, text of the prompt, prompt audio, text to speak and, in some lists, the
-recording of it. Paths are relative to the list's folder. Without the fifth column the recording is
-`wavs/<id>.wav` where it exists. Ids may end in .wav, and name files when they do not.
+The columns, separated by `|`, are id, text of the prompt, prompt audio, text to speak and, in some
+lists, its recording. Paths are relative to the list's folder. Without the fifth column the
+recording is `wavs/<id>.wav` if it exists. An id may end in .wav, which is removed.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ NAME = "seed-tts-eval"
 
 
 def seed_tts_eval(corpus: Path, options: Options) -> ProtocolList:
-    """The list (`--from`, or meta.lst in the folder `corpus`), in its order."""
+    """Reads the list (`--from`, or meta.lst in the folder `corpus`), in its order."""
     refuse_options(NAME, options, "source")
     source = options.source or corpus / "meta.lst"
     try:

@@ -14,7 +14,7 @@ from latentspeech.eval.protocols.testset import Options, ProtocolList
 
 
 def _cuts(corpus: Path, options: Options) -> ProtocolList:
-    # Imported here: lhotse belongs to training, the other protocols do without it.
+    # Imported here, since lhotse is a training dependency and the other protocols do not need it.
     from latentspeech.eval.protocols.cut_utterances import cuts_testset
 
     return cuts_testset(corpus, options)
@@ -22,7 +22,7 @@ def _cuts(corpus: Path, options: Options) -> ProtocolList:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a test set is made; `corpus` is where it is looked for if nothing is said."""
+    """A function that makes a test set; `corpus` is the default place of its corpus."""
 
     make: Callable[[Path, Options], ProtocolList]
     about: str
@@ -46,7 +46,7 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 def make_testset(name: str, corpus: Path | None, options: Options) -> ProtocolList:
-    """The test set of a protocol; ConfigError for an unknown one."""
+    """Makes the test set of a protocol; ConfigError for an unknown one."""
     protocol = PROTOCOLS.get(name)
     if protocol is None:
         near = difflib.get_close_matches(name, PROTOCOLS, n=1, cutoff=0.3)

@@ -1,4 +1,4 @@
-"""What every protocol returns: rows of a list, and what they are."""
+"""The result of every protocol (rows of a list and their description), its options and helpers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class ProtocolList:
-    """Rows and their info; `missing` says of each utterance that was left out why."""
+    """Rows and their info; `missing` is {utterance that was left out: reason}."""
 
     rows: list[ListRow]
     info: ListInfo
@@ -25,19 +25,19 @@ class ProtocolList:
 
 @dataclass(frozen=True)
 class Options:
-    """What a protocol may be told; each refuses what it cannot use."""
+    """All options of protocols; each protocol refuses those that it does not use."""
 
     task: str | None = None
     source: Path | None = None  # a published list
     num: int = 0  # utterances, 0 for all
     seed: int = 0
-    audio: Path | None = None  # folder for audio that has to be cut out
+    audio: Path | None = None  # folder to write audio to if utterances are pieces of recordings
 
 
 def finish(
     protocol: str, rule: str, root: str, rows: Sequence[ListRow], missing: dict[str, str]
 ) -> ProtocolList:
-    """A test set of at least one utterance; DataError if the corpus has none of them."""
+    """Makes a test set of at least one utterance; DataError if there is none."""
     if not rows:
         example = next(iter(missing.items()), None)
         why = f"; of {len(missing)} missing, {example[0]}: {example[1]}" if example else ""
@@ -47,13 +47,13 @@ def finish(
 
 
 def measured(path: Path, identifier: str, missing: dict[str, str]) -> float | None:
-    """Length of an audio file, read to its end; None, and a note in `missing`, if it is not whole.
+    """Returns the length of an audio file in s; if it is not whole, None and a note in `missing`.
 
-    A header alone does not tell that a FLAC file was cut short. LibriSpeech test-clean takes about
-    a minute.
+    The file is read to its end, since the header does not tell whether a FLAC file is truncated.
+    LibriSpeech test-clean takes about a minute.
     """
     try:
-        audio_duration_s(path)  # a missing or damaged file is explained there
+        audio_duration_s(path)  # explains a missing or damaged file
         rate = int(soundfile.info(path).samplerate)
         return len(load_audio(path, rate)) / rate
     except InputError as error:
@@ -64,10 +64,11 @@ def measured(path: Path, identifier: str, missing: dict[str, str]) -> float | No
 def with_previous(
     items: Sequence[Item], speaker_of: Callable[[Item], str], id_of: Callable[[Item], str]
 ) -> dict[str, list[tuple[Item, Item]]]:
-    """{speaker: [(utterance, its prompt)]}: the rule of VALL-E 2 (2406.05370, 4.1.3).
+    """Returns {speaker: [(utterance, its prompt)]} by the rule of VALL-E 2 (2406.05370, 4.1.3).
 
-    Within a speaker's utterances in order of id (as text, character by character), the prompt is
-    the whole utterance before; the first takes the last. Speakers with a single one are left out.
+    A speaker's utterances are sorted by id (as text, character by character). The prompt is the
+    whole previous utterance; for the first utterance it is the last one. Speakers with a single
+    utterance are left out.
     """
     own: dict[str, list[Item]] = {}
     for item in sorted(items, key=id_of):
@@ -80,7 +81,7 @@ def with_previous(
 
 
 def refuse_options(protocol: str, options: Options, *accepted: str) -> None:
-    """ConfigError for an option that would have no effect."""
+    """Raises ConfigError for an option that would have no effect."""
     given = {
         "task": options.task is not None,
         "source": options.source is not None,

@@ -1,4 +1,4 @@
-"""Which metrics can be measured on this machine, and what brings the others."""
+"""Finds which metrics can be measured on this machine, and what to install for the others."""
 
 import gc
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ class Availability:
 
 
 def check_metrics() -> Iterator[Availability]:
-    """Tries to load each model, one after the other, as only that tells."""
+    """Checks each metric by loading its model, one after the other; no cheaper check is sure."""
     known: dict[tuple[object, ...], str | None] = {}
     for name, metric in METRICS.items():
         key = _model_of(metric)
@@ -26,11 +26,11 @@ def check_metrics() -> Iterator[Availability]:
             scorer = make_scorer(name)
             known[key] = prepare_all([scorer])[scorer.name].hole
             del scorer
-            gc.collect()  # models often hold themselves in a circle
+            gc.collect()  # models often have reference cycles
         yield Availability(name, metric.about, known[key])
 
 
 def _model_of(metric: Metric) -> tuple[object, ...]:
-    """What is loaded: the same whatever the metric is held against."""
+    """Returns a key of the model to load, which does not depend on `held_against`."""
     arguments = {key: value for key, value in metric.arguments.items() if key != "held_against"}
     return (metric.module, metric.scorer, *sorted(arguments.items()))

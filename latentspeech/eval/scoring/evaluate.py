@@ -1,7 +1,7 @@
-"""Scores a list of pairs and sums it up: values, intervals, parts, holes, and all failures.
+"""Scores a list of pairs and makes a report: values, intervals, parts, holes, and all failures.
 
-One bad file is named in the report and does not end the run; nor does a metric that this machine
-cannot measure. Audio is not kept beyond its pair.
+A bad file is named in the report and does not end the run, and neither does a metric that this
+machine cannot measure (a hole). Audio is kept in memory only while its pair is scored.
 """
 
 import time
@@ -19,9 +19,9 @@ from latentspeech.eval.scoring.pair import EvalPair
 from latentspeech.eval.scoring.pair_scores import PairOutcome, Readiness
 from latentspeech.eval.scoring.score_store import ScoreStore, description_key, fingerprint
 from latentspeech.eval.scoring.utterances import GROUP_NAME, ITEM_NAME, PARTS, item_of
-from latentspeech.eval.scoring.workers import Bench, Task, open_bench
+from latentspeech.eval.scoring.workers import Bench, UnscoredPair, open_bench
 
-# Distributions that take part in a score.
+# Distributions that can influence a score; the report gives their versions.
 _DISTRIBUTIONS = (
     "torch",
     "torchaudio",
@@ -62,11 +62,11 @@ def evaluate(
     Args:
         pairs: utterances with distinct ids.
         scorers: metrics with distinct names.
-        seed: of the bootstrap.
-        num_resamples: bootstrap draws.
-        jobs: processes; each loads every model. The result does not depend on it.
-        store: scores that are known already, and where new ones go; none: nothing is kept.
-        settings: more for the report's `settings`, such as the list and its hash.
+        seed: seed of the bootstrap.
+        num_resamples: number of bootstrap draws.
+        jobs: number of processes; each loads every model. The result does not depend on it.
+        store: known scores, to which new ones are added; None keeps no scores.
+        settings: further entries of the report's `settings`, such as the list and its hash.
         on_progress: called with (utterances done, all utterances).
 
     Raises:
@@ -75,7 +75,7 @@ def evaluate(
     """
     started = time.monotonic()
     _check_arguments(pairs, scorers, num_resamples)
-    known_scores = ScoreStore() if store is None else store  # an empty one is false
+    known_scores = ScoreStore() if store is None else store  # not `or`: an empty store is false
     with known_scores as known, open_bench(scorers, jobs) as bench:
         readiness = bench.readiness()
         found = _Findings(pairs, readiness, known, on_progress)
@@ -108,7 +108,7 @@ def evaluate(
 
 
 class _Findings:
-    """What is known of each pair: first out of the store, then from the bench."""
+    """The scores and failures of each pair: first those in the store, then those measured now."""
 
     def __init__(
         self,
@@ -129,25 +129,25 @@ class _Findings:
         self._outcomes = [self._recall(place) for place in range(len(pairs))]
 
     def score(self, bench: Bench) -> None:
-        """Measures what the store does not hold."""
-        tasks: list[Task] = []
+        """Measures the scores that the store lacks."""
+        unscored: list[UnscoredPair] = []
         for place, (pair, outcome) in enumerate(zip(self._pairs, self._outcomes, strict=True)):
             missing = frozenset(self._keys.keys() - outcome.scores.keys())
             if missing:
-                tasks.append(Task(place, pair, missing))
-        self._num_done = len(self._pairs) - len(tasks)
+                unscored.append(UnscoredPair(place, pair, missing))
+        self._num_done = len(self._pairs) - len(unscored)
         self._report_progress()
-        bench.run(tasks, self._take)
+        bench.run(unscored, self._take)
 
     def items(self) -> list[ItemResult]:
-        """The pairs with their scores, in the order of the list."""
+        """Returns the pairs with their scores, in the order of the list."""
         return [
             item_of(pair, self._prints[place], self._outcomes[place].scores)
             for place, pair in enumerate(self._pairs)
         ]
 
     def failures(self, scorers: Sequence[AudioScorer]) -> list[Failure]:
-        """In the order of the list, for one pair in that of the metrics."""
+        """Returns the failures in the order of the list; those of one pair in that of metrics."""
         order = {scorer.name: number for number, scorer in enumerate(scorers)}
         return [
             failure
@@ -163,15 +163,15 @@ class _Findings:
                 outcome.scores[name] = score
         return outcome
 
-    def _take(self, task: Task, outcome: PairOutcome) -> None:
-        mine = self._outcomes[task.place]
+    def _take(self, one: UnscoredPair, outcome: PairOutcome) -> None:
+        mine = self._outcomes[one.place]
         mine.failures.extend(outcome.failures)
         for name, score in outcome.scores.items():
             try:
-                kept = self._known.put(self._prints[task.place], self._keys[name], score)
+                kept = self._known.put(self._prints[one.place], self._keys[name], score)
                 mine.scores[name] = kept
             except DataError as error:
-                mine.failures.append(Failure(task.pair.id, name, f"{name} gave {error}"))
+                mine.failures.append(Failure(one.pair.id, name, f"{name} gave {error}"))
         self._num_done += 1
         self._report_progress()
 
@@ -181,7 +181,7 @@ class _Findings:
 
 
 def metric_key(scorer: AudioScorer) -> str:
-    """What the command line calls this scorer; "" if it is none of METRICS."""
+    """Returns this scorer's name on the command line; "" if it is not in METRICS."""
     for key, metric in METRICS.items():
         if (metric.path, metric.scorer) != (type(scorer).__module__, type(scorer).__name__):
             continue

@@ -1,8 +1,8 @@
-"""Which pairs a request names: two files, two folders, lhotse cuts with a folder, or a list.
+"""Finds the pairs of a request: two files, two folders, lhotse cuts with a folder, or a list.
 
-Two folders are paired by their files' paths inside them without the suffix (`spk/a.wav` with
-`spk/a.flac`), which is also the utterance's id. A file whose partner is missing is scored where the
-metric needs no partner, and reported by name where it does.
+Files of two folders are paired if their relative paths without the suffix are equal (`spk/a.wav`
+and `spk/a.flac`); this path is also the utterance's id. A file without a partner is scored by
+metrics that need none, and the other metrics report it by name.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ScoreInputs:
-    """What to score. One of: hypothesis (with or without the others), cuts, list_file."""
+    """A request: files or folders in `hypothesis` (alone or compared), `cuts`, or `list_file`."""
 
     hypothesis: Path | None = None  # file or folder under test; with cuts or a list, a folder
     reference: Path | None = None  # file or folder of originals; one file may serve a folder
@@ -35,19 +35,19 @@ class ScoreInputs:
     transcripts: Path | None = None  # texts of many
     cuts: Path | None = None  # lhotse cuts of the originals
     list_file: Path | None = None
-    corpus: Path | None = None  # where a list's paths start, if not where it says
+    corpus: Path | None = None  # folder that a list's paths are relative to; None: as the list says
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The pairs of a request and, for a report, what they came from."""
+    """The pairs of a request, and a description of their source for the report."""
 
     pairs: list[EvalPair]
     source: dict[str, Any]
 
 
 def select_pairs(inputs: ScoreInputs) -> Selection:
-    """The pairs that a request names; ConfigError or InputError where it names none."""
+    """Finds the pairs that a request names; ConfigError or InputError if it names none."""
     if inputs.transcript is not None and (
         inputs.transcripts is not None or inputs.hypothesis is None or inputs.hypothesis.is_dir()
     ):
@@ -59,7 +59,7 @@ def select_pairs(inputs: ScoreInputs) -> Selection:
 
 
 def check_request(scorers: Sequence[AudioScorer], pairs: Sequence[EvalPair]) -> None:
-    """ConfigError for a metric for which no utterance has what it needs."""
+    """Raises ConfigError for a metric whose inputs no utterance has."""
     options = {"reference": "--ref", "prompt": "--prompt", "codec_prompt": "--codec-prompt"}
     for scorer in scorers:
         against = scorer.held_against
@@ -82,7 +82,7 @@ def check_request(scorers: Sequence[AudioScorer], pairs: Sequence[EvalPair]) -> 
 
 
 def read_transcripts(path: Path) -> dict[str, dict[str, str]]:
-    """{id: {text, speaker?, sex?}} from JSON lines or `id<TAB>text` lines."""
+    """Reads {id: {text, speaker?, sex?}} from JSON lines or `id<TAB>text` lines."""
     if not path.is_file():
         raise DataError(f"{path} not found; expected a file with one transcript a line")
     entries: dict[str, dict[str, str]] = {}
@@ -156,7 +156,7 @@ def _from_files(inputs: ScoreInputs) -> list[EvalPair]:
         entry = lines.get(identifier) or lines.get(Path(identifier).name, {})
         pair = EvalPair(
             id=identifier,
-            # A file that nobody made gets the name it should have, so the report can name it.
+            # A missing file gets the name that it should have, so that the report can name it.
             hypothesis_path=tested.get(identifier, inputs.hypothesis / f"{identifier}.wav"),
             reference_path=originals.get(identifier),
             prompt_path=_partner(inputs.prompt, identifier),
@@ -180,14 +180,14 @@ def _warn_of_unused(
 
 
 def _partner(path: Path | None, identifier: str) -> Path | None:
-    """The file of an utterance in a folder; a file serves all."""
+    """Returns the file of an utterance if `path` is a folder, else `path` itself."""
     if path is None:
         return None
     return find_audio(path, identifier) if path.is_dir() else path
 
 
 def _files(path: Path) -> dict[str, Path]:
-    """{id: file} of a folder, or of the one file."""
+    """Returns {id: file} of a folder or of a single file."""
     if not path.exists():
         raise InputError(f"{path} not found; expected an audio file or a folder of them")
     if not path.is_dir():
@@ -222,6 +222,6 @@ def _parse_line(line: str, where: str) -> tuple[str, dict[str, str]]:
 
 
 def _hash(pairs: Sequence[EvalPair]) -> str:
-    """Of what was to be said by whom: the same utterances in other folders have the same."""
+    """Hashes ids, texts, speakers and prefixes; utterances in other folders have equal hashes."""
     rows = [[p.id, p.transcript, p.speaker, p.prefix_s] for p in pairs]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

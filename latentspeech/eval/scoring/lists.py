@@ -1,10 +1,10 @@
-"""Lists of utterances to speak and to score: one line an utterance, as JSON lines or TSV.
+"""Lists of utterances to speak and to score, with a line for each utterance, as JSON lines or TSV.
 
-Keys (or the columns of a TSV's first line) are the fields of `ListRow`; unknown ones are errors, so
-that a misspelt one is not passed over. Paths are relative to the list's folder, or to the `root` in
-the file `<list>.info.json` that our own lists have: it names the protocol and its rule, counts the
-content and holds its SHA-256. A list of ours names no absolute path, so one corpus gives one hash
-on every machine.
+Keys (or the columns of a TSV's first line) are the fields of `ListRow`; an unknown key is an error,
+so that a misspelt one is not ignored. Our own lists have a file `<list>.info.json` with the
+protocol, its rule, counts, the list's SHA-256 and a `root`. Paths are relative to this `root`, or
+to the list's folder if there is no such file. Our lists contain no absolute path, so a corpus gives
+the same hash on every machine.
 """
 
 import csv
@@ -31,7 +31,7 @@ _NUMBERS = ("prefix_s", "compute_s", "first_audio_s", "duration_s")
 
 @dataclass(frozen=True)
 class ListRow:
-    """One line: the fields of EvalPair, and what a synthesis needs beside them."""
+    """One line: the fields of EvalPair, and those that a synthesis needs in addition."""
 
     id: str
     hypothesis_path: str | None = None
@@ -50,18 +50,18 @@ class ListRow:
 
 @dataclass(frozen=True)
 class ListInfo:
-    """What a list is and how it was chosen; `root` is where its paths start."""
+    """The protocol of a list and the rule that chose it; its paths are relative to `root`."""
 
     protocol: str
     rule: str
     root: str = "."
-    hardware: str | None = None  # of the machine that made the audio and took the times
+    hardware: str | None = None  # the machine that made the audio and measured the times
     left_out: tuple[str, ...] = ()  # utterances that the rule has but this corpus lacks
 
 
 @dataclass(frozen=True)
 class EvalList:
-    """A list as read: rows, its hash, where paths start, and its info if it has one."""
+    """A list from a file: rows, hash, the folder of relative paths, and info if it has one."""
 
     path: Path
     rows: list[ListRow]
@@ -70,14 +70,14 @@ class EvalList:
     info: ListInfo | None
 
     def pairs(self, hypotheses: Path | None = None) -> list[EvalPair]:
-        """The pairs to score; `hypotheses` is a folder of `<id>.wav` (or .flac, ...) to take.
+        """Returns the pairs to score; `hypotheses` is a folder with `<id>.wav` (or .flac, ...).
 
-        Raises ConfigError where the list names no audio under test and no folder is given.
+        Raises ConfigError if the list names no audio under test and no folder is given.
         """
         return [self._pair(row, hypotheses) for row in self.rows]
 
     def describe(self) -> dict[str, Any]:
-        """For a report's settings."""
+        """Describes the list for a report's settings."""
         found: dict[str, Any] = {"file": self.path.name, "sha256": self.sha256}
         if self.info is not None:
             found |= {"protocol": self.info.protocol, "rule": self.info.rule}
@@ -104,7 +104,7 @@ class EvalList:
 
 
 def find_audio(folder: Path, identifier: str) -> Path:
-    """The file of an utterance in a folder; where there is none, the name it should have."""
+    """Finds an utterance's file in a folder; if there is none, returns the name for it."""
     for suffix in AUDIO_SUFFIXES:
         path = folder / f"{identifier}{suffix}"
         if path.is_file():
@@ -113,14 +113,14 @@ def find_audio(folder: Path, identifier: str) -> Path:
 
 
 def info_path(list_path: Path) -> Path:
-    """The file beside a list that says what it is."""
+    """Returns the path of the info file beside a list."""
     return list_path.with_name(list_path.name + ".info.json")
 
 
 def read_list(path: Path, root: Path | None = None) -> EvalList:
-    """Reads a list; `root` is where its paths start if not where the list says.
+    """Reads a list; `root`, if given, replaces the folder that its paths are relative to.
 
-    Raises DataError naming the line, or if the list is not the one that its info describes.
+    Raises DataError for a bad line, which it names, and if the hash in the info file differs.
     """
     try:
         content = path.read_bytes()
@@ -141,7 +141,7 @@ def read_list(path: Path, root: Path | None = None) -> EvalList:
 
 
 def write_list(path: Path, rows: Sequence[ListRow], info: ListInfo) -> str:
-    """Writes a .jsonl list and its info; returns the hash. The same rows give the same bytes."""
+    """Writes a .jsonl list and its info; returns the hash. Equal rows give equal bytes."""
     if path.suffix != ".jsonl":
         raise ConfigError(f"{path}: lists are written as .jsonl; give such a name")
     if not rows:
@@ -174,7 +174,7 @@ def _line(row: ListRow) -> str:
 
 def _parse_lines(path: Path, text: str) -> list[ListRow]:
     rows: list[ListRow] = []
-    # Not splitlines(), which also cuts at characters that a text may hold.
+    # Not splitlines(), which also splits at characters that a text may contain.
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue

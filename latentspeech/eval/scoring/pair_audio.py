@@ -1,9 +1,10 @@
-"""The audio of one pair as each scorer is to hear it: the right partner, the right part, one rate.
+"""The audio of one pair as each scorer needs it: hypothesis and partner, without prefix, one rate.
 
-Both signals are read at the rate of what the hypothesis is held against (alone, at its own); each
-scorer goes on from there. Where a scorer excludes the given prefix of a continuation, it is cut off
-the hypothesis and off a reference of the same utterance. A prompt that is the reference recording
-itself means its first `prefix_s`: all that the model was given of it.
+The partner is the recording that the hypothesis is compared with. Both signals are read at the
+partner's rate, or at the hypothesis' own if there is no partner; the scorer resamples further. If a
+scorer excludes the given prefix of a continuation, the prefix is removed from the hypothesis and
+from a reference of the same utterance. If the prompt is the reference recording itself, the partner
+is its first `prefix_s` seconds, which are all that the model was given.
 """
 
 from pathlib import Path
@@ -24,18 +25,18 @@ PARTNERS = {
 
 
 class PairAudio:
-    """Each file of one pair read once, and only when a metric asks for it."""
+    """Reads each file of one pair once, when a metric asks for it."""
 
     def __init__(self, pair: EvalPair) -> None:
         self._pair = pair
         self._read: dict[tuple[Path, int], Tensor] = {}
 
     def heard_by(self, scorer: AudioScorer) -> tuple[Tensor | None, Tensor, int]:
-        """(what it is held against or None, hypothesis, sample rate of both)."""
+        """Returns (the partner or None, hypothesis, sample rate of both)."""
         other = held_against_path(self._pair, scorer)
         rate = _native_rate(self._pair.hypothesis_path if other is None else other)
         excluded = scorer.prefix == "excluded"
-        # The partner first: its absence is the clearer message when both are gone.
+        # The partner first: if both files are missing, its absence gives the clearer message.
         partner = None if other is None else self._load(other, rate)
         hypothesis = self._load(self._pair.hypothesis_path, rate)
         if excluded:
@@ -47,7 +48,7 @@ class PairAudio:
         return partner, hypothesis, rate
 
     def generated_s(self) -> float:
-        """Length of the hypothesis without its given prefix."""
+        """Returns the length of the hypothesis without its given prefix."""
         return audio_duration_s(self._pair.hypothesis_path) - self._pair.prefix_s
 
     def _prompt_is_prefix(self, scorer: AudioScorer) -> bool:
@@ -73,7 +74,11 @@ class PairAudio:
 
 
 def held_against_path(pair: EvalPair, scorer: AudioScorer) -> Path | None:
-    """The file that the scorer compares with, None for "nothing"; InputError if it is unknown."""
+    """Returns the file that the scorer compares with; None for "nothing".
+
+    Raises:
+        InputError: the pair lacks that file.
+    """
     if scorer.held_against == "nothing":
         return None
     path: Path | None = getattr(pair, f"{scorer.held_against}_path")
@@ -84,5 +89,5 @@ def held_against_path(pair: EvalPair, scorer: AudioScorer) -> Path | None:
 
 
 def _native_rate(path: Path) -> int:
-    audio_duration_s(path)  # a missing or damaged file is explained there
+    audio_duration_s(path)  # explains a missing or damaged file
     return int(soundfile.info(path).samplerate)

@@ -1,7 +1,7 @@
-"""All metrics of one pair: what could be scored, and why the rest could not.
+"""Scores one pair with all metrics, and notes why a score could not be made.
 
-Scorers are made ready once by `prepare_all`. A model that is absent or broken makes a hole and
-leaves the other metrics alone; a setting that cannot be used (ConfigError) ends the run.
+`prepare_all` loads the models once. A model that is absent or broken makes a hole (a metric without
+values) and does not affect the other metrics; an invalid setting (ConfigError) ends the run.
 """
 
 import logging
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Readiness:
-    """What a scorer says of itself once loaded, or why it could not be loaded."""
+    """A scorer's description after loading; `hole` says why it could not be loaded, or is None."""
 
     description: dict[str, Any]
     hole: str | None
@@ -43,7 +43,7 @@ def prepare_all(scorers: Sequence[AudioScorer]) -> dict[str, Readiness]:
 
 
 def score_pair(pair: EvalPair, scorers: Sequence[AudioScorer]) -> PairOutcome:
-    """Scores one pair with every scorer; ConfigError alone is raised."""
+    """Scores one pair with every scorer; raises only ConfigError."""
     outcome = PairOutcome()
     audio = PairAudio(pair)
     for scorer in scorers:
@@ -53,7 +53,7 @@ def score_pair(pair: EvalPair, scorers: Sequence[AudioScorer]) -> PairOutcome:
             raise
         except (InputError, DataError) as error:
             outcome.failures.append(Failure(pair.id, scorer.name, str(error)))
-        except Exception as error:  # a library's own failure on one file must not cost the others
+        except Exception as error:  # a library's failure on one file must not end the run
             logger.exception("%s: %s failed", pair.id, scorer.name)
             reason = f"{type(error).__name__}: {error}"
             outcome.failures.append(Failure(pair.id, scorer.name, reason))
@@ -68,17 +68,17 @@ def _prepare(scorer: AudioScorer) -> Readiness:
         reason = str(error)
     except ConfigError:
         raise
-    except Exception as error:  # a broken file of weights must not cost the other metrics
+    except Exception as error:  # a broken weight file must not prevent the other metrics
         logger.warning("%s cannot be measured: %s", scorer.name, error)
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
     return Readiness(_description_without_model(scorer), reason)
 
 
 def _description_without_model(scorer: AudioScorer) -> dict[str, Any]:
-    """What can be said of a metric whose package or weights are not here."""
+    """Returns as much of a metric's description as is known without its package or weights."""
     try:
         return scorer.describe()
-    except Exception:  # it may ask for the version of the very package that is absent
+    except Exception:  # it may ask for the version of the missing package
         return {"metric": scorer.name}
 
 

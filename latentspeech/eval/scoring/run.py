@@ -1,7 +1,7 @@
 """A scoring run from its request to its files: `latentspeech score` without the command line.
 
-With a report to write, scores are kept beside it as they come (`<report>.partial.jsonl`), and a run
-that was ended by whatever goes on there when the same request is made again.
+If a report is to be written, each score is also appended to `<report>.partial.jsonl` at once, and a
+run that was interrupted continues from this file when the same request is made again.
 """
 
 import logging
@@ -36,13 +36,13 @@ def score_inputs(
     """Scores a request and, with `out` (.json), writes the report there and its table as .md.
 
     Args:
-        inputs: what to score.
-        metrics: names out of metrics.METRICS.
-        out: the report. Scores that an unfinished run left beside it are taken over.
-        resume: also take over the scores of the finished report at `out`.
-        jobs: processes.
-        device: what networks of torch compute on.
-        seed: of the bootstrap.
+        inputs: the files to score.
+        metrics: names in `catalogue.METRICS`.
+        out: path of the report. Scores that an unfinished run left beside it are reused.
+        resume: also reuse the scores of the finished report at `out`.
+        jobs: number of processes.
+        device: where networks in torch compute.
+        seed: seed of the bootstrap.
         on_progress: called with (utterances done, all utterances).
     """
     scorers = make_scorers(metrics, device)

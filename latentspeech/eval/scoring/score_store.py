@@ -1,8 +1,9 @@
-"""Scores on disk while a run goes on, so that a killed run is taken up where it ended.
+"""Keeps scores on disk during a run, so that a killed run continues where it ended.
 
-One JSON line a score, appended as soon as it is known. A score holds as long as its utterance's
-files (size and time of change), texts and times, and the metric's description are the same; lines
-that a kill or a full disk cut short are passed over. Failures are not kept: they are tried again.
+Each score is appended as a JSON line as soon as it is known. A stored score is valid while the
+utterance's files (size and time of change), texts and times and the metric's description stay the
+same. Lines that a kill or a full disk truncated are ignored. Failures are not stored, so they are
+tried again.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ _AUDIO_FIELDS = ("hypothesis_path", "reference_path", "prompt_path", "codec_prom
 
 
 def fingerprint(pair: EvalPair) -> str:
-    """16 hex digits that change when anything does on which the pair's scores depend."""
+    """Returns 16 hex digits that change if anything changes that the pair's scores depend on."""
     parts: list[Any] = [pair.id, pair.transcript, pair.prefix_s]
     parts += [pair.compute_s, pair.first_audio_s]
     for field in _AUDIO_FIELDS:
@@ -33,17 +34,17 @@ def fingerprint(pair: EvalPair) -> str:
 
 
 def description_key(name: str, description: dict[str, Any]) -> str:
-    """16 hex digits of what a metric says about itself."""
+    """Returns 16 hex digits, the hash of a metric's description."""
     return _digest([name, description])
 
 
 def partial_path(report_path: Path) -> Path:
-    """Where the scores of an unfinished report lie."""
+    """Returns the path of the scores of an unfinished report."""
     return report_path.with_name(report_path.name + ".partial.jsonl")
 
 
 class ScoreStore:
-    """Known scores by (fingerprint, description key); with a path, new ones are appended there."""
+    """Known scores by (fingerprint, description key); new ones are appended to `path` if given."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
@@ -59,8 +60,8 @@ class ScoreStore:
         if self.path is not None:
             if not self.path.parent.is_dir():
                 raise InputError(f"folder {self.path.parent} does not exist; create it first")
-            # A line that a kill cut short must not swallow the next one.
-            # Unbuffered, so that nothing is left to flush (and to fail once more) on closing.
+            # Writing starts on a new line, in case a kill truncated the last line of the file.
+            # Unbuffered, so that closing has nothing to flush, which could fail once more.
             self._file = self.path.open("ab", buffering=0)
             self._write("\n" if self._file.tell() else "")
         return self
@@ -71,18 +72,18 @@ class ScoreStore:
             self._file = None
 
     def take_from(self, report: EvalReport) -> None:
-        """Takes in the scores of a finished report."""
+        """Adds the scores of a finished report."""
         keys = {m.name: description_key(m.name, m.description) for m in report.metrics}
         for utterance in report.items:
             for name, score in utterance.scores.items():
                 self._known[utterance.fingerprint, keys[name]] = score
 
     def get(self, utterance: str, metric: str) -> Score | None:
-        """The score of (fingerprint, description key) if it is known."""
+        """Returns the score of (fingerprint, description key) if it is known."""
         return self._known.get((utterance, metric))
 
     def put(self, utterance: str, metric: str, score: Score) -> Score:
-        """Keeps a score; returns it as it will be read, which JSON makes of its details."""
+        """Keeps a score; returns it as it will be read back, with details passed through JSON."""
         try:
             values = json.dumps(asdict(score), allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -94,7 +95,7 @@ class ScoreStore:
         return kept
 
     def remove(self) -> None:
-        """Removes the file: the report is finished."""
+        """Removes the file, which a finished report no longer needs."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 

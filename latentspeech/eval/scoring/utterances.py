@@ -1,7 +1,8 @@
-"""An utterance as an item of a report, and the parts by which its scores are shown.
+"""Makes items of a report from utterances, and defines the parts of the corpus that it shows.
 
-The parts are lengths, numbers of words, speakers and sexes. Lengths are those of the reference
-recording, so that two systems have the same parts; without one, of the audio under test.
+The parts are by length, number of words, speaker and sex. The length is that of the reference
+recording, so that two systems have the same parts; without a reference it is that of the audio
+under test.
 """
 
 import itertools
@@ -24,7 +25,7 @@ WORD_LIMITS = (5, 10, 15, 20, 30)
 
 
 def item_of(pair: EvalPair, fingerprint: str, scores: dict[str, Score]) -> ItemResult:
-    """The pair with its scores; what is unknown is not among its facts."""
+    """Makes an item from a pair and its scores; unknown facts are left out."""
     facts: dict[str, Any] = {
         "prompt": None if pair.prompt_path is None else str(pair.prompt_path),
         "sex": pair.sex,
@@ -44,7 +45,7 @@ def item_of(pair: EvalPair, fingerprint: str, scores: dict[str, Score]) -> ItemR
 
 
 def duration_label(duration_s: float) -> tuple[int, str]:
-    """Order and name of the part that a length belongs to."""
+    """Returns order and name of the part that a length belongs to."""
     number = sum(duration_s >= edge for edge in DURATION_EDGES_S)
     if number == 0:
         return number, f"below {DURATION_EDGES_S[0]} s"
@@ -55,7 +56,7 @@ def duration_label(duration_s: float) -> tuple[int, str]:
 
 
 def words_label(num_words: int) -> tuple[int, str]:
-    """Order and name of the part that a number of words belongs to."""
+    """Returns order and name of the part that a number of words belongs to."""
     number = sum(num_words > limit for limit in WORD_LIMITS)
     if number == len(WORD_LIMITS):
         return number, f"more than {WORD_LIMITS[-1]} words"
@@ -64,7 +65,7 @@ def words_label(num_words: int) -> tuple[int, str]:
 
 
 def _by_fact(name: str, label: Callable[[Any], tuple[int, str]]) -> Callable[[ItemResult], Part]:
-    """The part by one fact; an item without it is in none."""
+    """Makes a function from an item to its part by one fact; None for an item without it."""
 
     def part_of(item: ItemResult) -> Part:
         value = item.facts.get(name)

@@ -1,9 +1,9 @@
 """Scores many pairs, in this process or in several that each load every model once.
 
-Worker processes are spawned, never forked: libraries with threads of their own do not survive a
-fork. They get as many threads as their share of this process's, ignore Ctrl-C (the parent tells
-them to stop) and die with the parent. A worker that dies takes its pair along; whatever was scored
-by then has been handed over.
+Worker processes are spawned, not forked, since libraries with their own threads do not survive a
+fork. They share this process's number of threads equally, ignore Ctrl-C (the parent tells them to
+stop) and die with the parent. If a worker dies, the scores of the pair it worked on are lost; all
+earlier scores have been passed on.
 """
 
 import multiprocessing
@@ -27,34 +27,34 @@ from latentspeech.eval.scoring.pair_scores import PairOutcome, Readiness, prepar
 
 
 class WorkerError(DataError):
-    """A scoring process ended without an answer."""
+    """A scoring process ended without a result."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """A pair and the names of the scorers that it still needs."""
+class UnscoredPair:
+    """A pair to score, and the names of the scorers whose scores it still lacks."""
 
     place: int  # in the list of pairs
     pair: EvalPair
     metrics: frozenset[str]
 
 
-OnOutcome = Callable[[Task, PairOutcome], None]
+OnOutcome = Callable[[UnscoredPair, PairOutcome], None]
 
 
 class Bench(Protocol):
-    """Scorers that are ready for work."""
+    """Loaded scorers, in this process or in several."""
 
     def readiness(self) -> dict[str, Readiness]:
-        """What each scorer says of itself, by name."""
+        """Returns the readiness of each scorer by its name."""
 
-    def run(self, tasks: Sequence[Task], on_outcome: OnOutcome) -> None:
-        """Does all tasks; outcomes arrive as they are known, in any order."""
+    def run(self, unscored: Sequence[UnscoredPair], on_outcome: OnOutcome) -> None:
+        """Scores all pairs; calls `on_outcome` as outcomes become known, in any order."""
 
 
 @contextmanager
 def open_bench(scorers: Sequence[AudioScorer], jobs: int) -> Iterator[Bench]:
-    """A bench of `jobs` processes; 1 is this one."""
+    """Opens a bench with `jobs` processes; with 1 it is this process."""
     if jobs < 1:
         raise ConfigError(f"jobs = {jobs}; expected at least 1")
     if jobs == 1:
@@ -79,10 +79,10 @@ class _OwnProcess:
     def readiness(self) -> dict[str, Readiness]:
         return prepare_all(self._scorers)
 
-    def run(self, tasks: Sequence[Task], on_outcome: OnOutcome) -> None:
-        for task in tasks:
-            scorers = [scorer for scorer in self._scorers if scorer.name in task.metrics]
-            on_outcome(task, score_pair(task.pair, scorers))
+    def run(self, unscored: Sequence[UnscoredPair], on_outcome: OnOutcome) -> None:
+        for one in unscored:
+            scorers = [scorer for scorer in self._scorers if scorer.name in one.metrics]
+            on_outcome(one, score_pair(one.pair, scorers))
 
 
 class _Processes:
@@ -99,14 +99,14 @@ class _Processes:
                 "Try fewer jobs or fewer metrics"
             ) from None
 
-    def run(self, tasks: Sequence[Task], on_outcome: OnOutcome) -> None:
-        waiting = iter(tasks)
-        flying: dict[Future[PairOutcome], Task] = {}
+    def run(self, unscored: Sequence[UnscoredPair], on_outcome: OnOutcome) -> None:
+        waiting = iter(unscored)
+        flying: dict[Future[PairOutcome], UnscoredPair] = {}
         try:
             while True:
-                # No more in flight than workers, so that the pair that killed one can be named.
-                for task in islice(waiting, self._jobs - len(flying)):
-                    flying[self._executor.submit(_worker_score, task)] = task
+                # At most one submitted pair for each worker, so that the error can name the pairs.
+                for one in islice(waiting, self._jobs - len(flying)):
+                    flying[self._executor.submit(_worker_score, one)] = one
                 if not flying:
                     return
                 done, _ = wait(flying, return_when=FIRST_COMPLETED)
@@ -114,7 +114,7 @@ class _Processes:
                     on_outcome(flying[future], future.result())
                     del flying[future]
         except BrokenProcessPool:
-            lost = ", ".join(task.pair.id for task in flying.values())
+            lost = ", ".join(one.pair.id for one in flying.values())
             raise WorkerError(
                 "a scoring process died (out of memory, or a crash inside a library) at one of: "
                 f"{lost}; earlier scores are kept beside the report that --out names: repeat the "
@@ -136,7 +136,7 @@ def _start_worker(scorers: list[AudioScorer], parent: int, num_threads: int) -> 
     _scorers.extend(scorers)
     try:
         _readiness = prepare_all(_scorers)
-    except ConfigError as error:  # raised here it would only break the pool
+    except ConfigError as error:  # if raised here, it would only break the pool
         _readiness = error
 
 
@@ -146,5 +146,5 @@ def _worker_readiness() -> dict[str, Readiness]:
     return _readiness
 
 
-def _worker_score(task: Task) -> PairOutcome:
-    return score_pair(task.pair, [scorer for scorer in _scorers if scorer.name in task.metrics])
+def _worker_score(one: UnscoredPair) -> PairOutcome:
+    return score_pair(one.pair, [scorer for scorer in _scorers if scorer.name in one.metrics])

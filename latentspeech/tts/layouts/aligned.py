@@ -1,12 +1,12 @@
-"""The layout `aligned`: the symbols of the text stand among the latents that speak them.
+"""The layout `aligned`: the symbols of the text are among the latents that speak them.
 
     [prompt]  text EOD BOD symbol latent symbol symbol latent latent symbol latent ... EOD
 
-The text stands there twice, whole and symbol by symbol where it is heard, so nothing can be skipped
-or said twice: the symbols are known, and the model says when the next one comes. Training takes
-their times. A symbol among the latents brings the ids of its neighbours along, for sounds depend on
-what comes next, and to look that up in the text above is hard to learn. The prompt has no symbols
-among its latents.
+The text occurs twice, once whole and once symbol by symbol where it is heard. So nothing can be
+skipped or said twice: the symbols are known, and the model only decides when the next one comes.
+Training needs the times of the symbols. A symbol among the latents also carries the ids of its
+neighbours, since sounds depend on the next symbol, and finding it in the text above is hard to
+learn. The prompt has no symbols among its latents.
 
 T latents, D latent dimension, n tokens, C neighbours of a symbol.
 """
@@ -45,10 +45,10 @@ from latentspeech.tts.model import SPEECH
 
 @dataclass(frozen=True)
 class AlignedLayout:
-    """The model is told which symbol comes next, and learns when."""
+    """The next symbol is given to the model, which learns when it comes."""
 
     speech: ModalityConfig
-    neighbours: tuple[int, int] = (0, 0)  # before and after, that a symbol brings along
+    neighbours: tuple[int, int] = (0, 0)  # numbers of symbols, before and after, that one carries
     kind: Literal["aligned"] = "aligned"
     needs_symbol_times: bool = True
     uses_prompt_text: bool = False
@@ -61,7 +61,7 @@ class AlignedLayout:
         conditioning: ConditioningConfig,
         generator: torch.Generator,
     ) -> MixedSequence:
-        """One training example; an utterance without text is BOD latents EOD."""
+        """Makes one training example; an utterance without text is BOD latents EOD."""
         shown = shown_conditions(self.speech, prompt, conditioning, generator)
         if shown is None:
             return spoken_spans(self.speech, SpokenText(None, utterance.latents), target=True)
@@ -71,18 +71,18 @@ class AlignedLayout:
         return [*shown, *self._symbol_by_symbol(utterance, symbol_starts)]
 
     def prompt(self, text_ids: Sequence[int], voice: SpokenText | None) -> MixedSequence:
-        """[voice] text EOD BOD."""
+        """Makes [voice] text EOD BOD."""
         spans = [] if voice is None else voice_prefix(self.speech, voice)
         return [*spans, tokens([*text_ids, self.speech.eod_id, self.speech.bod_id], False)]
 
     def script(self, text_ids: Sequence[int]) -> TokenSpan:
-        """The tokens that stand among the latents of a text, the last of which ends them."""
+        """Returns the tokens among the latents of a text; the last one ends the latents."""
         beside = _beside(text_ids, self.neighbours)
         of_end = torch.full((1, beside.shape[1]), NO_NEIGHBOUR)
         return tokens([*text_ids, self.speech.eod_id], True, torch.cat((beside, of_end)))
 
     def limits(self, text: str, text_ids: Sequence[int], frame_rate: float) -> AlignedLimits:
-        """Bounds on the length of speech and of every symbol; tokens count beside latents."""
+        """Returns bounds on the length of speech and of each symbol; tokens count like latents."""
         whole = generation_limits(text, frame_rate, self.speech.eod_id)
         script = self.script(text_ids)
         return AlignedLimits(
@@ -93,13 +93,13 @@ class AlignedLayout:
         )
 
     def policy(self, model: LatentLM, sampling: SamplingConfig) -> AlignedPolicy:
-        """The next symbol against another latent."""
+        """Returns the policy that chooses between the next symbol and another latent."""
         return AlignedPolicy(model, SPEECH, sampling.stop_bias)
 
     def heard(
         self, voice: Tensor, before: Tensor | None, max_latents: int | None, context: int
     ) -> Tensor:
-        """No more than in training: the beginning of the voice, then the end of `before`."""
+        """Returns the start of the voice, then the end of `before`; no longer than in training."""
         most = max_latents or len(voice)
         if before is None:
             return voice if len(voice) <= most else voice[:most]
@@ -114,7 +114,7 @@ class AlignedLayout:
         )
 
     def _symbol_by_symbol(self, utterance: SpokenText, starts: Sequence[int]) -> Spans:
-        """Text EOD BOD, then each symbol before the latents of the frames from its start on."""
+        """Makes text EOD BOD, then each symbol before the latents of the frames from its start."""
         assert utterance.text_ids is not None
         script = self.script(utterance.text_ids)
         assert script.neighbours is not None
@@ -132,13 +132,13 @@ class AlignedLayout:
 
 
 def symbol_frames(ends_s: Sequence[float], frame_rate: float, num_frames: int) -> list[int]:
-    """The frame in which each symbol begins, from the times in seconds at which each ends."""
+    """Returns the frame in which each symbol begins, from the times in s at which each ends."""
     starts_s = (0.0, *ends_s[:-1])
     return [min(math.floor(start_s * frame_rate), num_frames - 1) for start_s in starts_s]
 
 
 def _beside(ids: Sequence[int], neighbours: tuple[int, int]) -> Tensor:
-    """The ids before and after each of n ids, nearest first, (n, C)."""
+    """Returns the ids before and after each of n ids, nearest first, (n, C)."""
     before, after = neighbours
     padded = torch.tensor([*[NO_NEIGHBOUR] * before, *ids, *[NO_NEIGHBOUR] * after])
     windows = padded.unfold(0, before + 1 + after, 1)  # (n, before + 1 + after)

@@ -1,9 +1,9 @@
-"""Writing in the layout `aligned`: which token comes next is known, the softmax head says when.
+"""The row policy of the layout `aligned`: the softmax head decides when the next known token comes.
 
-With p the probability that the head gives another latent, P(not yet) is the product of p over the
+If p is the probability of another latent by the head, P(not yet) is the product of p over the
 latents since the last token. The next token is written once P(not yet) <= 0.5, which is the median
-of the time that the model expects: a draw at every latent would be restless, and the likelier
-choice at every latent too slow.
+of the time that the model expects. Drawing at every latent would make the timing irregular, and
+taking the likelier choice at every latent would be too slow.
 
 N slots, n rows, L tokens of the longest script and one more, V vocabulary, d model width.
 """
@@ -21,13 +21,13 @@ from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.mixed_sequence import MixedSequence, TokenSpan
 from latentspeech.core.lm.row_policy import Decision, GenerationLimits, Integers
 
-_TINY = 1e-30  # of a probability, to take its logarithm
+_TINY = 1e-30  # smallest probability whose logarithm is taken
 _MAX_EXPONENT = 700.0  # e to it is still a float64
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlignedLimits(GenerationLimits):
-    """A row's script, and how long one of its tokens may last."""
+    """A row's script of tokens, and the longest time between two of them."""
 
     script: TokenSpan  # tokens among the latents; the last one ends the row
     max_run: int | None = None  # latents between two tokens; None: any number
@@ -37,33 +37,33 @@ class AlignedLimits(GenerationLimits):
 
 @dataclass
 class AlignedState:
-    """Where each slot is in its script."""
+    """The position of each slot in its script."""
 
     ids: Integers  # (N, L) tokens of the scripts, each with room for one more at its end
-    inputs: Tensor  # (N, L, d) what the tokens are to the backbone
-    place: Integers  # (N,) of the next token
+    inputs: Tensor  # (N, L, d) the tokens' inputs to the backbone
+    place: Integers  # (N,) place of the next token
     last: Integers  # (N,) place of the last token
-    min_latents: Integers  # (N,) that come before the last token
-    num_latents: Integers  # (N,) so far
+    min_latents: Integers  # (N,) least number of latents before the last token
+    num_latents: Integers  # (N,) number of latents so far
     max_run: Integers  # (N,) most latents between two tokens
     run: Integers  # (N,) latents since the last token
     not_yet: NDArray[np.float64]  # (N,) P(not yet)
 
 
 class AlignedPolicy:
-    """Scripts for all rows, in one modality. A script's tokens are part of the condition."""
+    """Follows the scripts of all rows, in one modality; their tokens are part of the condition."""
 
     tokens_are_condition = True
 
     def __init__(self, model: LatentLM, modality: int, stop_bias: float) -> None:
-        """`stop_bias` is added to the logits of all tokens against the slot token."""
+        """`stop_bias` is added to the logits of all tokens except the slot token."""
         self._model = model
         self._kind = 1 + modality
         self._slot_id = model.config.modalities[modality].slot_id
         self._stop_bias = stop_bias
 
     def init_state(self, num_slots: int) -> AlignedState:
-        """Scripts of no tokens."""
+        """Makes a state with empty scripts."""
         embedding = self._model.token_embedding.weight
         ids = np.zeros((num_slots, 0), dtype=np.int64)
         inputs = embedding.new_zeros(num_slots, 0, embedding.shape[1])
@@ -74,7 +74,7 @@ class AlignedPolicy:
     def start(
         self, state: AlignedState, slot: int, prompt: MixedSequence, limits: GenerationLimits
     ) -> None:
-        """At the beginning of the row's script; the prompt ends with BOD."""
+        """Puts a slot at the beginning of its row's script; the prompt ends with BOD."""
         assert isinstance(limits, AlignedLimits), "rows of the layout aligned need AlignedLimits"
         device, script = self._model.device, limits.script
         length = len(script.ids)
@@ -93,7 +93,7 @@ class AlignedPolicy:
         state.not_yet[slot] = 1
 
     def decide(self, logits: Tensor, state: AlignedState, uniforms: Tensor | None) -> Decision:
-        """The script's next token where it is due, else a latent."""
+        """Chooses the script's next token if it is due, else a latent."""
         n = len(logits)
         place, run, num_latents = state.place[:n], state.run[:n], state.num_latents[:n]
         not_yet = state.not_yet[:n]
@@ -117,15 +117,15 @@ class AlignedPolicy:
         return decision
 
     def token_inputs(self, state: AlignedState, token_ids: Integers) -> Tensor:
-        """Of the token before the next one, (n, d)."""
+        """Returns the inputs of the token before the next one, (n, d)."""
         return _at(state.inputs, state.place[: len(token_ids)] - 1)
 
     def trial_inputs(self, state: AlignedState, num_rows: int) -> Tensor:
-        """Of the next token, (n, d)."""
+        """Returns the inputs of the next token, (n, d)."""
         return _at(state.inputs, state.place[:num_rows])
 
     def _probability_of_latent(self, logits: Tensor) -> NDArray[np.float64]:
-        """How likely another latent is, and no token; logits (n, V) -> (n,)."""
+        """Computes the probability of another latent instead of a token; logits (n, V) -> (n,)."""
         latent = logits.softmax(1, dtype=torch.float64)[:, self._slot_id].numpy(force=True)
         if not self._stop_bias:
             return latent
@@ -134,6 +134,6 @@ class AlignedPolicy:
 
 
 def _at(inputs: Tensor, place: Integers) -> Tensor:
-    """The entries of inputs (N, L, d) at `place` (n,) of the first n slots, (n, d)."""
+    """Returns the entries of inputs (N, L, d) at `place` (n,) of the first n slots, (n, d)."""
     flat = np.arange(len(place)) * inputs.shape[1] + place
     return inputs.flatten(0, 1).index_select(0, torch.from_numpy(flat).to(inputs.device))

@@ -1,4 +1,4 @@
-"""The layout that a configuration names."""
+"""Makes the layout that a configuration names."""
 
 from typing import assert_never
 
@@ -12,7 +12,7 @@ from latentspeech.tts.model import LayoutKind
 def build_layout(
     kind: LayoutKind, speech: ModalityConfig, neighbours: tuple[int, int] = (0, 0)
 ) -> Layout:
-    """`neighbours` is how many a symbol among the latents brings along, in `aligned`."""
+    """Makes a layout; in `aligned` a symbol carries the ids of `neighbours` before and after it."""
     match kind:
         case "sentence":
             return SentenceLayout(speech)

@@ -1,13 +1,13 @@
-"""What a layout is: how an utterance and its prompt become one sequence, and how that goes on.
+"""The contract of a layout, which arranges an utterance and its prompt as one sequence.
 
     [prompt text] BOD prompt latents EOD  text ... latents EOD
 
-A prompt looks the same in all layouts and stands first, so that it is the same prefix for every
-sentence; without a transcript its text is left out. Layouts differ in how the text of the utterance
-itself meets its latents.
+A prompt looks the same in all layouts and comes first, so that it is the same prefix for every
+sentence; without a transcript its text is left out. Layouts differ in how they arrange the text and
+the latents of the utterance itself.
 
-The sequence without the condition, for guidance, is BOD latents EOD alone: it has neither the text
-nor the prompt, whose voice guidance therefore strengthens together with the text.
+For guidance, the sequence without the condition is only BOD latents EOD. It has neither the text
+nor the prompt, so guidance strengthens the text and the voice together.
 
 T latents, D latent dimension.
 """
@@ -32,22 +32,22 @@ Spans = list[TokenSpan | LatentSpan]
 
 @dataclass(frozen=True)
 class SpokenText:
-    """Text token ids (None: not known) and the latents (T, D) that speak them."""
+    """Text token ids (None: unknown) and the latents (T, D) that speak them."""
 
     text_ids: Sequence[int] | None
     latents: Tensor
 
 
 class ConditioningConfig(Config):
-    """How often training hides a condition, so that the model can do without it."""
+    """Probabilities with which training hides a condition, so that the model works without it."""
 
-    drop_condition: float = Field(0.1, ge=0, le=1, description="text and prompt, for guidance")
-    drop_prompt: float = Field(0.1, ge=0, le=1, description="the prompt alone")
-    drop_prompt_text: float = Field(0.3, ge=0, le=1, description="the transcript of the prompt")
+    drop_condition: float = Field(0.1, ge=0, le=1, description="hides text and prompt (guidance)")
+    drop_prompt: float = Field(0.1, ge=0, le=1, description="hides only the prompt")
+    drop_prompt_text: float = Field(0.3, ge=0, le=1, description="hides the prompt's transcript")
 
 
 class Layout(Protocol):
-    """Owns the sequences of training and synthesis, and what may be written."""
+    """Makes the sequences of training and synthesis, and decides what a row may write."""
 
     @property
     def kind(self) -> LayoutKind:
@@ -59,11 +59,11 @@ class Layout(Protocol):
 
     @property
     def needs_symbol_times(self) -> bool:
-        """Whether targets of training need the times of their symbols."""
+        """Whether training targets need the times of their symbols."""
 
     @property
     def uses_prompt_text(self) -> bool:
-        """Whether a prompt speaks better with its transcript."""
+        """Whether speech is better if the prompt has a transcript."""
 
     def training_sequence(
         self,
@@ -73,45 +73,46 @@ class Layout(Protocol):
         conditioning: ConditioningConfig,
         generator: torch.Generator,
     ) -> MixedSequence:
-        """One training example; `generator` decides what is hidden.
+        """Makes one training example; `generator` decides which conditions are hidden.
 
-        Latents are targets where their text is known, and their EOD with them; text never is.
+        The utterance's latents and their EOD are targets, and so are those of a prompt with text;
+        text before the latents is not.
 
         Args:
-            utterance: what is to be learned.
-            symbol_starts: the frame in which each of its tokens begins, never falling, from 0 to
-                less than T; needed exactly where `needs_symbol_times` and its text is known.
+            utterance: the utterance to learn.
+            symbol_starts: the frame in which each of its tokens begins, non-decreasing and in
+                [0, T); given exactly if `needs_symbol_times` and the text is known.
             prompt: another utterance of the same speaker.
             conditioning: how often conditions are hidden.
-            generator: on the CPU.
+            generator: random numbers on the CPU.
         """
 
     def prompt(self, text_ids: Sequence[int], voice: SpokenText | None) -> MixedSequence:
-        """What the model continues to speak `text_ids`; ends with BOD. `voice` stands first."""
+        """Makes the prompt for speaking `text_ids`; `voice` comes first, BOD last."""
 
     def limits(self, text: str, text_ids: Sequence[int], frame_rate: float) -> GenerationLimits:
-        """How long a sentence of normalised text may last, and what its policy needs to know."""
+        """Returns limits of length for a sentence of normalised text, in the form of its policy."""
 
     def policy(self, model: LatentLM, sampling: SamplingConfig) -> RowPolicy:
-        """What decides how a sentence goes on."""
+        """Returns the row policy, which decides the next element of a sentence."""
 
     def heard(
         self, voice: Tensor, before: Tensor | None, max_latents: int | None, context: int
     ) -> Tensor:
-        """The latents that a sentence hears first.
+        """Returns the latents that come before a sentence.
 
         Args:
-            voice: (T, D) of the recording.
-            before: of the sentence before, (T', D), of which it may hear the end.
-            max_latents: of the longest prompt in training; None: not known.
-            context: latents of the sentence before that are enough.
+            voice: latents (T, D) of the recording.
+            before: latents (T', D) of the sentence before, whose end may be included; or None.
+            max_latents: length of the longest prompt in training; None: unknown.
+            context: number of latents of the sentence before that are enough.
 
         Returns:
-            `voice` itself where nothing is changed, else (T'', D) that have no transcript.
+            `voice` itself if nothing is changed, else latents (T'', D) without a transcript.
         """
 
     def continuation_prompt(self, text_ids: Sequence[int], given: Tensor) -> MixedSequence:
-        """The prompt of a recording that is to be continued from its first latents `given` (T, D).
+        """Makes the prompt to continue a recording from its first latents `given` (T, D).
 
         Raises:
             ConfigError: the layout cannot continue a recording.
@@ -119,16 +120,16 @@ class Layout(Protocol):
 
 
 def voice_prefix(speech: ModalityConfig, voice: SpokenText) -> MixedSequence:
-    """What every prompt with this voice begins with."""
+    """Makes the beginning of every prompt with this voice."""
     return spoken_spans(speech, voice, target=False)
 
 
 def unconditional_prompt(speech: ModalityConfig, given: Tensor | None = None) -> MixedSequence:
-    """The prompt without the condition, BOD alone.
+    """Makes the prompt without the condition, which is only BOD.
 
-    For a continuation, the given latents (T, D) stand behind it: they are what the model has
-    "written" so far and no condition. So guidance of a continuation strengthens the text alone, and
-    that of a prompted sentence the text and the voice.
+    For a continuation, the given latents (T, D) follow it, since they count as latents that the
+    model has written, not as a condition. So guidance of a continuation strengthens only the text,
+    and guidance of a prompted sentence strengthens the text and the voice.
     """
     start: Spans = [tokens([speech.bod_id], False)]
     return start if given is None else [*start, LatentSpan(SPEECH, given, False)]
@@ -140,9 +141,9 @@ def shown_conditions(
     conditioning: ConditioningConfig,
     generator: torch.Generator,
 ) -> Spans | None:
-    """The spans of the prompt in a training example, none where it is hidden or there is none.
+    """Returns the spans of the prompt in a training example; [] if it is hidden or absent.
 
-    None where the text is hidden as well.
+    Returns None if the text is hidden as well.
     """
     hide_all, hide_prompt, hide_prompt_text = torch.rand(3, generator=generator).tolist()
     if hide_all < conditioning.drop_condition:
@@ -155,7 +156,7 @@ def shown_conditions(
 
 
 def spoken_spans(speech: ModalityConfig, spoken: SpokenText, target: bool) -> Spans:
-    """[text] BOD latents EOD; `target` says whether latents and EOD are to be learned."""
+    """Makes [text] BOD latents EOD; `target` says whether latents and EOD are targets."""
     return [
         tokens([*(spoken.text_ids or ()), speech.bod_id], False),
         LatentSpan(SPEECH, spoken.latents, target),
@@ -164,5 +165,5 @@ def spoken_spans(speech: ModalityConfig, spoken: SpokenText, target: bool) -> Sp
 
 
 def tokens(ids: Sequence[int], target: bool, neighbours: Tensor | None = None) -> TokenSpan:
-    """A span of plain ids."""
+    """Makes a token span from a list of ids."""
     return TokenSpan(torch.tensor(ids, dtype=torch.long), target, neighbours)

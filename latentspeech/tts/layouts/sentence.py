@@ -31,7 +31,7 @@ from latentspeech.tts.model import SPEECH
 
 @dataclass(frozen=True)
 class SentenceLayout:
-    """The model learns by itself where in the text it is, and when it ends."""
+    """The model has to learn how far it is in the text, and when to stop."""
 
     speech: ModalityConfig
     kind: Literal["sentence"] = "sentence"
@@ -46,31 +46,31 @@ class SentenceLayout:
         conditioning: ConditioningConfig,
         generator: torch.Generator,
     ) -> MixedSequence:
-        """One training example."""
+        """Makes one training example."""
         shown = shown_conditions(self.speech, prompt, conditioning, generator)
         if shown is None:
             shown, utterance = [], SpokenText(None, utterance.latents)
         return [*shown, *spoken_spans(self.speech, utterance, target=True)]
 
     def prompt(self, text_ids: Sequence[int], voice: SpokenText | None) -> MixedSequence:
-        """[voice] text BOD."""
+        """Makes [voice] text BOD."""
         spans = [] if voice is None else voice_prefix(self.speech, voice)
         return [*spans, tokens([*text_ids, self.speech.bod_id], False)]
 
     def limits(self, text: str, text_ids: Sequence[int], frame_rate: float) -> GenerationLimits:
-        """Bounds on the length of speech."""
+        """Returns bounds on the length of speech."""
         return generation_limits(text, frame_rate, self.speech.eod_id)
 
     def policy(self, model: LatentLM, sampling: SamplingConfig) -> SwitchPolicy:
-        """EOD against another latent."""
+        """Returns the policy that chooses between EOD and another latent."""
         return SwitchPolicy(model, sampling)
 
     def heard(
         self, voice: Tensor, before: Tensor | None, max_latents: int | None, context: int
     ) -> Tensor:
-        """The voice, whole."""
+        """Returns the whole voice."""
         return voice
 
     def continuation_prompt(self, text_ids: Sequence[int], given: Tensor) -> MixedSequence:
-        """The given latents stand where the model's own would."""
+        """Makes text BOD given latents; the given latents are at the place of the model's own."""
         return [*self.prompt(text_ids, None), LatentSpan(SPEECH, given, False)]

@@ -1,4 +1,4 @@
-"""Training the TTS LatentLM on batches of mixed sequences: L_LM + alpha L_diff."""
+"""The task that trains the TTS LatentLM on batches of mixed sequences: L_LM + alpha L_diff."""
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +14,12 @@ from latentspeech.tts.model import SPEECH
 
 
 class TTSTask(Task):
-    """One model, one optimizer; a batch is a MixedBatch."""
+    """The task has one model and one optimizer; a batch is a MixedBatch."""
 
     def __init__(
         self, config: LatentLMConfig, optimizer: OptimizerConfig, mean: Tensor, std: Tensor
     ) -> None:
-        """`mean` and `std` (D,) of the training latents are stored in the model."""
+        """Stores `mean` and `std` (D,) of the training latents in the model."""
         super().__init__()
         self.model = LatentLM(config)
         self.model.set_statistics(SPEECH, mean, std)
@@ -27,22 +27,22 @@ class TTSTask(Task):
         self._adapted = False
 
     def adapt(self, lora: LoRAConfig) -> None:
-        """From now on only adapters on the model learn (core/lm/lora.py)."""
+        """Adds adapters to the model; from now on only they are trained (core/lm/lora.py)."""
         add_lora(self.model, lora)
         self._adapted = True
 
     def optimizer_specs(self) -> dict[str, OptimizerSpec]:
-        """All parameters that learn together."""
+        """Returns the only optimizer, which trains all trainable parameters."""
         return {"model": OptimizerSpec(self.model, self._optimizer)}
 
     def units(self) -> list[Unit]:
-        """The blocks of the backbone and the diffusion head."""
+        """Returns the blocks of the backbone, and the diffusion head."""
         return [*map(Unit, self.model.backbone.layers), Unit(self.model.diffusion(SPEECH).head)]
 
     def training_step(
         self, batch: MixedBatch, turn: str, step: int, generator: torch.Generator
     ) -> Losses:
-        """The objective on one batch."""
+        """Computes the objective on one batch."""
         loss = latent_lm_loss(self.model, batch, generator)
         padding = (batch.kinds == PADDING).float().mean()
         metrics = {
@@ -53,11 +53,11 @@ class TTSTask(Task):
         return Losses(loss.parts, metrics, "train/loss")
 
     def counts(self, batch: MixedBatch, turn: str) -> dict[str, Tensor]:
-        """Decisions and latents of a batch."""
+        """Counts the decisions and latents of a batch."""
         return loss_counts(self.model, batch)
 
     def validation_step(self, batch: MixedBatch, generator: torch.Generator) -> dict[str, Mean]:
-        """The same objective on held-out utterances."""
+        """Computes the same objective on held-out utterances."""
         loss = latent_lm_loss(self.model, batch, generator)
         return {
             "valid/diffusion": Mean(loss.diffusion[SPEECH], loss.num_latents[SPEECH]),
@@ -65,5 +65,5 @@ class TTSTask(Task):
         }
 
     def averaged_module(self) -> nn.Module:
-        """The whole model, or what of it learns; the rest stays as it is."""
+        """Returns the whole model, or only the adapters if nothing else is trained."""
         return adapters(self.model) if self._adapted else self.model

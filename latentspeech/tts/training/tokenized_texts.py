@@ -1,9 +1,10 @@
-"""The token ids of a corpus's texts, made once a shard and kept beside the latents.
+"""The token ids of a corpus's texts, made once for each shard and kept beside the latents.
 
-Normalising a text costs more than all else that loading an utterance does, and a long training sees
-each a hundred times. `tokens-<hash>/00000.npy` holds one row of int32 for a shard of n texts: where
-the ids of each begin (n + 1 numbers), then all ids. The hash is of the tokenizer's files and of the
-code of latentspeech.text, so ids of another version are never read.
+Normalising a text takes more time than the rest of loading an utterance, and a long training loads
+each utterance a hundred times. `tokens-<hash>/00000.npy` has one row of int32 for a shard of n
+texts: the positions at which the ids of each text begin (n + 1 numbers), then all ids. The hash
+covers the tokenizer's files and the code of latentspeech.text, so ids of another version are never
+read.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ _REMEDY = "expected a writable folder for token ids: copy the latents, or give t
 
 
 class TokenizedTexts:
-    """Token ids by utterance; it can be pickled, and processes make each shard's ids once."""
+    """Token ids by utterance; it can be pickled, and all processes share each shard's file."""
 
     def __init__(self, shards: LatentShards, tokenizer: Tokenizer) -> None:
         self._shards = shards
@@ -37,7 +38,7 @@ class TokenizedTexts:
         self._ids = Recent(self._read)
 
     def __getitem__(self, index: int) -> list[int] | None:
-        """The ids of an utterance; None where its text says nothing that can be spoken."""
+        """Returns the ids of an utterance; None if its text has nothing that can be spoken."""
         shard, place = divmod(index, self._shards.meta.shard_size)
         row = self._ids[shard]
         first, end = row[place : place + 2].tolist()
@@ -50,7 +51,7 @@ class TokenizedTexts:
         if row is None:
             self._folder.mkdir(exist_ok=True)
             with exclusive(path.with_suffix(".lock"), _REMEDY):
-                row = _load(path, length)  # another process may have been faster
+                row = _load(path, length)  # another process may have written it meanwhile
                 if row is None:
                     self._write(path, shard)
                     row = _load(path, length)
@@ -84,7 +85,7 @@ class TokenizedTexts:
 
 
 def _load(path: Path, length: int) -> Any:
-    """The mapped row; None if there is none or it is damaged."""
+    """Returns the memory-mapped row; None if it is missing or damaged."""
     try:
         row = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError):

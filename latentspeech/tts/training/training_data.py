@@ -1,10 +1,11 @@
 """Batches for the TTS task: sampled latents, tokenised text, a prompt of the same speaker.
 
-The model trains on z = mu + |sigma| eps, input and target being the same sample (paper 4.3);
+The model trains on z = mu + |sigma| eps, where input and target are the same sample (paper 4.3);
 prompts at inference are means.
 
-Batches are planned for a window of some shards at a time; prompts are other utterances of the same
-window. So the planning process knows one window and a loader process what its batches need.
+Batches are planned for one window of shards at a time; prompts are other utterances of the same
+window. So the planning process holds one window in memory, and a loader process only what its
+batches need.
 """
 
 import logging
@@ -45,16 +46,16 @@ class TTSDataConfig(Config):
     """Sizes of a batch, and how the shards are read."""
 
     max_total_latents: int = Field(
-        1200, ge=1, description="padded latents of the targets a batch; packed: of all, prompts too"
+        1200, ge=1, description="most latents in a batch: targets with padding; packed: prompts too"
     )
-    max_batch_size: int = Field(64, ge=1, description="utterances a batch")
-    num_buckets: int = Field(10, ge=1, description="length classes that padded batches are made of")
+    max_batch_size: int = Field(64, ge=1, description="most utterances in a batch")
+    num_buckets: int = Field(10, ge=1, description="number of length classes of padded batches")
     max_prompt_s: float = Field(8.0, gt=0, description="longest prompt, seconds")
     packing: bool = Field(
-        False, description="several utterances a row that never see each other, hardly any padding"
+        False, description="put several utterances, which never see each other, into one row"
     )
     pack_length: int = Field(2048, ge=1, description="elements of a packed row")
-    window_shards: int = Field(64, ge=1, description="shards that are shuffled together")
+    window_shards: int = Field(64, ge=1, description="number of shards that are shuffled together")
     skip_bad: bool = Field(False, description="leave damaged shards out, with a warning")
     cache: LocalCacheConfig = Field(
         LocalCacheConfig(), description="local copies of shards that are read from a URL"
@@ -62,7 +63,7 @@ class TTSDataConfig(Config):
 
 
 class Target(NamedTuple):
-    """What a place in a batch is: an utterance and the one that serves as its prompt, if any."""
+    """An utterance to train on, and the utterance that serves as its prompt, if any."""
 
     utterance: int
     prompt: int | None
@@ -93,13 +94,13 @@ class TTSTrainingData:
             self.plan(0, 0)  # raises here instead of after the start
 
     def num_windows(self) -> int:
-        """Windows of an epoch."""
+        """Returns the number of windows in an epoch."""
         return num_windows(len(self.shards.shards), self.config.window_shards)
 
     def plan(self, epoch: int, window: int) -> Sequence[Sequence[Target]]:
-        """Every utterance of the window that can be a target once, in batches.
+        """Puts every utterance of the window that can be a target into one batch.
 
-        Batches are of similar length or, packed, of any.
+        The utterances of a padded batch have similar lengths, those of a packed batch any lengths.
         """
         indices, items = self._window(epoch, window)
         candidates = prompt_candidates(items, self.config.max_prompt_s * self._frame_rate)
@@ -128,7 +129,7 @@ class TTSTrainingData:
         return [[targets[number] for number in batch] for batch in plan]
 
     def load(self, items: Sequence[Target], seed: int) -> MixedBatch:
-        """One batch, padded or packed; `seed` decides posterior noise and what is dropped."""
+        """Loads a batch, padded or packed; `seed` decides posterior noise and hidden conditions."""
         generator = make_generator(seed, "tts-batch")
         read: list[Target] = []
         means: list[Tensor] = []
@@ -153,7 +154,7 @@ class TTSTrainingData:
         return frame_rate_of(self.shards.meta)
 
     def _window(self, epoch: int, window: int) -> tuple[list[int], list[LatentItem]]:
-        """The utterances of a window that have latents: their indices, rising, and items."""
+        """Returns the utterances of a window that have latents: ascending indices, and items."""
         indices: list[int] = []
         items: list[LatentItem] = []
         for shard in shards_of_window(
@@ -169,7 +170,7 @@ class TTSTrainingData:
     def _sequence(
         self, target: Target, latents: Iterator[Tensor], generator: torch.Generator
     ) -> MixedSequence:
-        """The target, and before it its prompt if it has one; takes their `latents`."""
+        """Builds the sequence of a target and its prompt, if any; consumes their `latents`."""
         spoken = SpokenText(self.texts[target.utterance], next(latents))
         starts = self._symbol_starts(target.utterance, spoken)
         prompt = None
@@ -188,17 +189,17 @@ class TTSTrainingData:
                     f"cut {name} makes {length} elements of text and latents; expected at "
                     f"most data.pack_length, {self.config.pack_length}: raise that or leave it out"
                 )
-            prompt = None  # what does not fit with a prompt may without
+            prompt = None  # the target may fit without a prompt
 
     def _symbol_starts(self, index: int, spoken: SpokenText) -> list[int] | None:
-        """The frame in which each symbol begins, where the layout needs it."""
+        """Returns the frame in which each symbol begins; None if the layout does not need it."""
         if not self.layout.needs_symbol_times or spoken.text_ids is None:
             return None
         ends_s = symbol_ends_of(self.shards.item(index))
         return symbol_frames(ends_s, self._frame_rate, len(spoken.latents))
 
     def _timed(self, indices: Sequence[int], items: Sequence[LatentItem]) -> list[int]:
-        """Places of the utterances with times of symbols, one for each of the tokenizer's."""
+        """Returns the places of utterances with one time for each of the tokenizer's symbols."""
         timed = [place for place, item in enumerate(items) if symbol_ends_of(item)]
         fitting = [
             place

@@ -25,7 +25,7 @@ class SpokenSentence:
     voice: str
     prompt: str  # id of the recording that was the prompt
     seconds: float
-    cut: bool  # whether the model reached a limit of its length
+    truncated: bool  # whether the model reached a limit of its length
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Judge:
     def faults(self, sentence: SpokenSentence) -> list[str]:
         """The KINDS of fault that the sentence has; empty if it has none."""
         ratio = self.ratio(sentence)
-        found = (sentence.cut, ratio > self.too_long, ratio < self.too_short)
+        found = (sentence.truncated, ratio > self.too_long, ratio < self.too_short)
         return [kind for kind, is_so in zip(KINDS, found, strict=True) if is_so]
 
     def sentence(self) -> str:

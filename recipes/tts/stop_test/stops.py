@@ -112,7 +112,7 @@ class Voices:
                 voice=sentence.prompt.speaker,
                 prompt=sentence.prompt.id,
                 seconds=len(one.latents) / rate,
-                cut=one.truncated,
+                truncated=one.truncated,
             )
             for sentence, one in zip(sentences, written, strict=True)
         ]
@@ -152,9 +152,9 @@ def choose_sentences(
     logger.info("%d different sentences", len(pool))
     chosen = []
     for number in range(num):
-        turn, place = divmod(number, len(pool))
-        one, voice = pool[place], pool[(place + turn) % len(pool)]
-        name = f"{one.id}@{turn}" if turn else one.id
+        shift, place = divmod(number, len(pool))
+        one, voice = pool[place], pool[(place + shift) % len(pool)]
+        name = f"{one.id}@{shift}" if shift else one.id
         chosen.append(HeldOutSentence(name, one.text, voice.prompt))
     return chosen
 

@@ -95,7 +95,7 @@ def plot(sweeps: Sequence[Sweep], reports: Mapping[str, EvalReport], out: Path) 
 
 def is_timing(key: str) -> bool:
     """Whether a metric, by its name on the command line, measures time, not audio."""
-    return key in METRICS and METRICS[key].module == "latentspeech.eval.metrics.speed"
+    return key in METRICS and METRICS[key].module == "speed"
 
 
 def _draw(panel: Any, sweep: Sweep, reports: Mapping[str, EvalReport], metric: str) -> None:

@@ -1,6 +1,7 @@
 import gzip
 import json
 import logging
+import os
 import pickle
 import time
 from itertools import chain
@@ -275,14 +276,14 @@ def test_cuts_that_cannot_be_used(corpus):
 
 
 def test_a_folder_that_cannot_be_written(corpus, monkeypatch):
-    def refuse(self, mode="r", *args, **kwargs):
-        if mode == "w":
-            raise PermissionError(13, "Permission denied")
-        return original(self, mode, *args, **kwargs)
+    def refuse(path, *args, **kwargs):
+        if str(path).endswith(".lock"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return original(path, *args, **kwargs)
 
     data = segments(corpus)
-    original = type(corpus.cuts).open
-    monkeypatch.setattr(type(corpus.cuts), "open", refuse)
+    original = os.open
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(InputError, match=r"Permission denied.*set max_cache_bytes to 0"):
         data.plan(0, 0)
 

@@ -1,9 +1,9 @@
 """SpeechBrain's Conformer-Transducer, LibriSpeech 960 h (Ravanelli et al., 2021, arXiv 2106.04624).
 
-A Conformer encoder (Gulati et al., 2020, arXiv 2005.08100) with a transducer head. The published
-model also streams; here it sees the whole utterance and decodes greedily, which its card gives as
-2.72 on test-clean. It is of the kind of the paper's WER-C and is not that model (NeMo's XL, 1.62 on
-the same set), so its number is WER-C-SB.
+The model is a Conformer encoder (Gulati et al., 2020, arXiv 2005.08100) with a transducer head. The
+published model can also stream; here it sees the whole utterance and decodes greedily, for which
+its card reports 2.72 on test-clean. The paper's WER-C uses the same kind of model but a different
+one (NeMo's XL, 1.62 on the same set), so this metric has its own name, WER-C-SB.
 
 T samples at 16 kHz, F encoder frames (25 a second).
 """
@@ -30,12 +30,12 @@ SPEECHBRAIN_TRANSDUCER = WeightSource(
     licence="Apache-2.0",
     size_mb=334,
 )
-# A HyperPyYAML file builds any Python object that it names; these are what a recipe needs.
+# A HyperPyYAML file builds any Python object that it names; this model needs only these modules.
 _TRUSTED = ("speechbrain.", "torch.nn.", "sentencepiece.")
 
 
 class ConformerTransducer(PublishedRecogniser):
-    """The modules that hyperparams.yaml describes, put together for whole utterances."""
+    """Runs the modules that hyperparams.yaml describes on whole utterances."""
 
     name = "conformer-transducer"
     metric = "WER-C-SB"
@@ -56,7 +56,7 @@ class ConformerTransducer(PublishedRecogniser):
         features = model.hparams.fea_streaming_extractor.module
         # The published decoding function is a partial of the searcher's streaming method.
         searcher = model.hparams.decoding_function.args[0]
-        whole = torch.ones(1, device=self.device)  # relative length of the only row
+        whole = torch.ones(1, device=self.device)  # relative length of the single row
         heard_features = features(piece[None].to(self.device), whole)
         encoded = model.mods.enc(heard_features, whole)  # (1, F, D)
         tokens, *_ = searcher.transducer_greedy_decode(model.mods.proj_enc(encoded))
@@ -76,7 +76,7 @@ class ConformerTransducer(PublishedRecogniser):
                 local_strategy=LocalStrategy.NO_LINK,
                 run_opts={"device": str(self.device)},
             )
-        except Exception as error:  # building runs whatever modules the file names
+        except Exception as error:  # building runs any module that the file names
             raise CheckpointError(
                 f"{folder} cannot be loaded as SpeechBrain's StreamingASR "
                 f"({first_lines(str(error))}); {self.source.remedy()}"
@@ -86,7 +86,7 @@ class ConformerTransducer(PublishedRecogniser):
 
 
 def _check_filled(modules: torch.nn.Module, weights: Weights) -> None:
-    """CheckpointError for weights that stayed random: SpeechBrain only warns of them."""
+    """Raises CheckpointError if some weights stayed random; SpeechBrain only warns about them."""
     absent = sorted(set(modules.state_dict()) - set(load_tensors(weights.path)))
     if absent:
         raise CheckpointError(
@@ -96,7 +96,7 @@ def _check_filled(modules: torch.nn.Module, weights: Weights) -> None:
 
 
 def _check_trusted(weights: Weights) -> None:
-    """CheckpointError if hyperparams.yaml would call anything but model building blocks."""
+    """Raises CheckpointError if hyperparams.yaml would call anything but building blocks."""
     path = weights.file("hyperparams.yaml")
     named = re.findall(r"!(?:new|name|apply|module):\s*([\w.]+)", path.read_text())
     strange = [name for name in named if not name.startswith(_TRUSTED)]

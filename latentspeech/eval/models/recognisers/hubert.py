@@ -1,6 +1,7 @@
 """HuBERT-Large fine-tuned on LibriSpeech 960 h (Hsu et al., 2021, arXiv 2106.07447): WER-H.
 
-CTC, greedy, no language model, as in the model's card (1.9 on test-clean) and the paper's WER-H.
+It decodes CTC greedily without a language model, as do the model's card (1.9 on test-clean) and the
+paper's WER-H.
 
 T samples at 16 kHz, F frames (50 a second).
 """
@@ -36,7 +37,7 @@ _PACKAGES = {"transformers": "transformers"}
 
 
 class HubertRecogniser(PublishedRecogniser):
-    """transformers' HubertForCTC and its processor."""
+    """HubertForCTC of transformers with its processor."""
 
     name = "hubert"
     metric = "WER-H"

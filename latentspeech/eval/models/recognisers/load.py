@@ -1,4 +1,4 @@
-"""Recognisers by name, each made once in a process however many scorers and prompts use it."""
+"""Recognisers by name; a process makes each of them once, and all scorers and prompts share it."""
 
 import functools
 
@@ -25,10 +25,10 @@ def recogniser_class(name: str) -> type[Recogniser]:
 
 
 def load_recogniser(name: str, device: torch.device = CPU) -> Recogniser:
-    """The process's recogniser of that name; its weights are loaded on first use.
+    """Returns the process's recogniser of that name; its weights are loaded on first use.
 
     `load_recogniser("whisper").transcribe(audio, sample_rate)` needs no network. Whisper computes
-    on the CPU whatever the device.
+    on the CPU and ignores `device`.
     """
     return _load(name, device)
 

@@ -1,7 +1,8 @@
 """NVIDIA NeMo's Conformer-Transducer XL: WER-C as published (1.62 on LibriSpeech test-clean).
 
-NeMo is large and pins many packages, so it is no dependency; where it is installed it is used. A
-.nemo file is an archive whose configuration names Python classes: give it only from its publisher.
+NeMo is large and pins many packages, so it is not a dependency; the metric works if NeMo is
+installed. A .nemo file is an archive whose configuration names Python classes: use only the file of
+its publisher.
 
 T samples at 16 kHz.
 """
@@ -57,7 +58,7 @@ class NemoTransducer(PublishedRecogniser):
 
         try:
             model = ASRModel.restore_from(str(weights.path), map_location=str(self.device))
-        except Exception as error:  # restoring builds whatever the archive's configuration names
+        except Exception as error:  # restoring builds any class that the configuration names
             raise CheckpointError(
                 f"{weights.path} cannot be restored by NeMo ({first_lines(str(error))}); "
                 f"{self.source.remedy()}"

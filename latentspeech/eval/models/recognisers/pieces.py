@@ -1,8 +1,8 @@
-"""Cuts long audio where it is quietest, for recognisers whose memory grows with the square of it.
+"""Splits long audio at quiet places, since a recogniser's memory grows with the length squared.
 
-Nothing up to `MAX_S` is cut: the longest utterance of LibriSpeech lasts 35 s, so figures on it are
-those of the uncut audio. A cut falls in the middle of the quietest 0.2 s of the last third of the
-allowed length; a word that is spoken right there may be lost or counted twice.
+Audio up to `MAX_S` stays whole. The longest utterance of LibriSpeech lasts 35 s, so results on it
+are those of whole utterances. Longer audio is split in the middle of the quietest 0.2 s in the last
+third of the allowed length; a word spoken exactly there may be lost or counted twice.
 
 T samples.
 """
@@ -19,7 +19,7 @@ ABOUT = f"audio over {MAX_S:g} s is cut at its quietest places"
 
 
 def cut_at_silences(audio: Tensor, sample_rate: int, max_s: float = MAX_S) -> list[Tensor]:
-    """`audio` (T,) in pieces of at most `max_s` seconds that together are all of it."""
+    """Splits `audio` (T,) into pieces of at most `max_s` seconds; together they are all of it."""
     max_samples = int(max_s * sample_rate)
     pieces = []
     while audio.numel() > max_samples:
@@ -30,7 +30,7 @@ def cut_at_silences(audio: Tensor, sample_rate: int, max_s: float = MAX_S) -> li
 
 
 def _quietest(audio: Tensor, first: int, last: int, sample_rate: int) -> int:
-    """The sample in [first, last) around which a window holds the least energy."""
+    """Returns the sample in [first, last) at the centre of the window with the least energy."""
     window, hop = max(int(WINDOW_S * sample_rate), 1), max(int(HOP_S * sample_rate), 1)
     frames = audio[first:last].unfold(0, window, hop)  # (frames, window)
     energies = frames.square().mean(dim=1)  # (frames,)

@@ -1,4 +1,4 @@
-"""A recogniser whose weights are published as files: found once, described, fed piece by piece.
+"""The base class of recognisers whose weights are published as files.
 
 T samples at 16 kHz.
 """
@@ -18,11 +18,11 @@ from latentspeech.eval.models.recognisers.recogniser import SAMPLE_RATE, Recogni
 
 
 class PublishedRecogniser(Recogniser):
-    """Says what is the same for all of them; each knows its model and how it hears a piece."""
+    """Finds the weights once and splits the audio; a subclass loads its model and hears a piece."""
 
     model: str  # its line in a report
     decoding: str
-    package: str  # distribution that computes it
+    package: str  # the distribution that contains the model's code
 
     def __init__(self, source: WeightSource, device: torch.device = CPU) -> None:
         super().__init__(device)
@@ -33,7 +33,7 @@ class PublishedRecogniser(Recogniser):
         _ = self._model
 
     def describe(self) -> dict[str, Any]:
-        """The checkpoint by its content once it is loaded, by its address before."""
+        """Describes the model; the checkpoint is named by content if loaded, else by address."""
         loaded = "_model" in self.__dict__
         return {
             "model": self.model,
@@ -46,7 +46,7 @@ class PublishedRecogniser(Recogniser):
 
     @abstractmethod
     def _require_packages(self) -> None:
-        """MetricUnavailable if a package is not installed."""
+        """Raises MetricUnavailable if a package is not installed."""
 
     @cached_property
     @abstractmethod
@@ -55,7 +55,7 @@ class PublishedRecogniser(Recogniser):
 
     @abstractmethod
     def _recognise_piece(self, piece: Tensor) -> str:
-        """What is said in a piece (T,) of at most `pieces.MAX_S` seconds."""
+        """Returns the text of a piece (T,) of at most `pieces.MAX_S` seconds."""
 
     @torch.inference_mode()
     def _recognise(self, audio: Tensor) -> str:

@@ -1,8 +1,8 @@
-"""The contract of a speech recogniser used as a judge: audio in, words out, the same each time.
+"""The contract of a speech recogniser used as a judge: the same audio always gives the same words.
 
-A recogniser is cheap to make and loads its model on first use. What goes for all of them is here:
-audio is checked and resampled to 16 kHz, silence is no words (asked about silence, recognisers
-invent some), and anything shorter than 25 ms, less than one frame, is no words either.
+A recogniser is cheap to make and loads its model on first use. This class does what all of them
+need: it checks the audio and resamples it to 16 kHz, and it returns no words for silence (for which
+recognisers invent words) and for audio shorter than 25 ms, which is less than one frame.
 
 T samples at 16 kHz.
 """
@@ -24,8 +24,8 @@ MIN_SAMPLES = 400  # the receptive field of wav2vec-like encoders, the window of
 class Recogniser(ABC):
     """English speech to text, one recording at a time, on `device`."""
 
-    name: str  # as `load_recogniser` knows it
-    metric: str  # the WER by this recogniser, in reports and errors
+    name: str  # the argument of `load_recogniser`
+    metric: str  # name of the WER by this recogniser, in reports and errors
 
     def __init__(self, device: torch.device = CPU) -> None:
         self.device = device
@@ -36,14 +36,14 @@ class Recogniser(ABC):
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Model, checkpoint, decoding and package; does not need the weights to be there."""
+        """Describes model, checkpoint, decoding and package; works without the weights."""
 
     @abstractmethod
     def _recognise(self, audio: Tensor) -> str:
-        """What is said in `audio` (T,), float32 at SAMPLE_RATE, MIN_SAMPLES or more, not silent."""
+        """Returns the text of `audio` (T,): float32, SAMPLE_RATE, T >= MIN_SAMPLES, not silent."""
 
     def transcribe(self, audio: Tensor, sample_rate: int) -> str:
-        """What the recogniser hears in `audio` (T',) at `sample_rate`; "" for silence."""
+        """Returns what the recogniser hears in `audio` (T',) at `sample_rate`; "" for silence."""
         audio = check_signal("hypothesis", audio, sample_rate)
         self.prepare()
         if is_silent(audio):

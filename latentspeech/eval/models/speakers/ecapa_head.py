@@ -1,11 +1,12 @@
 """The ECAPA-TDNN on top of WavLM in UniSpeech's speaker verification models.
 
-Desplanques et al., 2020, arXiv 2005.07143, in the small form: channels C = 512 throughout, blocks
-joined to 1536, eight scales a block. What differs from the paper: the input is a weighted sum of
-WavLM's layers, each channel normalised over the utterance; ReLU comes before batch norm; pooling
-attends to the frames alone (no global context); one last linear layer without a norm.
+It is the small form of Desplanques et al., 2020, arXiv 2005.07143: C = 512 channels throughout,
+blocks joined to 1536 channels, eight scales in a block. It differs from the paper in four points:
+the input is a weighted sum of WavLM's layers, each channel normalised over the utterance; ReLU
+comes before batch norm; the attention of the pooling sees only the frames (no global context); the
+last linear layer has no norm after it.
 
-L WavLM layers and its input, F frames, D features, C channels, E embedding dimensions.
+L WavLM layers (L + 1 with the input), F frames, D features, C channels, E embedding dimensions.
 """
 
 import torch
@@ -14,7 +15,7 @@ from torch.nn import functional
 
 JOINED_CHANNELS = 1536
 NUM_SCALES = 8
-BOTTLENECK = 128  # of the squeeze-and-excitation gates and of the attention
+BOTTLENECK = 128  # width inside the squeeze-and-excitation gates and the attention
 _OFFSET = 1e-6  # added to the features before they are normalised, as in training
 
 
@@ -32,12 +33,12 @@ class ConvReluNorm(nn.Module):
         self.norm = nn.BatchNorm1d(out_channels)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Convolution, ReLU, batch norm."""
+        """Applies convolution, ReLU and batch norm."""
         return self.norm(functional.relu(self.conv(hidden)))
 
 
 class MultiScale(nn.Module):
-    """Res2: each group of channels but the last adds the one before, then is convolved."""
+    """Res2: convolves each channel group plus the previous result; the last group is copied."""
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
@@ -56,7 +57,7 @@ class MultiScale(nn.Module):
 
 
 class ChannelGate(nn.Module):
-    """Squeeze and excitation: scales each channel by what all channels' means suggest."""
+    """Squeeze and excitation: scales each channel by a gate computed from all channels' means."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -70,7 +71,7 @@ class ChannelGate(nn.Module):
 
 
 class Block(nn.Module):
-    """Mix channels, convolve at eight scales, mix, gate; around it a residual."""
+    """Mixes channels, convolves at eight scales, mixes, gates, and adds its input."""
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
@@ -85,7 +86,7 @@ class Block(nn.Module):
 
 
 class AttentivePooling(nn.Module):
-    """Mean and standard deviation over frames, weighted for each channel by attention."""
+    """Mean and standard deviation over frames, with attention weights for each channel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """GE2E: an LSTM speaker encoder (Wan et al., 2018, arXiv 1710.10467) as Resemblyzer ships it.
 
 Its weights are inside the package, so it needs no network. It was trained on LibriSpeech and
-VoxCeleb and its embeddings have no negative components, so its cosines lie high: see
-docs/evaluation/wer_and_sim.md for what they mean.
+VoxCeleb. Its embeddings have no negative components, so its cosines are high;
+docs/evaluation/wer_and_sim.md explains them.
 
 T samples at 16 kHz.
 """
@@ -18,12 +18,12 @@ from latentspeech.core.eval.scorer import package_version, require_packages
 from latentspeech.eval.metrics.librosa_import import import_librosa
 from latentspeech.eval.models.speakers.speaker_model import SAMPLE_RATE, SpeakerModel, Voice, unit
 
-# webrtcvad, which Resemblyzer imports, needs pkg_resources: gone from setuptools 81 on.
+# webrtcvad, which Resemblyzer imports, needs pkg_resources, which setuptools has removed in 81.
 _PACKAGES = {"resemblyzer": "Resemblyzer", "pkg_resources": '"setuptools<81"'}
 
 
 class Ge2e(SpeakerModel):
-    """Resemblyzer's VoiceEncoder after its own `preprocess_wav`; long audio in its own windows."""
+    """Resemblyzer's VoiceEncoder with its own `preprocess_wav` and its own windows of audio."""
 
     name = "ge2e"
     label = "GE2E"
@@ -33,7 +33,7 @@ class Ge2e(SpeakerModel):
         _ = self._encoder
 
     def describe(self) -> dict[str, Any]:
-        """The package is the checkpoint."""
+        """Describes the model; the package contains the checkpoint."""
         loaded = "_encoder" in self.__dict__
         package = package_version("Resemblyzer") if loaded else "Resemblyzer"
         return {
@@ -60,7 +60,7 @@ class Ge2e(SpeakerModel):
     @cached_property
     def _encoder(self) -> Any:
         require_packages(f"SIM-{self.label}", _PACKAGES)
-        import_librosa()  # Resemblyzer does
+        import_librosa()  # Resemblyzer imports librosa itself
         import resemblyzer
 
         return resemblyzer.VoiceEncoder(device=self.device, verbose=False)

@@ -1,4 +1,4 @@
-"""Speaker models by name, each made once in a process however many scorers use it."""
+"""Speaker models by name; a process makes each of them once, and all scorers share it."""
 
 import functools
 
@@ -26,7 +26,7 @@ def speaker_model_class(name: str) -> type[SpeakerModel]:
 
 
 def load_speaker_model(name: str, device: torch.device = CPU) -> SpeakerModel:
-    """The process's model of that name; its weights are loaded on first use."""
+    """Returns the process's model of that name; its weights are loaded on first use."""
     return _load(name, device)
 
 

@@ -1,9 +1,9 @@
-"""The contract of a speaker model used as a judge: one recording in, one unit vector out.
+"""The contract of a speaker model used as a judge: it maps a recording to a unit vector.
 
-A model is cheap to make and loads its weights on first use. What goes for all of them is here:
-audio is checked and resampled to 16 kHz; silence and less than half a second are errors, since an
-embedding of nothing still has a cosine; a recording that was embedded before is looked up by its
-content, so that one prompt for a whole folder is embedded once.
+A model is cheap to make and loads its weights on first use. This class does what all of them need.
+It checks the audio and resamples it to 16 kHz. Silence and audio under half a second are errors,
+since even their embeddings would have a cosine. It remembers embeddings by the content of the
+recording, so that one prompt for a whole folder is embedded once.
 
 T samples at 16 kHz, E embedding dimensions.
 """
@@ -34,19 +34,19 @@ BLOCKS = (
 
 @dataclass(frozen=True)
 class Voice:
-    """What a model made of a recording."""
+    """The embedding of a recording."""
 
     embedding: Tensor  # (E,) float64, unit length
-    heard_s: float  # seconds that the model listened to
+    heard_s: float  # seconds of audio that the model used
 
 
 class SpeakerModel(ABC):
-    """A voice as a unit vector; the cosine of two says whether one person may have spoken both.
+    """Represents a voice as a unit vector; a high cosine suggests that one person spoke both.
 
     The network computes on `device`; audio and embeddings are on the CPU.
     """
 
-    name: str  # as `load_speaker_model` knows it
+    name: str  # the argument of `load_speaker_model`
     label: str  # in the metric's name, SIM-<label>
 
     def __init__(self, device: torch.device = CPU) -> None:
@@ -59,17 +59,17 @@ class SpeakerModel(ABC):
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Model, checkpoint, preparation of the audio; does not need the weights to be there."""
+        """Describes model, checkpoint and preparation of the audio; works without the weights."""
 
     @abstractmethod
     def _embed(self, audio: Tensor) -> Tensor:
-        """(T,) float32 at SAMPLE_RATE, MIN_S or more, not silent -> (E,), not normalised.
+        """(T,) float32 at SAMPLE_RATE, MIN_S or longer, not silent -> (E,), not normalised.
 
-        The audio is on the CPU, the embedding on whatever device computed it.
+        The audio is on the CPU; the embedding may be on the device that computed it.
         """
 
     def embed(self, role: str, audio: Tensor, sample_rate: int) -> Voice:
-        """The voice in `audio` (T',) at `sample_rate`; InputError in the name of `role`."""
+        """Embeds `audio` (T',) at `sample_rate`; an InputError names the audio by `role`."""
         audio = check_signal(role, audio, sample_rate)
         if is_silent(audio):
             raise InputError(f"{role} audio is silent; SIM-{self.label} expects a voice in it")
@@ -86,7 +86,7 @@ class SpeakerModel(ABC):
         return voice
 
     def _voice(self, role: str, audio: Tensor) -> Voice:
-        """Block by block, so that memory does not grow with the length."""
+        """Embeds block by block, so that memory does not grow with the length."""
         self._check_length(role, audio.numel() / SAMPLE_RATE, "audio")
         num_blocks = -(-audio.numel() // int(MAX_BLOCK_S * SAMPLE_RATE))
         with torch.inference_mode():
@@ -102,6 +102,6 @@ class SpeakerModel(ABC):
 
 
 def unit(embedding: Tensor) -> Tensor:
-    """(E,) of any length -> (E,) float64 of length 1, on the CPU."""
+    """(E,) of any norm -> (E,) float64 of norm 1, on the CPU."""
     embedding = embedding.detach().cpu().double()
     return embedding / embedding.norm()

@@ -1,8 +1,8 @@
-"""Names of tensors in UniSpeech's checkpoint -> names in `WavLmTdnnModel`.
+"""Renames the tensors of UniSpeech's checkpoint to the names in `WavLmTdnnModel`.
 
-The file names WavLM's tensors as its first release did (`feature_extract.model.*`) and the head's
-after its training code. A name that no line of these tables knows stays as it is, so that strict
-loading stumbles over it.
+In the file WavLM's tensors have the names of its first release (`feature_extract.model.*`), and the
+head's tensors those of its training code. A name that matches no line of these tables stays as it
+is, so that strict loading refuses it.
 """
 
 import re
@@ -11,7 +11,7 @@ from torch import Tensor
 
 _TRAINING_ONLY = "loss_calculator."  # the classifier over the training speakers
 
-# What a name in the file becomes, tried from the top; the first that matches is taken.
+# (pattern, replacement) for the start of a name; the first pattern that matches is used.
 _RENAMED = [
     (r"feature_extract\.model\.mask_emb", "wavlm.masked_spec_embed"),
     (
@@ -46,7 +46,7 @@ _RENAMED = [
     (r"bn\.", "head.pooled_norm."),
     (r"linear\.", "head.embed."),
 ]
-# What a part of the name inside a layer becomes, wherever it stands.
+# (pattern, replacement) for parts anywhere in a name; all of them are applied.
 _PARTS = [
     (r"\.self_attn\.grep_linear\.", ".attention.gru_rel_pos_linear."),
     (r"\.self_attn\.grep_a$", ".attention.gru_rel_pos_const"),
@@ -66,7 +66,7 @@ _PARTS = [
 
 
 def rename(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Names of the file -> names of `WavLmTdnnModel`; unknown ones stay and fail on loading."""
+    """Names of the file -> names of `WavLmTdnnModel`; unknown names stay and fail on loading."""
     return {
         _renamed(name): tensor
         for name, tensor in tensors.items()

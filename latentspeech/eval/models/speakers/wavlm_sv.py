@@ -1,6 +1,7 @@
 """WavLM-base-plus with an x-vector head (Chen et al., 2022, arXiv 2110.13900), `-sv` on the hub.
 
-Its cosines lie far above those of WavLM-TDNN: different people .6 to .84, one person .89 to .96.
+Its cosines are far above those of WavLM-TDNN: .6 to .84 for two recordings of different people, .89
+to .96 for two of one person.
 
 T samples at 16 kHz, F frames (50 a second).
 """
@@ -28,7 +29,7 @@ WAVLM_BASE_PLUS_SV = WeightSource(
 
 
 class WavLmXVector(SpeakerModel):
-    """transformers' WavLMForXVector and its feature extractor."""
+    """WavLMForXVector of transformers with its feature extractor."""
 
     name = "wavlm-sv"
     label = "WavLM-SV"
@@ -44,7 +45,7 @@ class WavLmXVector(SpeakerModel):
         _ = self._model, self._extractor
 
     def describe(self) -> dict[str, Any]:
-        """The checkpoint by its content once it is loaded, by its address before."""
+        """Describes the model; the checkpoint is named by content if loaded, else by address."""
         loaded = "_model" in self.__dict__
         return {
             "model": "WavLM-base-plus-sv, x-vector, 512 dimensions",

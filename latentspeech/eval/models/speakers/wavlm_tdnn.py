@@ -2,11 +2,11 @@
 
 Chen et al., 2022, arXiv 2110.13900; the checkpoint is UniSpeech's wavlm_large_finetune.pth (equal
 error rate 0.43% on VoxCeleb 1-O), which VALL-E and its successors, F5-TTS and seed-tts-eval use.
-WavLM is that of the transformers library, the head is ours; loading is strict.
+WavLM comes from the transformers library, the head is ours; loading is strict.
 
-transformers 5 gives the last layer's output before the closing layer norm as the last of its hidden
-states; the checkpoint was trained on it after that norm. So the inputs of the layers are collected
-here, and the model's own output is the last.
+The last hidden state that transformers 5 returns is the last layer's output before the final layer
+norm, but the checkpoint was trained on the output after that norm. So this file collects the inputs
+of all layers itself and takes the model's output as the last entry.
 
 T samples at 16 kHz, L layers, F frames (50 a second), D features, E embedding dimensions.
 """
@@ -72,7 +72,7 @@ class WavLmTdnnModel(nn.Module):
         self.head = EcapaHead(size.num_layers, size.model_dim, size.channels, size.embedding_dim)
 
     def forward(self, audio: Tensor) -> Tensor:
-        """(B, T) -> (B, E); each row is brought to mean 0 and variance 1 first."""
+        """(B, T) -> (B, E); each row is normalised to mean 0 and variance 1 first."""
         layers: list[Tensor] = []  # the inputs of all layers, (B, F, D)
         hooks = [
             layer.register_forward_pre_hook(lambda _, inputs: layers.append(inputs[0]))
@@ -107,7 +107,7 @@ class WavLmTdnn(SpeakerModel):
         _ = self._model
 
     def describe(self) -> dict[str, Any]:
-        """The checkpoint by its content once it is loaded, by its address before."""
+        """Describes the model; the checkpoint is named by content if loaded, else by address."""
         loaded = "_model" in self.__dict__
         return {
             "model": "WavLM-large + ECAPA-TDNN (UniSpeech, fine-tuned together), 256 dimensions",

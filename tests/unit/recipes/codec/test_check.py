@@ -165,7 +165,7 @@ def test_a_gpu_that_is_not_there_is_refused_before_the_work(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     out = tmp_path / "out"
     with pytest.raises(ConfigError, match=r"finds 0 GPU\(s\); use --device cpu"):
-        check(monkeypatch, "--codec", codec, "--out", out, "--cuts", human, "--device", "cuda")
+        run_check(monkeypatch, "--codec", codec, "--out", out, "--cuts", human, "--device", "cuda")
     assert not out.exists()
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from latentspeech.core.config import load_config
 from latentspeech.core.errors import DataError
+from latentspeech.core.eval.report_markdown import write_report
 from latentspeech.core.files import write_json
 from latentspeech.training.codec_run import CodecRunConfig
 from recipes.codec.noise_table import last_log_ratio, table
@@ -29,7 +30,7 @@ def test_a_run_has_a_row_of_speech_and_one_of_copies(tmp_path: Path) -> None:
     ratios = [{"step": step, "valid/log_std_mu_over_sigma": step / 100} for step in (50, 110)]
     lines = [json.dumps(row) for row in [*ratios, {"step": 120, "train/mel_l1": 1.0}]]
     (folder / "codec/metrics.jsonl").write_text("\n".join(lines))
-    report(metric("mel-dac-class", "Mel", 0.9)).write(folder / "codec_check/scores.json")
+    write_report(report(metric("mel-dac-class", "Mel", 0.9)), folder / "codec_check/scores.json")
     spoken, copied = (report(metric("wer-w", "WER-W", value, "%")) for value in (9.0, 4.0))
     scores = {"synthesis": spoken.to_dict(), "codec copies": copied.to_dict()}
     write_json(folder / "scores/scores.json", scores)

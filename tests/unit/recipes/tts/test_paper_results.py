@@ -57,7 +57,7 @@ def test_table_8_joins_copies_and_synthesis_of_one_codec(tmp_path: Path) -> None
     }
     for folder, found in told.items():
         (tmp_path / folder).mkdir(parents=True)
-        found.write(tmp_path / folder / "scores.json")
+        write_report(found, tmp_path / folder / "scores.json")
     spoken = report(metric("sim-wavlm-tdnn-o", "SIM-o", 0.55), metric("wer-c", "WER-C", 1.5, "%"))
     (tmp_path / "scores").mkdir()
     write_json(tmp_path / "scores/scores.json", {"synthesis": spoken.to_dict()})

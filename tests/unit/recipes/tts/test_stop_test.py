@@ -203,7 +203,7 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     second = FakeSynthesizer()
     spoken = run(second, Speaking(SAMPLING))
     assert second.batches == [["three of these", "four is cut here"]]
-    assert [(one.id, one.seconds, one.cut) for one in spoken] == [
+    assert [(one.id, one.seconds, one.truncated) for one in spoken] == [
         ("s0", 1.4, False),
         ("s1", 1.6, True),
         ("s2", 0.3, False),
