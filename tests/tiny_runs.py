@@ -9,7 +9,7 @@ import torch
 from latentspeech.codec.model_directory import codec_hash
 from latentspeech.core.config import parse_config
 from latentspeech.core.data.latent_shards import LatentMeta, LatentShardWriter
-from latentspeech.data.extract_latents import finalize
+from latentspeech.core.data.latent_statistics import write_statistics
 from latentspeech.data.speech_latents import speech_item
 from latentspeech.training.tts_run import TTSRunConfig, run_tts
 from latentspeech.tts.model import LayoutKind
@@ -39,7 +39,7 @@ def write_latents(folder: Path, codec_dir: Path, num_items: int = 6) -> None:
         items.append(speech_item(f"u{number}", "ann", text, frames, frames / FRAME_RATE, ends))
         latents[f"u{number}"] = torch.randn(frames, CODEC.latent_dim, generator=generator)
     LatentShardWriter(folder, meta).write(0, items, latents)
-    finalize(folder)
+    write_statistics(folder)
 
 
 def run_tiny(

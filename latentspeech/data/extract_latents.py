@@ -1,13 +1,7 @@
 """Turns cuts into latent shards: the codec's means of every utterance, resumable shard by shard.
 
 Several processes share the work: shard s belongs to rank s % world_size. When all are done,
-`finalize` computes the statistics of z = mu + |sigma| eps, which is what the language model trains
-on: per channel, over the frames of all items,
-
-    mean(z) = mean(mu),  var(z) = var(mu) + E[sigma^2],  E[sigma^2] = sigma_std^2
-
-for both kinds of posterior. It takes the expected variance instead of samples, so the numbers need
-no seed.
+`write_statistics` (core/data/latent_statistics.py) adds what a language model normalises by.
 
 T samples, F frames, D latent dimension.
 """
@@ -18,17 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import codec_hash, load_codec
 from latentspeech.core.data.bucketing import plan_batches
 from latentspeech.core.data.latent_format import LatentItem, LatentMeta
-from latentspeech.core.data.latent_shards import LatentShards, LatentShardWriter
+from latentspeech.core.data.latent_shards import LatentShardWriter
+from latentspeech.core.data.latent_statistics import write_statistics
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.files import atomic_path, remove_leftovers
-from latentspeech.core.latents.normalizer import RunningMoments
 from latentspeech.data.cut_index import CutIndex
 from latentspeech.data.shar import SharCorpus, is_shar
 from latentspeech.data.speech_latents import rates_of, speech_item
@@ -58,7 +50,9 @@ def extract_latents(
     skip_bad: bool = False,
     remake_command: str | None = None,
 ) -> None:
-    """Makes the shards of this rank that are missing or damaged; a single process also finalizes.
+    """Makes the shards of this rank that are missing or damaged.
+
+    A single process writes the statistics as well.
 
     Args:
         codec_dir: model directory of the codec.
@@ -66,7 +60,7 @@ def extract_latents(
         out_dir: folder of the shards; one of other cuts or of another codec is refused.
         shard_size: utterances per shard; a process that is killed loses at most one shard.
         rank: number of this process, from 0.
-        world_size: number of processes; with more than one, call `finalize` after all have ended.
+        world_size: number of processes; after several, call `write_statistics` once.
         progress: called with (utterances done, utterances of this rank).
         device: where the codec runs.
         max_batch_s: padded audio encoded at once, seconds; longer utterances go alone.
@@ -118,38 +112,7 @@ def extract_latents(
         if progress is not None:
             progress(done, total)
     if world_size == 1 and not (out_dir / "stats.safetensors").exists():
-        finalize(out_dir)
-
-
-def finalize(out_dir: Path) -> None:
-    """Writes stats.safetensors once all shards are there; DataError names one that is not.
-
-    No other process may be extracting into the folder.
-    """
-    shards = LatentShards(out_dir)
-    remove_leftovers(out_dir)
-    moments = RunningMoments.empty(shards.meta.latent_dim)
-    left_out = 0
-    for index in range(shards.meta.num_items):
-        if shards.item(index).num_latents:
-            moments.update(shards.load(index))
-        else:
-            left_out += 1
-    moments.squares = moments.squares + moments.count * shards.meta.sigma_std**2
-    normalizer = moments.to_normalizer()
-    stats = {
-        "mean": normalizer.mean,
-        "std": normalizer.std,
-        "count": torch.tensor(moments.count),
-    }
-    with atomic_path(out_dir / "stats.safetensors") as temporary:
-        save_file(stats, temporary)
-    logger.info(
-        "statistics of %d latents of %d cuts; %d cuts have no readable audio",
-        moments.count,
-        shards.meta.num_items - left_out,
-        left_out,
-    )
+        write_statistics(out_dir)
 
 
 class _Corpus:

@@ -8,7 +8,8 @@ import argparse
 from pathlib import Path
 
 from latentspeech.core.command import run_recipe
-from latentspeech.data.extract_latents import extract_latents, finalize
+from latentspeech.core.data.latent_statistics import write_statistics
+from latentspeech.data.extract_latents import extract_latents
 from recipes.lib.progress_log import ProgressLog
 from recipes.tts.extract_latents import PARTS, prepare
 
@@ -49,7 +50,7 @@ def main() -> None:
                     skip_bad=arguments.skip_bad,
                 )
             case "finish":
-                finalize(folder)
+                write_statistics(folder)
 
 
 if __name__ == "__main__":

@@ -96,6 +96,14 @@ class DiffusionProcess:
     Sampling:
 
         images = process.sample(at_each_time(network), noise, LatentSampling(num_steps=20))
+
+    Sampling with guidance, where the network has to get conditions for twice the images:
+
+        labels = sampling.conditions(labels, hidden_labels)  # (B,) each -> (2 B,)
+        network = partial(network, labels=labels)
+        images = process.sample(at_each_time(network), noise, sampling)
+
+    Sampling follows gradients where they are enabled; call it under `torch.no_grad()`.
     """
 
     def __init__(self, config: DiffusionConfig) -> None:

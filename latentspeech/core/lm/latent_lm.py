@@ -162,9 +162,10 @@ class LatentLM(nn.Module):
         x = self.embed_tokens(batch.token_ids, batch.neighbour_ids)  # (B, T, d)
         x = x * (batch.kinds == TOKEN)[..., None]
         for modality, latents in enumerate(batch.latents):
-            if len(latents):
-                inputs = self.embed_latents(modality, self.normalize(modality, latents))
-                x = x.masked_scatter((batch.kinds == 1 + modality)[..., None], inputs.to(x.dtype))
+            # The projection runs on nothing too: cut over processes, all of them must have its
+            # gradient.
+            inputs = self.embed_latents(modality, self.normalize(modality, latents))
+            x = x.masked_scatter((batch.kinds == 1 + modality)[..., None], inputs.to(x.dtype))
         return x
 
     def embed_tokens(self, ids: Tensor, neighbours: Tensor | None) -> Tensor:

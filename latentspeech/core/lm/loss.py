@@ -130,9 +130,10 @@ def _token_loss(
 ) -> tuple[Tensor, int]:
     ids, choice = decision_ids(model, batch)
     places = _places(targets & choice)  # (N,)
-    if not len(places):
-        return hidden.sum() * 0, 0
     states = hidden.index_select(0, places - 1)  # (N, d)
+    if not len(places):
+        # 0, with a gradient of the head and the backbone.
+        return model.token_logits(states).sum() + hidden.sum() * 0, 0
     return _cross_entropy(model, states, ids.flatten().index_select(0, places)), len(places)
 
 

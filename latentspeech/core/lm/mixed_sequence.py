@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from latentspeech.core.tensors import map_tensors
+from latentspeech.core.tensors import check_shape, map_tensors
 
 PADDING = -1
 NO_NEIGHBOUR = -1
@@ -80,7 +80,15 @@ def num_elements(sequence: MixedSequence) -> int:
 
 
 def collate(sequences: Sequence[MixedSequence], latent_dims: Sequence[int]) -> MixedBatch:
-    """Makes a batch of one sequence a row, padded on the right; one latent_dim for a modality."""
+    """Makes a batch of one sequence a row, padded on the right.
+
+    Args:
+        sequences: B sequences.
+        latent_dims: the latent size of each modality.
+
+    Raises:
+        ValueError: a span has latents of a modality or a shape that is not among these.
+    """
     return _lay_out([[sequence] for sequence in sequences], latent_dims)
 
 
@@ -211,6 +219,7 @@ def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]
     latents: list[list[Tensor]] = [[torch.zeros(0, dim)] for dim in latent_dims]
     for span in spans:
         if isinstance(span, LatentSpan):
+            _check_latents(span, latent_dims)
             latents[span.modality].append(span.latents)
     shape = (len(rows), width)
     return MixedBatch(
@@ -221,6 +230,18 @@ def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]
         targets.view(shape),
         segment_ids.view(shape) if any(len(row) > 1 for row in rows) else None,
     )
+
+
+def _check_latents(span: LatentSpan, latent_dims: Sequence[int]) -> None:
+    if not 0 <= span.modality < len(latent_dims):
+        raise ValueError(
+            f"a span of latents is of modality {span.modality}; expected 0 to "
+            f"{len(latent_dims) - 1}, a place in the model's list of modalities"
+            if latent_dims
+            else "a span of latents for a model without modalities; give the model one"
+        )
+    name = f"latents of modality {span.modality}"
+    check_shape(name, span.latents, "n", latent_dims[span.modality])
 
 
 def _neighbours(span: TokenSpan, count: int) -> Tensor:

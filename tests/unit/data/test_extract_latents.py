@@ -15,9 +15,10 @@ from latentspeech.codec.convnext import ConvNeXtConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.codec.model_directory import codec_hash, load_codec, save_codec
 from latentspeech.core.data.latent_shards import LatentShards
+from latentspeech.core.data.latent_statistics import write_statistics
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.data import extract_latents as extract_latents_module
-from latentspeech.data.extract_latents import extract_latents, finalize
+from latentspeech.data.extract_latents import extract_latents
 from latentspeech.data.shar_writer import write_shar
 
 HOP = 80
@@ -95,10 +96,10 @@ def test_ranks_share_the_shards_and_together_equal_one(codec_dir, make_corpus, t
     made = sorted(path.name for path in two.glob("*.safetensors"))
     assert made == ["latents-00001.safetensors", "latents-00003.safetensors"]
     with pytest.raises(DataError, match="latents-00000"):
-        finalize(two)
+        write_statistics(two)
     extract_latents(codec_dir, corpus.cuts, two, 2, rank=0, world_size=2)
     assert not (two / "stats.safetensors").exists()
-    finalize(two)
+    write_statistics(two)
     for path in one.glob("*.safetensors"):
         assert path.read_bytes() == (two / path.name).read_bytes()
     with pytest.raises(ConfigError, match="rank is 2 of 2 processes; expected 0 to 1"):
@@ -190,7 +191,7 @@ def test_shar_gives_what_the_cuts_give(codec_dir, make_corpus, tmp_path):
     extract_latents(codec_dir, corpus.cuts, tmp_path / "of_cuts", 3)
     for rank in (0, 1):
         extract_latents(codec_dir, shar, tmp_path / "of_shar", 3, rank=rank, world_size=2)
-    finalize(tmp_path / "of_shar")
+    write_statistics(tmp_path / "of_shar")
     left, right = (LatentShards(tmp_path / name) for name in ("of_cuts", "of_shar"))
     for index in range(len(LENGTHS)):
         assert left.item(index) == right.item(index)
@@ -222,7 +223,7 @@ def test_bad_audio_is_listed_without_latents_if_asked(
     with caplog.at_level(logging.INFO):
         extract_latents(codec_dir, corpus.cuts, out, 2, skip_bad=True)
     assert "no latents: cut utt-3" in caplog.text
-    assert "2 cuts have no readable audio" in caplog.text
+    assert "2 items have none" in caplog.text
     shards = LatentShards(out)
     found = [shards.item(index).num_latents for index in range(len(LENGTHS))]
     assert found == [-(-n // HOP) if k not in (3, 6) else 0 for k, n in enumerate(LENGTHS)]

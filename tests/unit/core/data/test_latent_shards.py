@@ -6,6 +6,7 @@ import torch
 
 from latentspeech.core.data.latent_format import LatentItem, LatentMeta, read_meta
 from latentspeech.core.data.latent_shards import DamagedShardError, LatentShards, LatentShardWriter
+from latentspeech.core.data.latent_statistics import write_statistics
 from latentspeech.core.errors import DataError
 
 META = LatentMeta(
@@ -54,6 +55,21 @@ def test_what_was_written_is_read(folder):
         assert torch.equal(mu, latents[item.id].half())
     with pytest.raises(IndexError):
         shards.load(7)
+
+
+def test_statistics_are_those_of_samples(folder):
+    with pytest.raises(DataError, match=r"stats\.safetensors.*make latents"):
+        LatentShards(folder).statistics()
+    write_statistics(folder)
+    mean, std = LatentShards(folder).statistics()
+    mu = torch.cat([LatentShards(folder).load(index) for index in range(7)]).double()
+    torch.testing.assert_close(mean.double(), mu.mean(dim=0))
+    variance = mu.var(dim=0, correction=0) + META.sigma_std**2
+    torch.testing.assert_close(std.double(), variance.sqrt())
+    items, latents = corpus()
+    LatentShardWriter(folder, META).write(1, items[3:6], latents)  # they may be others now
+    with pytest.raises(DataError, match=r"stats\.safetensors"):
+        LatentShards(folder).statistics()
 
 
 def test_a_folder_of_images_holds_their_grid_and_both_flips(tmp_path):

@@ -121,6 +121,21 @@ class LargestTensor(TorchDispatchMode):
         return result
 
 
+@pytest.mark.parametrize("kind", ["text alone", "a latent and nothing to decide"])
+def test_each_parameter_has_a_gradient_whatever_a_batch_lacks(kind: str) -> None:
+    """FSDP2 sends only gradients that there are, and processes must send the same ones."""
+    lm = model(config((1.0,)).model_copy(update={"token_head": "separate"}))
+    sequence: list[TokenSpan | LatentSpan] = [TokenSpan(torch.tensor([20, 10]), False)]
+    if kind == "text alone":
+        sequence = [TokenSpan(torch.arange(20, 30), True)]
+    else:
+        sequence.append(LatentSpan(0, torch.randn(1, 3), True))
+    loss = latent_lm_loss(lm, collate([sequence], lm.config.latent_dims), generator())
+    assert (loss.num_tokens, loss.num_latents) == ((9, (0,)) if len(sequence) == 1 else (0, (1,)))
+    loss.total.backward()
+    assert [name for name, value in lm.named_parameters() if value.grad is None] == []
+
+
 def gradients(lm: LatentLM, rows: MixedBatch) -> tuple[torch.Tensor, dict[str, torch.Tensor], int]:
     lm.zero_grad()
     with LargestTensor() as largest:
