@@ -159,11 +159,14 @@ class LatentLM(nn.Module):
 
     def embed(self, batch: MixedBatch) -> Tensor:
         """X^0: the inputs of the backbone, (B, T, d)."""
-        x = self.embed_tokens(batch.token_ids, batch.neighbour_ids)  # (B, T, d)
+        # What a batch lacks runs on nothing: cut over processes, all must have the same gradients.
+        neighbours = batch.neighbour_ids
+        if not neighbours.shape[-1]:
+            shape = (*batch.kinds.shape, self.config.num_neighbours)
+            neighbours = neighbours.new_full(shape, NO_NEIGHBOUR)
+        x = self.embed_tokens(batch.token_ids, neighbours)  # (B, T, d)
         x = x * (batch.kinds == TOKEN)[..., None]
         for modality, latents in enumerate(batch.latents):
-            # The projection runs on nothing too: cut over processes, all of them must have its
-            # gradient.
             inputs = self.embed_latents(modality, self.normalize(modality, latents))
             x = x.masked_scatter((batch.kinds == 1 + modality)[..., None], inputs.to(x.dtype))
         return x

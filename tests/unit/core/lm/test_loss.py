@@ -124,7 +124,8 @@ class LargestTensor(TorchDispatchMode):
 @pytest.mark.parametrize("kind", ["text alone", "a latent and nothing to decide"])
 def test_each_parameter_has_a_gradient_whatever_a_batch_lacks(kind: str) -> None:
     """FSDP2 sends only gradients that there are, and processes must send the same ones."""
-    lm = model(config((1.0,)).model_copy(update={"token_head": "separate"}))
+    changes = {"token_head": "separate", "num_neighbours": 2}
+    lm = model(config((1.0,)).model_copy(update=changes))
     sequence: list[TokenSpan | LatentSpan] = [TokenSpan(torch.tensor([20, 10]), False)]
     if kind == "text alone":
         sequence = [TokenSpan(torch.arange(20, 30), True)]
