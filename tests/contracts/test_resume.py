@@ -91,6 +91,7 @@ def test_resume_across_epochs(tmp_path: Path):
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
+@pytest.mark.slow
 def test_kill_at_any_moment_and_resume_equals_uninterrupted(tmp_path: Path):
     """SIGKILL three times, at moments drawn at random, with loader processes and a log."""
     steps, moments = 30, random.Random(0)

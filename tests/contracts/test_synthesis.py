@@ -122,6 +122,7 @@ def test_what_the_codec_colours_is_undone_in_everything_spoken(
     assert torch.equal(found, gains)
 
 
+@pytest.mark.slow
 def test_ten_kilobytes_of_text_stream_in_pieces(speaker: Synthesizer, recording: Path) -> None:
     text = "This sentence is said again and again, number 12 of many. " * 180
     assert len(text) > 10_000

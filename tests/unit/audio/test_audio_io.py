@@ -263,6 +263,7 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert [item.name for item in tmp_path.iterdir()] == ["a.wav"]
 
 
+@pytest.mark.slow
 def test_real_write_limit_leaves_no_partial_file(tmp_path: Path) -> None:
     """The kernel itself refuses the second half of the file."""
     program = (

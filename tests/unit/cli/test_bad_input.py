@@ -219,6 +219,7 @@ def test_any_recording_works_as_a_prompt(model: Path, tmp_path: Path) -> None:
     assert len(load_audio(out)) > 1000
 
 
+@pytest.mark.slow
 def test_text_from_stdin_and_wav_on_stdout(model: Path, recording: Path) -> None:
     import soundfile
 
@@ -240,6 +241,7 @@ def test_text_from_stdin_and_wav_on_stdout(model: Path, recording: Path) -> None
     assert (offline - torch.tensor(samples)).abs().max() < 1e-3
 
 
+@pytest.mark.slow
 def test_codec_files_and_pipes_agree(model: Path, recording: Path) -> None:
     folder = recording.parent
     for command in (

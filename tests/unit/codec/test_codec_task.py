@@ -168,6 +168,7 @@ def test_without_a_wanted_ratio_beta_is_what_it_was() -> None:
     torch.testing.assert_close(steered.total, rest + steered.metrics["train/mu_regularizer"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [0.02, 20.0])
 def test_the_ratio_goes_to_what_is_wanted_from_both_sides(start: float) -> None:
     task = make(beta=0.05, discriminator_start_step=None, log_sigma_ratio=0.5)

@@ -109,6 +109,7 @@ def test_gradients_are_finite_for_silence(audio: Tensor) -> None:
     assert torch.isfinite(audio.grad).all()
 
 
+@pytest.mark.slow
 def test_learns_to_tell_noise_from_tones() -> None:
     model = Discriminators(MINI)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, betas=(0.8, 0.99))

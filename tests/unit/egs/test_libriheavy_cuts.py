@@ -162,6 +162,7 @@ def test_a_broken_manifest_names_its_line(published, libriheavy):
         convert(libriheavy, published)
 
 
+@pytest.mark.slow
 def test_a_killed_conversion_leaves_nothing_half_written(published, libriheavy):
     convert(libriheavy, published)
     expected = (published / "data/cuts_train.jsonl.gz").read_bytes()

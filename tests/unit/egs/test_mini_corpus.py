@@ -54,6 +54,7 @@ def start(corpus: Path) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-c", FAKE_SPEECH, str(corpus)], env=environment)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_corpus(tmp_path):
     corpus = tmp_path / "corpus"
     manifest = corpus / "manifest.jsonl"

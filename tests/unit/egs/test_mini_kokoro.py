@@ -75,6 +75,7 @@ def test_a_sine_that_is_not_squared_stays(local) -> None:
     assert "Sin" in {node.op_type for node in model.graph.node}
 
 
+@pytest.mark.slow
 def test_three_parts_say_what_the_whole_says(local, tmp_path, monkeypatch) -> None:
     pytest.importorskip("openvino", reason="install_sources.sh kokoro brings it")
     monkeypatch.setenv("KOKORO_JA_CACHE", str(tmp_path))

@@ -195,6 +195,7 @@ def test_libriheavy_without_the_corpus_says_what_is_missing(tmp_path: Path) -> N
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
 def test_shellcheck() -> None:
     command = ["shellcheck", "--external-sources", *map(str, SCRIPTS)]

@@ -159,6 +159,7 @@ def write_wavtokenizer_checkpoint(path):
     return net
 
 
+@pytest.mark.slow
 def test_a_wavtokenizer_checkpoint_is_loaded_by_name(tmp_path, monkeypatch, noise):
     pytest.importorskip("encodec")
     path = tmp_path / "wavtokenizer-40/WavTokenizer_small_600_24k_4096.ckpt"

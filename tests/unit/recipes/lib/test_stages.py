@@ -125,6 +125,7 @@ def test_a_machine_that_cannot_run_the_task_is_refused(base: Path) -> None:
     assert not (base / "exp").exists()
 
 
+@pytest.mark.slow
 def test_a_stage_whose_header_says_all_nodes_runs_on_each(base: Path) -> None:
     """Node 1 runs the shared stage alone, once node 0 has said whether it must run."""
     stage = base / "toy/01_first.sh"
@@ -163,6 +164,7 @@ def test_a_changed_setting_runs_its_stage_again(base: Path) -> None:
     assert not list((base / "exp/full").glob("run.*"))  # the training decides what it accepts
 
 
+@pytest.mark.slow
 def test_changed_data_sets_the_old_training_aside(base: Path) -> None:
     run(base)
     _, _, ran = run(base, "--seed", "5")
@@ -170,12 +172,14 @@ def test_changed_data_sets_the_old_training_aside(base: Path) -> None:
     assert len(list((base / "exp/full").glob("run.*/x"))) == 1
 
 
+@pytest.mark.slow
 def test_a_lost_output_is_made_again(base: Path) -> None:
     run(base)
     (base / "exp/full/three").unlink()
     assert run(base)[2] == ["ran3"]
 
 
+@pytest.mark.slow
 def test_force_runs_what_is_done(base: Path) -> None:
     run(base)
     assert run(base, "--force", "--stage", "2")[2] == ["ran2", "ran3"]
