@@ -73,7 +73,7 @@ def read_description(directory: Path) -> ModelDescription:
     if not directory.is_dir():
         raise CheckpointError(
             f"no model directory at {directory}; give a folder that holds config.yaml and "
-            "model.safetensors (egs/mini/run.sh trains one)"
+            "model.safetensors"
         )
     if not path.is_file():
         raise CheckpointError(f"{directory} is not a model directory: config.yaml is missing")

@@ -190,6 +190,8 @@ def test_what_does_not_fit_is_refused() -> None:
     model = make()
     session = Session(TorchRuntime(model), SamplingConfig(), 1, 10)
     row = SessionRow([token_span([1, BOD])], GenerationLimits(8), torch.Generator())
+    with pytest.raises(ConfigError, match="empty prompt"):
+        session.add([SessionRow([], GenerationLimits(2), torch.Generator())])
     with pytest.raises(ConfigError, match="needs 11 positions and the session holds 10"):
         session.add([row])
     assert session.num_rows == 0
@@ -248,6 +250,9 @@ def test_a_prompt_within_an_image_needs_only_the_rest() -> None:
     ends = GenerationLimits(9, end_ids=frozenset({IMAGE_EOD}))
     row = continued(model, [token_span([IMAGE_BOD]), start], ends)
     assert [element.token_id for element in row] == [IMAGE_SLOT, IMAGE_EOD]
+    too_long = LatentSpan(1, torch.randn(5, DIMS[1], dtype=torch.float64), False)
+    with pytest.raises(ConfigError, match="5 latents of a modality that has 4"):
+        continued(model, [token_span([IMAGE_BOD]), too_long], ends)
 
 
 def plain_model(*modalities: ModalityConfig) -> LatentLM:

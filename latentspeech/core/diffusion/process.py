@@ -103,7 +103,6 @@ class DiffusionProcess:
         network = partial(network, labels=labels)
         images = process.sample(at_each_time(network), noise, sampling)
 
-    Sampling follows gradients where they are enabled; call it under `torch.no_grad()`.
     """
 
     def __init__(self, config: DiffusionConfig) -> None:
@@ -175,6 +174,7 @@ class DiffusionProcess:
         start = EPSILON_START if self.config.prediction_type == "epsilon" else 1.0
         return time_grid(num_steps) * start
 
+    @torch.no_grad()
     def sample(self, predict_at: PredictAt, noise: Tensor, sampling: LatentSampling) -> Tensor:
         """Turns noise into data with a solver of the reverse process.
 

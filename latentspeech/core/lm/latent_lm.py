@@ -23,6 +23,7 @@ from latentspeech.core.diffusion.process import DiffusionConfig
 from latentspeech.core.latents.normalizer import LatentNormalizer
 from latentspeech.core.lm.mixed_sequence import NO_NEIGHBOUR, TOKEN, MixedBatch
 from latentspeech.core.nn.transformer import Transformer, TransformerConfig
+from latentspeech.core.tensors import check_shape
 
 
 class ModalityConfig(Config):
@@ -136,6 +137,8 @@ class LatentLM(nn.Module):
         """Stores the mean and standard deviation (D_k,) of a modality's training latents."""
         normalizer = self.normalizers[modality]
         assert isinstance(normalizer, LatentNormalizer)
+        for name, tensor in (("mean", mean), ("std", std)):
+            check_shape(name, tensor, len(normalizer.mean))
         normalizer.mean.copy_(mean)
         normalizer.std.copy_(std)
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.mixed_sequence import TOKEN, LatentSpan, MixedSequence
 from latentspeech.core.lm.row_policy import Decision, Flags, GenerationLimits, Integers
@@ -63,6 +64,12 @@ class SwitchPolicy:
         """Starts a row in the mode that the prompt ends in."""
         last = prompt[-1]
         if isinstance(last, LatentSpan):
+            fixed = self._fixed[1 + last.modality]
+            if fixed != _NOT_FIXED and len(last.latents) > fixed:
+                raise ConfigError(
+                    f"a prompt ends with {len(last.latents)} latents of a modality that has "
+                    f"{fixed} between BOD and EOD; give fewer, or end the prompt with EOD"
+                )
             state.modes[slot], state.num_latents[slot] = 1 + last.modality, len(last.latents)
         else:
             state.modes[slot], state.num_latents[slot] = self._mode_after[int(last.ids[-1])], 0

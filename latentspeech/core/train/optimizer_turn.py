@@ -106,6 +106,12 @@ def _shares(context: TurnContext, turn: str, loaded: list[Any]) -> list[dict[str
 
 def _scaled(parts: Mapping[str, Tensor], shares: Mapping[str, Tensor]) -> Tensor:
     """The sum of the parts, each times its share; a part that is not counted has share 1."""
+    unknown = sorted(shares.keys() - parts.keys())
+    if unknown:
+        raise ValueError(
+            f"the task counts {', '.join(unknown)}, and its losses have the parts "
+            f"{', '.join(parts)}; count parts by their names"
+        )
     scaled = {name: parts[name] * share.to(parts[name]) for name, share in shares.items()}
     return torch.stack(tuple({**parts, **scaled}.values())).sum()
 
