@@ -6,6 +6,7 @@ else libsndfile knows. It is written in the format of its suffix, atomically. T 
 
 import io
 import logging
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -119,6 +120,19 @@ def check_not_silent(audio: Tensor, name: str) -> None:
         )
 
 
+def check_writable(path: Path) -> None:
+    """Raises InputError unless audio can be written to `path`: its suffix, folder and rights."""
+    _check_suffix(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected the name of a file to write")
+    if not path.parent.is_dir():
+        raise InputError(f"the folder {path.parent} does not exist; create it or choose another")
+    # A file is replaced by a new one, so its folder is written to; a device is written itself.
+    target = path if path.exists() and not path.is_file() else path.resolve().parent
+    if not os.access(target, os.W_OK):
+        raise InputError(f"cannot write {path}: no right to write to {target}; choose another")
+
+
 def write_audio(path: Path, audio: Tensor, sample_rate: int, comment: str = "") -> None:
     """Writes audio (T,) in the format of the suffix; the file appears whole or not at all.
 
@@ -129,11 +143,7 @@ def write_audio(path: Path, audio: Tensor, sample_rate: int, comment: str = "") 
     """
     path = Path(path)
     check_shape("audio", audio, "T")
-    if path.suffix.lower() not in _WRITABLE:
-        raise InputError(
-            f"cannot write {path}: unknown suffix {path.suffix!r}; "
-            f"use one of {', '.join(_WRITABLE)}"
-        )
+    _check_suffix(path)
     audio = audio.detach().float().cpu()
     _check_finite(path, audio)
     num_clipped = int((audio.abs() > 1).sum())
@@ -151,6 +161,14 @@ def write_audio(path: Path, audio: Tensor, sample_rate: int, comment: str = "") 
         raise InputError(
             f"cannot write {path}: {error.strerror}; free space there or give another output path"
         ) from None
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix.lower() not in _WRITABLE:
+        raise InputError(
+            f"cannot write {path}: unknown suffix {path.suffix!r}; "
+            f"use one of {', '.join(_WRITABLE)}"
+        )
 
 
 def _encode(path: Path, audio: Tensor, sample_rate: int, comment: str) -> bytes:

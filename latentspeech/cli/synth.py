@@ -64,7 +64,7 @@ def synth(
         bool,
         typer.Option("--equalizer/--no-equalizer", help="Undo how the codec colours the voice."),
     ] = True,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")] = "cpu",
     runtime: Annotated[
         Literal["torch", "onnx", "onnx-int8"] | None,
         typer.Option(help="What runs the model. Default: onnx-int8 for a small one on a CPU."),
@@ -90,16 +90,18 @@ def synth(
         raise ConfigError("give either --prompt RECORDING or --voice VOICE")
     spoken = _read_text(text, text_file)
     out = out or DEFAULT_OUT
-    if not out.parent.is_dir():
-        raise InputError(f"the folder {out.parent} does not exist; create it or choose another")
 
+    from latentspeech.audio.io import check_writable
     from latentspeech.core.config import parse_config
+    from latentspeech.core.device import choose_device
     from latentspeech.core.lm.sampling_config import SamplingConfig
     from latentspeech.tts.length_guard import GUARDED, STREAMED, LengthGuard
     from latentspeech.tts.model_directory import read_tts_config
     from latentspeech.tts.models import find_tts
     from latentspeech.tts.synthesizer import Synthesizer
 
+    if not stream:
+        check_writable(out)  # a long text takes minutes, which a wrong name must not cost
     directory = find_tts(model)
     changes = {"cfg_scale": cfg_scale, "num_steps": num_steps, "noise_scale": noise_scale}
     given = {name: value for name, value in changes.items() if value is not None}
@@ -108,7 +110,7 @@ def synth(
     guard = STREAMED if stream else GUARDED
     if retries is not None:
         guard = parse_config(LengthGuard, {"retries": retries}, "options")
-    speaker = Synthesizer.from_directory(directory, device, runtime)
+    speaker = Synthesizer.from_directory(directory, choose_device(device), runtime)
     _set_threads(speaker, threads)
     if prompt is not None and prompt_text is None and speaker.model.layout.uses_prompt_text:
         prompt_text = find_transcript(prompt, quiet or as_json)

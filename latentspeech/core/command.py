@@ -3,7 +3,6 @@
 A modality defines its own options, so this file imports no library that reads them.
 """
 
-import errno
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError, PeerError
+from latentspeech.core.files import NO_SPACE
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -32,7 +32,7 @@ def run_command(main: Callable[[], Any]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in NO_SPACE:
             _fail(f"no space left on the disk ({error.filename or 'output'}); free some and repeat")
         _fail(f"{error.filename or 'file'}: {error.strerror or error}; check path and permissions")
 

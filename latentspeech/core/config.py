@@ -20,9 +20,11 @@ ConfigT = TypeVar("ConfigT", bound="Config")
 
 
 class Config(BaseModel):
-    """Base of every configuration: immutable, no unknown keys, no silent type changes."""
+    """Base of every configuration: immutable, finite, no unknown keys, no silent type changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 def parse_config(cls: type[ConfigT], values: Mapping[str, Any], origin: str = "config") -> ConfigT:
@@ -109,7 +111,10 @@ def _explain(cls: type[BaseModel], error: ValidationError) -> Iterable[str]:
             hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
             yield f"unknown key {where!r}; {hint}"
         else:
-            yield f"{where} = {problem['input']!r}: {problem['msg']}"
+            # A check of several settings gets all of them, and its message says what it found.
+            of_several = problem["type"] == "value_error" and isinstance(problem["input"], Mapping)
+            found = "" if of_several else f" = {problem['input']!r}"
+            yield f"{where}{found}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _field_names(cls: type[BaseModel]) -> list[str]:

@@ -20,7 +20,7 @@ from latentspeech.core.errors import InputError
 TEMPORARY_PREFIX = ".tmp-"
 
 # The disk is full, the user's quota is used up, or the file exceeds the largest allowed size.
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -135,6 +135,6 @@ def _flush(path: Path) -> None:
 def _raise_if_disk_full(error: Exception, path: Path) -> None:
     # Libraries that are not written in Python (safetensors) raise their own error type, with the
     # error number in the text.
-    full = isinstance(error, OSError) and error.errno in _NO_SPACE
-    if full or any(f"os error {number})" in str(error) for number in _NO_SPACE):
+    full = isinstance(error, OSError) and error.errno in NO_SPACE
+    if full or any(f"os error {number})" in str(error) for number in NO_SPACE):
         raise InputError(f"no space left on the disk for {path}; free some or write elsewhere")

@@ -99,6 +99,7 @@ settle_run_options() {
   local last size=full
   last=$(last_stage)
   check_number stage stop_stage nproc ngpu nproc_train nnodes node_rank
+  ((${nproc:?} > 0)) || fail "--nproc is $nproc; expected 1 or more"
   ((${stage:?} <= last)) || fail "--stage is $stage; the stages are 0 to $last (--help lists them)"
   ((stage <= ${stop_stage:?})) || fail "--stage $stage comes after --stop_stage $stop_stage"
   settle_nodes

@@ -428,3 +428,44 @@ def test_modalities_are_drawn_by_their_own_settings() -> None:
     assert image.shape == (3, DIMS[1])
     assert torch.equal(image, other_image)
     assert not torch.allclose(speech, other_speech)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "most", "message"),
+    [
+        ([LatentSpan(0, torch.zeros(2, DIMS[0] + 1), False)], 5, "expected"),
+        ([TokenSpan(torch.tensor([10_000]), False)], 5, "vocabulary"),
+        ([TokenSpan(torch.zeros(0, dtype=torch.long), False)], 5, "prompt of a row is empty"),
+        ([], 5, "prompt of a row is empty"),
+        ([TokenSpan(torch.tensor([1]), False)], 0, "max_elements = 0"),
+    ],
+)
+def test_a_row_that_cannot_be_read_leaves_the_session_as_it_was(
+    prompt: MixedSequence, most: int, message: str
+) -> None:
+    runtime, sampling = TorchRuntime(make()), SamplingConfig(cfg_scale=1.0)
+    first, last = make_row(1, False, False), make_row(2, False, False)
+    session = Session(runtime, sampling, 2, CAPACITY)
+    assert session.add([]) == []
+    session.add([first])
+    bad = SessionRow(prompt, GenerationLimits(most), torch.Generator())
+    with pytest.raises(ValueError, match=message):
+        session.add([bad])
+    assert session.num_free == 1
+    session.add([last])
+    rows: dict[int, Written] = {}
+    while session.num_rows:
+        record(session.step(), rows)
+    for row_id, seed in enumerate((1, 2)):
+        same(rows[row_id], alone(runtime, make_row(seed, False, False), sampling, False))
+
+
+def test_limits_name_ids_of_the_vocabulary() -> None:
+    session = Session(TorchRuntime(make()), SamplingConfig(cfg_scale=1.0), 1, CAPACITY)
+    prompt = [TokenSpan(torch.tensor([1]), False)]
+    for limits in (
+        GenerationLimits(3, end_ids=frozenset({10_000})),
+        GenerationLimits(3, allowed_ids=frozenset({-1})),
+    ):
+        with pytest.raises(ConfigError, match="end_ids or allowed_ids"):
+            session.add([SessionRow(prompt, limits, torch.Generator())])

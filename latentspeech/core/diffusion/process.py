@@ -123,6 +123,7 @@ class DiffusionProcess:
     def noised(self, x0: Tensor, noise: Tensor, t: Tensor) -> Noised:
         """x_t and the target of the network, both of the shape of `x0` and `noise`."""
         _check_times(t, x0)
+        check_shape("noise", noise, *x0.shape)
         levels = self.schedule.alpha_sigma(t)
         alpha, sigma = (level.reshape(*t.shape, *[1] * (x0.dim() - t.dim())) for level in levels)
         x_t = alpha * x0 + sigma * noise

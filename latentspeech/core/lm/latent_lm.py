@@ -54,6 +54,11 @@ class ModalityConfig(Config):
                     "predict_end: false is no longer a setting; give num_latents, the number of "
                     "latents between BOD and EOD"
                 )
+            if values.get("num_latents") is not None:
+                raise ValueError(
+                    "predict_end: true means that the model ends the latents, and num_latents that "
+                    "their number does; leave predict_end out"
+                )
             values = {name: value for name, value in values.items() if name != "predict_end"}
         return values
 

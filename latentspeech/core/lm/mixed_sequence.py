@@ -87,7 +87,8 @@ def collate(sequences: Sequence[MixedSequence], latent_dims: Sequence[int]) -> M
         latent_dims: the latent size of each modality.
 
     Raises:
-        ValueError: a span has latents of a modality or a shape that is not among these.
+        ValueError: there are no elements, or a span has latents of a modality or a shape that is
+            not among these.
     """
     return _lay_out([[sequence] for sequence in sequences], latent_dims)
 
@@ -190,6 +191,11 @@ def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]
     sequences = [sequence for row in rows for sequence in row]
     spans = [span for sequence in sequences for span in sequence]
     tokens = [span for span in spans if isinstance(span, TokenSpan)]
+    if not any(map(num_elements, sequences)):
+        raise ValueError(
+            f"{len(sequences)} sequences without an element; expected at least one to make a batch "
+            "of: leave empty batches out"
+        )
     lengths = torch.tensor([num_elements(sequence) for sequence in sequences])
     row_lengths = torch.tensor([sum(map(num_elements, row)) for row in rows])
     width = int(row_lengths.max())
@@ -212,7 +218,7 @@ def _lay_out(rows: Sequence[Sequence[MixedSequence]], latent_dims: Sequence[int]
     is_token = kinds == TOKEN
     token_ids = torch.zeros(len(rows) * width, dtype=torch.long)
     token_ids[is_token] = torch.cat([torch.zeros(0, dtype=torch.long), *(t.ids for t in tokens)])
-    count = max((t.neighbours.shape[1] for t in tokens if t.neighbours is not None), default=0)
+    count = max((t.neighbours.shape[-1] for t in tokens if t.neighbours is not None), default=0)
     neighbour_ids = torch.full((len(rows) * width, count), NO_NEIGHBOUR)
     if count:
         neighbour_ids[is_token] = torch.cat([_neighbours(span, count) for span in tokens])
@@ -248,4 +254,5 @@ def _neighbours(span: TokenSpan, count: int) -> Tensor:
     """The neighbours of a span, (n, count); NO_NEIGHBOUR everywhere if it has none."""
     if span.neighbours is None:
         return torch.full((len(span.ids), count), NO_NEIGHBOUR)
+    check_shape("neighbours of a span of tokens", span.neighbours, len(span.ids), count)
     return span.neighbours

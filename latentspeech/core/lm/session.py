@@ -28,7 +28,13 @@ from torch import Tensor
 
 from latentspeech.core.diffusion.guidance import guide
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.mixed_sequence import TOKEN, MixedSequence, collate, num_elements
+from latentspeech.core.lm.mixed_sequence import (
+    TOKEN,
+    MixedSequence,
+    TokenSpan,
+    collate,
+    num_elements,
+)
 from latentspeech.core.lm.prefix_store import Prefix
 from latentspeech.core.lm.row_draws import RowDraws
 from latentspeech.core.lm.row_policy import Flags, GenerationLimits, Integers, RowPolicy
@@ -130,21 +136,27 @@ class Session:
         """Reads the prompts of new rows, in one pass if they fit; returns the rows' ids.
 
         Raises:
-            ConfigError: no slot is free, a row could exceed the capacity, or prompts without the
+            ConfigError: no slot is free, a row could exceed the capacity or may get no elements, a
+                prompt is empty or has tokens outside the vocabulary, or prompts without the
                 condition are missing or not needed.
+            ValueError: the latents of a prompt do not fit the model.
         """
         self._check(rows)
+        if not rows:
+            return []
         first = self.num_rows
         for slot, row in enumerate(rows, start=first):
             self._policy.start(self._policy_state, slot, row.prompt, row.limits)
             for draws in (*self._noise, self._uniforms):
                 draws.restart(slot)
             self._num_new[slot], self._max_new[slot] = 0, row.limits.max_elements
-        self._generators += [row.generator for row in rows]
+        hidden = self._read(rows, first)
+        # From here on nothing can fail: rows are all added or, if they cannot be read, none is.
         new_ids = list(range(self._next_id, self._next_id + len(rows)))
         self._row_ids += new_ids
         self._next_id += len(rows)
-        self._hidden = torch.cat((self._hidden, self._read(rows, first)))
+        self._generators += [row.generator for row in rows]
+        self._hidden = torch.cat((self._hidden, hidden))
         self._fed = np.concatenate((self._fed, np.zeros((len(rows), self._parts), dtype=bool)))
         if self._inputs is not None:
             nothing = self._inputs.new_zeros(len(rows), *self._inputs.shape[1:])
@@ -212,6 +224,7 @@ class Session:
                     f"{self._sampling.guided}; unconditional prompts are needed exactly when a "
                     "cfg_scale is not 1"
                 )
+            _check_row(row, self._runtime.model.config.vocab_size)
             longest = max(
                 num_elements(prompt) + (prefix.saved.end if prefix else 0)
                 for prompt, prefix in _sequences(row)
@@ -350,6 +363,35 @@ class Session:
         self._generators.pop()
         self._hidden, self._fed = self._hidden[:last], self._fed[:last]
         self._inputs = None if self._inputs is None or not last else self._inputs[:last]
+
+
+def _check_row(row: SessionRow, vocab_size: int) -> None:
+    if row.limits.max_elements < 1:
+        raise ConfigError(
+            f"max_elements = {row.limits.max_elements} for a row; expected 1 or more new elements: "
+            "leave the row out or raise its limit"
+        )
+    if not num_elements(row.prompt):
+        raise ConfigError(
+            "the prompt of a row is empty; expected an element, which the row continues: give it "
+            "a token, for instance BOD"
+        )
+    for prompt, prefix in _sequences(row):
+        if not num_elements(prompt) and prefix is None:
+            raise ConfigError(
+                "the prompt without the condition is empty; expected an element unless it has a "
+                "prefix: give it a token, for instance BOD"
+            )
+        for span in prompt:
+            if isinstance(span, TokenSpan) and not _are_in(span.ids, vocab_size):
+                raise ConfigError(
+                    f"a prompt has the token ids {span.ids.tolist()}; expected 0 to "
+                    f"{vocab_size - 1}, the model's vocabulary: use the model's own tokenizer"
+                )
+
+
+def _are_in(ids: Tensor, vocab_size: int) -> bool:
+    return bool(((ids >= 0) & (ids < vocab_size)).all())
 
 
 def _sequences(row: SessionRow) -> list[tuple[MixedSequence, Prefix | None]]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.latent_lm import LatentLM
-from latentspeech.core.lm.mixed_sequence import TOKEN, LatentSpan, MixedSequence
+from latentspeech.core.lm.mixed_sequence import TOKEN, LatentSpan, MixedSequence, num_elements
 from latentspeech.core.lm.row_policy import Decision, Flags, GenerationLimits, Integers
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.lm.token_sampling import sample_tokens
@@ -62,7 +62,7 @@ class SwitchPolicy:
         self, state: SwitchState, slot: int, prompt: MixedSequence, limits: GenerationLimits
     ) -> None:
         """Starts a row in the mode that the prompt ends in."""
-        last = prompt[-1]
+        last = next(span for span in reversed(prompt) if num_elements([span]))
         if isinstance(last, LatentSpan):
             fixed = self._fixed[1 + last.modality]
             if fixed != _NOT_FIXED and len(last.latents) > fixed:
@@ -73,6 +73,7 @@ class SwitchPolicy:
             state.modes[slot], state.num_latents[slot] = 1 + last.modality, len(last.latents)
         else:
             state.modes[slot], state.num_latents[slot] = self._mode_after[int(last.ids[-1])], 0
+        self._check_ids(limits.end_ids | (limits.allowed_ids or frozenset()))
         state.min_latents[slot] = limits.min_latents
         state.ends[slot] = False
         state.ends[slot, list(limits.end_ids)] = True
@@ -82,6 +83,14 @@ class SwitchPolicy:
         if state.allowed is not None:
             state.allowed[slot] = limits.allowed_ids is None
             state.allowed[slot, list(limits.allowed_ids or ())] = True
+
+    def _check_ids(self, ids: frozenset[int]) -> None:
+        vocab_size = self._model.config.vocab_size
+        if outside := sorted(number for number in ids if not 0 <= number < vocab_size):
+            raise ConfigError(
+                f"limits with the token ids {outside}; expected 0 to {vocab_size - 1}, the model's "
+                "vocabulary: correct end_ids or allowed_ids"
+            )
 
     def decide(self, logits: Tensor, state: SwitchState, uniforms: Tensor | None) -> Decision:
         """Decides a token for each row in token mode, and a latent or EOD for the others."""

@@ -29,6 +29,7 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask
 
 from latentspeech.core.errors import ConfigError
+from latentspeech.core.tensors import check_shape
 
 TILE = 128
 
@@ -67,6 +68,7 @@ class SequenceMask:
                 "anyway; expected them with causal: true only, so leave them out"
             )
         length = len(index)
+        _check_ids(segment_ids, block_ids, length)
         if segment_ids is None and block_ids is None:
             last = index if causal else index.new_full((length,), length - 1)
             return cls(length, last[None], plain="causal" if causal else "all")
@@ -91,6 +93,7 @@ class SequenceMask:
         """
         last = positions
         if block_ids is not None:
+            check_shape("block_ids", block_ids, *positions.shape)
             ends = positions[:, :1] + run_bounds(block_ids)[1]  # (B, T)
             last = ends.where(block_ids >= 0, positions)
         return cls(num_keys, last)
@@ -132,6 +135,16 @@ class SequenceMask:
             mask_mod=visible,
             seq_lengths=(self.num_keys, self.num_keys),
         )
+
+
+def _check_ids(segment_ids: Tensor | None, block_ids: Tensor | None, length: int) -> None:
+    """Raises ValueError unless ids are (B, T), with one B and as many elements as the sequence."""
+    num_rows: int | str = "B"
+    if segment_ids is not None:
+        check_shape("segment_ids", segment_ids, num_rows, length)
+        num_rows = len(segment_ids)
+    if block_ids is not None:
+        check_shape("block_ids", block_ids, num_rows, length)
 
 
 def run_bounds(*ids: Tensor) -> tuple[Tensor, Tensor]:

@@ -108,6 +108,9 @@ def test_bad_prompts(case: str, model: Path, tmp_path: Path) -> None:
         (["--text", "Hello.", "--num-steps", "0"], "num_steps"),
         (["--text", "Hello.", "--retries", "-1"], "retries"),
         (["--text", "Hello.", "--cfg-scale", "-1"], "cfg_scale"),
+        (["--text", "Hello.", "--cfg-scale", "inf"], "finite"),
+        (["--text", "Hello.", "--device", "cuda:99"], "use --device cpu"),
+        (["--text", "Hello.", "--device", "gpu"], "expected auto"),
         ([], "either --text"),
         (["--text", "Hello.", "--stream"], "--stream writes to stdout, so --out cannot"),
     ],
@@ -125,6 +128,17 @@ def test_output_folder_that_does_not_exist(model: Path, recording: Path) -> None
         "synth", "--model", model, "--prompt", recording, "--text", "Hello.", "--out", out
     )
     assert_refused(result, "does not exist")
+
+
+@pytest.mark.parametrize(("name", "fragment"), [("out.txt", "unknown suffix"), ("", "a folder")])
+def test_a_wrong_output_is_found_before_anything_is_read(
+    name: str, fragment: str, recording: Path
+) -> None:
+    """Speaking a long text takes minutes, so the error must not come after it."""
+    out = recording.parent / f"folder.wav/{name}"
+    out.parent.mkdir(exist_ok=True) if name else out.mkdir()
+    options = ["--model", "missing", "--prompt", "missing.wav", "--text", "Hello.", "--out", out]
+    assert_refused(latentspeech("synth", *options), fragment)
 
 
 def test_full_disk_leaves_no_partial_file(model: Path, recording: Path) -> None:

@@ -34,6 +34,11 @@ def test_a_users_error_is_one_line_and_exit_code_2(kind, capsys):
             "error: no space left on the disk (out.wav); free some and repeat\n",
         ),
         (
+            OSError(errno.EFBIG, "File too large"),
+            2,
+            "error: no space left on the disk (output); free some and repeat\n",
+        ),
+        (
             PermissionError(errno.EACCES, "Permission denied", "in.wav"),
             2,
             "error: in.wav: Permission denied; check path and permissions\n",

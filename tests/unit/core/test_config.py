@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from latentspeech.core.config import Config, apply_override, load_config, merge, parse_config
 from latentspeech.core.errors import ConfigError
@@ -66,3 +66,27 @@ def test_a_file_that_is_no_mapping_is_told(tmp_path: Path, text: str) -> None:
         load_config(Drawing, write(tmp_path / "run.yaml", text))
     with pytest.raises(ConfigError, match="not found"):
         load_config(Drawing, tmp_path / "absent.yaml")
+
+
+class Range(Config):
+    low: float = Field(0.0, ge=0, description="where it begins")
+    high: float = Field(1.0, description="where it ends")
+
+    @model_validator(mode="after")
+    def _check(self) -> "Range":
+        if self.low > self.high:
+            raise ValueError("low is above high; exchange them")
+        return self
+
+
+def test_a_check_of_several_settings_speaks_for_itself() -> None:
+    """All settings of a model would hide the one sentence that says what is wrong."""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(Range, {"low": 3.0, "high": 2.0}, "a.yaml")
+    assert str(caught.value) == "a.yaml: config: low is above high; exchange them"
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_numbers_are_finite(value: float) -> None:
+    with pytest.raises(ConfigError, match=r"high = .*finite"):
+        parse_config(Range, {"high": value})

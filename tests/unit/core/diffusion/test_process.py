@@ -139,6 +139,14 @@ def test_times_that_do_not_fit_are_refused(t_shape: tuple[int, ...]) -> None:
         make().noised(x0, noise, t)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 1), (5, 2, 3, 4)])
+def test_noise_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    """It would broadcast, so that latents share their noise."""
+    x0, _, t = draw((2, 3, 4), (2,))
+    with pytest.raises(ValueError, match="noise has shape"):
+        make().noised(x0, torch.zeros(shape), t)
+
+
 def test_a_prediction_of_another_shape_is_refused() -> None:
     x0, noise, t = draw((2, 3, 4), (2,))
     with pytest.raises(ValueError, match="prediction has shape"):

@@ -1,9 +1,11 @@
-"""What a batch refuses: latents that no modality of the model has."""
+"""What a batch refuses: latents that no modality has, and spans that do not fit."""
+
+from functools import partial
 
 import pytest
 import torch
 
-from latentspeech.core.lm.mixed_sequence import LatentSpan, TokenSpan, collate
+from latentspeech.core.lm.mixed_sequence import LatentSpan, TokenSpan, collate, pack
 
 
 def span(modality: int, *shape: int) -> list[TokenSpan | LatentSpan]:
@@ -27,3 +29,19 @@ def test_latents_of_another_shape(shape: tuple[int, ...]) -> None:
     """A grid of latents, too, comes as rows of one list."""
     with pytest.raises(ValueError, match=r"latents of modality 1 has shape .*; expected \(n, 5\)"):
         collate([span(1, *shape)], (3, 5))
+
+
+@pytest.mark.parametrize("sequences", [[], [[]], [[TokenSpan(torch.zeros(0).long(), True)]]])
+def test_nothing_makes_no_batch(sequences: list[list[TokenSpan | LatentSpan]]) -> None:
+    for make in (collate, partial(pack, max_length=4)):
+        with pytest.raises(ValueError, match="without an element"):
+            make(sequences, (3, 5))
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (3, 1), (3,)])
+def test_each_token_has_its_own_neighbours(shape: tuple[int, ...]) -> None:
+    """One row of neighbours for three tokens would become the neighbours of all three."""
+    ids, neighbours = torch.tensor([1, 2, 3]), torch.zeros(shape, dtype=torch.long)
+    fitting = TokenSpan(ids, True, torch.zeros(3, 2, dtype=torch.long))
+    with pytest.raises(ValueError, match="neighbours of a span of tokens has shape"):
+        collate([[fitting, TokenSpan(ids, True, neighbours)]], ())

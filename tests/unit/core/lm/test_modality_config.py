@@ -13,6 +13,8 @@ def test_older_directories_are_read_and_their_fixed_size_is_asked_for() -> None:
     assert parse_config(ModalityConfig, {**IMAGE, "predict_end": True}).num_latents is None
     with pytest.raises(ConfigError, match="give num_latents"):
         parse_config(ModalityConfig, {**IMAGE, "predict_end": False})
+    with pytest.raises(ConfigError, match="leave predict_end out"):
+        parse_config(ModalityConfig, {**IMAGE, "predict_end": True, "num_latents": 4})
     assert "predict_end" not in ModalityConfig(**IMAGE).model_dump()
 
 

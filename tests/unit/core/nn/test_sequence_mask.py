@@ -242,3 +242,26 @@ def test_compiled_on_a_gpu_it_equals_the_dense_mask(causal: bool) -> None:
     ours = with_gradients(attend(*leaves, mask.prepare(flex=True)), leaves)
     theirs = with_gradients(attend(*leaves, mask.dense()), leaves)
     torch.testing.assert_close(ours, theirs, rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("segments", "blocks", "message"),
+    [
+        ((2, 5), None, r"segment_ids has shape \(2, 5\); expected \(B, 4\)"),
+        (None, (2, 3), r"block_ids has shape \(2, 3\); expected \(B, 4\)"),
+        (None, (4,), r"expected \(B, 4\)"),
+        ((2, 4), (3, 4), r"block_ids has shape \(3, 4\); expected \(2, 4\)"),
+    ],
+)
+def test_ids_that_do_not_fit_the_sequence_are_refused(
+    segments: tuple[int, ...] | None, blocks: tuple[int, ...] | None, message: str
+) -> None:
+    segment_ids, block_ids = (
+        None if shape is None else torch.zeros(shape, dtype=torch.long)
+        for shape in (segments, blocks)
+    )
+    with pytest.raises(ValueError, match=message):
+        SequenceMask.whole(torch.arange(4), True, segment_ids, block_ids)
+    if block_ids is not None:
+        with pytest.raises(ValueError, match="block_ids has shape"):
+            SequenceMask.after_cache(torch.arange(4)[None], 4, block_ids)

@@ -210,6 +210,7 @@ def test_a_stage_that_writes_nothing_is_not_done(base: Path) -> None:
     [
         (["--stage", "10"], "the stages are 0 to 9"),
         (["--stage", "5", "--stop_stage", "4"], "comes after"),
+        (["--nproc", "0"], "--nproc is 0; expected 1 or more"),
         (["--ngpu", "all"], "expected a whole number"),
         (["--model_config", "/nowhere.yaml"], "no file /nowhere.yaml"),
     ],
