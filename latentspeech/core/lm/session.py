@@ -212,11 +212,6 @@ class Session:
                 "free; wait until rows end, drop some, or open a session with more slots"
             )
         for row in rows:
-            if not row.prompt:
-                raise ConfigError(
-                    "a row has an empty prompt; expected one element at least, such as BOD (a "
-                    "prefix may hold everything before it)"
-                )
             if (row.unconditional is not None) != self._sampling.guided:
                 found = "without" if row.unconditional is None else "with"
                 raise ConfigError(
