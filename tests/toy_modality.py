@@ -7,6 +7,7 @@ BOD, 16 latents, EOD and a caption, text as a second source, and a DiT on the sa
 B pictures, D latent size.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -193,8 +194,9 @@ class ShapesTask(Task):
         super().__init__()
         self.model = model
 
+    @abstractmethod
     def losses(self, batch: Any, generator: torch.Generator) -> Mapping[str, Tensor]:
-        raise NotImplementedError
+        """The parts of the loss on a batch."""
 
     def optimizer_specs(self) -> dict[str, OptimizerSpec]:
         return {"model": OptimizerSpec(self.model, OPTIMIZER)}
