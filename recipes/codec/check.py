@@ -20,6 +20,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from latentspeech.audio.io import write_audio
 from latentspeech.codec.model import Codec
@@ -38,6 +39,7 @@ from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import EvalList, ListRow, read_list, write_list
 from recipes.codec.check_tables import Checked, groups_table, originals_table
 from recipes.lib.result_folder import audio_path, open_result_folder
+from recipes.tts.test_set.sampling_options import add_batch_option, default_batch_size
 from recipes.tts.test_set.test_items import (
     TestItems,
     held_out_items,
@@ -110,29 +112,38 @@ def draw_latents(codec: Codec, means: Tensor, utterance_id: str, seed: int) -> T
 
 
 @torch.inference_mode()
-def copy_utterance(
-    codec: Codec,
-    utterance: Utterance,
-    out: Path,
-    sex: str | None = None,
-    sampled: int | None = None,
-) -> ListRow:
-    """Writes the original and the codec's copy of it unless they are there.
+def copy_batch(
+    codec: Codec, utterances: Sequence[Utterance], out: Path, sampled: int | None = None
+) -> None:
+    """Writes the originals and the codec's copies of these utterances unless they are there.
+
+    All pass through the codec at once. Encoder and decoder are causal, so the zeros after a shorter
+    utterance do not reach it.
 
     Args:
         sampled: seed of the latents; None for the means.
     """
-    rate, device = codec.config.sample_rate, next(codec.parameters()).device
-    original = audio_path(out, "ref", utterance.id)
-    copy = audio_path(out, "hyp", utterance.id)
-    if not (original.is_file() and copy.is_file()):
-        audio = load_utterance(utterance, rate)  # (T,)
-        latents = codec.encode(audio[None].to(device))
-        if sampled is not None:
-            latents = draw_latents(codec, latents, utterance.id, sampled)
-        decoded = codec.decode(latents, len(audio))[0].cpu()  # (T,)
-        write_audio(original, audio, rate)
-        write_audio(copy, decoded.clamp(-1, 1), rate)
+    waiting = [one for one in utterances if not all(path.is_file() for path in _paths(out, one))]
+    if not waiting:
+        return
+    rate, hop_length = codec.config.sample_rate, codec.config.hop_length
+    originals = [load_utterance(one, rate) for one in waiting]  # (T,) each
+    means = codec.encode(pad_sequence(originals, batch_first=True).to(codec.device))  # (B, F, D)
+    latents = []
+    for row, (one, original) in enumerate(zip(waiting, originals, strict=True)):
+        own = means[row : row + 1, : -(-len(original) // hop_length)]  # (1, F of this row, D)
+        latents.append(own if sampled is None else draw_latents(codec, own, one.id, sampled))
+    padded = pad_sequence([own[0] for own in latents], batch_first=True)  # (B, F, D)
+    copies = codec.decode(padded).cpu()  # (B, T)
+    for one, original, copy in zip(waiting, originals, copies, strict=True):
+        original_path, copy_path = _paths(out, one)
+        write_audio(original_path, original, rate)
+        write_audio(copy_path, copy[: len(original)].clamp(-1, 1), rate)
+
+
+def list_row(utterance: Utterance, out: Path, sex: str | None = None) -> ListRow:
+    """The row of the list that scores this utterance's copy against its original."""
+    original, copy = _paths(out, utterance)
     return ListRow(
         id=utterance.id,
         hypothesis_path=copy.relative_to(out).as_posix(),
@@ -144,10 +155,19 @@ def copy_utterance(
     )
 
 
-def copy_group(codec: Codec, test: TestItems, folder: Path, sampled: int | None) -> EvalList:
-    """Copies a group's utterances and lists them."""
-    sexes = test.sexes
-    rows = [copy_utterance(codec, one, folder, sexes.get(one.id), sampled) for one in test.targets]
+def _paths(out: Path, utterance: Utterance) -> tuple[Path, Path]:
+    """The files of the original and of its copy."""
+    return audio_path(out, "ref", utterance.id), audio_path(out, "hyp", utterance.id)
+
+
+def copy_group(
+    codec: Codec, test: TestItems, folder: Path, sampled: int | None, batch_size: int = 1
+) -> EvalList:
+    """Copies a group's utterances, `batch_size` at once, and lists them."""
+    targets, sexes = list(test.targets), test.sexes
+    for start in range(0, len(targets), batch_size):
+        copy_batch(codec, targets[start : start + batch_size], folder, sampled)
+    rows = [list_row(one, folder, sexes.get(one.id)) for one in targets]
     latents = "the means" if sampled is None else f"samples (seed {sampled})"
     rule = f"copies by {latents} of the codec's posterior; {test.info.rule}"
     write_list(folder / "items.jsonl", rows, replace(test.info, rule=rule))
@@ -213,6 +233,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--librispeech_dir", type=Path, help="adds its test-clean as a group")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default=AUTO, help=f"for codec and networks: {DEVICE_HELP}")
+    add_batch_option(parser, default=None)
     parser.add_argument("--max_items", type=int, default=100, help="most of each list; 0: all")
     parser.add_argument("--seed", type=int, default=0, help="seed of the part of LibriTTS")
     parser.add_argument("--metrics", default=",".join(METRICS), help="as in latentspeech score")
@@ -240,6 +261,7 @@ def main() -> None:
     metrics = [name.strip() for name in arguments.metrics.split(",")]
     make_scorers(metrics)  # reports a wrong name before the work
     out, sampled = arguments.out, arguments.sampled
+    batch_size = arguments.batch_size or default_batch_size(device)
     key = {"codec_hash": decoding_hash(arguments.codec, arguments.decoder)}
     key |= describe_device(device)
     if sampled is not None:
@@ -250,7 +272,7 @@ def main() -> None:
     for group in groups:
         test = group.test_items(arguments.max_items, arguments.seed)
         logger.info("%s: %s: %d utterances", test.info.protocol, test.info.rule, len(test.items))
-        chosen = copy_group(codec, test, group.folder(out), sampled)
+        chosen = copy_group(codec, test, group.folder(out), sampled, batch_size)
         checked[group.name or "all"] = check_group(group, chosen, out, metrics, device)
     if any(group.name for group in groups):
         with atomic_path(out / "groups.md") as temporary:

@@ -45,12 +45,12 @@ def add_batch_option(parser: argparse.ArgumentParser, default: int | None = _GPU
         "--batch_size",
         type=one_or_more,
         default=default,
-        help=f"how many are spoken at a time{told}",
+        help=f"how many utterances are made at a time{told}",
     )
 
 
 def default_batch_size(device: torch.device) -> int:
-    """How many utterances are spoken at a time: one on a CPU, so that each is timed alone."""
+    """How many utterances are made at a time: one on a CPU, so that each is timed alone."""
     return 1 if device.type == "cpu" else _GPU_BATCH
 
 

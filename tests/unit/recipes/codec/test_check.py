@@ -20,7 +20,8 @@ from recipes.codec import plot as plot_codec
 from recipes.codec.check import (
     METRICS,
     OF_ORIGINALS,
-    copy_utterance,
+    copy_batch,
+    copy_group,
     draw_latents,
     parse_groups,
 )
@@ -148,15 +149,42 @@ def test_copies_are_made_on_the_codecs_device(
         heard.append(audio.device.type)
         return audio[:, :32].reshape(1, 1, 32)
 
-    def decode(latents: torch.Tensor, num_samples: int) -> torch.Tensor:
+    def decode(latents: torch.Tensor) -> torch.Tensor:
         heard.append(latents.device.type)
-        return latents.new_zeros(1, num_samples)
+        return latents.new_zeros(1, 1600)
 
     monkeypatch.setattr(model, "encode", encode)
     monkeypatch.setattr(model, "decode", decode)
     with pytest.raises(NotImplementedError, match="meta"):
-        copy_utterance(model, read_utterances(human)[0], tmp_path / "out", sampled=1)
+        copy_batch(model, read_utterances(human)[:1], tmp_path / "out", sampled=1)
     assert heard == ["meta", "meta"]
+
+
+@pytest.mark.parametrize("sampled", [None, 3])
+def test_copies_made_at_once_are_those_made_alone(
+    tmp_path: Path, codec: Path, sampled: int | None
+) -> None:
+    cuts = [write_list(tmp_path, f"{seconds}s", ["a"], seconds) for seconds in (0.5, 1.23, 2.0)]
+    utterances = [one for path in cuts for one in read_utterances(path)]
+    model = load_codec(codec)
+    for one in utterances:
+        copy_batch(model, [one], tmp_path / "alone", sampled)
+    copy_batch(model, utterances, tmp_path / "at_once", sampled)
+    for one in utterances:
+        alone, at_once = (
+            load_audio(tmp_path / folder / f"hyp/{one.id}.wav") for folder in ("alone", "at_once")
+        )
+        assert alone.norm() > 0
+        torch.testing.assert_close(at_once, alone, atol=1e-3 * float(alone.abs().max()), rtol=0)
+
+
+def test_a_list_says_the_same_for_any_batch_size(tmp_path: Path, codec: Path, human: Path) -> None:
+    test, model = held_out_items(human, "reference", 0), load_codec(codec)
+    lists = [
+        copy_group(model, test, tmp_path / str(size), None, size).path.read_bytes()
+        for size in (1, 3)
+    ]
+    assert lists[0] == lists[1]
 
 
 def test_a_gpu_that_is_not_there_is_refused_before_the_work(

@@ -10,7 +10,7 @@ from latentspeech.core.tensors import make_generator
 from latentspeech.data.utterances import Utterance
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.lists import EvalList, ListInfo, ListRow, read_list, write_list
-from recipes.codec.check import copy_utterance
+from recipes.codec.check import copy_batch, list_row
 from recipes.tts.test_set import score_test
 from recipes.tts.test_set import test_items as item_lists
 from recipes.tts.test_set.score_parts import parts_table
@@ -124,7 +124,8 @@ def test_what_is_spoken_is_timed_and_kept(tmp_path: Path) -> None:
     assert (out / str(first.hypothesis_path)).stat().st_mtime_ns == before
     assert copy.is_file()
     codec = load_codec(model / "codec")
-    row = copy_utterance(codec, utterances[0], tmp_path / "check", "male")
+    copy_batch(codec, utterances[:1], tmp_path / "check")
+    row = list_row(utterances[0], tmp_path / "check", "male")
     assert (row.hypothesis_path, row.sex) == ("hyp/s/0.wav", "male")
     plain, equalized = (load_audio(p, 24000) for p in (tmp_path / "check/hyp/s/0.wav", copy))
     assert (plain - equalized).norm() > 0.01 * plain.norm()
