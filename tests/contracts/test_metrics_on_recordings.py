@@ -23,7 +23,7 @@ from tests.real_recordings import (
     white_noise,
 )
 
-NUM_RECORDINGS = 20
+NUM_RECORDINGS = 8
 NOISES = {"white": white_noise, "speech-shaped": speech_shaped_noise}
 STEPS_DB = (20, 10, 0)
 # Metrics that score one pair with the same work go together: pitch is tracked once for both.
