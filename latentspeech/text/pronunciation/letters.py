@@ -15,9 +15,10 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|[^\w\s]+")
 _END_MARKS = (".", "?", "!", ";", ":")
 # Words before a letter that is a name: "vitamin A". The first few take it in any position.
 _LABELS = frozenset(
-    """an the this that my his her your our their one two three straight double triple vitamin letter
-    letters plan grade grades option section hepatitis hep type group team figure exhibit appendix
-    table part unit class level point line column variable vowel note key block gate pier platform
+    """an the this that my his her your our their one two three straight double triple vitamin
+    letter letters plan grade grades option section hepatitis hep type group team figure exhibit
+    appendix table part unit class level point line column variable vowel note key block gate pier
+    platform
     route building room answer choice league division series model influenza strep size""".split()  # noqa: SIM905 - a list of quoted words hides it
 )
 _NAMED = frozenset("vitamin letter option plan grade answer vowel hepatitis hep exhibit".split())  # noqa: SIM905
@@ -56,7 +57,7 @@ def _is_letter(tokens: list[str], place: int) -> bool:
     before, after = _beside(tokens, place)
     if _is_capital(before):  # "U S A"
         return True
-    if place == 0 or not before[:1].isalpha() and before != ",":
+    if place == 0 or (not before[:1].isalpha() and before != ","):
         return _opens_as_letter(tokens, place)
     if before.lower() in _LABELS or not after[:1].isupper():
         return True

@@ -15,6 +15,7 @@ from latentspeech.text.pronunciation.lexicon import add_to, read_lexicon
 from latentspeech.text.pronunciation.readings import (
     decisive_tag,
     read_table,
+    tag_in_entry,
     tag_sentence,
     tagged_readings,
 )
@@ -87,6 +88,8 @@ class Pronouncer:
         for reading in lines:
             if reading.fits(words, place, token.tag):
                 return reading.phonemes
+        word = words[place]
+        token.tag = tag_in_entry(word, self._dictionary.get(word), token.tag)
         is_used_to = words[place + 1 : place + 2] == ["to"]
         phonemes, _ = self._engine.lexicon(token, TokenContext(future_to=is_used_to))
         return phonemes
@@ -104,8 +107,8 @@ class Pronouncer:
 
 
 def _stress_one(phonemes: str) -> str:
-    """Gives a sentence without a primary stress one, on its last stressed word: "Why?"."""
-    if PRIMARY in phonemes:
+    """Gives a word that is a sentence of its own ("Why?") the stress that it lacks."""
+    if " " in phonemes or PRIMARY in phonemes:
         return phonemes
     before, stress, after = phonemes.rpartition(SECONDARY)
     return before + PRIMARY + after if stress else phonemes

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 # Words with a double letter where the same with one letter is a word as well.
 _DOUBLE = frozenset(
-    "good cool too see free feel keep all ahh hmm shh mmm look book room boom soon food loose".split()  # noqa: SIM905
+    """good cool too see free feel keep all ahh hmm shh mmm look book room boom soon food
+    loose""".split()  # noqa: SIM905 - a list of quoted words hides it
 )
 _RUN = re.compile(r"(?i)([^\W\d_])\1{2,}")
 

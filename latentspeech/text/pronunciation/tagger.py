@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 # Pronouns that can be a subject (PPS) and others (PPO); CS is a conjunction that opens a clause;
 # VB is the plain form of a verb, in the present too; BE, HV and DO are all forms of those three.
-TAGS = (
-    "NN NNS NNP VB VBZ VBD VBN VBG BE HV DO MD JJ RB RP DT IN CS TO PPS PPO PRP$ CC CD W EX UH "
-    ". , :"
-).split()  # noqa: SIM905 - a list of quoted words hides it
+TAGS = tuple(
+    """NN NNS NNP VB VBZ VBD VBN VBG BE HV DO MD JJ RB RP DT IN CS TO PPS PPO PRP$ CC CD W EX UH
+    . , :""".split()  # noqa: SIM905 - a list of quoted words hides it
+)
 ROWS = 1 << 15
 WEIGHTS = Path(__file__).parent / "weights" / "tagger.safetensors"
 TAG_FEATURES = 5
