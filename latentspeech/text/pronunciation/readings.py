@@ -25,6 +25,7 @@ _PARTS = {
 _ADJECTIVES = frozenset("content contents invalid close closer overweight converse uptown".split())  # noqa: SIM905
 _NOUNS = frozenset(("NN", "NNS"))
 _FINITE = frozenset(("VB", "VBZ", "VBD", "BE", "HV", "DO", "MD"))
+_PREPOSITIONS = frozenset("of in for with from by on at about against into without".split())  # noqa: SIM905
 # Weak and strong forms of these go by what follows, which the dictionary's engine sees to.
 _NOT_READINGS = frozenset(("that", "to", "am", "in", "by", "a", "an", "the", "inside", "nearby"))
 
@@ -87,10 +88,13 @@ def decisive_tag(words: Sequence[str], tags: Sequence[str], place: int) -> str:
         return _tag_of_used(words, tags, place)
     if before == "TO" and tag in ("NN", "JJ"):
         return "VB"
+    if place and words[place - 1] in _PREPOSITIONS and tag in ("VB", "IN"):
+        return "NN"
     if before in _NOUNS and after in _FINITE and tag == "VB":
         return "NN"  # "his work permit has"
-    if before in _NOUNS and tag in _NOUNS and tags[-1] == "." and _FINITE.isdisjoint(tags):
-        return "VBZ" if tag == "NNS" else "VB"  # "The muscles contract."
+    agrees = (before, tag) in (("NNS", "NN"), ("NN", "NNS"))
+    if agrees and tags[-1] == "." and _FINITE.isdisjoint(tags):  # "The muscles contract."
+        return "VBZ" if tag == "NNS" else "VB"
     if place and _opens_a_noun(words[place - 1], before):
         ends_there = tag == "JJ" and after not in (
             "NN",
