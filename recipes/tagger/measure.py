@@ -1,6 +1,6 @@
 """How often words with several readings are read right, on sentences that people labelled.
 
-    python -m recipes.tagger.measure tests/unit/text/readings.txt
+    python -m recipes.tagger.measure tests/unit/text/pronunciation/readings.txt
 
 The first two sentences of each reading were used while the rules were made, the others were kept
 aside; both are counted, and so is the engine of the dictionary alone, without the tagger.
@@ -47,7 +47,7 @@ class Count:
 
 
 def read_labelled(path: Path) -> Iterator[Labelled]:
-    """The sentences of a file like tests/unit/text/readings.txt."""
+    """The sentences of a file like tests/unit/text/pronunciation/readings.txt."""
     word = phonemes = ""
     number = 0
     for line in path.read_text(encoding="utf-8").splitlines():

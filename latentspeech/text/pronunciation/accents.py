@@ -9,15 +9,12 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-_WITHOUT_MARK = str.maketrans(
-    {
-        "\u00df": "ss", "\u00e6": "ae", "\u0153": "oe", "\u00f8": "o", "\u0142": "l",
-        "\u0111": "d", "\u00f0": "th", "\u00fe": "th", "\u0131": "i", "\u0127": "h",
-        "\u00c6": "Ae", "\u0152": "Oe", "\u00d8": "O", "\u0141": "L", "\u0110": "D",
-        "\u00d0": "Th", "\u00de": "Th", "\u0126": "H", "\u1e9e": "SS", "\u0167": "t",
-        "\u0166": "T", "\u014b": "ng", "\u014a": "Ng", "\u0138": "k",
-    }
-)  # fmt: skip
+# Letters whose Unicode name does not tell the plain ones: eth, thorn, sharp s, eng, dotless i, ...
+_UNLIKE_THEIR_NAMES = {
+    "\u00f0": "th", "\u00fe": "th", "\u00df": "ss", "\u014b": "ng", "\u0131": "i", "\u0259": "e",
+    "\u0138": "k", "\u0149": "n",
+}  # fmt: skip
+_NAME = re.compile(r"LATIN (?:SMALL|CAPITAL) (?:LETTER|LIGATURE) ([A-Z]{1,2})\b")
 # Each with the spelling that an English reader says so. The order matters.
 _RESPELLED = tuple(
     (re.compile(pattern), spelling)
@@ -32,9 +29,20 @@ _FINAL_ACUTE = re.compile("\u00e9e?s?$")
 
 
 def fold(word: str) -> str:
-    """The word in plain letters: 'crème' -> 'creme', 'Łódź' -> 'Lodz'."""
-    decomposed = unicodedata.normalize("NFD", word.translate(_WITHOUT_MARK))
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    """The word in plain letters: 'crème' -> 'creme', 'Łódź' -> 'Lodz', 'Ærø' -> 'Aero'."""
+    decomposed = unicodedata.normalize("NFKD", word)
+    return "".join(_plain(c) for c in decomposed if not unicodedata.combining(c))
+
+
+def _plain(letter: str) -> str:
+    """The plain letters of one that has no separate mark, such as a stroke or a ligature."""
+    if letter.isascii() or unicodedata.category(letter) not in ("Lu", "Ll", "Lo", "Lt"):
+        return letter if letter.isascii() else ""
+    found = _UNLIKE_THEIR_NAMES.get(letter.lower())
+    if found is None:
+        name = _NAME.match(unicodedata.name(letter, ""))
+        found = name[1].lower() if name else letter
+    return found.capitalize() if letter.isupper() else found
 
 
 def plain_spelling(word: str, phonemes_of: Callable[[str], str | None]) -> str:

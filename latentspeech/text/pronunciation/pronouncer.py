@@ -55,6 +55,8 @@ class Pronouncer:
 
     def _plain(self, word: str) -> str:
         """An accented or stretched word in letters that the engine reads."""
+        if word.isupper() and len(word) > 1:
+            word = word.lower()
         if is_stretched(word):
             word = unstretch(word, lambda other: self._known(other) is not None)
         return plain_spelling(word, self._known)
@@ -65,7 +67,8 @@ class Pronouncer:
             entry = dictionary.get(word) or dictionary.get(word.lower())
             if entry is not None:
                 return entry["DEFAULT"] if isinstance(entry, dict) else entry
-        return None
+        stem = self._known(word[:-1]) if word.endswith("s") and len(word) > 2 else None
+        return stem and stem + "z"
 
     def _choose_readings(self, tokens: list[Any]) -> None:
         """Gives each token that has several readings the one that its sentence asks for."""

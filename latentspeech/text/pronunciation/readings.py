@@ -24,6 +24,8 @@ _PARTS = {
 # Of these the dictionary's entry without a part of speech is the adjective, not the verb.
 _ADJECTIVES = frozenset("content contents invalid close closer overweight converse uptown".split())  # noqa: SIM905
 _NOUNS = frozenset(("NN", "NNS"))
+# An adjective before these does not end a phrase.
+_GOES_ON = frozenset(("NN", "NNS", "NNP", "JJ", ",", "CC", "VBN", "VBG"))
 _FINITE = frozenset(("VB", "VBZ", "VBD", "BE", "HV", "DO", "MD"))
 _PREPOSITIONS = frozenset("of in for with from by on at about against into without".split())  # noqa: SIM905
 # Weak and strong forms of these go by what follows, which the dictionary's engine sees to.
@@ -81,34 +83,38 @@ def decisive_tag(words: Sequence[str], tags: Sequence[str], place: int) -> str:
     The tagger is right for 95 words in a hundred, so sure signs go before it: after "the" stands no
     verb, after the "to" of a verb no noun.
     """
-    tag, word = tags[place], words[place]
-    before = tags[place - 1] if place else ""
-    after = tags[place + 1] if place + 1 < len(tags) else "."
-    if word == "used":
+    if words[place] == "used":
         return _tag_of_used(words, tags, place)
-    if before == "TO" and tag in ("NN", "JJ"):
-        return "VB"
-    if place and words[place - 1] in _PREPOSITIONS and tag in ("VB", "IN"):
+    if place > 0 and _is_surely_noun(words, tags, place):
         return "NN"
-    if before in _NOUNS and after in _FINITE and tag == "VB":
-        return "NN"  # "his work permit has"
+    if place > 0 and _is_surely_verb(tags, place):
+        return "VBZ" if tags[place] == "NNS" else "VB"
+    return tags[place]
+
+
+def _is_surely_noun(words: Sequence[str], tags: Sequence[str], place: int) -> bool:
+    tag, before = tags[place], tags[place - 1]
+    after = tags[place + 1] if place + 1 < len(tags) else "."
+    if _opens_a_noun(words[place - 1], before):
+        return tag in ("VB", "VBZ", "VBD") or (tag == "JJ" and after not in _GOES_ON)
+    if words[place - 1] in _PREPOSITIONS:  # "piles of refuse"
+        return tag in ("VB", "IN")
+    if before == "CC" and tag == "VBZ":  # "people and objects"
+        return place > 1 and tags[place - 2] == "NNS"
+    return before in _NOUNS and after in _FINITE and tag == "VB"  # "his work permit has"
+
+
+def _is_surely_verb(tags: Sequence[str], place: int) -> bool:
+    tag, before = tags[place], tags[place - 1]
+    if before == "TO" and tag in ("NN", "JJ"):
+        return True
     agrees = (before, tag) in (("NNS", "NN"), ("NN", "NNS"))
-    if agrees and tags[-1] == "." and _FINITE.isdisjoint(tags):  # "The muscles contract."
-        return "VBZ" if tag == "NNS" else "VB"
-    if place and _opens_a_noun(words[place - 1], before):
-        ends_there = tag == "JJ" and after not in (
-            "NN",
-            "NNS",
-            "NNP",
-            "JJ",
-            ",",
-            "CC",
-            "VBN",
-            "VBG",
-        )
-        if ends_there or (tag.startswith("VB") and tag not in ("VBN", "VBG")):
-            return "NN"
-    return tag
+    return agrees and tags[-1] == "." and _FINITE.isdisjoint(tags)  # "The muscles contract."
+
+
+def _opens_a_noun(word: str, tag: str) -> bool:
+    """Whether no verb can follow: "a record", "my moped", but "some record", "made her record"."""
+    return word in ("a", "an", "the", "every", "no", "one") or (tag == "PRP$" and word != "her")
 
 
 def tag_in_entry(word: str, entry: object, tag: str) -> str:
@@ -126,11 +132,6 @@ def _tag_of_used(words: Sequence[str], tags: Sequence[str], place: int) -> str:
         return "VBN"
     after_be = "BE" in tags[max(0, place - 3) : place]
     return "VBN" if after_be and tags[place + 1] == "TO" else "VBD"
-
-
-def _opens_a_noun(word: str, tag: str) -> bool:
-    """Whether no verb can follow: "a record", "my moped", but "some record", "made her record"."""
-    return word in ("a", "an", "the", "every", "no", "one") or (tag == "PRP$" and word != "her")
 
 
 def tag_sentence(words: Sequence[str]) -> list[str]:
