@@ -118,10 +118,10 @@ class Trainer:
             scores[right] -= 0.5  # a margin
             guess = int(scores.argmax())
             if guess != right:
-                np.add.at(self.weights, (rows, right), 1)
-                np.add.at(self.weights, (rows, guess), -1)
-                np.add.at(self._sums, (rows, right), self._steps)
-                np.add.at(self._sums, (rows, guess), -self._steps)
+                change = np.zeros(len(TAGS), dtype=np.float32)
+                change[[right, guess]] = 1, -1
+                np.add.at(self.weights, rows, change)
+                np.add.at(self._sums, rows, self._steps * change)
                 wrong += 1
             self._steps += 1
             before, last = last, guess
