@@ -134,7 +134,8 @@ class Trainer:
 
 def to_bytes(weights: NDArray[np.float64]) -> NDArray[np.int8]:
     """Weights in steps of a fixed size; the few largest are cut off."""
-    step = np.quantile(np.abs(weights), 0.9995) / 127
+    sizes = np.abs(weights)
+    step = (np.quantile(sizes, 0.9995) or sizes.max()) / 127
     return np.clip(np.rint(weights / step), -127, 127).astype(np.int8)
 
 

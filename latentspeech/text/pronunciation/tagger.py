@@ -90,7 +90,7 @@ def word_features(words: Sequence[str]) -> NDArray[np.int64]:
                 )
             ]
         )  # fmt: skip
-    return np.array(rows, dtype=np.int64).reshape(len(words), -1)
+    return np.array(rows, dtype=np.int64)
 
 
 def tag_features(before: int, last: int, row: Sequence[int]) -> list[int]:
