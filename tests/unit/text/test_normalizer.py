@@ -160,7 +160,7 @@ READINGS = [
     ("See https://www.example.org/a-b.", "See W W W dot example dot org slash a dash b."),
     ("visit example.com", "visit example dot com"),
     ("salt & pepper", "salt and pepper"),
-    ("AT&T", "AT and T"),
+    ("AT&T", "A T and T"),
     ("#5 and #tag", "number five and hashtag tag"),
     ("\u03c0 is ~3", "pi is about three"),
     # punctuation

