@@ -57,7 +57,7 @@ def split_sentences(text: str, max_chars: int) -> list[str]:
                 skipped.append(piece)
     if skipped:
         logger.warning(
-            "%d parts of the text have no letter or digit (%r); they are not spoken",
+            "parts of the text without a letter or digit are not spoken: %d, the first %r",
             len(skipped),
             skipped[0][:40],
         )
