@@ -2,21 +2,24 @@
 
 It works on written and on normalised text. A sentence ends at `. ? !` or a blank line, but not
 after an abbreviation ("Mr.") or an initial ("J. Smith"), inside a number or before a small letter.
+A number that begins a sentence is written in small letters once it is normalised, so a full stop
+before it ends a sentence.
 A sentence longer than `max_chars` is split after `; : ,`, then between words; a longer word is
 split too.
 """
 
+import logging
 import re
 from collections.abc import Iterable
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.text.normalizer.abbreviations import (
-    DOTTED_ABBREVIATIONS,
-    INITIAL,
-    SENTENCE_ENDING_ABBREVIATIONS,
-)
 from latentspeech.text.normalizer.normalizer import NormalizedText
 from latentspeech.text.normalizer.punctuation import tidy
+from latentspeech.text.normalizer.words.abbreviations import (
+    DOTTED_ABBREVIATIONS,
+    SENTENCE_ENDING_ABBREVIATIONS,
+)
+from latentspeech.text.normalizer.words.initials import INITIAL, ends_after_initials
 
 _END = re.compile(
     r"(?<![.?!\u2026])[.?!\u2026]+[\"'\u2019\u201d)\]]*\s+"
@@ -26,23 +29,38 @@ _END = re.compile(
 _LAST_WORD = re.compile(r"(?<![\w.])([A-Za-z][\w.]{0,12})\.$")
 _DOTTED_INITIALS = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]")
 _CLAUSE = re.compile(r"(?<=[;:,])\s+")
+_NUMBER_WORD = re.compile(
+    r"(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
+    r"(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)\b"
+)
+
+logger = logging.getLogger(__name__)
 
 
 def split_sentences(text: str, max_chars: int) -> list[str]:
     """The pieces of `text` in order, each at most `max_chars` long and with a word in it.
 
     Joined with spaces they hold every word of `text`. A piece without a letter or digit (a lone
-    dash) joins the piece before it where it fits.
+    dash) joins the piece before it where it fits; else it is skipped, and a warning says so.
     """
     if max_chars < 1:
         raise ConfigError(f"max_chars = {max_chars}; expected at least 1")
     pieces: list[str] = []
+    skipped: list[str] = []
     for sentence in _sentences(text):
         for piece in _cut(sentence, max_chars):
             if any(c.isalnum() for c in piece):
                 pieces.append(piece)
             elif pieces and len(pieces[-1]) + 1 + len(piece) <= max_chars:
                 pieces[-1] += " " + piece
+            else:
+                skipped.append(piece)
+    if skipped:
+        logger.warning(
+            "parts of the text without a letter or digit are not spoken: %d, the first %r",
+            len(skipped),
+            skipped[0][:40],
+        )
     return pieces
 
 
@@ -69,7 +87,9 @@ def _is_end(text: str, match: re.Match[str], initials: set[int]) -> bool:
     if not mark or match.end() == len(text):
         return True
     following = text[match.end() : match.end() + 2].lstrip("\"'(\u201c\u2018")
-    if following[:1].islower() or match.start() + 1 in initials:
+    if following[:1].islower():
+        return mark == "." and _NUMBER_WORD.match(text, match.end()) is not None
+    if match.start() + 1 in initials:
         return False
     if mark[0] != "." or mark.startswith(".."):
         return True
@@ -78,7 +98,7 @@ def _is_end(text: str, match: re.Match[str], initials: set[int]) -> bool:
         return True
     name = word[1].lower()
     if _DOTTED_INITIALS.fullmatch(word[1]):  # "U.S. Army", but "at 3 p.m. They"
-        return name in ("a.m", "p.m")
+        return name in ("a.m", "p.m") or ends_after_initials(text[match.end() :][:16])
     if name == "no":  # "No. 5", but "No. That is all."
         return not following[:1].isdigit()
     return name not in DOTTED_ABBREVIATIONS or name in SENTENCE_ENDING_ABBREVIATIONS - {"st"}

@@ -9,8 +9,8 @@ word after them.
 
 import re
 
-from latentspeech.text.normalizer.abbreviations import TITLES
 from latentspeech.text.normalizer.acronyms import is_consonants, is_known_acronym
+from latentspeech.text.normalizer.words.abbreviations import TITLES
 
 _WORD = re.compile(r"(?<!\w)[^\W\d_]+(?:'[^\W\d_]+)*")
 _ROMAN = re.compile(r"[IVX]{2,8}")

@@ -25,12 +25,39 @@ CASES = [
     ("", []),
     (" ... - ", []),
     ("Yes. - No.", ["Yes.", "- No."]),
+    ("We left the U.S. It was fun.", ["We left the U.S.", "It was fun."]),
+    ("It was late. twenty men came.", ["It was late.", "twenty men came."]),
+    ("He had... two apples.", ["He had... two apples."]),
+    ("It was late. onewards", ["It was late. onewards"]),
+    ("12. 13.", ["12.", "13."]),
 ]
 
 
 @pytest.mark.parametrize(("text", "pieces"), CASES)
 def test_cuts_at_sentence_ends(text: str, pieces: list[str]) -> None:
     assert split_sentences(text, 200) == pieces
+
+
+def test_signs_alone_are_skipped_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    assert split_sentences("??? 5. Yes.", 200) == ["5.", "Yes."]
+    assert "not spoken: 1, the first '???'" in caplog.text
+
+
+def test_a_normalised_number_begins_a_sentence() -> None:
+    spoken = normalize("He left in 1999. 20 men came. $5 is enough.")
+    assert split_normalized(spoken, 200) == [
+        "He left in nineteen ninety-nine.",
+        "twenty men came.",
+        "five dollars is enough.",
+    ]
+
+
+def test_lines_that_end_a_thought_are_sentences() -> None:
+    written = "# To buy\n- milk\n- eggs\n\n1. wash\n2. dry\n\nRoses are red\nViolets are blue"
+    assert split_normalized(normalize(written), 200) == [
+        "To buy.", "Milk.", "Eggs.", "One, wash.", "Two, dry.", "Roses are red.",
+        "Violets are blue",
+    ]  # fmt: skip
 
 
 def test_a_long_sentence_is_cut_at_clauses_then_words_then_letters() -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from latentspeech.text.normalizer.numbers import cardinal, ordinal
+from latentspeech.text.normalizer.numbers.number_words import cardinal, ordinal
 
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _VALID_ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")

@@ -1,34 +1,7 @@
-"""Reads web and mail addresses, and signs that are words (`&`, `@`, `#`, a lone Greek letter)."""
+"""Names signs that are words (`&`, `@`, `#`, a lone Greek letter)."""
 
 import re
 import unicodedata
-
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-_TLDS = "com|org|net|edu|gov|io|ai|dev|co\\.uk|uk|de|fr|info|app|eu|ca|us|tv|me"
-_URL = re.compile(
-    rf"(?:https?://|(?<![\w.@-])www\.)[^\s<>\"]{{1,2000}}"
-    rf"|(?<![\w.@-])(?:[a-z0-9-]{{1,63}}\.){{1,4}}(?:{_TLDS})\b(?:/[^\s<>\"]{{0,2000}})?(?![\w@])"
-)
-_NET_SIGNS = {
-    ".": " dot ", "@": " at ", "/": " slash ", "-": " dash ", "_": " underscore ", ":": " colon ",
-    "?": " question mark ", "=": " equals ", "&": " and ", "#": " hash ", "%": " percent ",
-    "+": " plus ", "~": " tilde ",
-}  # fmt: skip
-
-
-def read_addresses(text: str) -> str:
-    """'me@a.org' -> 'me at a dot org'; the scheme of a web address is left out."""
-    text = _EMAIL.sub(lambda m: _read_address(m[0]), text)
-    return _URL.sub(lambda m: _read_address(m[0]), text)
-
-
-def _read_address(address: str) -> str:
-    body = address.rstrip(".,;:!?')]")
-    tail = address[len(body) :]
-    body = re.sub(r"^https?://", "", body).rstrip("/")
-    body = re.sub(r"^www(?=\.)", "W W W", body)
-    return "".join(_NET_SIGNS.get(c, c) for c in body) + tail
-
 
 _SIGNS = {
     "&": "and", "@": "at", "+": "plus", "=": "equals", "%": "percent", "\u00b0": "degrees",
@@ -36,13 +9,14 @@ _SIGNS = {
     "\u00d7": "times", "\u00f7": "divided by", "\u00b1": "plus or minus", "\u00a7": "section",
     "\u00a9": "copyright", "\u2192": "to", "\u2248": "approximately", "\u2264": "at most",
     "\u2265": "at least", "\u2260": "is not equal to", "\u221e": "infinity",
-    "\u221a": "square root of",
+    "\u221a": "square root of", "\u2211": "sum of", "\u222b": "integral of",
+    "\u2202": "partial", "\u2208": "in", "\u221d": "is proportional to",
 }  # fmt: skip
 _SIGN = re.compile("[" + "".join(map(re.escape, _SIGNS)) + "]")
 _HASH_NUMBER = re.compile(r"#(?=\d)")
 _HASHTAG = re.compile(r"#(?=[^\W\d_])")
 _ABOUT = re.compile(r"~\s?(?=\d)")
-_COMPARISON = re.compile(r"([<>]=?)(?=\s?\d)")
+_COMPARISON = re.compile(r"([<>]=?)(?=\s?-?\d)")
 _COMPARISONS = {"<": "less than", ">": "greater than", "<=": "at most", ">=": "at least"}
 _GREEK = re.compile(r"(?<![^\W\d_])[\u0391-\u03a9\u03b1-\u03c9](?![^\W\d_])")
 

@@ -1,0 +1,45 @@
+"""Reads times of day, on 12- and 24-hour clocks, and other numbers with a colon (ratios)."""
+
+import re
+
+from latentspeech.text.normalizer.numbers.number_words import cardinal
+
+_HALF = r"\s?([aApP])(?:\.\s?[mM]\.?|[mM])(?![A-Za-z0-9])"
+_CLOCK_RANGE = re.compile(r"(?<=[\dmM])\.?\s?-\s?(?=\d{1,2}(?::\d\d(?!\d)|\s?[ap]\.?m\b))")
+_CLOCK = re.compile(
+    rf"(?<![\d:.,])([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?(?![\d:]|\.\d)(?:{_HALF})?"
+)
+_HOUR = re.compile(rf"(?<=\d){_HALF}")
+_NAMED_RATIO = re.compile(
+    r"(?<![\d:.,])(\d{1,4}):(?=\d{1,4}\s(?:scale|ratio|odds|mix|mixture|aspect|model|dilution|screen)\b)"
+    r"|(?<=ratio of )(\d{1,4}):(?=\d)|(?<=scale of )(\d{1,4}):(?=\d)|(?<=odds of )(\d{1,4}):(?=\d)"
+)
+_RATIO = re.compile(r"(?<=\d)\s?:\s?(?=\d)")
+
+
+def read_times(text: str) -> str:
+    """'3:45 pm' -> 'three forty-five P M', '15:30' -> 'fifteen thirty', '16:9' -> '16 to 9'."""
+    text = _NAMED_RATIO.sub(lambda m: f"{m[1] or m[2] or m[3] or m[4]} to ", text)
+    text = _CLOCK_RANGE.sub(" to ", text)
+    text = _CLOCK.sub(_read_clock, text)
+    text = _HOUR.sub(_read_half, text)
+    return _RATIO.sub(" to ", text)
+
+
+def _read_clock(match: re.Match[str]) -> str:
+    hour, minute, second, half = match[1], match[2], match[3], match[4]
+    words = cardinal(str(int(hour)))
+    if minute != "00":
+        words += f" oh {cardinal(minute[1])}" if minute[0] == "0" else f" {cardinal(minute)}"
+    elif not half and not (second and second != "00"):
+        words += " o'clock" if 1 <= int(hour) <= 12 else " hundred"
+    if second and second != "00":
+        words += f" and {cardinal(str(int(second)))} seconds"
+    return words + (_read_half(match, half) if half else "")
+
+
+def _read_half(match: re.Match[str], half: str | None = None) -> str:
+    """' P M'; the dot of 'p.m.' stays where it also ends the sentence."""
+    rest = match.string[match.end() :][:3].lstrip("'\") ")
+    ends = match[0].endswith(".") and (not rest or rest[0].isupper())
+    return f" {(half or match[1]).upper()} M" + ("." if ends else "")
