@@ -13,6 +13,7 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -66,13 +67,25 @@ class Synthesizer:
 
     def __init__(self, model: TTSModel) -> None:
         self.model = model
+        self._loaded_from: tuple[Path, torch.device | str, RuntimeKind | None] | None = None
 
     @classmethod
     def from_directory(
         cls, directory: Path, device: torch.device | str = "cpu", runtime: RuntimeKind | None = None
     ) -> "Synthesizer":
         """Loads a model directory; `load_tts` explains the runtime."""
-        return cls(load_tts(directory, device, runtime))
+        speaker = cls(load_tts(directory, device, runtime))
+        speaker._loaded_from = Path(directory).absolute(), device, runtime
+        return speaker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles the directory and the options; unpickling loads the model from there anew."""
+        if self._loaded_from is None:
+            raise TypeError(
+                "this Synthesizer was made from a model in memory, which cannot be pickled; make "
+                "it by latentspeech.load(DIRECTORY), or load one in each process"
+            )
+        return type(self).from_directory, self._loaded_from
 
     @property
     def sample_rate(self) -> int:
