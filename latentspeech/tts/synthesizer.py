@@ -30,6 +30,7 @@ from latentspeech.tts.length_guard import GUARDED, STREAMED, LengthGuard
 from latentspeech.tts.model_directory import RuntimeKind, TTSModel, load_tts
 from latentspeech.tts.prompt import Prompt, encode_prompt, load_voice
 from latentspeech.tts.retries import WrittenSentence, warn, write_until_good
+from latentspeech.tts.sampling_range import check_speech_sampling
 from latentspeech.tts.threaded_decoder import ThreadedDecoder, to_samples
 from latentspeech.tts.voices import builtin_voices, resolve_voice
 
@@ -133,6 +134,7 @@ class Synthesizer:
 
         Raises:
             InputError: there is nothing to speak, or the recording cannot serve as a prompt.
+            ConfigError: no speech comes out with such sampling (tts/sampling_range.py).
         """
         return self.synthesize_batch([text], [prompt], [seed], sampling, guard)[0]
 
@@ -145,7 +147,7 @@ class Synthesizer:
         guard: LengthGuard = GUARDED,
     ) -> list[Audio]:
         """Speaks several texts at once; each result equals that of a single call up to rounding."""
-        sampling = sampling or self.model.sampling
+        sampling = self._sampling(sampling)
         sentences = [self._sentences(text) for text in texts]
         voices = [self._as_prompt(prompt) for prompt in prompts]
         spoken: list[list[Tensor]] = [[] for _ in texts]
@@ -187,7 +189,7 @@ class Synthesizer:
         if chunk_frames < 1:
             raise InputError(f"chunk_frames is {chunk_frames}; expected at least 1")
         voice = self._as_prompt(prompt)
-        sampling = sampling or self.model.sampling
+        sampling = self._sampling(sampling)
         before: Tensor | None = None
         for number, part in enumerate(self._sentences(text)):
             if number:
@@ -214,7 +216,7 @@ class Synthesizer:
             Sentence(normalize(text), self._as_prompt(prompt), seed, None, guard.min_length)
             for text, prompt, seed in zip(sentences, prompts, seeds, strict=True)
         ]
-        return write(self.model, rows, sampling or self.model.sampling, guard.retries)
+        return write(self.model, rows, self._sampling(sampling), guard.retries)
 
     @torch.inference_mode()
     def decode(self, latents: Tensor, voice: Prompt) -> Tensor:
@@ -278,6 +280,13 @@ class Synthesizer:
             return prompt
         is_voice = Path(prompt).suffix == ".safetensors" or str(prompt) in builtin_voices()
         return self.voice(prompt) if is_voice else self.prompt(prompt)
+
+    def _sampling(self, given: SamplingConfig | None) -> SamplingConfig:
+        """Returns the settings that were given, if speech can come out, or else the model's own."""
+        if given is None:
+            return self.model.sampling
+        check_speech_sampling(given)
+        return given
 
     def _sentences(self, text: str) -> list[NormalizedText]:
         spoken = normalize(text)
