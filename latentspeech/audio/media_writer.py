@@ -3,20 +3,21 @@
 T samples.
 """
 
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latentspeech.audio.sink import Sink
 from latentspeech.core.errors import ConfigError
 
 BIT_RATE = 96_000  # bits a second, for one channel
 
 
 class AacEncoder:
-    """Encodes blocks of one channel into `file`, which must be able to seek."""
+    """Encodes blocks of one channel into `file`."""
 
-    def __init__(self, file: BinaryIO, sample_rate: int, comment: str) -> None:
+    def __init__(self, file: Sink, sample_rate: int, comment: str) -> None:
         av = import_av()
         self._frame_type = av.AudioFrame
         self._container = av.open(file, "w", format="ipod")
