@@ -4,9 +4,6 @@ A file is read by its content, never by its suffix: WAV, FLAC, Ogg (Vorbis, Opus
 else libsndfile knows. It is written in the format of its suffix, atomically. T samples.
 """
 
-import io
-import logging
-import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,20 +13,10 @@ import torchaudio
 from torch import Tensor
 
 from latentspeech.audio.completeness import find_defect
+from latentspeech.audio.writer import AudioWriter
 from latentspeech.core.errors import InputError
-from latentspeech.core.files import atomic_path
 from latentspeech.core.tensors import check_shape
 
-logger = logging.getLogger(__name__)
-
-# suffix -> libsndfile format and subtype
-_WRITABLE = {
-    ".wav": ("WAV", "PCM_16"),
-    ".flac": ("FLAC", "PCM_16"),
-    ".ogg": ("OGG", "VORBIS"),
-    ".opus": ("OGG", "OPUS"),
-    ".mp3": ("MP3", "MPEG_LAYER_III"),
-}
 _READABLE = "a wav, flac, ogg, opus or mp3 file"
 _BLOCK_FRAMES = 1 << 16
 # Without a Xing frame the length of an MP3 is estimated as its size, with the tags at its end,
@@ -120,19 +107,6 @@ def check_not_silent(audio: Tensor, name: str) -> None:
         )
 
 
-def check_writable(path: Path) -> None:
-    """Raises InputError unless audio can be written to `path`: its suffix, folder and rights."""
-    _check_suffix(path)
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; expected the name of a file to write")
-    if not path.parent.is_dir():
-        raise InputError(f"the folder {path.parent} does not exist; create it or choose another")
-    # A file is replaced by a new one, so its folder is written to; a device is written itself.
-    target = path if path.exists() and not path.is_file() else path.resolve().parent
-    if not os.access(target, os.W_OK):
-        raise InputError(f"cannot write {path}: no right to write to {target}; choose another")
-
-
 def write_audio(path: Path, audio: Tensor, sample_rate: int, comment: str = "") -> None:
     """Writes audio (T,) in the format of the suffix; the file appears whole or not at all.
 
@@ -141,55 +115,9 @@ def write_audio(path: Path, audio: Tensor, sample_rate: int, comment: str = "") 
     Samples outside [-1, 1] are clipped and counted in a log warning. Raises InputError for an
     unknown suffix, a folder that is missing or read-only, a full disk, and NaN samples.
     """
-    path = Path(path)
     check_shape("audio", audio, "T")
-    _check_suffix(path)
-    audio = audio.detach().float().cpu()
-    _check_finite(path, audio)
-    num_clipped = int((audio.abs() > 1).sum())
-    if num_clipped:
-        logger.warning(
-            "%s: %d of %d samples lie outside [-1, 1] and are clipped",
-            path,
-            num_clipped,
-            audio.numel(),
-        )
-    try:
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(_encode(path, audio.clamp(-1, 1), sample_rate, comment))
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror}; free space there or give another output path"
-        ) from None
-
-
-def _check_suffix(path: Path) -> None:
-    if path.suffix.lower() not in _WRITABLE:
-        raise InputError(
-            f"cannot write {path}: unknown suffix {path.suffix!r}; "
-            f"use one of {', '.join(_WRITABLE)}"
-        )
-
-
-def _encode(path: Path, audio: Tensor, sample_rate: int, comment: str) -> bytes:
-    """The bytes of the whole file: libsndfile itself does not report a full disk reliably."""
-    container, subtype = _WRITABLE[path.suffix.lower()]
-    buffer = io.BytesIO()
-    try:
-        with soundfile.SoundFile(
-            buffer, "w", sample_rate, channels=1, format=container, subtype=subtype
-        ) as file:
-            if comment:
-                file.comment = comment
-            # The Vorbis encoder keeps a whole write on the stack, so long audio must go in blocks.
-            for block in torch.split(audio, _BLOCK_FRAMES):
-                file.write(block.numpy())
-    except soundfile.LibsndfileError as error:
-        raise InputError(
-            f"cannot write {path} at {sample_rate} Hz: {error.error_string} "
-            "Use .wav or .flac, which take any rate"
-        ) from None
-    return buffer.getvalue()
+    with AudioWriter(Path(path), sample_rate, comment) as writer:
+        writer.write(audio)
 
 
 def _check_file(path: Path) -> None:

@@ -24,7 +24,9 @@ app = typer.Typer(no_args_is_help=True, help="Encode, decode and stream audio.")
 
 BLOCK_S = 10.0  # seconds of audio that are computed at once
 SourceArgument = Annotated[Path, typer.Argument(help="wav, flac, ogg or mp3; any rate, channels.")]
-TargetArgument = Annotated[Path, typer.Argument(help="File to write: .wav .flac .ogg .mp3.")]
+TargetArgument = Annotated[
+    Path, typer.Argument(help="File to write: .wav .flac .ogg .opus .mp3 .m4a.")
+]
 PROVENANCE = f"decoded by the codec of latentspeech {__version__}"
 LatentsArgument = Annotated[Path, typer.Argument(help="Latents, .safetensors.")]
 
@@ -43,11 +45,15 @@ def encode(
     from latentspeech.audio.io import load_audio
     from latentspeech.codec.latent_file import LatentFile, write_latents
     from latentspeech.codec.model_directory import codec_hash, find_codec, load_codec
+    from latentspeech.core.files import check_target
 
+    check_target(target, suffix=".safetensors")
     directory = find_codec(model)
     codec = load_codec(directory)
     rate = codec.config.sample_rate
     audio = load_audio(source, rate)
+    num_numbers = len(audio) / rate * codec.config.frame_rate * codec.config.latent_dim
+    check_target(target, round(num_numbers) * torch.float32.itemsize)
     latents = torch.cat(list(_encoded_blocks(codec, audio, quiet or as_json)))
     write_latents(target, LatentFile(latents, len(audio), rate, codec_hash(directory)))
     values = {
@@ -70,19 +76,15 @@ def decode(
     as_json: JsonOption = False,
 ) -> None:
     """Turn latents back into audio."""
-    import torch
-
-    from latentspeech.audio.io import write_audio
+    from latentspeech.audio.writer import check_writable
     from latentspeech.codec.latent_file import read_latents
     from latentspeech.codec.model_directory import codec_hash, find_codec, load_codec
 
+    check_writable(target)
     directory = find_codec(model)
     codec = load_codec(directory, decoder)
     file = read_latents(source, codec_hash(directory), codec.config.latent_dim)
-    blocks = list(_decoded_blocks(codec, file.latents, quiet or as_json))
-    audio = torch.cat(blocks)[: file.num_samples]
-    write_audio(target, audio, codec.config.sample_rate, PROVENANCE)
-    _report_audio(target, len(audio) / codec.config.sample_rate, as_json, quiet)
+    _write_decoded(codec, file.latents, file.num_samples, target, as_json, quiet)
 
 
 @app.command("reconstruct")
@@ -97,19 +99,30 @@ def reconstruct(
     """Encode and decode a recording, to hear what the codec makes of it."""
     import torch
 
-    from latentspeech.audio.io import load_audio, write_audio
+    from latentspeech.audio.io import load_audio
+    from latentspeech.audio.writer import check_writable
     from latentspeech.codec.model_directory import find_codec, load_codec
 
+    check_writable(target)
     codec = load_codec(find_codec(model), decoder)
     rate = codec.config.sample_rate
     audio = load_audio(source, rate)
     latents = torch.cat(list(_encoded_blocks(codec, audio, quiet or as_json)))
-    copy = torch.cat(list(_decoded_blocks(codec, latents, quiet or as_json)))[: len(audio)]
-    write_audio(target, copy, rate, PROVENANCE)
-    _report_audio(target, len(audio) / rate, as_json, quiet)
+    _write_decoded(codec, latents, len(audio), target, as_json, quiet)
 
 
-def _report_audio(target: Path, duration_s: float, as_json: bool, quiet: bool) -> None:
+def _write_decoded(
+    codec: "Codec", latents: "Tensor", num_samples: int, target: Path, as_json: bool, quiet: bool
+) -> None:
+    """Writes `num_samples` samples decoded from latents (F, D) block by block, and reports them."""
+    from latentspeech.audio.writer import AudioWriter, check_writable
+
+    rate = codec.config.sample_rate
+    duration_s = num_samples / rate
+    check_writable(target, rate, duration_s)
+    with AudioWriter(target, rate, PROVENANCE) as writer:
+        for block in _decoded_blocks(codec, latents, quiet or as_json):
+            writer.write(block[: num_samples - writer.num_samples])
     values = {"out": str(target), "duration_s": duration_s}
     report(values, f"{target}: {duration_s:.2f} s", as_json, quiet)
 

@@ -57,6 +57,10 @@ def score(
     download: Annotated[
         bool, typer.Option("--download", help="Allow weights to be downloaded.")
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Refuse pairs whose lengths differ by more than 2 %."),
+    ] = False,
     list_metrics: Annotated[
         bool, typer.Option("--list-metrics", help="List what can be measured here, and end.")
     ] = False,
@@ -68,6 +72,7 @@ def score(
     from latentspeech.core.device import choose_device
     from latentspeech.core.eval.report_markdown import render
     from latentspeech.core.eval.weights import DOWNLOAD_VARIABLE
+    from latentspeech.eval.page.report import check_page
     from latentspeech.eval.scoring.files import ScoreInputs
     from latentspeech.eval.scoring.run import score_inputs
 
@@ -76,6 +81,8 @@ def score(
     if list_metrics:
         _show_metrics(as_json)
         return
+    if html is not None:
+        check_page(html)
     inputs = ScoreInputs(
         hypothesis=hyp,
         reference=ref,
@@ -96,6 +103,7 @@ def score(
             jobs=jobs,
             device=choose_device(device),
             seed=seed,
+            strict=strict,
             on_progress=on_progress,
         )
     if html is not None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from latentspeech.tts.synthesizer import Synthesizer
 
 DEFAULT_OUT = Path("out.wav")
+SECONDS_PER_CHARACTER = 1 / 15  # of speech, about, to compare its size with the free space
 
 
 def synth(
@@ -35,22 +36,23 @@ def synth(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write, .wav .flac .ogg .mp3; replaced if it exists. Default: out.wav."
+            help="File to write, .wav .flac .ogg .opus .mp3 .m4a; replaced if it exists. "
+            "Default: out.wav."
         ),
     ] = None,
     model: ModelOption = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
     cfg_scale: Annotated[
-        float | None, typer.Option(help="Guidance; 1 is off. Default: the model's own.")
+        float | None, typer.Option(help="Guidance, 0.5 to 8; 1 is off. Default: the model's own.")
     ] = None,
     num_steps: Annotated[
-        int | None, typer.Option(help="Solver steps a latent. Default: the model's own.")
+        int | None, typer.Option(help="Solver steps a latent, 1 to 100. Default: the model's own.")
     ] = None,
     noise_scale: Annotated[
         float | None,
         typer.Option(
-            help="Scale of the noise that latents start from; below 1 is calmer. Default: the "
-            "model's own."
+            help="Scale of the noise that latents start from, 0 to 2; below 1 is calmer. Default: "
+            "the model's own."
         ),
     ] = None,
     retries: Annotated[
@@ -97,22 +99,24 @@ def synth(
         _refuse_foreign(spoken)
     out = out or DEFAULT_OUT
 
-    from latentspeech.audio.io import check_writable
+    from latentspeech.audio.writer import check_writable
     from latentspeech.core.config import parse_config
     from latentspeech.core.device import choose_device
     from latentspeech.core.lm.sampling_config import SamplingConfig
     from latentspeech.tts.length_guard import GUARDED, STREAMED, LengthGuard
     from latentspeech.tts.model_directory import read_tts_config
     from latentspeech.tts.models import find_tts
+    from latentspeech.tts.sampling_range import check_speech_sampling
     from latentspeech.tts.synthesizer import Synthesizer
 
-    if not stream:
-        check_writable(out)  # a long text takes minutes, which a wrong name must not cost
+    if not stream:  # a long text takes minutes, which a wrong name must not cost
+        check_writable(out, seconds=len(spoken) * SECONDS_PER_CHARACTER)
     directory = find_tts(model)
     changes = {"cfg_scale": cfg_scale, "num_steps": num_steps, "noise_scale": noise_scale}
     given = {name: value for name, value in changes.items() if value is not None}
     own = read_tts_config(directory).sampling
     sampling = parse_config(SamplingConfig, own.model_dump() | given, "options")
+    check_speech_sampling(sampling)
     guard = STREAMED if stream else GUARDED
     if retries is not None:
         guard = parse_config(LengthGuard, {"retries": retries}, "options")
@@ -158,27 +162,28 @@ def _write(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    import torch
-
-    from latentspeech.core.command import open_ended_progress
-    from latentspeech.tts.synthesizer import Audio
+    """Writes the speech while it is spoken; what is spoken is kept if that ends early."""
+    from latentspeech.audio.writer import AudioWriter
+    from latentspeech.core.command import open_ended_progress, stoppable
+    from latentspeech.tts.synthesizer import PROVENANCE
 
     start = time.perf_counter()
-    parts = []
-    with open_ended_progress("speaking", "s of audio", quiet or as_json) as advance:
+    with (
+        stoppable(),
+        AudioWriter(out, sample_rate, PROVENANCE, keep_part=True) as writer,
+        open_ended_progress("speaking", "s of audio", quiet or as_json) as advance,
+    ):
         for chunk in chunks:
-            parts.append(chunk)
+            writer.write(chunk)
             advance(len(chunk) / sample_rate)
-    audio = Audio(torch.cat(parts), sample_rate)
-    audio.save(out)
     seconds = time.perf_counter() - start
     values = {
         "out": str(out),
-        "duration_s": audio.duration_s,
-        "rtf": seconds / audio.duration_s,
+        "duration_s": writer.duration_s,
+        "rtf": seconds / writer.duration_s,
         "seed": seed,
     }
-    report(values, f"{out}: {audio.duration_s:.2f} s of speech in {seconds:.2f} s", as_json, quiet)
+    report(values, f"{out}: {writer.duration_s:.2f} s of speech in {seconds:.2f} s", as_json, quiet)
 
 
 def _stream(

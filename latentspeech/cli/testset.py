@@ -35,6 +35,7 @@ def write_testset(
     The list is the same on every machine. Audio that is missing or damaged is named, and the exit
     code is then 1.
     """
+    from latentspeech.core.files import check_target
     from latentspeech.eval.protocols.table import PROTOCOLS, make_testset
     from latentspeech.eval.protocols.testset import Options
     from latentspeech.eval.scoring.lists import write_list
@@ -43,6 +44,7 @@ def write_testset(
         for key, protocol in PROTOCOLS.items():
             print(f"{key:20} {protocol.about}")
         return
+    check_target(out, suffix=".jsonl")
     audio = out.with_name(out.stem + "_audio")
     found = make_testset(name, corpus, Options(task, source, num, seed, audio))
     sha256 = write_list(out, found.rows, found.info)

@@ -46,8 +46,10 @@ def export(
 ) -> None:
     """Turn a recording into a voice file that every model on the same codec can use."""
     from latentspeech.codec.model_directory import codec_hash, find_codec, load_codec
+    from latentspeech.core.files import check_target
     from latentspeech.tts.prompt import encode_prompt, save_voice
 
+    check_target(target, suffix=".safetensors")
     directory = find_codec(model)
     codec = load_codec(directory)
     if prompt_text is None:

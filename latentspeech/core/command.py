@@ -6,7 +6,9 @@ A modality defines its own options, so this file imports no library that reads t
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -16,17 +18,32 @@ from latentspeech.core.files import NO_SPACE
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+EXIT_OF_SIGNAL = 128  # and the signal's number
+
+
+class Stopped(BaseException):  # like KeyboardInterrupt, it is no error of the program
+    """A signal came within a block of `stoppable`."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__("interrupted" if number == signal.SIGINT else "terminated")
+        self.exit_code = EXIT_OF_SIGNAL + number
 
 
 def run_command(main: Callable[[], Any]) -> None:
-    """Runs `main`; every failure that a user can cause is one line on stderr and exit code 2."""
+    """Runs `main`; every failure that a user can cause is one line on stderr and exit code 2.
+
+    The line ends with the notes of the exception, which say what was kept.
+    """
     try:
         main()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+    except Stopped as error:
+        print(_with_notes(str(error), error), file=sys.stderr)
+        sys.exit(error.exit_code)
     except (ConfigError, InputError, DataError, CheckpointError, PeerError) as error:
-        _fail(str(error))
+        _fail(_with_notes(str(error), error))
     except BrokenPipeError:
         # The reader has gone, as `| head` does when it has enough. Python must not flush to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -43,6 +60,31 @@ def run_recipe(main: Callable[[], Any]) -> None:
     for name in ("latentspeech", "latentvision", "recipes", "egs", "__main__"):
         logging.getLogger(name).setLevel(logging.INFO)
     run_command(main)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Raises `Stopped` in the block on SIGTERM and Ctrl-C, so that results so far can be kept.
+
+    typer would end the process at a KeyboardInterrupt before `run_command` could say what is kept.
+    A signal that the process ignores, as Ctrl-C in the background of a shell, stays ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():  # it cannot set handlers
+        yield
+        return
+
+    def stop(number: int, _: object) -> None:
+        raise Stopped(signal.Signals(number))
+
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number, handler in previous.items() if handler != signal.SIG_IGN]
+    try:
+        for number in heard:
+            signal.signal(number, stop)
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, previous[number])
 
 
 def report(values: dict[str, Any], text: str, as_json: bool, quiet: bool) -> None:
@@ -85,6 +127,10 @@ def counted_progress(title: str, quiet: bool) -> Iterator[Callable[[int, int], N
     with Progress(console=console, disable=disabled, transient=True) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, count: progress.update(task, completed=done, total=count)
+
+
+def _with_notes(message: str, error: BaseException) -> str:
+    return "; ".join([message, *getattr(error, "__notes__", ())])
 
 
 def _fail(message: str) -> NoReturn:

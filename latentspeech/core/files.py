@@ -100,12 +100,49 @@ def remove_leftovers(folder: Path) -> None:
             item.unlink(missing_ok=True)
 
 
+def check_target(path: Path, needed_bytes: int = 0, suffix: str = "") -> None:
+    """Checks, before any work, that a file can be written to `path`.
+
+    Args:
+        path: the file to write; it is replaced if it exists.
+        needed_bytes: about its size, to compare with the free space on the disk.
+        suffix: the suffix that its name must have; empty: any.
+
+    Raises:
+        InputError: suffix, folder, rights or free space do not allow it.
+    """
+    if suffix and path.suffix.lower() != suffix:
+        raise InputError(f"cannot write {path}: expected the suffix {suffix}; use it in the name")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected the name of a file to write")
+    if path.exists() and not path.is_file():  # a pipe or device is written itself, not replaced
+        if not os.access(path, os.W_OK):
+            raise InputError(f"{path} is not writable; give another output path")
+        return
+    parent = path.resolve().parent
+    _check_folder(parent)
+    free = shutil.disk_usage(parent).free
+    if needed_bytes > free:
+        raise InputError(
+            f"{path} would take about {_mib(needed_bytes)}, and the disk has {_mib(free)} free; "
+            "free some or write elsewhere"
+        )
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise InputError(f"folder {folder} does not exist; create it or give another output path")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"folder {folder} is not writable; give another output path")
+
+
 def _temporary_name(path: Path) -> Path:
     parent = path.parent
-    if not parent.is_dir():
-        raise InputError(f"folder {parent} does not exist; create it or give another output path")
-    if not os.access(parent, os.W_OK):
-        raise InputError(f"folder {parent} is not writable; give another output path")
+    _check_folder(parent)
     return parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{path.name}"
 
 

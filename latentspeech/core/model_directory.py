@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from latentspeech.core.config import Config
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.files import atomic_path
+from latentspeech.core.forks import prepare_for_forks
 
 SCHEMA_VERSION = 1
 WEIGHTS_NAME = "model.safetensors"
@@ -110,6 +111,7 @@ def read_weights(directory: Path, part: str = "") -> dict[str, Tensor]:
 
 def load_weights(directory: Path, module: nn.Module, part: str = "") -> None:
     """Loads model.safetensors, or its `part`, into `module` and puts it into evaluation mode."""
+    prepare_for_forks()
     weights = read_weights(directory, part)
     try:
         module.load_state_dict(weights)

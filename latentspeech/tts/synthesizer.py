@@ -13,6 +13,7 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,6 +32,7 @@ from latentspeech.tts.length_guard import GUARDED, STREAMED, LengthGuard
 from latentspeech.tts.model_directory import RuntimeKind, TTSModel, load_tts
 from latentspeech.tts.prompt import Prompt, encode_prompt, load_voice
 from latentspeech.tts.retries import WrittenSentence, warn, write_until_good
+from latentspeech.tts.sampling_range import check_speech_sampling
 from latentspeech.tts.threaded_decoder import ThreadedDecoder, to_samples
 from latentspeech.tts.voices import builtin_voices, resolve_voice
 
@@ -68,13 +70,25 @@ class Synthesizer:
 
     def __init__(self, model: TTSModel) -> None:
         self.model = model
+        self._loaded_from: tuple[Path, torch.device | str, RuntimeKind | None] | None = None
 
     @classmethod
     def from_directory(
         cls, directory: Path, device: torch.device | str = "cpu", runtime: RuntimeKind | None = None
     ) -> "Synthesizer":
         """Loads a model directory; `load_tts` explains the runtime."""
-        return cls(load_tts(directory, device, runtime))
+        speaker = cls(load_tts(directory, device, runtime))
+        speaker._loaded_from = Path(directory).absolute(), device, runtime
+        return speaker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles the directory and the options; unpickling loads the model from there anew."""
+        if self._loaded_from is None:
+            raise TypeError(
+                "this Synthesizer was made from a model in memory, which cannot be pickled; make "
+                "it by latentspeech.load(DIRECTORY), or load one in each process"
+            )
+        return type(self).from_directory, self._loaded_from
 
     @property
     def sample_rate(self) -> int:
@@ -122,6 +136,7 @@ class Synthesizer:
 
         Raises:
             InputError: there is nothing to speak, or the recording cannot serve as a prompt.
+            ConfigError: no speech comes out with such sampling (tts/sampling_range.py).
         """
         return self.synthesize_batch([text], [prompt], [seed], sampling, guard)[0]
 
@@ -134,7 +149,7 @@ class Synthesizer:
         guard: LengthGuard = GUARDED,
     ) -> list[Audio]:
         """Speaks several texts at once; each result equals that of a single call up to rounding."""
-        sampling = sampling or self.model.sampling
+        sampling = self._sampling(sampling)
         sentences = [self._sentences(text) for text in texts]
         voices = [self._as_prompt(prompt) for prompt in prompts]
         spoken: list[list[Tensor]] = [[] for _ in texts]
@@ -176,7 +191,7 @@ class Synthesizer:
         if chunk_frames < 1:
             raise InputError(f"chunk_frames is {chunk_frames}; expected at least 1")
         voice = self._as_prompt(prompt)
-        sampling = sampling or self.model.sampling
+        sampling = self._sampling(sampling)
         before: Tensor | None = None
         for number, part in enumerate(self._sentences(text)):
             if number:
@@ -203,7 +218,7 @@ class Synthesizer:
             Sentence(normalize(text), self._as_prompt(prompt), seed, None, guard.min_length)
             for text, prompt, seed in zip(sentences, prompts, seeds, strict=True)
         ]
-        return write(self.model, rows, sampling or self.model.sampling, guard.retries)
+        return write(self.model, rows, self._sampling(sampling), guard.retries)
 
     @torch.inference_mode()
     def decode(self, latents: Tensor, voice: Prompt) -> Tensor:
@@ -267,6 +282,13 @@ class Synthesizer:
             return prompt
         is_voice = Path(prompt).suffix == ".safetensors" or str(prompt) in builtin_voices()
         return self.voice(prompt) if is_voice else self.prompt(prompt)
+
+    def _sampling(self, given: SamplingConfig | None) -> SamplingConfig:
+        """Returns the settings that were given, if speech can come out, or else the model's own."""
+        if given is None:
+            return self.model.sampling
+        check_speech_sampling(given)
+        return given
 
     def _sentences(self, text: str) -> list[NormalizedText]:
         spoken = normalize(text)

@@ -285,3 +285,13 @@ def test_a_model_without_codec_takes_the_one_that_ships(
     shutil.copytree(MODELS_FOLDER / "codec", model / "codec")
     with pytest.raises(CheckpointError, match="trained on latents of codec"):
         latentspeech.load(model)
+
+
+def test_settings_that_give_no_speech_are_refused(speaker: Synthesizer, recording: Path) -> None:
+    sampling = SamplingConfig(cfg_scale=1000)
+    with pytest.raises(ValueError, match=r"cfg_scale is 1000; expected 0\.5 to 8"):
+        speaker.synthesize("Hello.", recording, sampling=sampling)
+    with pytest.raises(ValueError, match="cfg_scale is 1000"):
+        next(speaker.stream("Hello.", recording, sampling=sampling))
+    with pytest.raises(ValueError, match="cfg_scale is 1000"):
+        speaker.write_latents(["Hello."], [recording], [0], sampling)

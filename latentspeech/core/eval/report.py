@@ -6,7 +6,7 @@ unit. The report says what an item and a group are called (`item_name`, `group_n
 
 A metric that this machine cannot measure stays in the report as a hole with its reason. An item
 that could not be scored is named among the failures and is in no value, so read a value together
-with its `num_failed`.
+with its `num_failed`. A flag marks a score that is in the value but misleads by itself.
 """
 
 import json
@@ -27,6 +27,15 @@ Interval = tuple[float, float]
 @dataclass(frozen=True)
 class Failure:
     """The reason why one item has no score of one metric."""
+
+    id: str
+    metric: str  # the scorer's name
+    reason: str
+
+
+@dataclass(frozen=True)
+class Flag:
+    """The reason why a score says less than it seems to; it is still in the value."""
 
     id: str
     metric: str  # the scorer's name
@@ -100,6 +109,11 @@ class EvalReport:
     run: dict[str, Any] = field(default_factory=dict)
     item_name: str = "item"
     group_name: str = "group"
+    flags: list[Flag] = field(default_factory=list)
+
+    def num_flagged(self, metric: str) -> int:
+        """The number of items whose score of this metric (the scorer's name) has a flag."""
+        return len({flag.id for flag in self.flags if flag.metric == metric})
 
     @property
     def holes(self) -> dict[str, str]:
@@ -150,6 +164,7 @@ class EvalReport:
                 run=values["run"],
                 item_name=values["item_name"],
                 group_name=values["group_name"],
+                flags=[_make(Flag, row) for row in values.get("flags", [])],  # newer than the rest
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(

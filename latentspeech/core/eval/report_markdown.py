@@ -23,6 +23,7 @@ def render(report: EvalReport) -> str:
         *_holes(report),
         *_buckets(report),
         *_method(report),
+        *_flags(report),
         *_failures(report),
     ]
     return "\n".join(lines) + "\n"
@@ -37,10 +38,12 @@ def _table(report: EvalReport) -> list[str]:
     for metric in report.metrics:
         value = "none" if metric.value is None else f"{metric.value:.3f} {metric.unit}".strip()
         better = "higher" if metric.higher_is_better else "lower"
+        flagged = report.num_flagged(metric.name)
+        scored = f"{metric.num_scored}, {flagged} flagged" if flagged else metric.num_scored
         lines.append(
             f"| {metric.name} | {value} | {_interval(metric.interval)} "
             f"| {_interval(metric.group_interval)} | {better} "
-            f"| {metric.num_scored} | {metric.num_failed} |"
+            f"| {scored} | {metric.num_failed} |"
         )
     return lines
 
@@ -114,6 +117,22 @@ def _method(report: EvalReport) -> list[str]:
             f"- {run['seconds']} s, {run['jobs']} process(es), at most {memory:.0f} MiB",
         ]
     return lines
+
+
+def _flags(report: EvalReport) -> list[str]:
+    """One line for each item and reason, with all metrics that it concerns."""
+    metrics: dict[tuple[str, str], list[str]] = {}
+    for flag in report.flags:
+        metrics.setdefault((flag.id, flag.reason), []).append(flag.metric)
+    if not metrics:
+        return []
+    lines = [
+        f"- {item}: {_one_line(reason)} ({', '.join(names)})"
+        for (item, reason), names in metrics.items()
+    ]
+    hidden = len(lines) - _SHOWN_FAILURES
+    rest = [f"- and {hidden} more, all in the JSON file"] if hidden > 0 else []
+    return ["", f"Flagged ({len(lines)}):", "", *lines[:_SHOWN_FAILURES], *rest]
 
 
 def _failures(report: EvalReport) -> list[str]:

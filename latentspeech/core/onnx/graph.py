@@ -5,7 +5,8 @@ such operations than on computing them; ONNX Runtime plans them once. A graph is
 module's weights when it is needed, so no exported file can get out of date.
 """
 
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from latentspeech.core.errors import ConfigError
+from latentspeech.core.forks import call_in_forks
 
 Shape = Sequence[int | str]
 Array = NDArray[Any]
@@ -123,8 +125,8 @@ class OnnxGraph:
         """x sigmoid(x)."""
         return self.op("Mul", value, self.op("Sigmoid", value))
 
-    def compile(self, num_threads: int) -> "OnnxFunction":
-        """The graph, ready to run on the CPU."""
+    def session(self, num_threads: int) -> onnxruntime.InferenceSession:
+        """A session of ONNX Runtime that runs the graph on the CPU."""
         graph = helper.make_graph(
             self._nodes, self._name, self._inputs, self._outputs, self._constants
         )
@@ -135,21 +137,51 @@ class OnnxGraph:
         options.inter_op_num_threads = 1
         # Threads that go on spinning after a call would take time from the codec's threads.
         options.add_session_config_entry("session.force_spinning_stop", "1")
-        return OnnxFunction(model.SerializeToString(), options)
+        return onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
 
 
 class OnnxFunction:
-    """A compiled graph; it takes arrays by name and returns arrays in order."""
+    """A compiled graph; it takes arrays by name and returns arrays in order.
 
-    def __init__(self, model: bytes, options: onnxruntime.SessionOptions) -> None:
-        self._session = onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
-        )
+    In a forked process, where the threads of its session do not exist, it makes the graph again
+    and runs it with one thread.
+    """
+
+    def __init__(self, make_graph: Callable[[], OnnxGraph], num_threads: int) -> None:
+        self._make_graph = make_graph
+        self._session: onnxruntime.InferenceSession | None = make_graph().session(num_threads)
+        if num_threads > 1:
+            _with_threads.add(self)
 
     def __call__(self, inputs: Mapping[str, Array]) -> list[Array]:
         """The outputs in the order in which they were declared."""
+        if self._session is None:
+            self._session = self._make_graph().session(num_threads=1)
         outputs: list[Array] = self._session.run(None, inputs)
         return outputs
+
+    def leave_session(self) -> None:
+        """Gives up the session of the process that this one was forked from.
+
+        The session is kept, since its destructor would wait for its threads.
+        """
+        _left_behind.append(self._session)
+        self._session = None
+
+
+_with_threads: weakref.WeakSet[OnnxFunction] = weakref.WeakSet()
+_left_behind: list[Any] = []
+
+
+def _leave_sessions() -> None:
+    for function in list(_with_threads):
+        function.leave_session()
+    _with_threads.clear()
+
+
+call_in_forks(_leave_sessions)
 
 
 def array(tensor: Tensor) -> Array:

@@ -21,7 +21,7 @@ from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
 from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.diffusion.solvers import SolverKind, solver_steps
 from latentspeech.core.nn.norm import AdaLNZero
-from latentspeech.core.onnx.graph import Array, OnnxGraph, array
+from latentspeech.core.onnx.graph import Array, OnnxFunction, OnnxGraph, array
 
 _NUM_COEFFICIENTS = 5  # a and b of x_0 = a x_t + b prediction, then three of a SolverStep
 
@@ -38,9 +38,12 @@ class OnnxDiffusion:
 
     def __init__(self, diffusion: LatentDiffusion, num_threads: int, int8: bool = False) -> None:
         self._diffusion = diffusion
-        self._modulate = modulation_graph(diffusion.head, int8).compile(num_threads)
+        make_step = functools.partial(solver_step_graph, diffusion.head, int8=int8)
+        self._modulate = OnnxFunction(
+            functools.partial(modulation_graph, diffusion.head, int8), num_threads
+        )
         self._step = {
-            guided: solver_step_graph(diffusion.head, guided, int8).compile(num_threads)
+            guided: OnnxFunction(functools.partial(make_step, guided=guided), num_threads)
             for guided in (False, True)
         }
         self._course = functools.lru_cache(maxsize=8)(self._make_course)

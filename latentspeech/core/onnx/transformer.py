@@ -164,9 +164,10 @@ class OnnxTransformer:
     def __init__(self, transformer: Transformer, num_threads: int, int8: bool = False) -> None:
         self._transformer = transformer
         self._config = transformer.config
-        self._step = step_graph(transformer, int8).compile(num_threads)
+        self._step = OnnxFunction(functools.partial(step_graph, transformer, int8), num_threads)
         prefill_threads = max(num_threads, min(os.cpu_count() or 1, _MOST_PREFILL_THREADS))
-        self._prefill = step_graph(transformer, int8, only_last=True).compile(prefill_threads)
+        make_graph = functools.partial(step_graph, transformer, int8, only_last=True)
+        self._prefill = OnnxFunction(make_graph, prefill_threads)
         self._table: tuple[Array, Array] = self._make_table(_BLOCK)
 
     def init_state(self) -> OnnxCache:

@@ -31,6 +31,7 @@ class AudioScorer(Scorer):
 
     held_against: HeldAgainst = "nothing"
     needs_transcript: bool = False
+    cuts_to_common_length: bool = False  # whether it compares sample by sample, by `align_pair`
     prefix: Literal["included", "excluded"] = "included"
 
     @abstractmethod

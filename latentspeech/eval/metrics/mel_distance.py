@@ -143,6 +143,7 @@ class MelDistance(AudioScorer):
 
     higher_is_better = False
     held_against = "reference"
+    cuts_to_common_length = True
 
     def __init__(self, variant: str = "dac", sample_rate: int = DEFAULT_SAMPLE_RATE) -> None:
         if variant not in VARIANTS:

@@ -32,6 +32,7 @@ class PesqWideBand(AudioScorer):
     unit = "MOS-LQO"
     higher_is_better = True
     held_against = "reference"
+    cuts_to_common_length = True
 
     def prepare(self) -> None:
         """Checks the package."""

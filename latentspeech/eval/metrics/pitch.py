@@ -50,6 +50,7 @@ class _PitchScorer(AudioScorer):
 
     higher_is_better = False
     held_against = "reference"
+    cuts_to_common_length = True
 
     def prepare(self) -> None:
         """Checks the package."""

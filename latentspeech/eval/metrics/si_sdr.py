@@ -25,6 +25,7 @@ class SiSdr(AudioScorer):
     unit = "dB"
     higher_is_better = True
     held_against = "reference"
+    cuts_to_common_length = True
 
     def describe(self) -> dict[str, Any]:
         """Describes the definition, the sample rate and how lengths and delays are treated."""

@@ -21,6 +21,7 @@ from latentspeech.core.device import CPU
 from latentspeech.core.errors import ConfigError, InputError
 from latentspeech.core.eval.scorer import Score
 from latentspeech.eval.metrics.audio_scorer import AudioScorer, HeldAgainst
+from latentspeech.eval.metrics.narrow_band import is_narrow_band
 from latentspeech.eval.models.speakers.load import load_speaker_model, speaker_model_class
 from latentspeech.eval.models.speakers.speaker_model import SpeakerModel
 
@@ -86,8 +87,15 @@ class SpeakerSimilarity(AudioScorer):
         target = self._model.embed("reference", reference, sample_rate)
         found = self._model.embed("hypothesis", hypothesis, sample_rate)
         cosine = float(torch.dot(target.embedding, found.embedding))
-        heard = {"reference_heard_s": target.heard_s, "hypothesis_heard_s": found.heard_s}
-        return Score(cosine, heard)
+        details: dict[str, Any] = {
+            "reference_heard_s": target.heard_s,
+            "hypothesis_heard_s": found.heard_s,
+        }
+        recordings = {self._wanted: reference, "the hypothesis": hypothesis}
+        narrow = [r for r, audio in recordings.items() if is_narrow_band(audio, sample_rate)]
+        if narrow:
+            details["narrow_band"] = narrow
+        return Score(cosine, details)
 
     @cached_property
     def _model(self) -> SpeakerModel:

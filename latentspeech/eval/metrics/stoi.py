@@ -30,6 +30,7 @@ class Stoi(AudioScorer):
     unit = ""
     higher_is_better = True
     held_against = "reference"
+    cuts_to_common_length = True
 
     def prepare(self) -> None:
         """Checks the package."""

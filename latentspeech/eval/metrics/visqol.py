@@ -75,6 +75,7 @@ class Visqol(AudioScorer):
     unit = "MOS-LQO"
     higher_is_better = True
     held_against = "reference"
+    cuts_to_common_length = True
 
     def __init__(self, mode: str = "speech") -> None:
         if mode not in MODES:

@@ -13,7 +13,7 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.report import EvalReport, Interval, MetricResult
 from latentspeech.core.eval.scorer import require_packages
 from latentspeech.core.eval.text_table import TextTable
-from latentspeech.core.files import atomic_path
+from latentspeech.core.files import atomic_path, check_target
 from latentspeech.eval.page.examples import AudioBudget, make_examples, worst_first
 from latentspeech.eval.page.plots import against_length, histogram, label_of, number
 
@@ -47,7 +47,7 @@ def write_html(
     Raises:
         ConfigError: there is neither a report nor a table, or a needed package is missing.
     """
-    require_packages("the HTML page", {"jinja2": "jinja2", "matplotlib": "matplotlib"})
+    check_page(path)
     reports = {"": report} if isinstance(report, EvalReport) else dict(report)
     if not reports and not tables:
         raise ConfigError("nothing to show; expected at least one report or table")
@@ -71,6 +71,12 @@ def write_html(
     )
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def check_page(path: Path) -> None:
+    """Raises an error, before any work, if the page could not be written to `path`."""
+    require_packages("the HTML page", {"jinja2": "jinja2", "matplotlib": "matplotlib"})
+    check_target(path)
 
 
 def _environment() -> Any:
@@ -109,7 +115,7 @@ def _system(
         "anchor": f"system-{place}",
         "facts": _facts(report),
         "num_utterances": len(report.items),
-        "metrics": [_metric(metric) for metric in report.metrics],
+        "metrics": [_metric(metric, report.num_flagged(metric.name)) for metric in report.metrics],
         "holes": list(report.holes.items()),
         "histograms": [picture for picture in pictures if picture is not None],
         "scatters": [picture for picture in scatters if picture is not None],
@@ -119,6 +125,9 @@ def _system(
         "row_headings": ["utterance", "speaker", "length, s", *map(label_of, report.metrics)],
         "rows": rows,
         "rows_note": _rest(len(ranking.utterances) - len(rows)),
+        "flags": report.flags[:MAX_FAILURES],
+        "num_flags": len(report.flags),
+        "flags_note": _rest(len(report.flags) - MAX_FAILURES),
         "failures": failures,
         "num_failures": len(report.failures),
         "failures_note": _rest(len(report.failures) - len(failures)),
@@ -142,7 +151,7 @@ def _facts(report: EvalReport) -> list[tuple[str, str]]:
     return facts
 
 
-def _metric(metric: MetricResult) -> dict[str, Any]:
+def _metric(metric: MetricResult, num_flagged: int) -> dict[str, Any]:
     value = "none" if metric.value is None else f"{number(metric.value)} {metric.unit}".strip()
     return {
         "name": metric.name,
@@ -152,6 +161,7 @@ def _metric(metric: MetricResult) -> dict[str, Any]:
         "group_interval": _interval(metric.group_interval),
         "better": "higher" if metric.higher_is_better else "lower",
         "num_scored": metric.num_scored,
+        "num_flagged": num_flagged,
         "num_failed": metric.num_failed,
     }
 
@@ -229,4 +239,4 @@ def _interval(edges: Interval | None) -> str:
 
 
 def _rest(count: int) -> str:
-    return f"{count} more are in the JSON file." if count else ""
+    return f"{count} more are in the JSON file." if count > 0 else ""

@@ -15,6 +15,7 @@ from latentspeech.core.eval.summary import summarise
 from latentspeech.core.provenance import describe_run
 from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.catalogue import METRICS, make_scorer
+from latentspeech.eval.scoring.flags import find_flags
 from latentspeech.eval.scoring.pair import EvalPair
 from latentspeech.eval.scoring.pair_scores import PairOutcome, Readiness
 from latentspeech.eval.scoring.score_store import ScoreStore, description_key, fingerprint
@@ -104,7 +105,8 @@ def evaluate(
     }
     run = describe_run(time.monotonic() - started, jobs, _DISTRIBUTIONS)
     failures = found.failures(scorers)
-    return EvalReport(metrics, items, failures, all_settings, run, ITEM_NAME, GROUP_NAME)
+    flags = find_flags(items)
+    return EvalReport(metrics, items, failures, all_settings, run, ITEM_NAME, GROUP_NAME, flags)
 
 
 class _Findings:

@@ -15,6 +15,7 @@ from torch import Tensor
 from latentspeech.audio.io import audio_duration_s, load_audio
 from latentspeech.core.errors import InputError
 from latentspeech.eval.metrics.audio_scorer import AudioScorer
+from latentspeech.eval.metrics.delay import estimate_delay_s
 from latentspeech.eval.scoring.pair import EvalPair
 
 PARTNERS = {
@@ -30,6 +31,7 @@ class PairAudio:
     def __init__(self, pair: EvalPair) -> None:
         self._pair = pair
         self._read: dict[tuple[Path, int], Tensor] = {}
+        self._delays: dict[int, float | None] = {}
 
     def heard_by(self, scorer: AudioScorer) -> tuple[Tensor | None, Tensor, int]:
         """Returns (the partner or None, hypothesis, sample rate of both)."""
@@ -46,6 +48,15 @@ class PairAudio:
         if partner is not None and self._prompt_is_prefix(scorer):
             partner = partner[: round(self._pair.prefix_s * rate)]
         return partner, hypothesis, rate
+
+    def delay_s(self, scorer: AudioScorer) -> float | None:
+        """Returns how much later the hypothesis is than the partner; `estimate_delay_s`."""
+        partner, hypothesis, rate = self.heard_by(scorer)
+        if partner is None:
+            return None
+        if rate not in self._delays:
+            self._delays[rate] = estimate_delay_s(partner, hypothesis, rate)
+        return self._delays[rate]
 
     def generated_s(self) -> float:
         """Returns the length of the hypothesis without its given prefix."""

@@ -7,7 +7,7 @@ values) and does not affect the other metrics; an invalid setting (ConfigError) 
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from latentspeech.core.errors import ConfigError, DataError, InputError
@@ -91,6 +91,8 @@ def _score(pair: EvalPair, audio: PairAudio, scorer: AudioScorer) -> Score:
     else:
         reference, hypothesis, sample_rate = audio.heard_by(scorer)
         score = scorer.score(reference, hypothesis, sample_rate, pair.transcript)
+        if scorer.cuts_to_common_length:
+            score = replace(score, details={**score.details, "delay_s": audio.delay_s(scorer)})
     if not math.isfinite(score.value):
         raise DataError(f"{scorer.name} gave {score.value}; expected a finite number")
     return score

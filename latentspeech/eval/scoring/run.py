@@ -11,12 +11,14 @@ from pathlib import Path
 import torch
 
 from latentspeech.core.device import CPU
-from latentspeech.core.errors import ConfigError, DataError, InputError
+from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import write_report
+from latentspeech.core.files import check_target
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.files import ScoreInputs, check_request, select_pairs
+from latentspeech.eval.scoring.flags import refuse_unequal_lengths
 from latentspeech.eval.scoring.score_store import ScoreStore, partial_path
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ def score_inputs(
     jobs: int = 1,
     device: torch.device = CPU,
     seed: int = 0,
+    strict: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EvalReport:
     """Scores a request and, with `out` (.json), writes the report there and its table as .md.
@@ -43,12 +46,15 @@ def score_inputs(
         jobs: number of processes.
         device: where networks in torch compute.
         seed: seed of the bootstrap.
+        strict: refuse pairs whose lengths differ by more than `flags.MAX_LENGTH_SHARE`.
         on_progress: called with (utterances done, all utterances).
     """
+    store = _open_store(out, resume)
     scorers = make_scorers(metrics, device)
     selection = select_pairs(inputs)
     check_request(scorers, selection.pairs)
-    store = _open_store(out, resume)
+    if strict:
+        refuse_unequal_lengths(selection.pairs, scorers)
     settings = {"list": selection.source}
     try:
         report = evaluate(
@@ -77,8 +83,7 @@ def _open_store(out: Path | None, resume: bool) -> ScoreStore:
         return ScoreStore()
     if out.suffix != ".json":
         raise ConfigError(f"{out}: reports are written as .json (and .md beside it)")
-    if not out.parent.is_dir():
-        raise InputError(f"folder {out.parent} does not exist; create it or write elsewhere")
+    check_target(out)
     store = ScoreStore(partial_path(out))
     if len(store):
         logger.info("%d scores of an unfinished run found in %s", len(store), store.path)

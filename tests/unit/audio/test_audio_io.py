@@ -1,4 +1,3 @@
-import io
 import logging
 import math
 import os
@@ -20,6 +19,7 @@ from latentspeech.audio.io import (
     write_audio,
 )
 from latentspeech.audio.pcm import wav_stream_header
+from latentspeech.audio.sink import Sink
 from latentspeech.core.errors import InputError
 
 SUFFIXES = [".wav", ".flac", ".ogg", ".mp3"]
@@ -250,12 +250,10 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     write_audio(path, torch.ones(10) / 2, 24000)
     before = path.read_bytes()
 
-    def fail(self: Path, data: bytes) -> int:
-        with io.FileIO(self, "w") as file:
-            file.write(data[:8])
+    def fail(self: Sink, data: memoryview) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", fail)
+    monkeypatch.setattr(Sink, "_write_some", fail)
     with pytest.raises(InputError, match="space"):
         write_audio(path, torch.zeros(10), 24000)
     monkeypatch.undo()

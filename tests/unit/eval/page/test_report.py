@@ -13,6 +13,7 @@ from latentspeech.core.eval.report import (
     Bucket,
     EvalReport,
     Failure,
+    Flag,
     ItemResult,
     MetricResult,
 )
@@ -85,7 +86,8 @@ def report(tmp_path):
         "versions": {"torch": "2.11"},
     }
     settings = {"seed": 0, "list": {"file": "items.jsonl", "sha256": "f" * 64, "protocol": "mini"}}
-    return EvalReport(metrics, utterances, failures, settings, run)
+    flags = [Flag("u3", "PESQ", "hypothesis is 33% shorter than the reference")]
+    return EvalReport(metrics, utterances, failures, settings, run, flags=flags)
 
 
 class Page(HTMLParser):
@@ -138,6 +140,9 @@ def test_everything_of_the_report_is_on_the_page(report, tmp_path):
         "69.000 to 71.000",
         HOLE,
         "reference audio is silent",
+        "1 scores say less than they seem to",
+        "4, 1 flagged",
+        "hypothesis is 33% shorter than the reference",
         'say "<b>this</b>" & that',
         "heard <2>",
         "below 2 s",
@@ -207,7 +212,7 @@ def test_tables_have_headings(report, tmp_path):
     assert set(scopes) == {"col", "row"}
     labels = [table["aria-label"] for table in page.all("table")]
     assert "Beside" in labels
-    assert len(labels) == len(set(labels)) == 6
+    assert len(labels) == len(set(labels)) == 7
 
 
 def test_several_systems_have_a_common_table_and_a_section_each(report, tmp_path):
