@@ -1,28 +1,21 @@
 """Audio files to mono float32 tensors and back, with a helpful error for each kind of bad file.
 
-A file is read by its content, never by its suffix: WAV, FLAC, Ogg (Vorbis, Opus), MP3 and whatever
-else libsndfile knows. It is written in the format of its suffix, atomically. T samples.
+A file is read by its content, never by its suffix (reading.py). It is written in the format of its
+suffix, atomically. T samples.
 """
 
 from fractions import Fraction
 from pathlib import Path
 
-import soundfile
 import torch
 import torchaudio
 from torch import Tensor
 
-from latentspeech.audio.completeness import find_defect
+from latentspeech.audio.reading import open_source, read_mono
 from latentspeech.audio.writer import AudioWriter
 from latentspeech.core.errors import InputError
 from latentspeech.core.tensors import check_shape
 
-_READABLE = "a wav, flac, ogg, opus or mp3 file"
-_BLOCK_FRAMES = 1 << 16
-# Without a Xing frame the length of an MP3 is estimated as its size, with the tags at its end,
-# divided by the bit rate.
-_ESTIMATED_LENGTH = ("MP3",)
-_UNRECOGNISED_FORMAT = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
 # Audio is silent if its loudest 50 ms are below -70 dBFS: 16-bit dither lies near -95, a whisper
 # far away near -60.
 _SILENCE_RMS = 10 ** (-70 / 20)
@@ -33,45 +26,30 @@ _MAX_RATIO_DENOMINATOR = 1000
 
 
 def load_audio(path: Path, sample_rate: int = 24000, min_seconds: float = 0.0) -> Tensor:
-    """Reads a whole file as mono at `sample_rate`, channels averaged: (T,) float32.
+    """Reads a whole file as mono at `sample_rate`: (T,) float32.
+
+    Channels are averaged, unless that would lose the sound (channels.py).
 
     Raises InputError for a file that is missing, empty, no audio, truncated, without samples, with
     NaN or infinite samples, or shorter than `min_seconds`.
     """
     path = Path(path)
-    _check_file(path)
-    blocks: list[Tensor] = []
-    count = 0
-    with _open(path) as file:
-        promised, file_rate = file.frames, file.samplerate
-        try:
-            while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
-                blocks.append(torch.from_numpy(block).mean(dim=1))
-                count += len(block)
-        except soundfile.LibsndfileError:
-            raise _truncated(
-                path, f"its header promises {promised} frames, {count} can be read"
-            ) from None
-        if count < promised and file.format not in _ESTIMATED_LENGTH:
-            raise _truncated(path, f"its header promises {promised} frames, {count} can be read")
-    if count == 0:
+    source = open_source(path)
+    audio = read_mono(source)  # (T,)
+    if audio.numel() == 0:
         raise InputError(f"{path} holds no samples; expected speech; give another recording")
-    audio = torch.cat(blocks)  # (T,)
-    _check_finite(path, audio)
-    if count < min_seconds * file_rate:
+    check_finite(path, audio)
+    if audio.numel() < min_seconds * source.sample_rate:
         raise InputError(
-            f"{path} is {count / file_rate:.2f} s long; expected at least {min_seconds:g} s; "
-            "give a longer recording"
+            f"{path} is {audio.numel() / source.sample_rate:.2f} s long; expected at least "
+            f"{min_seconds:g} s; give a longer recording"
         )
-    return resample(audio, file_rate, sample_rate)
+    return resample(audio, source.sample_rate, sample_rate)
 
 
 def audio_duration_s(path: Path) -> float:
     """Length in seconds by the header, without decoding. Raises InputError for bad files."""
-    path = Path(path)
-    _check_file(path)
-    with _open(path) as file:
-        return float(file.frames / file.samplerate)
+    return open_source(Path(path)).duration_s
 
 
 def resample(audio: Tensor, from_rate: int, to_rate: int) -> Tensor:
@@ -120,49 +98,8 @@ def write_audio(path: Path, audio: Tensor, sample_rate: int, comment: str = "") 
         writer.write(audio)
 
 
-def _check_file(path: Path) -> None:
-    """Raises InputError, before libsndfile reads it, unless a file is readable and complete."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; expected {_READABLE}; give the path of a file in it")
-    try:
-        if not path.exists():
-            raise InputError(f"{path} not found; expected {_READABLE}; check the path")
-        if not path.is_file():
-            raise InputError(f"{path} is a pipe or device; expected {_READABLE}; save it to a file")
-        if path.stat().st_size == 0:
-            raise InputError(
-                f"{path} is empty (0 bytes); expected {_READABLE}; record or copy it again"
-            )
-        defect = find_defect(path)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}; expected {_READABLE}; check its permissions"
-        ) from None
-    if defect is not None:
-        raise InputError(
-            f"{path} {defect}; expected {_READABLE} that is whole; "
-            "copy it again or convert it to wav"
-        )
-
-
-def _open(path: Path) -> soundfile.SoundFile:
-    try:
-        return soundfile.SoundFile(path)
-    except soundfile.LibsndfileError as error:
-        if error.code == _UNRECOGNISED_FORMAT:
-            found = "is no audio, or of an unknown format"
-        else:
-            found = "is damaged, cut short or of an unsupported encoding"
-        raise InputError(
-            f"{path} {found}; expected {_READABLE}; convert or copy it again"
-        ) from None
-
-
-def _truncated(path: Path, shortfall: str) -> InputError:
-    return InputError(f"{path} is truncated: {shortfall}; expected the whole file; copy it again")
-
-
-def _check_finite(path: Path, audio: Tensor) -> None:
+def check_finite(path: Path, audio: Tensor) -> None:
+    """Raises InputError where audio (T,) of a file has samples that are no numbers."""
     bad = ~torch.isfinite(audio)
     if bool(bad.any()):
         first = int(bad.nonzero()[0])

@@ -17,11 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from latentspeech.audio.voicing import HOP_S, PERIODIC, measure_frames
 from latentspeech.core.errors import InputError
 
-_FRAME_S, _HOP_S = 0.04, 0.02
-_MIN_HZ, _MAX_HZ = 60.0, 450.0
-_PERIODIC = 0.55  # height of the autocorrelation's peak
 _LOUD_DB = -30.0  # below the loudest frame
 _SILENT_RMS = 10 ** (-50 / 20)
 _MIN_VOICED_S = 0.16
@@ -70,15 +68,19 @@ def check_speech(samples: NDArray[np.float32], sample_rate: int, name: str) -> N
 
 
 def syllable_db(samples: NDArray[np.float32], sample_rate: int) -> float:
-    """Root mean square (dB) of how samples (T,) vary in level at 2 to 10 Hz; 0 if under 0.5 s."""
-    width = round(_HOP_S * sample_rate)
+    """Root mean square (dB) of how samples (T,) vary in level at 2 to 10 Hz; 0 if under 0.5 s.
+
+    A constant offset is no sound, so it does not count.
+    """
+    width = round(HOP_S * sample_rate)
+    samples = samples - samples.mean(dtype=np.float64) if len(samples) else samples
     blocks = samples[: len(samples) // width * width].reshape(-1, width)
-    if len(blocks) * _HOP_S < 0.5:
+    if len(blocks) * HOP_S < 0.5:
         return 0.0
     level = 20 * np.log10(np.sqrt((blocks**2).mean(axis=1)) + 1e-5)
     window = np.hanning(len(level))
     power = np.abs(np.fft.rfft((level - level.mean()) * window)) ** 2
-    rates = np.fft.rfftfreq(len(level), _HOP_S)
+    rates = np.fft.rfftfreq(len(level), HOP_S)
     low, high = _SYLLABLES_HZ
     chosen = power[(rates >= low) & (rates < high)].sum()
     return float(np.sqrt(2 * chosen / len(level) / (window**2).sum()))
@@ -86,30 +88,11 @@ def syllable_db(samples: NDArray[np.float32], sample_rate: int) -> float:
 
 def measure_voicing(samples: NDArray[np.float32], sample_rate: int) -> Voicing:
     """The voicing of mono samples (T,); all zero for a silent or very short recording."""
-    width, hop = round(_FRAME_S * sample_rate), round(_HOP_S * sample_rate)
-    if len(samples) < width:
-        return Voicing(0.0, 0.0, 0.0)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, width)[::hop]  # (N, W)
-    frames = frames - frames.mean(axis=1, keepdims=True)
-    level = np.sqrt((frames**2).mean(axis=1))
-    loud = level > max(_SILENT_RMS, float(level.max()) * 10 ** (_LOUD_DB / 20))
+    frames = measure_frames(samples, sample_rate)
+    level = frames.level
+    loud = level > max(_SILENT_RMS, float(level.max(initial=0.0)) * 10 ** (_LOUD_DB / 20))
     if not loud.any():
         return Voicing(0.0, 0.0, 0.0)
-    window = np.hanning(width)
-    first, last = int(sample_rate / _MAX_HZ), min(int(sample_rate / _MIN_HZ), width - 1)
-    correlation = _autocorrelation(frames[loud] * window)[:, first:last]
-    # A windowed sine would fall with the lag like the window's own autocorrelation.
-    correlation = correlation / _autocorrelation(window[None])[:, first:last]
-    voiced = correlation.max(axis=1) > _PERIODIC
-    octaves = np.log2(sample_rate / (first + correlation[voiced].argmax(axis=1)))
-    spread = float(octaves.std()) if voiced.any() else 0.0
-    return Voicing(float(voiced.sum()) * _HOP_S, float(voiced.mean()), spread)
-
-
-def _autocorrelation(frames: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(N, W) -> (N, W), 1 at lag 0."""
-    width = frames.shape[1]
-    power = np.abs(np.fft.rfft(frames, 2 * width)) ** 2
-    correlation = np.fft.irfft(power)[:, :width]
-    result: NDArray[np.floating] = correlation / np.maximum(correlation[:, :1], 1e-12)
-    return result
+    voiced = loud & (frames.periodicity > PERIODIC)
+    spread = float(frames.octaves[voiced].std()) if voiced.any() else 0.0
+    return Voicing(float(voiced.sum()) * HOP_S, float(voiced.sum() / loud.sum()), spread)

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -28,7 +29,9 @@ def synth(
     text_file: Annotated[
         str | None, typer.Option(help="File with what to say (UTF-8); - reads stdin.")
     ] = None,
-    prompt: Annotated[Path | None, typer.Option(help="Recording of the voice, 0.5-30 s.")] = None,
+    prompt: Annotated[
+        Path | None, typer.Option(help="Recording of the voice, best 3 to 10 s.")
+    ] = None,
     prompt_text: Annotated[str | None, typer.Option(help="What the recording says.")] = None,
     voice: Annotated[
         str | None, typer.Option(help="Voice file or name (`latentspeech voice list`).")
@@ -122,13 +125,13 @@ def synth(
         guard = parse_config(LengthGuard, {"retries": retries}, "options")
     speaker = Synthesizer.from_directory(directory, choose_device(device), runtime)
     _set_threads(speaker, threads)
-    if prompt is not None and prompt_text is None and speaker.model.layout.uses_prompt_text:
-        prompt_text = find_transcript(prompt, quiet or as_json)
     if voice:
         source = speaker.voice(voice)
         source = source if equalizer else replace(source, log_gains=None)
     else:
-        source = speaker.prompt(_existing(prompt), prompt_text, equalizer)
+        uses_text = speaker.model.layout.uses_prompt_text
+        hear = partial(find_transcript, quiet=quiet or as_json) if uses_text else None
+        source = speaker.prompt(_existing(prompt), prompt_text, equalizer, hear)
     chunks = speaker.stream(spoken, source, seed, sampling, guard=guard)
     if stream:
         _stream(chunks, speaker.sample_rate, stream_format)

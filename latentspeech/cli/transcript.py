@@ -1,23 +1,26 @@
 """Finds what a recording says, by Whisper, where the [eval] extra is installed."""
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-def find_transcript(recording: Path, quiet: bool) -> str | None:
-    """The text that Whisper tiny hears; None if it is not installed or hears no word.
+def find_transcript(audio: "Tensor", sample_rate: int, quiet: bool) -> str | None:
+    """The text that Whisper tiny hears in samples (T,); None if it is missing or hears no word.
 
     The text is printed unless `quiet`. A model that reads the text before the speech copies a voice
     better if it has the prompt's text.
     """
-    from latentspeech.audio.io import load_audio
+    from latentspeech.audio.io import resample
     from latentspeech.core.eval.scorer import MetricUnavailable
     from latentspeech.eval.models.recognisers.recogniser import SAMPLE_RATE
     from latentspeech.eval.models.recognisers.whisper import WhisperTiny
     from latentspeech.text.normalizer import normalize
 
     try:
-        heard = WhisperTiny().transcribe(load_audio(recording, SAMPLE_RATE), SAMPLE_RATE)
+        heard = WhisperTiny().transcribe(resample(audio, sample_rate, SAMPLE_RATE), SAMPLE_RATE)
     except MetricUnavailable:
         return None
     # For music and noise it writes dots or notes, which hold no word.

@@ -1,6 +1,7 @@
 """`latentspeech voice`: lists the voices that ship, and turns recordings into voice files."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,7 @@ def list_voices(as_json: JsonOption = False) -> None:
 
 @app.command("export")
 def export(
-    recording: Annotated[Path, typer.Argument(help="Recording of the voice, 0.5-30 s.")],
+    recording: Annotated[Path, typer.Argument(help="Recording of the voice, best 3 to 10 s.")],
     target: Annotated[Path, typer.Argument(help="Voice file to write, .safetensors.")],
     prompt_text: Annotated[str | None, typer.Option(help="What the recording says.")] = None,
     model: CodecOption = None,
@@ -52,9 +53,8 @@ def export(
     check_target(target, suffix=".safetensors")
     directory = find_codec(model)
     codec = load_codec(directory)
-    if prompt_text is None:
-        prompt_text = find_transcript(recording, quiet or as_json)
-    prompt = encode_prompt(codec, codec_hash(directory), recording, prompt_text)
+    hear = partial(find_transcript, quiet=quiet or as_json)
+    prompt = encode_prompt(codec, codec_hash(directory), recording, prompt_text, hear=hear)
     save_voice(prompt, target)
     seconds = len(prompt.latents) / codec.config.frame_rate
     values = {"out": str(target), "duration_s": seconds, "codec_hash": prompt.codec_hash}

@@ -7,6 +7,8 @@ every model for that codec.
 T frames, D latent dimension, n samples, F frequencies.
 """
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +17,23 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from latentspeech.audio.io import check_not_silent, load_audio
-from latentspeech.audio.speech_check import check_speech
+from latentspeech.audio.reading import AUDIO_SUFFIXES
+from latentspeech.audio.spoken_part import SpokenPart, read_spoken_part
 from latentspeech.codec.model import Codec
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.files import atomic_path
 from latentspeech.tts.equalizer import log_gains
 
+# Finds what samples (n,) at a rate say; None if they hold no word.
+Hear = Callable[[Tensor, int], str | None]
+
 FORMAT = "latentspeech-voice-1"
-MIN_PROMPT_S = 0.5
-MAX_PROMPT_S = 30.0
+VOICE_SUFFIX = ".safetensors"
+LONGEST_S = 8.0  # of speech that makes a voice; the model that ships was trained with so much
+# With a transcript nothing that it says can be left out, so more is kept whole.
+LONGEST_TOLD_S = 30.0
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,29 +53,61 @@ def encode_prompt(
     recording: Path,
     transcript: str | None = None,
     equalizer: bool = True,
+    hear: Hear | None = None,
+    needs_text: bool = True,
 ) -> Prompt:
-    """Makes a voice from a recording of 0.5 to 30 s in any format and rate, mono or stereo.
+    """Makes a voice from a recording of 0.5 s to 10 min in any format and rate.
 
-    With `equalizer` the voice contains gains that undo the codec's change to its spectrum, and
-    everything spoken in it is filtered by them. Without it nothing is filtered.
+    Only speech is used: silence and a constant offset are removed, and of more than 8 s of speech
+    the best 8 s are taken. Which part is used, and each fault of the recording, is logged as a
+    warning.
+
+    Args:
+        codec: makes the latents.
+        codec_hash: names the codec.
+        recording: one person speaking.
+        transcript: what the whole recording says.
+        equalizer: whether the voice contains gains that undo the codec's change to its spectrum;
+            everything spoken in it is filtered by them.
+        hear: finds the transcript of the part that is used, if none is given.
+        needs_text: a transcript is kept whatever it costs, so all speech that it covers is used, up
+            to 30 s. Otherwise it is left out if it covers more than is used.
 
     Raises:
         InputError: the recording is missing, unreadable, silent, too short, too long, noise or
-            music.
+            music, or has a needed transcript and more than 30 s of speech.
     """
-    rate = codec.config.sample_rate
-    audio = load_audio(recording, rate)
-    seconds = len(audio) / rate
-    if not MIN_PROMPT_S <= seconds <= MAX_PROMPT_S:
+    if recording.suffix == VOICE_SUFFIX:
         raise InputError(
-            f"{recording} lasts {seconds:.2f} s; a prompt lasts {MIN_PROMPT_S} to "
-            f"{MAX_PROMPT_S:.0f} s, best 3 to 10: record more or cut it"
+            f"{recording} is a voice file, not a recording; give it as --voice {recording}, or in "
+            "Python to Synthesizer.voice"
         )
-    check_not_silent(audio, str(recording))
-    check_speech(audio.numpy(), rate, str(recording))
-    latents = codec.encode(audio[None].to(codec.device))  # (1, T, D)
-    gains = equalizer_gains(codec, audio, latents[0]) if equalizer else None
+    rate = codec.config.sample_rate
+    told = transcript is not None and needs_text
+    part = read_spoken_part(recording, rate, LONGEST_TOLD_S if told else LONGEST_S)
+    if part.is_cut and told:
+        raise InputError(
+            f"{recording} has a transcript and more than {LONGEST_TOLD_S:.0f} s of speech, of "
+            "which the transcript would fit no part; expected less speech: cut the recording and "
+            "its transcript, or leave the transcript out"
+        )
+    _report(part, recording, rate)
+    if part.is_cut and transcript is not None:
+        logger.warning("prompt: the transcript is left out, since it says more than the part used")
+        transcript = None
+    elif transcript is None and hear is not None:
+        transcript = hear(part.audio, rate)
+    latents = codec.encode(part.audio[None].to(codec.device))  # (1, T, D)
+    gains = equalizer_gains(codec, part.audio, latents[0]) if equalizer else None
     return Prompt(latents[0].cpu(), transcript, codec_hash, gains)
+
+
+def _report(part: SpokenPart, recording: Path, sample_rate: int) -> None:
+    used = part.used(sample_rate)
+    if used is not None:
+        logger.warning("prompt: %s", used)
+    for fault in part.faults:
+        logger.warning("prompt: %s is %s", recording, fault)
 
 
 @torch.inference_mode()
@@ -93,6 +134,11 @@ def load_voice(path: Path) -> Prompt:
         raise InputError(
             f"voice not found: {path}; `latentspeech voice list` names those that ship, "
             "`latentspeech voice export` makes one from a recording"
+        )
+    if path.suffix.lower() in AUDIO_SUFFIXES:
+        raise InputError(
+            f"{path} is a recording, not a voice file; give it as --prompt {path}, or in Python to "
+            "Synthesizer.prompt"
         )
     try:
         with safe_open(path, "pt") as file:

@@ -30,7 +30,7 @@ from latentspeech.tts.equalizer import Equalizer
 from latentspeech.tts.latent_writer import Sentence, write, write_steps
 from latentspeech.tts.length_guard import GUARDED, STREAMED, LengthGuard
 from latentspeech.tts.model_directory import RuntimeKind, TTSModel, load_tts
-from latentspeech.tts.prompt import Prompt, encode_prompt, load_voice
+from latentspeech.tts.prompt import Hear, Prompt, encode_prompt, load_voice
 from latentspeech.tts.retries import WrittenSentence, warn, write_until_good
 from latentspeech.tts.sampling_range import check_speech_sampling
 from latentspeech.tts.threaded_decoder import ThreadedDecoder, to_samples
@@ -96,15 +96,26 @@ class Synthesizer:
         return self.model.codec.config.sample_rate
 
     def prompt(
-        self, recording: Path | str, transcript: str | None = None, equalizer: bool = True
+        self,
+        recording: Path | str,
+        transcript: str | None = None,
+        equalizer: bool = True,
+        hear: Hear | None = None,
     ) -> Prompt:
-        """Makes a voice from a recording (0.5 to 30 s).
+        """Makes a voice from a recording (0.5 s to 10 min); `encode_prompt` explains the options.
 
         Without `equalizer` the speech in this voice keeps the codec's change to its spectrum.
         """
         model = self.model
-        recording = Path(recording)
-        return encode_prompt(model.codec, model.codec_hash, recording, transcript, equalizer)
+        return encode_prompt(
+            model.codec,
+            model.codec_hash,
+            Path(recording),
+            transcript,
+            equalizer,
+            hear,
+            needs_text=model.layout.uses_prompt_text,
+        )
 
     def voice(self, name_or_path: Path | str) -> Prompt:
         """Returns a voice that ships, or reads one from a file made by `save_voice`."""

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from latentspeech.audio.reading import AUDIO_SUFFIXES
 from latentspeech.core.errors import DataError
 
 METADATA_NAME = "metadata.csv"
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".opus"})
 
 
 class Recording(NamedTuple):

@@ -154,12 +154,12 @@ def test_voice_of_another_codec_is_refused(
         speaker.voice(path)
 
 
-@pytest.mark.parametrize(("seconds", "length"), [(0.2, "0.20 s"), (31.0, "31.00 s")])
+@pytest.mark.parametrize(("seconds", "length"), [(0.2, "0.20 s"), (601.0, "601.00 s")])
 def test_prompts_of_the_wrong_length_are_refused(
     speaker: Synthesizer, tmp_path: Path, seconds: float, length: str
 ) -> None:
     path = tmp_path / "ref.wav"
-    write_audio(path, voice_like(seconds), 24_000)
+    write_audio(path, torch.zeros(int(seconds * 24_000)), 24_000)
     with pytest.raises(InputError, match=length):
         speaker.prompt(path)
 

@@ -39,6 +39,8 @@ def write_input(case: str, path: Path, speech: Tensor) -> int:
         case "8 kHz telephone":
             subtype, rate = "ULAW", 8_000
             audio = resample(speech, SAMPLE_RATE, rate)
+        case "inverted right channel":
+            audio = torch.stack((speech, -speech), dim=1)
         case "music":
             audio = real_music(4.0)
         case "silence":
@@ -56,6 +58,7 @@ def write_input(case: str, path: Path, speech: Tensor) -> int:
 CASES = (
     "48 kHz stereo",
     "8 kHz telephone",
+    "inverted right channel",
     "music",
     "silence",
     "clipped",
@@ -77,6 +80,8 @@ def test_files_of_all_kinds(case: str, speech: Tensor, tmp_path: Path) -> None:
         assert soundfile.info(out).samplerate == RATE
         copy = load_audio(out, RATE)  # refuses what is not finite
         assert len(copy) == expected
+        if case == "inverted right channel":
+            assert abs(level_db(copy) - level_db(speech)) < 6
 
 
 @pytest.mark.parametrize("case", ["NaN", "empty", "no samples", "too loud for floats"])

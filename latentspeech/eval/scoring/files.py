@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from latentspeech.audio.reading import AUDIO_SUFFIXES
 from latentspeech.core.errors import ConfigError, DataError, InputError
 from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.speed import TimingScorer
-from latentspeech.eval.scoring.lists import AUDIO_SUFFIXES, find_audio, read_list
+from latentspeech.eval.scoring.lists import find_audio, read_list
 from latentspeech.eval.scoring.pair import EvalPair
 from latentspeech.eval.scoring.pair_audio import PARTNERS
 

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from latentspeech.audio.reading import AUDIO_SUFFIXES
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.eval.scoring.pair import EvalPair
 
 INFO_SCHEMA_VERSION = 1
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 _PATHS = ("hypothesis_path", "reference_path", "prompt_path", "codec_prompt_path")
 _NUMBERS = ("prefix_s", "compute_s", "first_audio_s", "duration_s")
 

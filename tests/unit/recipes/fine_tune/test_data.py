@@ -37,6 +37,15 @@ def test_ljspeech_lines_find_files_by_name(tmp_path: Path) -> None:
     assert {item.speaker for item in found.recordings} == {tmp_path.name}
 
 
+def test_recordings_of_a_phone_are_found(tmp_path: Path) -> None:
+    for name in ("phone.m4a", "film.MP4", "page.webm", "old.3gp"):
+        (tmp_path / name).write_bytes(b"sound")
+    (tmp_path / "metadata.csv").write_text("phone|One.\nfilm|Two.\npage.webm|Three.\nold|Four.\n")
+    found = transcripts.read_folder(tmp_path)
+    assert found.without_audio == []
+    assert {item.text for item in found.recordings} == {"One.", "Two.", "Three.", "Four."}
+
+
 def test_a_header_names_columns_and_speakers(tmp_path: Path) -> None:
     for name in ("x/a.wav", "y/a.wav"):
         write(tmp_path / name)
