@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from latentspeech.audio.reading import AUDIO_SUFFIXES
-from latentspeech.audio.spoken_part import SpokenPart, read_spoken_part
+from latentspeech.audio.speech.spoken_part import SpokenPart, read_spoken_part
 from latentspeech.codec.model import Codec
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.files import atomic_path

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import check_not_silent, load_audio, write_audio
-from latentspeech.audio.speech_check import check_speech
+from latentspeech.audio.speech.speech_check import check_speech
 from latentspeech.core.errors import InputError
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.data.manifest import MANIFEST_NAME

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from latentspeech.audio.speech_check import check_speech
+from latentspeech.audio.speech.speech_check import check_speech
 from latentspeech.core.command import run_recipe
 from latentspeech.core.device import choose_device
 from latentspeech.core.errors import ConfigError, DataError, InputError

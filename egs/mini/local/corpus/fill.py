@@ -15,7 +15,7 @@ import torch
 from egs.mini.local.corpus.plan import PlannedUtterance, plan_utterances
 from egs.mini.local.corpus.writer import CorpusWriter
 from egs.mini.local.sources.protocol import RecordedAudio, Synthesizer, Waveform
-from latentspeech.audio.speech_check import holds_speech
+from latentspeech.audio.speech.speech_check import holds_speech
 from latentspeech.core.errors import DataError
 
 logger = logging.getLogger(__name__)

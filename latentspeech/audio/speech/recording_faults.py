@@ -10,7 +10,7 @@ T samples, N frames.
 import numpy as np
 from numpy.typing import NDArray
 
-from latentspeech.audio.voicing import HOP_S, PERIODIC, Frames, measure_frames
+from latentspeech.audio.speech.voicing import HOP_S, PERIODIC, Frames, measure_frames
 
 _DIGITAL_SILENCE_DB = -100.0
 _LOUD_DB = 30.0  # voiced frames are at most this much softer than the loudest

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latentspeech.audio.io import load_audio
-from latentspeech.audio.spoken_part import SpokenPart, read_spoken_part
+from latentspeech.audio.speech.spoken_part import SpokenPart, read_spoken_part
 from latentspeech.core.errors import InputError
 from tests.real_recordings import SAMPLE_RATE, real_music, real_recordings
 from tests.unit.audio.test_audio_io import voice

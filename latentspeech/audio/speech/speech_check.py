@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from latentspeech.audio.voicing import HOP_S, PERIODIC, measure_frames
+from latentspeech.audio.speech.voicing import HOP_S, PERIODIC, measure_frames
 from latentspeech.core.errors import InputError
 
 _LOUD_DB = -30.0  # below the loudest frame

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from latentspeech.audio.voicing import HOP_S, MAX_HZ, PERIODIC, measure_frames
+from latentspeech.audio.speech.voicing import HOP_S, MAX_HZ, PERIODIC, measure_frames
 
 _RATE_HZ = 8000  # enough for pitch and level of voices, and quicker than the recording's own rate
 # Rumble and hum are low, so lows are made softer; white noise asks for less of that.

@@ -10,8 +10,8 @@ N frames of the recording, n frames that are kept, K places to cut.
 import numpy as np
 from numpy.typing import NDArray
 
-from latentspeech.audio.speech_activity import Activity, Stretch
-from latentspeech.audio.voicing import HOP_S
+from latentspeech.audio.speech.speech_activity import Activity, Stretch
+from latentspeech.audio.speech.voicing import HOP_S
 
 # Silence that is left alone: beside speech at the ends, and between two stretches.
 _END_S, _PAUSE_S = 0.8, 0.8

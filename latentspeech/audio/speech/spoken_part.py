@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from latentspeech.audio.best_part import best_part, spoken_parts
 from latentspeech.audio.io import check_finite, check_not_silent, resample
 from latentspeech.audio.reading import open_source, read_mono
-from latentspeech.audio.recording_faults import is_clipped, noise_and_band_faults
-from latentspeech.audio.speech_activity import Stretch, find_speech
-from latentspeech.audio.speech_check import check_speech
+from latentspeech.audio.speech.best_part import best_part, spoken_parts
+from latentspeech.audio.speech.recording_faults import is_clipped, noise_and_band_faults
+from latentspeech.audio.speech.speech_activity import Stretch, find_speech
+from latentspeech.audio.speech.speech_check import check_speech
 from latentspeech.core.errors import InputError
 
 MIN_RECORDING_S, MAX_RECORDING_S = 0.5, 600.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from latentspeech.audio.speech_check import check_speech, holds_speech
+from latentspeech.audio.speech.speech_check import check_speech, holds_speech
 from latentspeech.core.errors import InputError
 from tests.real_recordings import SAMPLE_RATE, real_music, real_recordings
 from tests.tiny_models import voice_like
