@@ -29,6 +29,7 @@ from latentspeech.codec.losses.mel_loss import MultiScaleMelLoss, MultiScaleMelL
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.core.config import Config
 from latentspeech.core.gan import (
+    balanced_gradient,
     discriminator_loss,
     feature_matching_loss,
     generator_loss,
@@ -58,6 +59,16 @@ class CodecLossConfig(Config):
     )
     discriminator_samples: int | None = Field(
         None, ge=1, description="length of the random crop that discriminators judge; null: all"
+    )
+    adversarial_share: float | None = Field(
+        None,
+        gt=0,
+        description="norm of the adversarial loss's gradient by the copy, relative to that of the "
+        "reconstruction losses; feature matching gets feature_matching_weight times it, and "
+        "adversarial_weight does not count; null: fixed weights",
+    )
+    reuse_copies: bool = Field(
+        False, description="discriminators learn second, from the copies of the generator's turn"
     )
     pitch_weight: float = Field(
         1.0, ge=0, description="weight of the pitch's cross entropy, for a decoder with pitch"
@@ -117,9 +128,10 @@ class CodecTask(Task):
         if loss.discriminator_start_step is not None:
             self.discriminators = Discriminators(discriminators)
         self._optimizers = (optimizer, discriminator_optimizer)
+        self._copies: list[Tensor] = []  # (B, T) each, of the generator's turn, for reuse_copies
 
     def optimizer_specs(self) -> dict[str, OptimizerSpec]:
-        """The discriminators learn before the generator in each step."""
+        """The codec's and, where there are discriminators, theirs."""
         generator, discriminator = self._optimizers
         specs = {"generator": OptimizerSpec(self.codec, generator)}
         if self.discriminators is not None:
@@ -134,7 +146,11 @@ class CodecTask(Task):
 
     def turns(self, step: int) -> tuple[str, ...]:
         """The generator alone has a turn before `discriminator_start_step`."""
-        return ("discriminator", "generator") if self._adversarial(step) else ("generator",)
+        if not self._adversarial(step):
+            return ("generator",)
+        if self.loss.reuse_copies:
+            return ("generator", "discriminator")
+        return ("discriminator", "generator")
 
     def training_step(
         self, batch: Tensor, turn: str, step: int, generator: torch.Generator
@@ -147,8 +163,11 @@ class CodecTask(Task):
         frozen = freeze is not None and step >= freeze
         made = self._reconstruct(batch, generator, frozen, step < self.loss.given_pitch_steps)
         posterior = self.codec.config.posterior
-        mel = self.mel_loss(made.estimate, batch)
-        waveform = (made.estimate - batch).abs().mean()
+        share = self.loss.adversarial_share if adversarial else None
+        # Balanced losses give a gradient by the copy, which then goes through the decoder once.
+        copy = made.estimate if share is None else made.estimate.detach().requires_grad_()
+        mel = self.mel_loss(copy, batch)
+        waveform = (copy - batch).abs().mean()
         regularizer = mean_regularizer(posterior, made.mu, None)
         log_ratio = log_sigma_ratio(posterior, made.mu)
         metrics = {"train/log_std_mu_over_sigma": log_ratio}
@@ -156,24 +175,33 @@ class CodecTask(Task):
             factor = ratio_factor(log_ratio, self.loss.log_sigma_ratio)
             regularizer = factor * regularizer
             metrics["train/beta"] = posterior.beta * factor
-        total = self.loss.mel_weight * mel + self.loss.waveform_weight * waveform + regularizer
+        rebuilt = self.loss.mel_weight * mel + self.loss.waveform_weight * waveform
         metrics |= {
             "train/mel_l1": mel,
             "train/waveform_l1": waveform,
             "train/mu_regularizer": regularizer,
         }
+        if self.loudness_loss is not None:
+            metrics["train/loudness"] = self.loudness_loss(copy, batch)
+            rebuilt = rebuilt + self.loss.loudness_weight * metrics["train/loudness"]
+        total = rebuilt
+        if adversarial:
+            if self.loss.reuse_copies:
+                self._copies.append(copy.detach())
+            judged, real = self._crop(copy, batch, generator)
+            deceit, matching = self._judge(judged, real, generator)
+            metrics |= {"train/adversarial": deceit, "train/feature_matching": matching}
+            weight = self.loss.feature_matching_weight
+            if share is None:
+                total = rebuilt + self.loss.adversarial_weight * deceit + weight * matching
+            else:
+                others = ((deceit, share), (matching, share * weight))
+                gradient = balanced_gradient(copy, rebuilt, others)
+                total = (made.estimate * gradient).sum()
+        total = total + regularizer
         if made.pitch_loss is not None:
             total = total + self.loss.pitch_weight * made.pitch_loss
             metrics["train/pitch_cross_entropy"] = made.pitch_loss
-        if self.loudness_loss is not None:
-            metrics["train/loudness"] = self.loudness_loss(made.estimate, batch)
-            total = total + self.loss.loudness_weight * metrics["train/loudness"]
-        if adversarial:
-            estimate, real = self._crop(made.estimate, batch, generator)
-            adversarial_loss, matching = self._judge(estimate, real)
-            total = total + self.loss.adversarial_weight * adversarial_loss
-            total = total + self.loss.feature_matching_weight * matching
-            metrics |= {"train/adversarial": adversarial_loss, "train/feature_matching": matching}
         logged = {name: value.detach() for name, value in metrics.items()}
         return Losses({"generator": total}, logged)
 
@@ -213,12 +241,18 @@ class CodecTask(Task):
 
     def _discriminator_turn(self, audio: Tensor, generator: torch.Generator) -> Losses:
         assert self.discriminators is not None
-        with torch.no_grad():
-            mu = self.codec.encode(audio)
-            z = sample_posterior(self.codec.config.posterior, mu, generator)
-            estimate = self.codec.decode(z, audio.shape[1])
+        if self.loss.reuse_copies:
+            estimate = self._copies.pop(0)
+        else:
+            with torch.no_grad():
+                mu = self.codec.encode(audio)
+                z = sample_posterior(self.codec.config.posterior, mu, generator)
+                estimate = self.codec.decode(z, audio.shape[1])
         estimate, audio = self._crop(estimate, audio, generator)
-        loss = discriminator_loss(self.discriminators(estimate), self.discriminators(audio))
+        places = self.discriminators.draw(generator)
+        loss = discriminator_loss(
+            self.discriminators(estimate, places), self.discriminators(audio, places)
+        )
         return Losses({"discriminator": loss}, {"train/discriminator": loss.detach()})
 
     def _crop(
@@ -232,10 +266,13 @@ class CodecTask(Task):
         start = int(torch.randint(last + 1, (), generator=generator, device=generator.device))
         return estimate[:, start : start + length], audio[:, start : start + length]
 
-    def _judge(self, estimate: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
+    def _judge(
+        self, estimate: Tensor, audio: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Adversarial and feature-matching losses of an estimate (B, T)."""
         assert self.discriminators is not None
-        fake = self.discriminators(estimate)
+        places = self.discriminators.draw(generator)
+        fake = self.discriminators(estimate, places)
         with torch.no_grad():
-            real = self.discriminators(audio)
+            real = self.discriminators(audio, places)
         return generator_loss(fake), feature_matching_loss(fake, real)

@@ -21,6 +21,7 @@ from latentspeech.codec.task import (
     CodecTask,
     ratio_factor,
 )
+from latentspeech.core.gan import discriminator_loss
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.core.train.optim import OptimizerConfig
 from tests.tiny_models import voice_like
@@ -115,6 +116,36 @@ def test_discriminators_judge_the_same_span_of_both() -> None:
     assert len(spans) > 3
     task.training_step(audio, "generator", 0, generator()).total.backward()
     task.training_step(audio, "discriminator", 0, generator()).total.backward()
+
+
+def test_discriminators_may_learn_from_the_copies_that_the_generator_has_made() -> None:
+    task = make(discriminator_start_step=0, reuse_copies=True)
+    assert task.turns(0) == ("generator", "discriminator")
+    audio = batch()
+    task.training_step(audio, "generator", 0, generator())
+    copies = task._copies[0].clone()
+    with torch.no_grad():
+        for parameter in task.codec.parameters():
+            parameter.zero_()  # the copies are those of the weights before
+    loss = task.training_step(audio, "discriminator", 0, generator()).total
+    assert task.discriminators is not None
+    expected = discriminator_loss(task.discriminators(copies), task.discriminators(audio))
+    torch.testing.assert_close(loss, expected)
+    assert task._copies == []
+
+
+def test_a_share_weighs_the_adversarial_loss_whatever_its_scale() -> None:
+    def gradients(**loss: object) -> torch.Tensor:
+        task = make(discriminator_start_step=0, feature_matching_weight=0, **loss)
+        task.training_step(batch(), "generator", 0, generator()).total.backward()
+        found = [parameter.grad.flatten() for parameter in task.codec.decoder.parameters()]
+        return torch.cat(found)
+
+    alone = gradients(adversarial_weight=0)
+    little, more, none = (gradients(adversarial_share=share) for share in (0.1, 0.2, 1e-9))
+    torch.testing.assert_close(none, alone, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(more - none, 2 * (little - none), rtol=1e-2, atol=1e-4)
+    assert (little - none).norm() > 0.01 * alone.norm()
 
 
 @pytest.mark.parametrize("decoder", [SIDE, FAST])
