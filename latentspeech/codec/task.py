@@ -29,7 +29,6 @@ from latentspeech.codec.losses.mel_loss import MultiScaleMelLoss, MultiScaleMelL
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.core.config import Config
 from latentspeech.core.gan import (
-    balanced_gradient,
     discriminator_loss,
     feature_matching_loss,
     generator_loss,
@@ -57,15 +56,11 @@ class CodecLossConfig(Config):
     discriminator_start_step: int | None = Field(
         0, ge=0, description="first step with discriminators; null: never"
     )
+    discriminators_alone_steps: int = Field(
+        0, ge=0, description="steps from discriminator_start_step on in which the codec rests"
+    )
     discriminator_samples: int | None = Field(
         None, ge=1, description="length of the random crop that discriminators judge; null: all"
-    )
-    adversarial_share: float | None = Field(
-        None,
-        gt=0,
-        description="norm of the adversarial loss's gradient by the copy, relative to that of the "
-        "reconstruction losses; feature matching gets feature_matching_weight times it, and "
-        "adversarial_weight does not count; null: fixed weights",
     )
     reuse_copies: bool = Field(
         False, description="discriminators learn second, from the copies of the generator's turn"
@@ -148,6 +143,8 @@ class CodecTask(Task):
         """The generator alone has a turn before `discriminator_start_step`."""
         if not self._adversarial(step):
             return ("generator",)
+        if self._codec_rests(step):
+            return ("discriminator",)
         if self.loss.reuse_copies:
             return ("generator", "discriminator")
         return ("discriminator", "generator")
@@ -157,15 +154,13 @@ class CodecTask(Task):
     ) -> Losses:
         """The loss of one turn on audio (B, T)."""
         if turn == "discriminator":
-            return self._discriminator_turn(batch, generator)
+            return self._discriminator_turn(batch, step, generator)
         adversarial = self._adversarial(step)
         freeze = self.loss.freeze_encoder_step
         frozen = freeze is not None and step >= freeze
         made = self._reconstruct(batch, generator, frozen, step < self.loss.given_pitch_steps)
         posterior = self.codec.config.posterior
-        share = self.loss.adversarial_share if adversarial else None
-        # Balanced losses give a gradient by the copy, which then goes through the decoder once.
-        copy = made.estimate if share is None else made.estimate.detach().requires_grad_()
+        copy = made.estimate
         mel = self.mel_loss(copy, batch)
         waveform = (copy - batch).abs().mean()
         regularizer = mean_regularizer(posterior, made.mu, None)
@@ -175,33 +170,26 @@ class CodecTask(Task):
             factor = ratio_factor(log_ratio, self.loss.log_sigma_ratio)
             regularizer = factor * regularizer
             metrics["train/beta"] = posterior.beta * factor
-        rebuilt = self.loss.mel_weight * mel + self.loss.waveform_weight * waveform
+        total = self.loss.mel_weight * mel + self.loss.waveform_weight * waveform + regularizer
         metrics |= {
             "train/mel_l1": mel,
             "train/waveform_l1": waveform,
             "train/mu_regularizer": regularizer,
         }
-        if self.loudness_loss is not None:
-            metrics["train/loudness"] = self.loudness_loss(copy, batch)
-            rebuilt = rebuilt + self.loss.loudness_weight * metrics["train/loudness"]
-        total = rebuilt
-        if adversarial:
-            if self.loss.reuse_copies:
-                self._copies.append(copy.detach())
-            judged, real = self._crop(copy, batch, generator)
-            deceit, matching = self._judge(judged, real, generator)
-            metrics |= {"train/adversarial": deceit, "train/feature_matching": matching}
-            weight = self.loss.feature_matching_weight
-            if share is None:
-                total = rebuilt + self.loss.adversarial_weight * deceit + weight * matching
-            else:
-                others = ((deceit, share), (matching, share * weight))
-                gradient = balanced_gradient(copy, rebuilt, others)
-                total = (made.estimate * gradient).sum()
-        total = total + regularizer
         if made.pitch_loss is not None:
             total = total + self.loss.pitch_weight * made.pitch_loss
             metrics["train/pitch_cross_entropy"] = made.pitch_loss
+        if self.loudness_loss is not None:
+            metrics["train/loudness"] = self.loudness_loss(copy, batch)
+            total = total + self.loss.loudness_weight * metrics["train/loudness"]
+        if adversarial:
+            if self.loss.reuse_copies:
+                self._copies.append(copy.detach())
+            estimate, real = self._crop(copy, batch, generator)
+            adversarial_loss, matching = self._judge(estimate, real, generator)
+            total = total + self.loss.adversarial_weight * adversarial_loss
+            total = total + self.loss.feature_matching_weight * matching
+            metrics |= {"train/adversarial": adversarial_loss, "train/feature_matching": matching}
         logged = {name: value.detach() for name, value in metrics.items()}
         return Losses({"generator": total}, logged)
 
@@ -223,6 +211,10 @@ class CodecTask(Task):
         start = self.loss.discriminator_start_step
         return start is not None and step >= start
 
+    def _codec_rests(self, step: int) -> bool:
+        start = self.loss.discriminator_start_step
+        return start is not None and 0 <= step - start < self.loss.discriminators_alone_steps
+
     def _reconstruct(
         self, audio: Tensor, generator: torch.Generator, frozen: bool, given_pitch: bool
     ) -> _Reconstruction:
@@ -239,9 +231,9 @@ class CodecTask(Task):
         loss = decoder.pitch_bins.loss(logits, pitch)
         return _Reconstruction(mu, estimate[:, : audio.shape[1], 0], loss)
 
-    def _discriminator_turn(self, audio: Tensor, generator: torch.Generator) -> Losses:
+    def _discriminator_turn(self, audio: Tensor, step: int, generator: torch.Generator) -> Losses:
         assert self.discriminators is not None
-        if self.loss.reuse_copies:
+        if self.loss.reuse_copies and not self._codec_rests(step):
             estimate = self._copies.pop(0)
         else:
             with torch.no_grad():

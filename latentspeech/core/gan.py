@@ -13,8 +13,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_TINY_NORM = 1e-12  # a gradient without direction stays zero
-
 
 class DiscriminatorOutput(NamedTuple):
     """Logits (any shape, one number a patch, 1 is real) and the hidden layers' outputs in order."""
@@ -55,25 +53,3 @@ def feature_matching_loss(
         for made_feature, real_feature in zip(made.features, real.features, strict=True)
     ]
     return torch.stack(terms).sum()
-
-
-def balanced_gradient(
-    output: Tensor, reference: Tensor, losses: Sequence[tuple[Tensor, float]]
-) -> Tensor:
-    """The gradient by `output` of a reference loss and others, each at a share of its norm.
-
-    Args:
-        output: the generator's output, which requires a gradient and on which all losses depend.
-        reference: a scalar loss, whose gradient is taken as it is.
-        losses: pairs of a scalar loss and the norm that its gradient gets, relative to that of
-            the reference's.
-
-    This is the balancer of Defossez et al., EnCodec, 2022, arXiv 2210.13438, without its moving
-    average: a share says what a loss weighs, whatever the number of discriminators and their size.
-    """
-    (total,) = torch.autograd.grad(reference, output, retain_graph=True)
-    norm = total.norm()
-    for loss, share in losses:
-        (gradient,) = torch.autograd.grad(loss, output, retain_graph=True)
-        total = total + gradient * (share * norm / gradient.norm().clamp_min(_TINY_NORM))
-    return total

@@ -3,7 +3,6 @@ import torch
 
 from latentspeech.core.gan import (
     DiscriminatorOutput,
-    balanced_gradient,
     discriminator_loss,
     feature_matching_loss,
     generator_loss,
@@ -50,17 +49,3 @@ def test_gradients_reach_the_estimate_only() -> None:
 def test_unequal_numbers_of_discriminators_are_a_bug() -> None:
     with pytest.raises(ValueError, match="zip"):
         discriminator_loss([output([0.0])], [])
-
-
-def test_balanced_losses_weigh_what_their_shares_say_whatever_their_scale() -> None:
-    output = torch.tensor([1.0, -2.0, 3.0], requires_grad=True)
-    reference = (output * torch.tensor([3.0, 0.0, 4.0])).sum()  # a gradient of norm 5
-    other = 1e4 * (output * torch.tensor([0.0, 2.0, 0.0])).sum()
-    gradient = balanced_gradient(output, reference, [(other, 0.5)])
-    assert gradient.tolist() == pytest.approx([3.0, 2.5, 4.0])
-
-
-def test_a_loss_without_a_gradient_adds_nothing() -> None:
-    output = torch.tensor([1.0, 2.0], requires_grad=True)
-    gradient = balanced_gradient(output, output.sum(), [((0 * output).sum(), 1.0)])
-    assert gradient.tolist() == [1.0, 1.0]
