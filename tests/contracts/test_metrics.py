@@ -21,6 +21,7 @@ from tests.tiny_utmos import random_tensors, shrink_utmos, weights_folder
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "evaluation" / "signal_metrics.md"
 MODULES = ("mel_distance", "pesq_wb", "stoi", "visqol", "si_sdr", "pitch", "utmos", "dnsmos")
+MODULES += ("distillmos",)
 SIGNAL_METRICS = [
     name for name, metric in METRICS.items() if metric.module.rpartition(".")[2] in MODULES
 ]
@@ -34,7 +35,7 @@ RATE = 24000
 # UTMOS is left out: its network of real size is not at hand. "voicing" tracks pitch as "f0" does.
 # These take minutes for ten: their windows and blocks, each like the last, stand in.
 LONG_S = {name: 600 for name in SIGNAL_METRICS if name not in ("utmos", "voicing")}
-LONG_S |= {"dnsmos": 60, "f0": 120, "visqol-audio": 300}
+LONG_S |= {"dnsmos": 60, "distillmos": 15, "f0": 120, "visqol-audio": 300}
 MEMORY_LIMIT_MIB = 2048
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
