@@ -26,7 +26,7 @@ SIGNAL_METRICS = [
     name for name, metric in METRICS.items() if metric.module.rpartition(".")[2] in MODULES
 ]
 # DNSMOS hears 9 s whatever it is given; the others share their code with a cheaper one.
-COSTLY = ("dnsmos", "visqol-audio", "visqol-lattice", "voicing")
+COSTLY = ("dnsmos", "distillmos", "visqol-audio", "visqol-lattice", "voicing")
 SCORED = [
     pytest.param(name, marks=pytest.mark.slow) if name in COSTLY else name
     for name in SIGNAL_METRICS
