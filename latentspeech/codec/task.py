@@ -56,8 +56,14 @@ class CodecLossConfig(Config):
     discriminator_start_step: int | None = Field(
         0, ge=0, description="first step with discriminators; null: never"
     )
+    discriminators_alone_steps: int = Field(
+        0, ge=0, description="steps from discriminator_start_step on in which the codec rests"
+    )
     discriminator_samples: int | None = Field(
         None, ge=1, description="length of the random crop that discriminators judge; null: all"
+    )
+    reuse_copies: bool = Field(
+        False, description="discriminators learn second, from the copies of the generator's turn"
     )
     pitch_weight: float = Field(
         1.0, ge=0, description="weight of the pitch's cross entropy, for a decoder with pitch"
@@ -117,9 +123,10 @@ class CodecTask(Task):
         if loss.discriminator_start_step is not None:
             self.discriminators = Discriminators(discriminators)
         self._optimizers = (optimizer, discriminator_optimizer)
+        self._copies: list[Tensor] = []  # (B, T) each, of the generator's turn, for reuse_copies
 
     def optimizer_specs(self) -> dict[str, OptimizerSpec]:
-        """The discriminators learn before the generator in each step."""
+        """The codec's and, where there are discriminators, theirs."""
         generator, discriminator = self._optimizers
         specs = {"generator": OptimizerSpec(self.codec, generator)}
         if self.discriminators is not None:
@@ -134,21 +141,28 @@ class CodecTask(Task):
 
     def turns(self, step: int) -> tuple[str, ...]:
         """The generator alone has a turn before `discriminator_start_step`."""
-        return ("discriminator", "generator") if self._adversarial(step) else ("generator",)
+        if not self._adversarial(step):
+            return ("generator",)
+        if self._codec_rests(step):
+            return ("discriminator",)
+        if self.loss.reuse_copies:
+            return ("generator", "discriminator")
+        return ("discriminator", "generator")
 
     def training_step(
         self, batch: Tensor, turn: str, step: int, generator: torch.Generator
     ) -> Losses:
         """The loss of one turn on audio (B, T)."""
         if turn == "discriminator":
-            return self._discriminator_turn(batch, generator)
+            return self._discriminator_turn(batch, step, generator)
         adversarial = self._adversarial(step)
         freeze = self.loss.freeze_encoder_step
         frozen = freeze is not None and step >= freeze
         made = self._reconstruct(batch, generator, frozen, step < self.loss.given_pitch_steps)
         posterior = self.codec.config.posterior
-        mel = self.mel_loss(made.estimate, batch)
-        waveform = (made.estimate - batch).abs().mean()
+        copy = made.estimate
+        mel = self.mel_loss(copy, batch)
+        waveform = (copy - batch).abs().mean()
         regularizer = mean_regularizer(posterior, made.mu, None)
         log_ratio = log_sigma_ratio(posterior, made.mu)
         metrics = {"train/log_std_mu_over_sigma": log_ratio}
@@ -166,11 +180,13 @@ class CodecTask(Task):
             total = total + self.loss.pitch_weight * made.pitch_loss
             metrics["train/pitch_cross_entropy"] = made.pitch_loss
         if self.loudness_loss is not None:
-            metrics["train/loudness"] = self.loudness_loss(made.estimate, batch)
+            metrics["train/loudness"] = self.loudness_loss(copy, batch)
             total = total + self.loss.loudness_weight * metrics["train/loudness"]
         if adversarial:
-            estimate, real = self._crop(made.estimate, batch, generator)
-            adversarial_loss, matching = self._judge(estimate, real)
+            if self.loss.reuse_copies:
+                self._copies.append(copy.detach())
+            estimate, real = self._crop(copy, batch, generator)
+            adversarial_loss, matching = self._judge(estimate, real, generator)
             total = total + self.loss.adversarial_weight * adversarial_loss
             total = total + self.loss.feature_matching_weight * matching
             metrics |= {"train/adversarial": adversarial_loss, "train/feature_matching": matching}
@@ -195,6 +211,10 @@ class CodecTask(Task):
         start = self.loss.discriminator_start_step
         return start is not None and step >= start
 
+    def _codec_rests(self, step: int) -> bool:
+        start = self.loss.discriminator_start_step
+        return start is not None and 0 <= step - start < self.loss.discriminators_alone_steps
+
     def _reconstruct(
         self, audio: Tensor, generator: torch.Generator, frozen: bool, given_pitch: bool
     ) -> _Reconstruction:
@@ -211,14 +231,20 @@ class CodecTask(Task):
         loss = decoder.pitch_bins.loss(logits, pitch)
         return _Reconstruction(mu, estimate[:, : audio.shape[1], 0], loss)
 
-    def _discriminator_turn(self, audio: Tensor, generator: torch.Generator) -> Losses:
+    def _discriminator_turn(self, audio: Tensor, step: int, generator: torch.Generator) -> Losses:
         assert self.discriminators is not None
-        with torch.no_grad():
-            mu = self.codec.encode(audio)
-            z = sample_posterior(self.codec.config.posterior, mu, generator)
-            estimate = self.codec.decode(z, audio.shape[1])
+        if self.loss.reuse_copies and not self._codec_rests(step):
+            estimate = self._copies.pop(0)
+        else:
+            with torch.no_grad():
+                mu = self.codec.encode(audio)
+                z = sample_posterior(self.codec.config.posterior, mu, generator)
+                estimate = self.codec.decode(z, audio.shape[1])
         estimate, audio = self._crop(estimate, audio, generator)
-        loss = discriminator_loss(self.discriminators(estimate), self.discriminators(audio))
+        places = self.discriminators.draw(generator)
+        loss = discriminator_loss(
+            self.discriminators(estimate, places), self.discriminators(audio, places)
+        )
         return Losses({"discriminator": loss}, {"train/discriminator": loss.detach()})
 
     def _crop(
@@ -232,10 +258,13 @@ class CodecTask(Task):
         start = int(torch.randint(last + 1, (), generator=generator, device=generator.device))
         return estimate[:, start : start + length], audio[:, start : start + length]
 
-    def _judge(self, estimate: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
+    def _judge(
+        self, estimate: Tensor, audio: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Adversarial and feature-matching losses of an estimate (B, T)."""
         assert self.discriminators is not None
-        fake = self.discriminators(estimate)
+        places = self.discriminators.draw(generator)
+        fake = self.discriminators(estimate, places)
         with torch.no_grad():
-            real = self.discriminators(audio)
+            real = self.discriminators(audio, places)
         return generator_loss(fake), feature_matching_loss(fake, real)

@@ -56,12 +56,14 @@ METRICS = (
     "visqol",
     "mel",
     "si-sdr",
+    "distillmos",
     "dnsmos",
     "sim-ge2e",
+    "sim-campplus",
     "wer-w",
 )
 # These need no reference, so the originals can be scored by them too.
-OF_ORIGINALS = ("dnsmos", "wer-w")
+OF_ORIGINALS = ("distillmos", "dnsmos", "wer-w")
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,12 @@ from tests.tiny_utmos import random_tensors, shrink_utmos, weights_folder
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "evaluation" / "signal_metrics.md"
 MODULES = ("mel_distance", "pesq_wb", "stoi", "visqol", "si_sdr", "pitch", "utmos", "dnsmos")
+MODULES += ("distillmos",)
 SIGNAL_METRICS = [
     name for name, metric in METRICS.items() if metric.module.rpartition(".")[2] in MODULES
 ]
 # DNSMOS hears 9 s whatever it is given; the others share their code with a cheaper one.
-COSTLY = ("dnsmos", "visqol-audio", "visqol-lattice", "voicing")
+COSTLY = ("dnsmos", "distillmos", "visqol-audio", "visqol-lattice", "voicing")
 SCORED = [
     pytest.param(name, marks=pytest.mark.slow) if name in COSTLY else name
     for name in SIGNAL_METRICS
@@ -35,6 +36,7 @@ RATE = 24000
 # These take minutes for ten: their windows and blocks, each like the last, stand in.
 LONG_S = {name: 600 for name in SIGNAL_METRICS if name not in ("utmos", "voicing")}
 LONG_S |= {"dnsmos": 60, "f0": 60, "visqol": 300, "visqol-lattice": 300, "visqol-audio": 150}
+LONG_S |= {"distillmos": 15}
 MEMORY_LIMIT_MIB = 2048
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")

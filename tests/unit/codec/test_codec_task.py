@@ -21,6 +21,7 @@ from latentspeech.codec.task import (
     CodecTask,
     ratio_factor,
 )
+from latentspeech.core.gan import discriminator_loss
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.core.train.optim import OptimizerConfig
 from tests.tiny_models import voice_like
@@ -115,6 +116,31 @@ def test_discriminators_judge_the_same_span_of_both() -> None:
     assert len(spans) > 3
     task.training_step(audio, "generator", 0, generator()).total.backward()
     task.training_step(audio, "discriminator", 0, generator()).total.backward()
+
+
+def test_discriminators_may_learn_from_the_copies_that_the_generator_has_made() -> None:
+    task = make(discriminator_start_step=0, reuse_copies=True)
+    assert task.turns(0) == ("generator", "discriminator")
+    audio = batch()
+    task.training_step(audio, "generator", 0, generator())
+    copies = task._copies[0].clone()
+    with torch.no_grad():
+        for parameter in task.codec.parameters():
+            parameter.zero_()  # the copies are those of the weights before
+    loss = task.training_step(audio, "discriminator", 0, generator()).total
+    assert task.discriminators is not None
+    expected = discriminator_loss(task.discriminators(copies), task.discriminators(audio))
+    torch.testing.assert_close(loss, expected)
+    assert task._copies == []
+
+
+def test_the_codec_may_rest_while_discriminators_catch_up() -> None:
+    task = make(discriminator_start_step=2, discriminators_alone_steps=3, reuse_copies=True)
+    turns = {step: task.turns(step) for step in (1, 2, 4, 5)}
+    both = ("generator", "discriminator")
+    assert turns == {1: ("generator",), 2: ("discriminator",), 4: ("discriminator",), 5: both}
+    task.training_step(batch(), "discriminator", 4, generator()).total.backward()
+    assert all(parameter.grad is None for parameter in task.codec.parameters())
 
 
 @pytest.mark.parametrize("decoder", [SIDE, FAST])

@@ -10,6 +10,7 @@ from latentspeech.codec.discriminators import (
     PeriodDiscriminator,
     StftDiscriminator,
 )
+from latentspeech.codec.magnitude_discriminator import MagnitudeDiscriminator, MagnitudeStftConfig
 from latentspeech.core.config import Config, parse_config
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.gan import (
@@ -21,6 +22,7 @@ from latentspeech.core.gan import (
 MINI = DiscriminatorsConfig(
     multi_period=MultiPeriodConfig(periods=(2, 3), channels=(4, 8, 16)),
     complex_stft=ComplexStftConfig(window_lengths=(512, 256), channels=4),
+    magnitude_stft=MagnitudeStftConfig(window_lengths=(512, 256), channels=4),
 )
 
 
@@ -81,6 +83,40 @@ def test_spectrum_of_a_tone_lies_in_its_band() -> None:
     assert spectrum.shape == (1, 2, 16, 257)
     assert spectrum.norm(dim=1)[0, 8].argmax() == 64
     assert model.bands == [(0, 128), (128, 257)]
+
+
+def test_magnitudes_do_not_hear_the_phase() -> None:
+    model = MagnitudeDiscriminator(256, MagnitudeStftConfig(channels=4))
+    turns = 2 * torch.pi * 32 / 256 * torch.arange(2048)
+    sine, cosine = (model(wave[None]) for wave in (turns.sin(), turns.cos()))
+    # 33 frames, and 129 bins with strides of 4, 2 and 2; at the edges a reflected wave jumps.
+    assert sine.logits.shape == (1, 1, 33, 9)
+    assert len(sine.features) == 4
+    for one, other in zip(sine.features, cosine.features, strict=True):
+        torch.testing.assert_close(one[:, :, 6:-6], other[:, :, 6:-6], rtol=1e-3, atol=1e-4)
+    louder = model(2 * turns.sin()[None])
+    assert not torch.allclose(louder.features[-1], sine.features[-1], atol=1e-2)
+
+
+def test_a_draw_names_some_of_each_kind_and_only_they_judge() -> None:
+    config = DiscriminatorsConfig(
+        multi_period=MultiPeriodConfig(periods=(2, 3, 5), channels=(4, 8), drawn=2),
+        complex_stft=ComplexStftConfig(window_lengths=()),
+        magnitude_stft=MagnitudeStftConfig(window_lengths=(512, 256), channels=4, drawn=1),
+    )
+    model = Discriminators(config)
+    draws = {tuple(model.draw(torch.Generator().manual_seed(seed))) for seed in range(40)}
+    assert draws == {(a, b, c) for a, b in ((0, 1), (0, 2), (1, 2)) for c in (3, 4)}
+    audio = torch.randn(2, 2400)
+    everything, some = model(audio), model(audio, [0, 2, 4])
+    for place, output in zip([0, 2, 4], some, strict=True):
+        torch.testing.assert_close(output.logits, everything[place].logits)
+    assert Discriminators(MINI).draw(torch.Generator()) == list(range(6))
+
+
+def test_periods_may_stay_out_of_feature_matching() -> None:
+    model = PeriodDiscriminator(3, (4, 5), match_features=False)
+    assert model(torch.randn(2, 92)).features == []
 
 
 def test_loudness_and_offset_do_not_matter() -> None:

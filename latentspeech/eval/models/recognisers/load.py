@@ -10,10 +10,11 @@ from latentspeech.eval.models.recognisers.conformer_transducer import ConformerT
 from latentspeech.eval.models.recognisers.hubert import HubertRecogniser
 from latentspeech.eval.models.recognisers.nemo_transducer import NemoTransducer
 from latentspeech.eval.models.recognisers.recogniser import Recogniser
-from latentspeech.eval.models.recognisers.whisper import WhisperTiny
+from latentspeech.eval.models.recognisers.whisper import Whisper, WhisperBase, WhisperTiny
 
 RECOGNISERS: dict[str, type[Recogniser]] = {
-    kind.name: kind for kind in (WhisperTiny, HubertRecogniser, ConformerTransducer, NemoTransducer)
+    kind.name: kind
+    for kind in (WhisperTiny, WhisperBase, HubertRecogniser, ConformerTransducer, NemoTransducer)
 }
 
 
@@ -36,4 +37,4 @@ def load_recogniser(name: str, device: torch.device = CPU) -> Recogniser:
 @functools.cache
 def _load(name: str, device: torch.device) -> Recogniser:
     kind = recogniser_class(name)
-    return kind() if kind is WhisperTiny else kind(device=device)
+    return kind() if issubclass(kind, Whisper) else kind(device=device)

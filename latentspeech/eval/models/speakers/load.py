@@ -6,6 +6,7 @@ import torch
 
 from latentspeech.core.device import CPU
 from latentspeech.core.errors import ConfigError
+from latentspeech.eval.models.speakers.campplus import CamPlusPlus
 from latentspeech.eval.models.speakers.ecapa import Ecapa
 from latentspeech.eval.models.speakers.ge2e import Ge2e
 from latentspeech.eval.models.speakers.speaker_model import SpeakerModel
@@ -13,7 +14,7 @@ from latentspeech.eval.models.speakers.wavlm_sv import WavLmXVector
 from latentspeech.eval.models.speakers.wavlm_tdnn import WavLmTdnn
 
 SPEAKER_MODELS: dict[str, type[SpeakerModel]] = {
-    kind.name: kind for kind in (WavLmTdnn, WavLmXVector, Ecapa, Ge2e)
+    kind.name: kind for kind in (WavLmTdnn, WavLmXVector, Ecapa, Ge2e, CamPlusPlus)
 }
 
 

