@@ -1,1 +1,1 @@
-"""Images and multimodal LLMs on the core of latentspeech; nothing is built yet."""
+"""Images and multimodal LLMs on the core of latentspeech."""
