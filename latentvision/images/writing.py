@@ -46,4 +46,4 @@ def check_png_name(path: Path) -> None:
 def read_provenance(path: Path) -> dict[str, str]:
     """The text chunks of a PNG file by keyword."""
     with Image.open(path) as picture:
-        return {key: str(value) for key, value in picture.info.items() if isinstance(value, str)}
+        return {str(key): text for key, text in picture.info.items() if isinstance(text, str)}
