@@ -89,6 +89,4 @@ def load_generator(directory: Path, device: torch.device | str = "cpu") -> Loade
     generator = build_generator(config.space, config.model)
     load_weights(directory, generator)
     tokenizer = load_tokenizer(directory / TOKENIZER)
-    return LoadedGenerator(
-        config, generator.float().to(device).eval(), tokenizer.to(device).eval()
-    )
+    return LoadedGenerator(config, generator.float().to(device).eval(), tokenizer.to(device).eval())
