@@ -62,9 +62,14 @@ class GIVT(ImageGenerator):
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         """Normalised latents x (B, N, D) and classes (B,) -> the states (B, N, d) before each."""
         class_input = self.label_embedding(labels)[:, None]  # (B, 1, d)
-        inputs = torch.cat((class_input, self.input(x[:, :-1])), dim=1)  # (B, N, d)
+        inputs = torch.cat((class_input, self.embed(x[:, :-1])), dim=1)  # (B, N, d)
         hidden: Tensor = self.backbone(inputs)
         return hidden
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Normalised latents (..., D) -> inputs of the backbone (..., d)."""
+        inputs: Tensor = self.input(x.to(self.input.weight.dtype))
+        return inputs
 
     def loss(self, batch: ImageBatch, generator: torch.Generator) -> Tensor:
         """The negative log-likelihood, nats a channel, a mean over latents."""
@@ -92,7 +97,7 @@ class GIVT(ImageGenerator):
             raw = self.normalizer.denormalize(x)
             latents.append(raw)
             x = self.normalizer.normalize(raw)
-            inputs = self.input(torch.cat((x, x)) if sampling.guided else x)
+            inputs = self.embed(torch.cat((x, x)) if sampling.guided else x)
             advance(number + 1, count)
         return torch.stack(latents, dim=1)
 

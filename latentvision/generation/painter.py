@@ -17,6 +17,7 @@ from torch import Tensor
 
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import ConfigError
+from latentspeech.core.nn.packed_linear import can_pack, pack_linears
 from latentspeech.core.tensors import make_generator
 from latentspeech.core.version import VERSION
 from latentvision.generation.generator import Advance, ImageSampling
@@ -54,8 +55,11 @@ class Painter:
 
     @classmethod
     def from_directory(cls, directory: Path, device: torch.device | str = "cpu") -> Self:
-        """Loads a model directory."""
-        return cls(load_generator(directory, device), directory.resolve().name)
+        """Loads a model directory; on a CPU that has the kernels its matrices are packed."""
+        model = load_generator(directory, device)
+        if torch.device(device).type == "cpu" and can_pack():
+            pack_linears(model.generator)
+        return cls(model, directory.resolve().name)
 
     @property
     def class_names(self) -> tuple[str, ...]:
