@@ -174,6 +174,32 @@ def extract(
     )
 
 
+@app.command("score")
+def score(
+    config: ConfigOption,
+    out: Annotated[Path, typer.Option("--out", help="JSON report; tables go beside it, .md.")],
+    set_: SetOption = None,
+    device: DeviceOption = "cpu",
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how well a tokenizer copies pictures: PSNR, SSIM, distances of the whole set."""
+    from latentspeech.core.config import load_config
+    from latentspeech.core.device import choose_device
+    from latentspeech.core.eval.report_markdown import write_report
+    from latentvision.eval.reconstruction import ReconstructionConfig, score_reconstruction
+
+    run = load_config(ReconstructionConfig, config, set_ or ())
+    with counted_progress("copying", quiet or as_json) as progress:
+        found = score_reconstruction(run, choose_device(device), progress)
+    write_report(found, out)
+    values = {metric.name: metric.value for metric in found.metrics}
+    shown = ", ".join(
+        f"{k} {'not measured' if v is None else f'{v:.4g}'}" for k, v in values.items()
+    )
+    report({"out": str(out), "metrics": values}, f"{out}: {shown}", as_json, quiet)
+
+
 def _read_image(path: Path, tokenizer: "Tokenizer") -> "Tensor":
     """The picture's middle square (3, S, S)."""
     from latentvision.images.reading import read_picture
