@@ -6,6 +6,7 @@ Latents belong to the encoder: the hash that ties them to it does not depend on 
 from pathlib import Path
 
 from latentspeech.core.config import parse_config
+from latentspeech.core.errors import CheckpointError
 from latentspeech.core.model_directory import (
     content_hash,
     load_weights,
@@ -13,6 +14,7 @@ from latentspeech.core.model_directory import (
     read_weights,
     write_model,
 )
+from latentvision.model_names import MODEL_VARIABLE, builtin_models, resolve_model
 from latentvision.tokenizer.model import Tokenizer, TokenizerConfig
 
 KIND = "image_tokenizer"
@@ -46,3 +48,19 @@ def tokenizer_hash(directory: Path) -> str:
         for name, tensor in read_weights(directory, part).items()
     }
     return content_hash(config, weights)
+
+
+def find_tokenizer(name_or_path: str | Path | None = None) -> Path:
+    """The tokenizer's model directory for the path or name of a tokenizer or of a generator.
+
+    A generator's directory has its tokenizer in tokenizer/. None means LATENTVISION_MODEL.
+    """
+    directory = resolve_model(name_or_path)
+    if directory is None:
+        known = ", ".join(builtin_models()) or "none ships"
+        raise CheckpointError(
+            f"no model given; use --model with a model directory or a name ({known}), or set "
+            f"{MODEL_VARIABLE}"
+        )
+    inside = directory / "tokenizer"
+    return inside if inside.is_dir() else directory

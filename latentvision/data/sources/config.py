@@ -66,8 +66,8 @@ def open_source(config: SourceConfig, skip_bad: bool = False) -> ImageSource:
         case ParquetConfig():
             return ParquetImages(config.location, config.cache)
         case FashionConfig():
-            files = [
+            images, labels = (
                 config.folder / f"{_FASHION_FILES[config.split]}-{kind}-ubyte.gz"
                 for kind in ("images-idx3", "labels-idx1")
-            ]
-            return IdxImages(*files, FASHION_CLASSES)
+            )
+            return IdxImages(images, labels, FASHION_CLASSES)
