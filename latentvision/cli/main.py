@@ -6,7 +6,7 @@ Commands import torch only when they run, so `--help` and usage errors answer at
 import typer
 
 from latentspeech.core.command import run_command
-from latentvision.cli import models, tokenizer, train
+from latentvision.cli import models, pack, sample, tokenizer, train, train_generator
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,8 +14,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="LatentLM images: tokenizers of pictures, and models that draw them.",
 )
+app.command("sample")(sample.sample)
+app.command("pack")(pack.pack)
 app.command("models")(models.models)
 app.add_typer(tokenizer.app, name="tokenizer")
+train_generator.register(train.app)
 app.add_typer(train.app, name="train")
 
 

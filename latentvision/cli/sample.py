@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from latentspeech.core.command import counted_progress, report
+from latentvision.cli.options import DeviceOption, JsonOption, ModelOption, QuietOption
 
 DEFAULT_OUT = Path("grid.png")
 
@@ -20,10 +21,7 @@ def sample(
     out: Annotated[
         Path, typer.Option(help="PNG file to write, a grid of all; replaced if it exists.")
     ] = DEFAULT_OUT,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", help="Model directory or name. Default: $LATENTVISION_MODEL."),
-    ] = None,
+    model: ModelOption = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same pictures.")] = 0,
     cfg_scale: Annotated[
         float | None, typer.Option(help="Guidance; 1 is off. Default: the model's own.")
@@ -31,12 +29,10 @@ def sample(
     num_steps: Annotated[
         int | None, typer.Option(help="Solver steps. Default: the model's own.")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")] = "cpu",
+    device: DeviceOption = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of torch.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout.")
-    ] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Draw pictures of a class."""
     import torch

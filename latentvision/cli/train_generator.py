@@ -1,12 +1,18 @@
 """`latentvision train lm|dit|givt|vq|mar`: trains a generator; the same command resumes it."""
 
-import logging
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 import typer
 
 from latentspeech.core.command import report
+from latentvision.cli.options import (
+    ConfigOption,
+    JsonOption,
+    QuietOption,
+    SetOption,
+    show_log,
+)
 
 GeneratorKind = Literal["lm", "dit", "givt", "vq", "mar"]
 
@@ -17,11 +23,6 @@ _HELP = {
     "vq": "Train a softmax over the codes of a VQ tokenizer on its shards.",
     "mar": "Train a masked model with a diffusion head on latent shards.",
 }
-
-ConfigOption = Annotated[Path, typer.Option("--config", help="YAML file of the run.")]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="Change one setting: a.b=c. May be repeated.")
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -35,10 +36,8 @@ def _add(app: typer.Typer, kind: GeneratorKind) -> None:
     def command(
         config: ConfigOption,
         set_: SetOption = None,
-        quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
-        as_json: Annotated[
-            bool, typer.Option("--json", help="Print one JSON object on stdout.")
-        ] = False,
+        quiet: QuietOption = False,
+        as_json: JsonOption = False,
     ) -> None:
         train_generator(kind, config, set_ or [], quiet, as_json)
 
@@ -55,8 +54,7 @@ def train_generator(
     from latentspeech.core.errors import ConfigError
     from latentvision.training.generator_run import GeneratorRunConfig, run_generator
 
-    level = logging.WARNING if quiet else logging.INFO
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
+    show_log(quiet)
     run = load_config(GeneratorRunConfig, config, changes)
     if run.model.kind != kind:
         raise ConfigError(

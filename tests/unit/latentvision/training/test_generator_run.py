@@ -19,7 +19,7 @@ from latentvision.images.writing import read_provenance
 from latentvision.tokenizer.model_directory import load_tokenizer
 from latentvision.training.generator_data import GeneratorData, GeneratorDataConfig, one_scale
 from latentvision.training.generator_run import class_names, run_generator
-from latentvision.training.pack import pack_generator
+from latentvision.training.pack_generator import pack_generator
 from tests.tiny_generators import KINDS
 from tests.tiny_image_runs import CLASS_NAMES, tiny_run, train_tiny, write_latents
 from tests.tiny_tokenizer import make_tokenizer_directory
