@@ -23,6 +23,7 @@ import argparse
 import gc
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -201,7 +202,7 @@ def on_cpu(size: str, batch_sizes: list[int], repeats: int, is_whole: bool, spac
            ) -> list[dict[str, Any]]:  # fmt: skip
     """Rows of seconds an image, one for each model, variant and batch size."""
     rows: list[dict[str, Any]] = []
-    for packed in (False, True) if can_pack() else (False,):
+    for packed in (True, False) if can_pack() else (False,):
         for name, config in _contestants(size):
             model = make(config, space, torch.device("cpu"))
             if packed:
@@ -230,6 +231,7 @@ def on_cpu(size: str, batch_sizes: list[int], repeats: int, is_whole: bool, spac
                         "parts": parts,
                     }
                 )
+                print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
             del model
             gc.collect()
     for row in rows:

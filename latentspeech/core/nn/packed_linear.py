@@ -8,6 +8,8 @@ results by rounding of the sums only. With 16 rows the time falls to about half
 (benchmarks/image_throughput.py); with several hundred rows there is no gain.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -26,7 +28,7 @@ class PackedLinear(nn.Module):
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         assert linear.bias is None, "the models' layers have no biases"
-        self._packed = torch.ops.quantized.linear_prepack_fp16(linear.weight.detach(), None)
+        self._packed: Any = torch.ops.quantized.linear_prepack_fp16(linear.weight.detach(), None)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (..., in_features) float32 -> (..., out_features)."""
