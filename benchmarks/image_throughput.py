@@ -198,47 +198,45 @@ def whole(model: ImageGenerator, batch_size: int) -> dict[str, Contestant]:
     return {"whole": Contestant(call, 1 / batch_size)}
 
 
-def on_cpu(size: str, batch_sizes: list[int], repeats: int, is_whole: bool, space: ImageSpace
-           ) -> list[dict[str, Any]]:  # fmt: skip
+def on_cpu(
+    size: str, batch_sizes: list[int], repeats: int, is_whole: bool, space: ImageSpace
+) -> list[dict[str, Any]]:
     """Rows of seconds an image, one for each model, variant and batch size."""
+    work = _work(size, space)
     rows: list[dict[str, Any]] = []
     for packed in (True, False) if can_pack() else (False,):
         for name, config in _contestants(size):
             model = make(config, space, torch.device("cpu"))
             if packed:
                 pack_linears(model)
+            # DiT's speed hardly depends on the batch, since an image has hundreds of rows already.
             for batch_size in batch_sizes if name != "dit" else batch_sizes[:1]:
-                if is_whole:
-                    contestants = whole(model, batch_size)
-                else:
-                    contestants = (
-                        lm_parts(model, batch_size)
-                        if isinstance(model, ImageLM)
-                        else dit_parts(model, batch_size)  # type: ignore[arg-type]
-                    )
-                with torch.inference_mode():
-                    parts = {
-                        part: _cpu_seconds(contestant.call, repeats) * contestant.factor
-                        for part, contestant in contestants.items()
-                    }
-                seconds = sum(parts.values())
-                rows.append(
-                    {
-                        "model": name,
-                        "packed": packed,
-                        "batch_size": batch_size,
-                        "seconds_an_image": seconds,
-                        "parts": parts,
-                    }
-                )
-                print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+                seconds = _seconds_an_image(model, batch_size, repeats, is_whole)
+                row: dict[str, Any] = {"model": name, "packed": packed, "batch_size": batch_size}
+                row["seconds_an_image"] = sum(seconds.values())
+                row["parts"] = seconds
+                row["tflop_an_image"] = work[name] / 1e12
+                row["gflop_a_second"] = work[name] / row["seconds_an_image"] / 1e9
+                print(json.dumps(row), file=sys.stderr, flush=True)
+                rows.append(row)
             del model
             gc.collect()
-    for row in rows:
-        work = _work(size, space)[row["model"]]
-        row["tflop_an_image"] = work / 1e12
-        row["gflop_a_second"] = work / row["seconds_an_image"] / 1e9
     return rows
+
+
+@torch.inference_mode()
+def _seconds_an_image(
+    model: ImageGenerator, batch_size: int, repeats: int, is_whole: bool
+) -> dict[str, float]:
+    """Processor time of the parts of an image."""
+    if is_whole:
+        parts = whole(model, batch_size)
+    elif isinstance(model, ImageLM):
+        parts = lm_parts(model, batch_size)
+    else:
+        assert isinstance(model, DiT)
+        parts = dit_parts(model, batch_size)
+    return {name: _cpu_seconds(part.call, repeats) * part.factor for name, part in parts.items()}
 
 
 def _contestants(size: str) -> list[tuple[str, ModelConfig]]:
@@ -265,8 +263,9 @@ def _cpu_seconds(call: Callable[[], object], repeats: int) -> float:
     return statistics.median(seconds)
 
 
-def on_gpu(size: str, batch_sizes: list[int], repeats: int, space: ImageSpace
-           ) -> list[dict[str, Any]]:  # fmt: skip
+def on_gpu(
+    size: str, batch_sizes: list[int], repeats: int, space: ImageSpace
+) -> list[dict[str, Any]]:
     """Rows of seconds an image; DiT and the session eager, the loop as CUDA graphs."""
     rows: list[dict[str, Any]] = []
     device = torch.device("cuda")
@@ -313,31 +312,23 @@ def _gpu_seconds(call: Callable[[], object], repeats: int) -> float:
 
 
 def ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """LatentLM over DiT: the fastest variant of each, DiT at the same batch size if measured."""
-    found = []
-    for name in ("lm mha", "lm gqa"):
-        for batch_size in sorted({row["batch_size"] for row in rows if row["model"] == name}):
-            best = {
-                model: min(
-                    row["seconds_an_image"]
-                    for row in rows
-                    if row["model"] == model and row["batch_size"] in sizes
-                )
-                for model, sizes in (
-                    (name, {batch_size}),
-                    ("dit", _sizes_of_dit(rows, batch_size)),
-                )
-            }
-            found.append(
-                {"model": name, "batch_size": batch_size, "over_dit": best["dit"] / best[name]}
-            )
-    return found
+    """LatentLM over DiT, the fastest variant of each, by model and batch size."""
+    return [
+        {
+            "model": model,
+            "batch_size": batch_size,
+            "over_dit": _fastest(rows, "dit", batch_size) / _fastest(rows, model, batch_size),
+        }
+        for model in ("lm mha", "lm gqa")
+        for batch_size in sorted({row["batch_size"] for row in rows if row["model"] == model})
+    ]
 
 
-def _sizes_of_dit(rows: list[dict[str, Any]], batch_size: int) -> set[int]:
-    """DiT computes all latents at once, so on a CPU one batch size stands for all."""
-    known = {row["batch_size"] for row in rows if row["model"] == "dit"}
-    return {batch_size} if batch_size in known else known
+def _fastest(rows: list[dict[str, Any]], model: str, batch_size: int) -> float:
+    """Seconds an image; on a CPU DiT is measured at one batch size, which stands for all."""
+    own = [row for row in rows if row["model"] == model]
+    same = [row for row in own if row["batch_size"] == batch_size] or own
+    return min(row["seconds_an_image"] for row in same)
 
 
 def main() -> None:

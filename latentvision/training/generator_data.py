@@ -7,6 +7,7 @@ the latents in the shards are vectors of its codebook, and a batch holds their c
 B images, N latents of an image, D latent size.
 """
 
+import logging
 from collections.abc import Sequence
 
 import torch
@@ -16,13 +17,15 @@ from torch import Tensor
 from latentspeech.core.config import Config
 from latentspeech.core.data.file_store import LocalCacheConfig
 from latentspeech.core.data.latent_format import LatentItem
-from latentspeech.core.data.latent_shards import LatentShards
+from latentspeech.core.data.latent_shards import DamagedShardError, LatentShards
 from latentspeech.core.data.windows import num_windows, shards_of_window
 from latentspeech.core.errors import DataError
 from latentspeech.core.latents.sigma_vae import SigmaVAEConfig, sample_posteriors
 from latentspeech.core.tensors import make_generator
 from latentvision.generation.space import ImageBatch, ImageSpace
 from latentvision.tokenizer.vector_quantizer import VectorQuantizer
+
+logger = logging.getLogger(__name__)
 
 
 class GeneratorDataConfig(Config):
@@ -90,14 +93,24 @@ class GeneratorData:
     def load(self, items: Sequence[int], seed: int) -> ImageBatch:
         """Loads a batch; `seed` decides the noise of the latents and which classes are hidden."""
         generator = make_generator(seed, "images")
-        labels = torch.tensor([self._label(self.shards.item(index)) for index in items])
-        hidden = torch.rand(len(items), generator=generator) < self.class_dropout
-        labels = labels.masked_fill(hidden, self.space.null_class)
-        means = [self.shards.load(index) for index in items]
+        labels: list[int] = []
+        means: list[Tensor] = []
+        for index in items:
+            try:
+                means.append(self.shards.load(index))
+                labels.append(self._label(self.shards.item(index)))
+            except DamagedShardError as error:
+                if not self.config.skip_bad:
+                    raise
+                logger.warning("an image is left out of its batch: %s", error)
+        if not means:
+            raise DataError(f"{self.shards}: none of the {len(items)} images can be read")
+        hidden = torch.rand(len(labels), generator=generator) < self.class_dropout
+        shown = torch.tensor(labels).masked_fill(hidden, self.space.null_class)  # (B,)
         latents = torch.stack(sample_posteriors(self.posterior, means, generator))  # (B, N, D)
         if self.quantizer is not None:
             latents = self.quantizer.codes(latents)[..., None].float()  # (B, N, 1)
-        return ImageBatch(latents, labels)
+        return ImageBatch(latents, shown)
 
     def _label(self, item: LatentItem) -> int:
         label = item.extras.get("label")

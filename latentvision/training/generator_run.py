@@ -44,23 +44,26 @@ class GeneratorRunConfig(Config):
 
 def run_generator(run: GeneratorRunConfig) -> TrainResult:
     """Starts or resumes the run in `exp_dir`."""
-    seed_initialization(run.train.seed)
     hash_ = tokenizer_hash(run.tokenizer_dir)
     train_shards, valid_shards = (
         LatentShards(location, hash_, run.data.cache, run.data.skip_bad)
         for location in (run.latents_dir, run.valid_latents_dir)
     )
+    _check_classes(train_shards, valid_shards)
     tokenizer = load_tokenizer(run.tokenizer_dir)
     space = run_space(run.model, tokenizer, train_shards)
-    quantizer = tokenizer.posterior if isinstance(run.model, VQLMConfig) else None
-    assert quantizer is None or isinstance(quantizer, VectorQuantizer)
+    seed_initialization(run.train.seed)
+    model = build_generator(space, run.model)
+    quantizer = None
+    if space.num_codes is None:
+        model.set_statistics(*one_scale(*train_shards.statistics()))
+    else:
+        quantizer = tokenizer.posterior
+        assert isinstance(quantizer, VectorQuantizer)
     train_data, valid_data = (
         GeneratorData(shards, space, run.data, run.train.seed, dropout, quantizer)
         for shards, dropout in ((train_shards, run.data.class_dropout), (valid_shards, 0.0))
     )
-    model = build_generator(space, run.model)
-    if quantizer is None:
-        model.set_statistics(*one_scale(*train_shards.statistics()))
     task = GeneratorTask(model, run.optimizer)
     config = run.model_dump(mode="json")
     return train(task, train_data, valid_data, run.train, run.exp_dir, config)
@@ -94,3 +97,14 @@ def class_names(shards: LatentShards) -> tuple[str, ...]:
             "a source with classes"
         )
     return tuple(map(str, names))
+
+
+def _check_classes(train_shards: LatentShards, valid_shards: LatentShards) -> None:
+    """Raises DataError unless both have the same classes under the same numbers."""
+    names, others = class_names(train_shards), class_names(valid_shards)
+    if names != others:
+        raise DataError(
+            f"{valid_shards} has {len(others)} classes and {train_shards} {len(names)}, or their "
+            "names differ; expected the same list of both: extract them from sources with the "
+            "same classes"
+        )

@@ -106,6 +106,39 @@ def test_latents_without_classes_say_so(tmp_path: Path) -> None:
         source.load([1], 0)
 
 
+def test_damaged_shards_are_left_out_if_asked_for(tmp_path: Path) -> None:
+    write_latents(tmp_path / "latents", make_tokenizer_directory(tmp_path))
+    path = tmp_path / "latents" / "latents-00001.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    loaded = []
+    for skip in (True, False):
+        config = GeneratorDataConfig(skip_bad=skip)
+        source = GeneratorData(LatentShards(tmp_path / "latents"), SPACE, config, 0, 0.0)
+        if skip:
+            loaded = source.load(range(10), 0).labels.tolist()
+            with pytest.raises(DataError, match="none of the 4 images can be read"):
+                source.load(range(4, 8), 0)
+        else:
+            with pytest.raises(DataError, match="make it again"):
+                source.load(range(10), 0)
+    assert loaded == [0, 1, 2, 0, 2, 0]
+
+
+def test_runs_that_cannot_work_are_refused(tmp_path: Path) -> None:
+    """Codes of a tokenizer that has none, and validation images of other classes."""
+    vq, lm = tiny_run(tmp_path, "vq"), tiny_run(tmp_path, "lm")
+    places = ("tokenizer_dir", "latents_dir", "valid_latents_dir")
+    with pytest.raises(ConfigError, match="kind vq for latents; expected codes"):
+        run_generator(vq.model_copy(update={name: getattr(lm, name) for name in places}))
+    other = tmp_path / "others"
+    write_latents(other, lm.tokenizer_dir)
+    meta = json.loads((other / "meta.json").read_text())
+    meta["modality"]["class_names"] = ["boot", "shirt", "bag"]
+    (other / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(DataError, match="or their names differ; expected the same list of both"):
+        run_generator(lm.model_copy(update={"valid_latents_dir": str(other)}))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_resumed_run_equals_a_whole_one(kind: str, tmp_path: Path) -> None:
     """Bit for bit: weights, averages and moments; and the model directory draws."""
