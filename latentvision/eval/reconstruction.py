@@ -57,7 +57,7 @@ def score_reconstruction(
     started = time.monotonic()
     tokenizer = load_tokenizer(config.tokenizer_dir).to(device)
     copies = _Copies(config, open_source(config.source), tokenizer, progress)
-    distances = [_distance(kind, copies) for kind in config.distances]
+    distances = [_distance(kind, copies, device) for kind in config.distances]
     if not copies.done:
         for _ in copies.copied():
             pass  # no distance went through the copies
@@ -167,14 +167,14 @@ class _Copies:
         return ItemResult(record.id, hypothesis="copy", group=group, scores=scores)
 
 
-def _distance(kind: FeatureKind, copies: _Copies) -> MetricResult:
+def _distance(kind: FeatureKind, copies: _Copies, device: torch.device | str) -> MetricResult:
     try:
         features = load_features(kind)
     except MetricUnavailable as error:
         return frechet_hole(TITLES[kind], error)
     name = f"the originals, {copies}"
     try:
-        distance = FrechetDistance(features, ImageSet(name, copies.originals()))
+        distance = FrechetDistance(features, ImageSet(name, copies.originals()), device)
         return distance.measure(ImageSet("their copies", copies.copied()), key=f"fd_{kind}")
     except (MetricUnavailable, InputError) as error:
         return frechet_hole(features.title, error)

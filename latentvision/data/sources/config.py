@@ -7,6 +7,7 @@ from pydantic import Field
 
 from latentspeech.core.config import Config
 from latentspeech.core.data.file_store import LocalCacheConfig
+from latentvision.data.sources.emoji import EmojiImages, EmojiSplit
 from latentvision.data.sources.folder import ImageFolder
 from latentvision.data.sources.idx import FASHION_CLASSES, IdxImages
 from latentvision.data.sources.parquet import ParquetImages
@@ -48,8 +49,17 @@ class FashionConfig(Config):
     split: Literal["train", "test"] = Field("train", description="60,000 or 10,000 pictures")
 
 
+class EmojiConfig(Config):
+    """An unpacked npm package emoji-datasource-google, or another vendor's."""
+
+    kind: Literal["emoji"] = "emoji"
+    folder: Path = Field(description="folder that holds emoji.json and img/")
+    split: EmojiSplit = Field("train", description="test: a tenth of the emoji, in all skin tones")
+
+
 SourceConfig = Annotated[
-    FolderConfig | TarConfig | ParquetConfig | FashionConfig, Field(discriminator="kind")
+    FolderConfig | TarConfig | ParquetConfig | FashionConfig | EmojiConfig,
+    Field(discriminator="kind"),
 ]
 
 
@@ -71,3 +81,5 @@ def open_source(config: SourceConfig, skip_bad: bool = False) -> ImageSource:
                 for kind in ("images-idx3", "labels-idx1")
             )
             return IdxImages(images, labels, FASHION_CLASSES)
+        case EmojiConfig():
+            return EmojiImages(config.folder, config.split)

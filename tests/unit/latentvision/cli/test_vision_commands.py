@@ -13,6 +13,7 @@ import torch
 import yaml
 
 from latentspeech.core.data.latent_shards import LatentShards
+from latentspeech.core.eval.report import EvalReport
 from latentvision.cli.main import run
 from latentvision.images.reading import read_picture
 from latentvision.images.transforms import center_crop, to_pixels, to_tensor
@@ -172,6 +173,25 @@ def test_train_pack_extract(folder: Path) -> None:
         "--set",
         f"source.path={make_empty(folder)}",
     )
+
+
+@pytest.mark.slow
+def test_copies_are_scored(folder: Path) -> None:
+    """The package of SSIM takes seconds to import."""
+    pytest.importorskip("torchmetrics")
+    values = {
+        "tokenizer_dir": str(make_tokenizer_directory(folder)),
+        "source": {"kind": "folder", "path": str(make_folder(folder / "pictures"))},
+        "distances": [],
+    }
+    (folder / "score.yaml").write_text(yaml.safe_dump(values))
+    arguments = ("tokenizer", "score", "--config", folder / "score.yaml")
+    code, out, _ = latentvision(*arguments, "--out", folder / "report.json", "--json")
+    assert code == 0
+    metrics = json.loads(out)["metrics"]
+    assert metrics.keys() == {"PSNR", "SSIM"}
+    assert EvalReport.read(folder / "report.json").metric("psnr").value == metrics["PSNR"]
+    assert "| PSNR |" in (folder / "report.md").read_text()
 
 
 def make_empty(folder: Path) -> Path:

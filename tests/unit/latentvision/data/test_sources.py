@@ -11,6 +11,7 @@ from latentspeech.core.config import Config, parse_config
 from latentspeech.core.errors import DataError
 from latentvision.data.sources import folder as folder_source
 from latentvision.data.sources.config import (
+    EmojiConfig,
     FashionConfig,
     FolderConfig,
     ParquetConfig,
@@ -18,11 +19,22 @@ from latentvision.data.sources.config import (
     TarConfig,
     open_source,
 )
+from latentvision.data.sources.emoji import EmojiSplit
 from latentvision.data.sources.folder import ImageFolder
 from latentvision.data.sources.idx import FASHION_CLASSES, IdxImages
 from latentvision.data.sources.source import ImageSource
 from latentvision.data.sources.tar import TarImages
-from tests.tiny_pictures import CLASSES, encoded, make_fashion, make_folder, make_tars, picture
+from tests.tiny_pictures import (
+    CLASSES,
+    encoded,
+    make_emoji,
+    make_fashion,
+    make_folder,
+    make_tars,
+    picture,
+)
+
+SPLITS: tuple[EmojiSplit, ...] = ("train", "test")
 
 
 class _Holder(Config):
@@ -108,6 +120,28 @@ def test_fashion_mnist(tmp_path: Path) -> None:
     image = np.asarray(source.picture(3))
     assert image.shape == (28, 28, 3)
     assert (image[..., 0] == image[..., 2]).all()
+
+
+def test_emoji_keep_some_aside_with_all_their_skin_tones(tmp_path: Path) -> None:
+    folder = make_emoji(tmp_path / "emoji")
+    train, test = (open_source(EmojiConfig(folder=folder, split=split)) for split in SPLITS)
+    ids = []
+    for source in (train, test):
+        everything(source)
+        indices = [i for number in range(source.num_shards) for i in source.shard(number)]
+        ids.append({source.record(index).id for index in indices})
+    assert len(ids[0]) + len(ids[1]) == 32 + 10  # a fifth has no picture, a fourth a skin tone
+    assert 0 < len(ids[1]) < 12
+    bases = [{name.partition("-")[0] for name in part} for part in ids]
+    assert not bases[0] & bases[1]
+    assert tuple(train.class_names) == tuple(test.class_names) == ("Flags", "Food")
+    record = train.record(0)
+    assert record.text == f"name {int(record.id.partition('-')[0], 16)}"
+    (folder / "emoji.json").write_text("[]")
+    with pytest.raises(DataError, match="no table of emoji"):
+        open_source(EmojiConfig(folder=folder))
+    with pytest.raises(DataError, match="npm pack"):
+        open_source(EmojiConfig(folder=tmp_path))
 
 
 @pytest.mark.parametrize(
