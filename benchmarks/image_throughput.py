@@ -199,12 +199,17 @@ def whole(model: ImageGenerator, batch_size: int) -> dict[str, Contestant]:
 
 
 def on_cpu(
-    size: str, batch_sizes: list[int], repeats: int, is_whole: bool, space: ImageSpace
+    size: str,
+    batch_sizes: list[int],
+    repeats: int,
+    space: ImageSpace,
+    is_whole: bool = False,
+    variants: tuple[bool, ...] = (True, False),
 ) -> list[dict[str, Any]]:
-    """Rows of seconds an image, one for each model, variant and batch size."""
+    """Rows of seconds an image, one for each model, variant (packed or not) and batch size."""
     work = _work(size, space)
     rows: list[dict[str, Any]] = []
-    for packed in (True, False) if can_pack() else (False,):
+    for packed in variants if can_pack() else (False,):
         for name, config in _contestants(size):
             model = make(config, space, torch.device("cpu"))
             if packed:
@@ -340,13 +345,16 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     parser.add_argument("--whole", action="store_true", help="draw whole images on the CPU")
+    parser.add_argument("--packed-only", action="store_true", help="leave out plain matrices")
     arguments = parser.parse_args()
+    variants = (True,) if arguments.packed_only else (True, False)
     torch.set_num_threads(arguments.threads)
     results = []
     space = imagenet_space()
     for size in arguments.sizes:
         if arguments.device == "cpu":
-            rows = on_cpu(size, arguments.batch_sizes, arguments.repeats, arguments.whole, space)
+            sizes, repeats = arguments.batch_sizes, arguments.repeats
+            rows = on_cpu(size, sizes, repeats, space, arguments.whole, variants)
         else:
             rows = on_gpu(size, arguments.batch_sizes, arguments.repeats, space)
         work = _work(size, space)

@@ -60,7 +60,7 @@ def test_the_bound_at_medium_is_that_of_the_paper_sizes() -> None:
 @pytest.mark.parametrize("whole", [False, True])
 def test_rows_and_ratios(monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
     monkeypatch.setattr(image_throughput, "_contestants", tiny)
-    rows = on_cpu("tiny", [1, 2], 1, whole, SPACE)
+    rows = on_cpu("tiny", [1, 2], 1, SPACE, whole)
     assert all(row["seconds_an_image"] > 0 and row["gflop_a_second"] > 0 for row in rows)
     found = ratios(rows)
     assert [(row["model"], row["batch_size"]) for row in found] == [
