@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import image_throughput
+from benchmarks import image_throughput, report
 from benchmarks.image_throughput import SAMPLING, Loop, flops, make, on_cpu, ratios
 from latentspeech.core.tensors import make_generator
 from latentvision.generation.backbone import BackboneConfig
@@ -86,3 +86,18 @@ def test_half_precision_draws_too() -> None:
         drawn = model.sample(torch.tensor([0]), [make_generator(0, "x")], sampling)
         assert bool(drawn.isfinite().all())
         assert drawn.dtype == torch.float32
+
+
+def test_the_page_shows_rows_and_ratios(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_throughput, "_contestants", tiny)
+    rows = on_cpu("tiny", [1], 1, SPACE)
+    result = {"size": "tiny", "arithmetic_bound": {"lm mha": 4.4, "lm gqa": 4.5}}
+    values = {
+        "hardware": image_throughput.describe(),
+        "sampling": {"num_steps": 20},
+        "results": [{**result, "rows": rows, "ratios": ratios(rows)}],
+    }
+    monkeypatch.setattr(report, "load", lambda name: values)
+    page = report.image_tables()
+    assert len([line for line in page if line.startswith("| lm gqa | ")]) >= 2
+    assert any(line.endswith("| 4.50 |") for line in page)
