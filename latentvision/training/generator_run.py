@@ -54,12 +54,12 @@ def run_generator(run: GeneratorRunConfig) -> TrainResult:
     space = run_space(run.model, tokenizer, train_shards)
     seed_initialization(run.train.seed)
     model = build_generator(space, run.model)
-    quantizer = None
+    quantizer: VectorQuantizer | None = None
     if space.num_codes is None:
         model.set_statistics(*one_scale(*train_shards.statistics()))
     else:
+        assert isinstance(tokenizer.posterior, VectorQuantizer)
         quantizer = tokenizer.posterior
-        assert isinstance(quantizer, VectorQuantizer)
     train_data, valid_data = (
         GeneratorData(shards, space, run.data, run.train.seed, dropout, quantizer)
         for shards, dropout in ((train_shards, run.data.class_dropout), (valid_shards, 0.0))
