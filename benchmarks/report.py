@@ -132,6 +132,44 @@ def session_table() -> list[str]:
     return [*lines, *_table(head, rows), ""]
 
 
+def image_tables() -> list[str]:
+    """Compares LatentLM with DiT in drawing the latents of images."""
+    values = load("image_throughput")
+    sampling = values["sampling"]
+    how = (
+        f"Random weights, 256 latents, {sampling['num_steps']} solver steps, guidance. Processor "
+        "seconds for an image, from a solver step of DiT and from a step of LatentLM in the middle "
+        "of the sequence; the tokenizer is left out (benchmarks/image_throughput.py). Packed: the "
+        "matrices are rearranged once, in float16. The ratio takes the faster variant of each; the "
+        "bound is the ratio of their operations."
+    )
+    lines = ["## Images: LatentLM over DiT", "", hardware_line(values), "", how, ""]
+    for result in values["results"]:
+        rows = [
+            [
+                row["model"],
+                "packed" if row["packed"] else "plain",
+                row["batch_size"],
+                f"{row['seconds_an_image']:.1f}",
+                f"{row['gflop_a_second']:.0f}",
+            ]
+            for row in result["rows"]
+        ]
+        head = ["model", "matrices", "images at once", "s an image", "GFLOP/s"]
+        lines += [f"### Size {result['size']}", "", *_table(head, rows), ""]
+        found = [
+            [
+                row["model"],
+                row["batch_size"],
+                f"{row['over_dit']:.2f}",
+                f"{result['arithmetic_bound'][row['model']]:.2f}",
+            ]
+            for row in result["ratios"]
+        ]
+        lines += [*_table(["model", "images at once", "x DiT", "bound"], found), ""]
+    return lines
+
+
 def main() -> None:
     """Writes RESULTS.md."""
     lines = [
@@ -145,6 +183,7 @@ def main() -> None:
         *tts_table("tts_step_paper"),
         *tts_table("tts_step_mini"),
         *session_table(),
+        *image_tables(),
     ]
     (HERE / "RESULTS.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 

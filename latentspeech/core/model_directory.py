@@ -5,6 +5,7 @@ that is incomplete, damaged or of another model raises a CheckpointError that sa
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -120,6 +121,15 @@ def load_weights(directory: Path, module: nn.Module, part: str = "") -> None:
         path = directory / WEIGHTS_NAME
         raise CheckpointError(f"{path} does not fit its config.yaml: {reason}") from None
     module.eval()
+
+
+def content_hash(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
+    """16 hex digits of the SHA-256 of settings, and of weights with their names and types."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for name, tensor in sorted(weights.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def weights_hash(directory: Path) -> str:

@@ -1,6 +1,8 @@
 """A small training of any kind, to be started as one process or several.
 
-python process_run.py toy|counted|tts|codec EXP_DIR MAX_STEPS CHECKPOINT_EVERY [key=JSON ...]
+python process_run.py KIND EXP_DIR MAX_STEPS CHECKPOINT_EVERY [key=JSON ...]
+
+KIND is toy, counted, tts, codec or tokenizer.
 """
 
 import json
@@ -29,7 +31,15 @@ from latentspeech.core.train.optim import OptimizerConfig
 from latentspeech.core.train.task import Task
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
 from latentspeech.tts.training.task import TTSTask
+from latentvision.tokenizer.discriminator import PatchDiscriminatorConfig
+from latentvision.tokenizer.task import (
+    TokenizerLossConfig,
+    TokenizerOptimConfig,
+    TokenizerTask,
+    TokenizerTaskConfig,
+)
 from tests.tiny_models import voice_like
+from tests.tiny_tokenizer import random_images, tiny_config
 from tests.unit.core.train.toy_task import ToyData, ToyTask, run
 
 BACKBONE = TransformerConfig(
@@ -77,6 +87,14 @@ class Sounds(ToyData):
         return torch.stack([voice_like(0.1, seed=index) for index in indices])
 
 
+class Images(ToyData):
+    """Images (B, 3, S, S); an item is a seed."""
+
+    def load(self, indices, seed):
+        super().load(indices, seed)
+        return torch.cat([random_images(1, seed=index) for index in indices])
+
+
 class Broken(ToyData):
     """Cannot read one item."""
 
@@ -101,6 +119,17 @@ def make_task(kind: str, extra: dict) -> Task:
             codec = CodecConfig(latent_dim=8, encoder=SIDE, decoder=SIDE)
             loss = CodecLossConfig(discriminator_start_step=1)
             return CodecTask(codec, loss, DISCRIMINATORS, optimizer, optimizer)
+        case "tokenizer":
+            judge = PatchDiscriminatorConfig(channels=4, num_layers=2)
+            return TokenizerTask(
+                TokenizerTaskConfig(
+                    tokenizer=tiny_config(),
+                    loss=TokenizerLossConfig(discriminator_start_step=1, discriminator=judge),
+                    optim=TokenizerOptimConfig(
+                        tokenizer=optimizer, discriminator=optimizer, encoder_layer_decay=0.65
+                    ),
+                )
+            )
     toy = CountedToy if kind == "counted" else ToyTask
     return toy(**{k: extra.pop(k) for k in ("dropout", "noise") if k in extra})
 
@@ -108,7 +137,8 @@ def make_task(kind: str, extra: dict) -> Task:
 def make_data(kind: str, extra: dict) -> ToyData:
     names = ("num_items", "batch_size", "sleep_s", "bad_item", "shuffle")
     settings = {name: extra.pop(name) for name in names if name in extra}
-    data = {"toy": Broken, "counted": ToyData, "tts": Speech, "codec": Sounds}[kind](**settings)
+    kinds = {"toy": Broken, "counted": ToyData, "tts": Speech, "codec": Sounds, "tokenizer": Images}
+    data = kinds[kind](**settings)
     data.items_log = extra.pop("items_log", None)
     data.broken_item = extra.pop("broken_item", -1)
     return data

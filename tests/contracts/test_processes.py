@@ -56,10 +56,10 @@ def tensors(folder: Path, step: int, part: str) -> dict[str, torch.Tensor]:
     return load_file(folder / f"checkpoints/step_{step:08d}/{part}.safetensors")
 
 
-@pytest.mark.parametrize("kind", ["toy", "tts", "codec"])
+@pytest.mark.parametrize("kind", ["toy", "tts", "codec", "tokenizer"])
 def test_two_processes_draw_the_curve_of_one(tmp_path: Path, kind: str):
     """One that accumulates twice, two under DDP and two under FSDP2: dropout and noise included."""
-    steps = 4 if kind == "codec" else 8
+    steps = 4 if kind in ("codec", "tokenizer") else 8
     train(kind, tmp_path / "one", steps, processes=1, accumulation=2)
     for strategy in ("ddp", "fsdp"):
         folder = tmp_path / strategy

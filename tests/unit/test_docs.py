@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = "latentspeech|tests|egs|recipes|tools|benchmarks"
+FOLDERS = "latentspeech|latentvision|tests|egs|recipes|tools|benchmarks"
 PLACE = re.compile(rf"`((?:{FOLDERS})/[\w/.-]+)(?:::([\w.]+))?`")
 
 

@@ -194,7 +194,9 @@ class LatentLM(nn.Module):
 
     def embed_latents(self, modality: int, normalized: Tensor) -> Tensor:
         """Projects normalised latents (..., D_k) -> inputs of the backbone (..., d)."""
-        inputs: Tensor = self.input_projections[modality](normalized)
+        projection = self.input_projections[modality]
+        assert isinstance(projection, nn.Linear)
+        inputs: Tensor = projection(normalized.to(projection.weight.dtype))
         return inputs
 
     def token_logits(self, hidden: Tensor) -> Tensor:

@@ -112,7 +112,8 @@ class Session:
         self._generators: list[torch.Generator] = []
         self._row_ids: list[int] = []  # the ids of the rows in use, by slot
         self._next_id = 0
-        self._hidden = torch.empty(0, self._parts, config.backbone.model_dim, device=model.device)
+        width, dtype = config.backbone.model_dim, model.token_embedding.weight.dtype
+        self._hidden = torch.empty(0, self._parts, width, dtype=dtype, device=model.device)
         self._inputs: Tensor | None = None  # (n, T, d) the inputs of the next step
         self._fed = np.zeros((0, self._parts), dtype=bool)  # which cache rows get them
 

@@ -6,6 +6,8 @@ from latentspeech.core.gan import (
     discriminator_loss,
     feature_matching_loss,
     generator_loss,
+    hinge_discriminator_loss,
+    hinge_generator_loss,
 )
 
 
@@ -21,6 +23,16 @@ def test_values_by_hand() -> None:
     assert discriminator_loss(estimate, reference).item() == pytest.approx(10.25)
     # (1 + 0) / 2 + 4
     assert generator_loss(estimate).item() == pytest.approx(4.5)
+
+
+def test_hinge_values_by_hand() -> None:
+    estimate = [output([-3.0, 0.0]), output([1.0])]
+    reference = [output([2.0, 0.5]), output([-1.0])]
+    # ((0 + 1) / 2 + (0 + 0.5) / 2 + 2 + 2) / 2, and -(-1.5 + 1)
+    assert hinge_discriminator_loss(estimate, reference).item() == pytest.approx(2.375)
+    assert hinge_generator_loss(estimate).item() == pytest.approx(0.5)
+    settled = ([output([-1.0, -9.0])], [output([1.0, 9.0])])
+    assert hinge_discriminator_loss(*settled) == 0
 
 
 def test_a_perfect_discriminator_has_no_loss() -> None:

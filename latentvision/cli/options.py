@@ -1,0 +1,25 @@
+"""Options that several commands share."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="Model directory or name. Default: $LATENTVISION_MODEL."),
+]
+ConfigOption = Annotated[Path, typer.Option("--config", help="YAML file of the run.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Change one setting: a.b=c. May be repeated.")
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:N or auto.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+def show_log(quiet: bool) -> None:
+    """Lets the log of a long command go to stderr."""
+    level = logging.WARNING if quiet else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
