@@ -3,11 +3,11 @@
     ||m_1 - m_2||^2 + tr(C_1 + C_2 - 2 (C_1 C_2)^(1/2))
 
 m are the means and C the covariances of the features (Heusel et al. 2017, arXiv 1706.08500). Over
-Inception's features it is the FID; between pictures and their copies, the rFID. The sums are
-torchmetrics'. A number depends on the network, the reference set and both sizes, so its
-description states all of them.
+Inception's features it is the FID; between pictures and their copies, the rFID. The formula is
+computed by torch-fidelity. A number depends on the network, the reference set and both sizes, so
+its description states all of them.
 
-B images.
+B images, F features.
 """
 
 from collections.abc import Iterable
@@ -40,15 +40,12 @@ class FrechetDistance:
         self, features: Features, reference: ImageSet, device: torch.device | str = "cpu"
     ) -> None:
         """Raises InputError if the set has no more images than there are features."""
-        require_packages(features.title, {"torchmetrics": "torchmetrics"})
-        from torchmetrics.image.fid import FrechetInceptionDistance
-
+        require_packages(features.title, {"torch_fidelity": "torch-fidelity"})
         self.name = features.title
-        self._features = features
+        self._features = features.to(device)
+        self._device = device
         self._reference = reference.name
-        metric = FrechetInceptionDistance(feature=features, reset_real_features=False)
-        self._metric = metric.to(device)
-        self._num_reference = self._add(reference, real=True)
+        self._statistics, self._num_reference = self._measure(reference)
 
     def describe(self, num_samples: int) -> dict[str, Any]:
         """Everything that the number depends on."""
@@ -57,7 +54,7 @@ class FrechetDistance:
             "reference": self._reference,
             "num_reference": self._num_reference,
             "num_samples": num_samples,
-            "sums": package_version("torchmetrics"),
+            "formula": package_version("torch-fidelity"),
         }
 
     def measure(self, samples: ImageSet, key: str = "") -> MetricResult:
@@ -71,15 +68,17 @@ class FrechetDistance:
             InputError: the set has no more images than there are features, so that its covariance
                 would be singular.
         """
-        self._metric.reset()
-        count = self._add(samples, real=False)
+        from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
+
+        statistics, count = self._measure(samples)
+        value = fid_statistics_to_metric(self._statistics, statistics, verbose=False)
         return MetricResult(
             key=key,
             name=self.name,
             unit=self.unit,
             higher_is_better=self.higher_is_better,
             held_against=f"{self._num_reference} images of {self._reference}",
-            value=float(self._metric.compute()),
+            value=float(value[KEY_METRIC_FID]),
             interval=None,
             group_interval=None,
             num_scored=count,
@@ -88,18 +87,24 @@ class FrechetDistance:
             description=self.describe(count),
         )
 
-    def _add(self, images: ImageSet, real: bool) -> int:
-        count = 0
+    def _measure(self, images: ImageSet) -> tuple[dict[str, Any], int]:
+        """Mean (F,) and covariance (F, F) of a set's features in float64, and its size."""
+        count, size = 0, self._features.num_features
+        total = torch.zeros(size, dtype=torch.float64, device=self._device)
+        products = torch.zeros(size, size, dtype=torch.float64, device=self._device)
         for batch in images.batches:
-            self._metric.update(to_pixels(batch).to(self._metric.device), real=real)
-            count += len(batch)
-        needed = self._features.num_features
-        if count <= needed:
+            found = self._features(to_pixels(batch).to(self._device)).double()  # (B, F)
+            total += found.sum(dim=0)
+            products += found.T @ found
+            count += len(found)
+        if count <= size:
             raise InputError(
-                f"{self.name}: {images.name} has {count} images; expected more than {needed}, the "
+                f"{self.name}: {images.name} has {count} images; expected more than {size}, the "
                 "number of features: give more images, or another network"
             )
-        return count
+        mean = total / count
+        covariance = (products - count * torch.outer(mean, mean)) / (count - 1)
+        return {"mu": mean.cpu().numpy(), "sigma": covariance.cpu().numpy()}, count
 
 
 def frechet_hole(title: str, reason: MetricUnavailable | InputError) -> MetricResult:

@@ -60,7 +60,7 @@ class Psnr(ImageScorer):
 
 
 class Ssim(ImageScorer):
-    """Structural similarity (Wang et al. 2004, doi 10.1109/TIP.2003.819861), by torchmetrics."""
+    """Structural similarity (Wang et al. 2004, doi 10.1109/TIP.2003.819861), by pytorch-msssim."""
 
     name = "SSIM"
     unit = ""
@@ -68,19 +68,19 @@ class Ssim(ImageScorer):
 
     def prepare(self) -> None:
         """Checks that the package is there."""
-        require_packages(self.name, {"torchmetrics": "torchmetrics", "torchvision": "torchvision"})
+        require_packages(self.name, {"pytorch_msssim": "pytorch-msssim"})
 
     def describe(self) -> dict[str, Any]:
         """The window, and the package."""
         return {
             "pixels": "8-bit RGB, mean over channels",
             "window": "Gaussian, sigma 1.5, 11 x 11",
-            "package": package_version("torchmetrics"),
+            "package": package_version("pytorch-msssim"),
         }
 
     def score(self, reference: Tensor, hypothesis: Tensor) -> Score:
         """The mean over places."""
-        from torchmetrics.functional.image import structural_similarity_index_measure
+        from pytorch_msssim import ssim
 
         real, made = self.pixels(reference, hypothesis)
         if min(real.shape[-2:]) < _SSIM_WINDOW:
@@ -88,7 +88,4 @@ class Ssim(ImageScorer):
                 f"SSIM: the image has {real.shape[-1]} x {real.shape[-2]} pixels; expected at "
                 f"least {_SSIM_WINDOW} a side, the size of the window"
             )
-        value = structural_similarity_index_measure(
-            made[None], real[None], data_range=float(_LEVELS)
-        )
-        return Score(float(value))
+        return Score(float(ssim(made[None], real[None], data_range=_LEVELS)))

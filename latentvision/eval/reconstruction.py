@@ -29,7 +29,7 @@ from latentvision.tokenizer.model_directory import load_tokenizer, tokenizer_has
 
 Progress = Callable[[int, int], None]
 
-_VERSIONS = ("torch", "torchvision", "torchmetrics", "Pillow")
+_VERSIONS = ("torch", "torch-fidelity", "pytorch-msssim", "Pillow")
 
 
 class ReconstructionConfig(Config):

@@ -54,7 +54,8 @@ def decode_picture(content: bytes, name: str) -> Image.Image:
             _check_size(picture.width * picture.height, name)
             if getattr(picture, "is_animated", False) and picture.format not in _SEVERAL_VIEWS:
                 logger.warning("%s has several frames or pages; the first one is used", name)
-            return _to_rgb(ImageOps.exif_transpose(picture), name)
+            picture.load()
+            return _to_rgb(_upright(picture, name), name)
     except InputError:
         raise
     except Image.DecompressionBombError:
@@ -74,6 +75,16 @@ def _check_size(num_pixels: int, name: str) -> None:
             f"{name} has more than {MAX_PIXELS / 1e6:.0f} million pixels; expected fewer; "
             "scale it down first"
         )
+
+
+def _upright(picture: Image.Image, name: str) -> Image.Image:
+    """The picture turned as its EXIF says; as it is, with a warning, if EXIF is damaged."""
+    try:
+        picture.getexif()
+    except _BROKEN as error:
+        logger.warning("%s: its EXIF is damaged (%s), so it is not turned", name, error)
+        return picture
+    return ImageOps.exif_transpose(picture)
 
 
 def _to_rgb(picture: Image.Image, name: str) -> Image.Image:

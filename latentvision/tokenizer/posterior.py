@@ -39,7 +39,7 @@ class LearnedPosteriorConfig(KLVAEConfig):
 
     kind: Literal["learned"] = "learned"
     kl_weight: float = Field(
-        3e-4,
+        5e-5,
         ge=0,
         description="weight of the mean KL divergence, nats; not in the paper: choose it so that "
         "train/posterior_variance settles at the wanted variance",

@@ -21,7 +21,7 @@ from latentspeech.core.errors import ConfigError, DataError, InputError
 from latentvision.data.sources.source import ImageRecord
 from latentvision.images.reading import decode_picture
 
-# Row groups are decompressed whole, often 10 MB and more.
+# The pictures of a row group are decompressed together, often 10 MB and more.
 _OPEN_GROUPS = 16
 _STRIDE = 2**20
 
@@ -51,7 +51,8 @@ class ParquetImages:
             self._groups += [_Group(name, number, rows, found.columns) for number, rows in groups]
             if not first:
                 self.class_names = found.class_names
-        self._tables: Recent[list[dict[str, Any]]] = Recent(self._rows, _OPEN_GROUPS)
+        self._images: Recent[list[Any]] = Recent(self._read_images, _OPEN_GROUPS)
+        self._facts: Recent[list[dict[str, Any]]] = Recent(self._read_facts)
 
     def __str__(self) -> str:
         return str(self._store)
@@ -73,7 +74,7 @@ class ParquetImages:
     def record(self, index: int) -> ImageRecord:
         """A picture's file and row, class and caption."""
         number, place = divmod(index, _STRIDE)
-        row, group = self._tables[number][place], self._groups[number]
+        row, group = self._facts[number][place], self._groups[number]
         label = row.get("label")
         name = f"{group.file}/{group.number}/{place}"
         return ImageRecord(name, None if label is None else int(label), row.get("text") or "")
@@ -81,7 +82,7 @@ class ParquetImages:
     def picture(self, index: int) -> Image.Image:
         """The picture; DataError if it is missing or damaged."""
         number, place = divmod(index, _STRIDE)
-        image = self._tables[number][place]["image"]
+        image = self._images[number][place]
         content = image.get("bytes") if isinstance(image, dict) else image
         group = self._groups[number]
         where = f"{self._store.where(group.file)}: row {place} of row group {group.number}"
@@ -90,13 +91,21 @@ class ParquetImages:
         except InputError as error:
             raise DataError(f"{error}; or set skip_bad") from None
 
-    def _rows(self, number: int) -> list[dict[str, Any]]:
+    def _read_images(self, number: int) -> list[Any]:
+        return [row["image"] for row in self._rows(number, ("image",))]
+
+    def _read_facts(self, number: int) -> list[dict[str, Any]]:
+        """Classes and captions; to list them, no picture is read."""
+        facts = tuple(name for name in self._groups[number].columns if name != "image")
+        return self._rows(number, facts) if facts else [{}] * self._groups[number].num_rows
+
+    def _rows(self, number: int, columns: tuple[str, ...]) -> list[dict[str, Any]]:
         group = self._groups[number]
 
         def read(path: Path) -> list[dict[str, Any]]:
             from pyarrow.parquet import ParquetFile
 
-            table = ParquetFile(path).read_row_group(group.number, columns=list(group.columns))
+            table = ParquetFile(path).read_row_group(group.number, columns=list(columns))
             rows: list[dict[str, Any]] = table.to_pylist()
             return rows
 

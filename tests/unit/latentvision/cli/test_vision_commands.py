@@ -175,10 +175,8 @@ def test_train_pack_extract(folder: Path) -> None:
     )
 
 
-@pytest.mark.slow
 def test_copies_are_scored(folder: Path) -> None:
-    """The package of SSIM takes seconds to import."""
-    pytest.importorskip("torchmetrics")
+    pytest.importorskip("pytorch_msssim")
     values = {
         "tokenizer_dir": str(make_tokenizer_directory(folder)),
         "source": {"kind": "folder", "path": str(make_folder(folder / "pictures"))},

@@ -182,6 +182,15 @@ def test_a_truncated_tar_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
         TarImages(root, skip_bad=True).shard(0)
 
 
+def test_parquet_without_classes(tmp_path: Path) -> None:
+    parquet, pyarrow = pytest.importorskip("pyarrow.parquet"), pytest.importorskip("pyarrow")
+    rows = pyarrow.table({"image": [encoded(n) for n in range(3)]})  # the bytes themselves
+    parquet.write_table(rows, tmp_path / "some.parquet")
+    source = open_source(ParquetConfig(location=str(tmp_path)))
+    assert everything(source) == {picture(n).tobytes(): None for n in range(3)}
+    assert source.record(source.shard(0)[2]) == ("some.parquet/0/2", None, "")
+
+
 def test_damaged_parquet_and_other_columns(tmp_path: Path) -> None:
     root = make_parquet(tmp_path / "parquet")
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")

@@ -1,8 +1,6 @@
 """PSNR, SSIM and the Frechet distance against their definitions; reports with holes."""
 
-import functools
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +21,6 @@ from latentvision.eval.reconstruction import ReconstructionConfig, score_reconst
 from latentvision.images.transforms import to_pixels
 from tests.tiny_pictures import make_folder
 from tests.tiny_tokenizer import make_tokenizer_directory, random_images
-
-
-def needs_torchmetrics(test: Callable[..., None]) -> Callable[..., None]:
-    """Marks a test as slow, because importing the package takes six seconds."""
-
-    @pytest.mark.slow
-    @functools.wraps(test)
-    def checked(*arguments: Any, **named: Any) -> None:
-        pytest.importorskip("torchmetrics")
-        test(*arguments, **named)
-
-    return checked
 
 
 class Means(Features):
@@ -60,8 +46,8 @@ def test_psnr_by_hand() -> None:
         Psnr().score(image, image[:, 1:])
 
 
-@needs_torchmetrics
 def test_ssim_falls_with_noise_and_is_one_for_a_copy() -> None:
+    pytest.importorskip("pytorch_msssim")
     image = random_images(1, size=24)[0]
     noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(0))
     values = [Ssim().score(image, image + scale * noise).value for scale in (0.0, 0.05, 0.4)]
@@ -73,8 +59,8 @@ def test_ssim_falls_with_noise_and_is_one_for_a_copy() -> None:
         Ssim().score(image[:, :8, :8], image[:, :8, :8])
 
 
-@needs_torchmetrics
 def test_the_distance_is_frechet_s(tmp_path: Path) -> None:
+    pytest.importorskip("torch_fidelity")
     real, made = random_images(60, seed=1), 0.7 * random_images(40, seed=2) + 0.1
     distance = FrechetDistance(Means(), ImageSet("random images", torch.split(real, 25)))
     found = distance.measure(ImageSet("others", torch.split(made, 16)))
@@ -92,8 +78,8 @@ def test_the_distance_is_frechet_s(tmp_path: Path) -> None:
     assert distance.measure(ImageSet("others", [made])).value == pytest.approx(found.value)
 
 
-@needs_torchmetrics
 def test_too_few_images_are_refused() -> None:
+    pytest.importorskip("torch_fidelity")
     few = ImageSet("few", [random_images(4)])
     with pytest.raises(InputError, match="few has 4 images; expected more than 4"):
         FrechetDistance(Means(), few)
@@ -142,8 +128,8 @@ def test_efficientnet_sees_a_flower() -> None:
         assert int(features.network._fc(pooled).argmax()) == 985
 
 
-@needs_torchmetrics
 def test_a_report_of_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch_fidelity")
 
     def load(kind: str) -> Features:
         if kind == "inception":

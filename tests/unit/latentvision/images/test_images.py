@@ -88,6 +88,11 @@ def test_a_camera_s_rotation_is_applied() -> None:
     assert turned.getpixel((1, 0)) == RED
 
 
+def test_damaged_exif_does_not_cost_the_picture(caplog: pytest.LogCaptureFixture) -> None:
+    assert decoded(Image.new("RGB", (4, 2), RED), "PNG", exif=b"nonsense").size == (4, 2)
+    assert "EXIF is damaged" in caplog.text
+
+
 def test_the_first_frame_of_an_animation_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     frames = [Image.new("RGB", (3, 3), color) for color in (RED, (0, 0, 255))]
     picture = decoded(frames[0], "GIF", save_all=True, append_images=frames[1:])

@@ -46,7 +46,7 @@ def test_a_learned_variance_starts_where_it_is_wanted() -> None:
     assert float(drawn.z.std()) == pytest.approx(0.3, rel=0.01)
     assert float(drawn.metrics["posterior_variance"]) == pytest.approx(0.09, rel=1e-4)
     kl = 0.5 * (0.09 - 1 - torch.tensor(0.09).log())
-    assert float(drawn.regularizer) == pytest.approx(3e-4 * float(kl), rel=1e-4)
+    assert float(drawn.regularizer) == pytest.approx(config.kl_weight * float(kl), rel=1e-4)
 
 
 def test_quantisation_takes_the_nearest_code() -> None:
