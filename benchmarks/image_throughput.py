@@ -208,40 +208,63 @@ def on_cpu(
 ) -> list[dict[str, Any]]:
     """Rows of seconds an image, one for each model, variant (packed or not) and batch size."""
     work = _work(size, space)
+    (_, dit_config), *twins = _contestants(size)
     rows: list[dict[str, Any]] = []
     for packed in variants if can_pack() else (False,):
-        for name, config in _contestants(size):
-            model = make(config, space, torch.device("cpu"))
-            if packed:
-                pack_linears(model)
-            # DiT's speed hardly depends on the batch, since an image has hundreds of rows already.
-            for batch_size in batch_sizes if name != "dit" else batch_sizes[:1]:
-                seconds = _seconds_an_image(model, batch_size, repeats, is_whole)
-                row: dict[str, Any] = {"model": name, "packed": packed, "batch_size": batch_size}
-                row["seconds_an_image"] = sum(seconds.values())
-                row["parts"] = seconds
-                row["tflop_an_image"] = work[name] / 1e12
-                row["gflop_a_second"] = work[name] / row["seconds_an_image"] / 1e9
-                print(json.dumps(row), file=sys.stderr, flush=True)
-                rows.append(row)
+        dit = _prepared(dit_config, space, packed)
+        for name, config in twins:
+            model = _prepared(config, space, packed)
+            for batch_size in batch_sizes:
+                # DiT's speed hardly depends on the batch: an image has hundreds of rows already.
+                pair = {"dit": _parts(dit, 1, is_whole), name: _parts(model, batch_size, is_whole)}
+                for which, seconds in _in_turns(pair, repeats).items():
+                    row: dict[str, Any] = {"model": which, "beside": name, "packed": packed}
+                    row["batch_size"] = batch_size
+                    row["seconds_an_image"] = sum(seconds.values())
+                    row["parts"] = seconds
+                    row["tflop_an_image"] = work[which] / 1e12
+                    row["gflop_a_second"] = work[which] / row["seconds_an_image"] / 1e9
+                    print(json.dumps(row), file=sys.stderr, flush=True)
+                    rows.append(row)
             del model
             gc.collect()
     return rows
 
 
-@torch.inference_mode()
-def _seconds_an_image(
-    model: ImageGenerator, batch_size: int, repeats: int, is_whole: bool
-) -> dict[str, float]:
-    """Processor time of the parts of an image."""
+def _prepared(config: ModelConfig, space: ImageSpace, packed: bool) -> ImageGenerator:
+    model = make(config, space, torch.device("cpu"))
+    if packed:
+        pack_linears(model)
+    return model
+
+
+def _parts(model: ImageGenerator, batch_size: int, is_whole: bool) -> dict[str, Contestant]:
     if is_whole:
-        parts = whole(model, batch_size)
-    elif isinstance(model, ImageLM):
-        parts = lm_parts(model, batch_size)
-    else:
-        assert isinstance(model, DiT)
-        parts = dit_parts(model, batch_size)
-    return {name: _cpu_seconds(part.call, repeats) * part.factor for name, part in parts.items()}
+        return whole(model, batch_size)
+    if isinstance(model, ImageLM):
+        with torch.inference_mode():
+            return lm_parts(model, batch_size)
+    assert isinstance(model, DiT)
+    return dit_parts(model, batch_size)
+
+
+@torch.inference_mode()
+def _in_turns(
+    models: dict[str, dict[str, Contestant]], repeats: int
+) -> dict[str, dict[str, float]]:
+    """Processor seconds an image of every part, medians of `repeats` turns after one to warm up."""
+    parts = [(name, part, call) for name, of in models.items() for part, call in of.items()]
+    seconds: dict[tuple[str, str], list[float]] = {(name, part): [] for name, part, _ in parts}
+    for turn in range(1 + repeats):
+        for name, part, contestant in parts:
+            start = time.process_time()
+            contestant.call()
+            if turn:
+                seconds[name, part].append((time.process_time() - start) * contestant.factor)
+    return {
+        name: {part: statistics.median(seconds[name, part]) for part in of}
+        for name, of in models.items()
+    }
 
 
 def _contestants(size: str) -> list[tuple[str, ModelConfig]]:
@@ -255,17 +278,6 @@ def _contestants(size: str) -> list[tuple[str, ModelConfig]]:
 def _work(size: str, space: ImageSpace) -> dict[str, float]:
     with torch.device("meta"):
         return {name: flops(build_generator(space, config)) for name, config in _contestants(size)}
-
-
-def _cpu_seconds(call: Callable[[], object], repeats: int) -> float:
-    """The median of the processor time of a call, after one to warm up."""
-    call()
-    seconds = []
-    for _ in range(repeats):
-        start = time.process_time()
-        call()
-        seconds.append(time.process_time() - start)
-    return statistics.median(seconds)
 
 
 def on_gpu(
@@ -322,18 +334,18 @@ def ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "model": model,
             "batch_size": batch_size,
-            "over_dit": _fastest(rows, "dit", batch_size) / _fastest(rows, model, batch_size),
+            "over_dit": _fastest(rows, "dit", model, batch_size)
+            / _fastest(rows, model, model, batch_size),
         }
         for model in ("lm mha", "lm gqa")
         for batch_size in sorted({row["batch_size"] for row in rows if row["model"] == model})
     ]
 
 
-def _fastest(rows: list[dict[str, Any]], model: str, batch_size: int) -> float:
-    """Seconds an image; on a CPU DiT is measured at one batch size, which stands for all."""
-    own = [row for row in rows if row["model"] == model]
-    same = [row for row in own if row["batch_size"] == batch_size] or own
-    return min(row["seconds_an_image"] for row in same)
+def _fastest(rows: list[dict[str, Any]], which: str, beside: str, batch_size: int) -> float:
+    """Seconds an image, of the row that was timed in turns with `beside` if there are such."""
+    own = [row for row in rows if (row["model"], row["batch_size"]) == (which, batch_size)]
+    return min(row["seconds_an_image"] for row in own if row.get("beside", beside) == beside)
 
 
 def main() -> None:

@@ -149,13 +149,14 @@ def image_tables() -> list[str]:
             [
                 row["model"],
                 "packed" if row["packed"] else "plain",
+                row["beside"] if row["model"] == "dit" else "",
                 row["batch_size"],
                 f"{row['seconds_an_image']:.1f}",
                 f"{row['gflop_a_second']:.0f}",
             ]
             for row in result["rows"]
         ]
-        head = ["model", "matrices", "images at once", "s an image", "GFLOP/s"]
+        head = ["model", "matrices", "in turns with", "images at once", "s an image", "GFLOP/s"]
         lines += [f"### Size {result['size']}", "", *_table(head, rows), ""]
         found = [
             [
