@@ -16,7 +16,7 @@ _EXTENSIONS = {  # written -> spoken
     "webp": "web P", "wav": "wave", "mp3": "M P three", "mp4": "M P four", "m4a": "M four A",
     "flac": "flack", "ogg": "ogg", "mov": "M O V", "avi": "A V I", "mkv": "M K V", "db": "D B",
     "sql": "S Q L", "env": "env", "lock": "lock", "bak": "back", "pt": "P T", "onnx": "onnx",
-    "safetensors": "safe tensors", "iso": "I S O", "apk": "A P K", "dmg": "D M G",
+    "safetensors": "safe tensors", "iso": "I S O", "git": "git", "apk": "A P K", "dmg": "D M G",
 }  # fmt: skip
 _EXTENSION = "|".join(sorted(_EXTENSIONS, key=len, reverse=True))
 _FILE = re.compile(

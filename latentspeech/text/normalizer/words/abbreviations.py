@@ -45,7 +45,8 @@ _TITLE = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(rf"\b({'|'.join(_WORDS)})\.(?!\w)", re.IGNORECASE)
-_BEFORE = re.compile(rf"\b({'|'.join(_BEFORE_NUMBER)})\.{_ROMAN_OR_NUMBER}", re.IGNORECASE)
+_VERSUS = re.compile(r"(?<=[\w)] )vs(?= [\w(])")
+_BEFORE = re.compile(rf"(?<![\w.])({'|'.join(_BEFORE_NUMBER)})\.{_ROMAN_OR_NUMBER}", re.IGNORECASE)
 _DOTS = re.compile(r"(?<![\w.])(e\.\s?g\.|i\.\s?e\.|a\.k\.a\.|ph\.\s?d\.),?", re.IGNORECASE)
 _SLASHES = re.compile(r"(?<!\w)(w/o\b|w/(?=\s|\w)|c/o\b|n/a\b)", re.IGNORECASE)
 
@@ -54,6 +55,7 @@ def read_abbreviations(text: str) -> str:
     """'Mr. Smith, e.g., pp. 3-5, etc.' -> 'Mister Smith, for example, pages 3-5, etcetera.'"""
     text = _DOTS.sub(_read_dotted, text)
     text = _SLASHES.sub(lambda m: _SLASHED[m[1].lower()] + (" " if m[1][-1] == "/" else ""), text)
+    text = _VERSUS.sub("versus", text)
     text = _BEFORE.sub(lambda m: _like(_BEFORE_NUMBER[m[1].lower()], m[1]), text)
     text = _TITLE.sub(lambda m: TITLES[m[1].lower()] if m[1][0].isupper() else m[0], text)
     return _WORD.sub(_read_word, text)
