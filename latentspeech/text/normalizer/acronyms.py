@@ -28,7 +28,7 @@ _SPOKEN_AS_WORDS = frozenset(
     """NASA NATO UNESCO UNICEF OPEC JSON YAML NAACP IEEE NCAA NOAA AARP FIFA UEFA GIF JPEG ASCII RAM
     ROM SIM PIN COVID AIDS ONNX CUDA""".split()  # noqa: SIM905
 )
-_ACRONYM = re.compile(r"(?<![\w'-])([A-Z]{2,5})('?s)?(?![\w]|-[A-Z])")
+_ACRONYM = re.compile(r"(?<![\w'-])([A-Z]{2,5})('?s)?(?![\w]|-[A-Z]{2})")
 _VOWELS = frozenset("AEIOUY")
 _MAX_LETTERS = 5
 _JOINED = re.compile(r"(?<![\w&'-])[A-Z]{1,3}(?:&[A-Z]{1,3})+(?![\w&-])")

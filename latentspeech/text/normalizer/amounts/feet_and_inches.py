@@ -12,7 +12,7 @@ _INCHES = re.compile(
 _BY = re.compile(
     r"(?<![\d.,\w])(\d{1,4}(?:\.\d)?)(['\"])\s?[xX\u00d7]\s?(\d{1,4}(?:\.\d)?)\2(?!\w)"
 )
-_FRACTION = re.compile(r"(?<![\d.,/])(\d{1,2}/\d{1,2})\"(?=\s[a-z])")
+_FRACTION = re.compile(r"(?<![\d.,/])((?:\d{1,2}[ -])?\d{1,2}/\d{1,2})\"(?=\s[a-z])")
 _LOOK_BACK = 200
 
 

@@ -17,7 +17,7 @@ _AMOUNT_OR_CENTS = rf"(?:{_WHOLE}(\.\d{{1,9}})?|(\.\d{{1,9}}))(?![\d,]*\d)"
 _MAGNITUDE = (
     r"(?:\s?-?(thousand|million|billion|trillion|quadrillion|mn|bn|tn|[kKmMbBtT])(?![A-Za-z0-9]))?"
 )
-_SIGN_RANGE = re.compile(rf"(?<=[\dkmbKMB])\s?-\s?(?={_SIGN}\.?\d)")
+_SIGN_RANGE = re.compile(rf"(?<=[\dkmbntKMBNT])\s?-\s?(?={_SIGN}\.?\d)")
 _SIGN_FIRST_RANGE = re.compile(rf"({_SIGN})\s?(\d[\d.,]{{0,20}})-(?=\d)")
 _SIGN_FIRST = re.compile(
     rf"(-\s?)?(?:\b({_COUNTRY})|\b(US)\s)?({_SIGN})\s?{_AMOUNT_OR_CENTS}{_MAGNITUDE}(?:\s({_CODE})\b)?"

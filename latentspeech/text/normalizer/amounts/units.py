@@ -40,6 +40,7 @@ _DECIMAL_COMMA = re.compile(
 _FRACTION_OF = re.compile(
     rf"(?<![\d.,/ -])([1-9]/\d{{1,2}}) ?({_SIMPLE})(?![\w/'^])\.?(?=\s|,|;|\)|$)"
 )
+_PERCENT_RANGE = re.compile(r"(?<=\d)\s?%\s?-\s?(?=\d[\d.]{0,9}\s?%)")
 _PERCENT = re.compile(r"(?<=\d)\s?%")
 _FACTOR = re.compile(rf"({_any_of({**UNITS, **COMPOUND_ONLY, **PER})})(?:\^?(-?\d))?")
 _LETTER_K = re.compile(
@@ -55,7 +56,7 @@ def read_units(text: str) -> str:
     text = _DOSE.sub(lambda m: f" {_spoken(m[1], 1)} per ", text)
     text = _UNIT.sub(_read_unit, text)
     text = _ALONE.sub(lambda m: _spoken(m[1], 1), text)
-    return _PERCENT.sub(" percent", text)
+    return _PERCENT.sub(" percent", _PERCENT_RANGE.sub(" percent to ", text))
 
 
 def _read_unit(match: re.Match[str]) -> str:

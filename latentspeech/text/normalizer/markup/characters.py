@@ -24,6 +24,7 @@ _BEFORE_NFKC = str.maketrans(
         **dict.fromkeys("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", ""),
         **dict.fromkeys("\u2122\u00ae\u00a8\u00af\u00b8\u00bf\u00a1", " "),
         "\u2044": "/",
+        "\u2116": "number ",
         "\u22c5": "\u00b7",
         "\u2126": " ohm ",
         "\u00b5": "\u03bc",

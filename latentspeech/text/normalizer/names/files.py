@@ -26,6 +26,7 @@ _FILE = re.compile(
 _DOTTED_NAME = re.compile(
     r"(?<![\w.@/'-])([A-Za-z_]\w{1,40}(?:\.[a-z_]\w{1,40}){1,6})(\(\))?(?![\w@/']|\.\w)"
 )
+_C_FILE = re.compile(r"(?<=[A-Za-z_]{2})\.(?=[ch]\b(?![.\w]))")
 _LEADING_DOT = re.compile(r"(?<![\w.)\"'\]])\.(?=[A-Za-z][A-Za-z]{1,20}\b)")
 _DOT_NET = re.compile(r"(?<=[A-Za-z])\.NET\b|(?<![\w.])\.NET\b")
 _PATH = re.compile(
@@ -44,6 +45,7 @@ def read_files(text: str) -> str:
     text = _WINDOWS_PATH.sub(_read_windows_path, text)
     text = _PATH.sub(_read_path, text)
     text = _FILE.sub(lambda m: _dots(m[1]) + _read_extensions(m[2]), text)
+    text = _C_FILE.sub(" dot ", text)
     text = _DOT_NET.sub(" dot net", text)
     text = _DOTTED_NAME.sub(lambda m: _dots(m[1]), text)
     text = _LEADING_DOT.sub("dot ", text)

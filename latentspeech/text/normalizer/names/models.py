@@ -16,7 +16,9 @@ _WORD_AND_HUNDREDS = re.compile(
 )
 _AFTER_DOT = re.compile(r"(?<![\w.])([Hh])\.(26[1-6])(?!\w)")
 _WIRELESS = re.compile(r"(?<![\w.])802\.11(?=([a-z]{1,2})?(?![\w.]))")
+_CARBON = re.compile(r"(?<![\w-])CO(?=2(?![\w.]))")
 _PLURAL = re.compile(r"(?<![\w'-])([A-Z][A-Za-z]{0,5}-?)(\d{1,3})s(?![\w'])")
+_BOARDS = re.compile(r"(?<![\w.])(\d{1,2})x(\d{1,2})s(?!\w)")
 _VERSION = re.compile(r"(?<![\w.])[vV](?=\d{1,3}\.\d)")
 
 
@@ -27,6 +29,8 @@ def read_models(text: str) -> str:
     text = _WORD_AND_HUNDREDS.sub(lambda m: f"{m[1]}-{in_pairs(m[2])}", text)
     text = _AFTER_DOT.sub(lambda m: f"{m[1].upper()} {in_pairs(m[2])}", text)
     text = _WIRELESS.sub(lambda m: "eight oh two dot eleven" + (" " if m[1] else ""), text)
+    text = _BOARDS.sub(lambda m: f"{m[1]} by {plural(cardinal(m[2]))}", text)
+    text = _CARBON.sub("C O ", text)
     text = _VERSION.sub("version ", text)
     return _PLURAL.sub(_read_plural, text)
 

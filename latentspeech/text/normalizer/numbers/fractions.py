@@ -32,7 +32,7 @@ _NUMBERED = re.compile(
     rf"( #?)(\d{{1,4}})\s?/\s?(\d{{1,4}}){_ALONE}"
 )
 _MIXED = re.compile(rf"(?<![\d.,/-])(\d{{1,9}})(?:\s+|-)(\d{{1,3}})/(\d{{1,4}}){_ALONE}")
-_FRACTION = re.compile(rf"(?<![\d.,/])(\d{{1,9}})/(\d{{1,9}}){_ALONE}")
+_FRACTION = re.compile(rf"(?<![\d.,/])(\d{{1,9}})/(\d{{1,9}})(?:rds?\b|ths?\b)?{_ALONE}")
 _SHARES = re.compile(r"(?<![\d.,/-])(\d\d)-(\d\d)(?=\s(?:chances?|split|odds|mix|rule|shot)\b)")
 _DIVISION = re.compile(r"(?<=\d) / (?=\d)")
 

@@ -24,7 +24,13 @@ _BEFORE_NUMBER = {
     "c": "circa", "ca": "circa", "art": "article", "v": "version", "ver": "version",
 }  # fmt: skip
 _DOTTED = {"e.g.": "for example", "i.e.": "that is", "a.k.a.": "also known as", "ph.d.": "P H D"}
-_SLASHED = {"w/o": "without", "w/": "with", "c/o": "care of", "n/a": "not applicable"}
+_SLASHED = {
+    "w/o": "without",
+    "w/out": "without",
+    "w/": "with",
+    "c/o": "care of",
+    "n/a": "not applicable",
+}
 
 DOTTED_ABBREVIATIONS = frozenset(
     {*TITLES, *_WORDS, "dr", "st", "e.g", "i.e", "a.k.a", "fig", "no", "vol", "pp"}
@@ -45,10 +51,12 @@ _TITLE = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(rf"\b({'|'.join(_WORDS)})\.(?!\w)", re.IGNORECASE)
-_VERSUS = re.compile(r"(?<=[\w)] )vs(?= [\w(])")
+_VERSUS = re.compile(
+    rf"(?<=[\w)] )vs(?= [\w(])|(?<=[a-z]{{2}} )v\.(?= [A-Z][a-z])(?! (?:{STARTERS})\b)"
+)
 _BEFORE = re.compile(rf"(?<![\w.])({'|'.join(_BEFORE_NUMBER)})\.{_ROMAN_OR_NUMBER}", re.IGNORECASE)
 _DOTS = re.compile(r"(?<![\w.])(e\.\s?g\.|i\.\s?e\.|a\.k\.a\.|ph\.\s?d\.),?", re.IGNORECASE)
-_SLASHES = re.compile(r"(?<!\w)(w/o\b|w/(?=\s|\w)|c/o\b|n/a\b)", re.IGNORECASE)
+_SLASHES = re.compile(r"(?<!\w)(w/o(?:ut)?\b|w/(?=\s|\w)|c/o\b|n/a\b)", re.IGNORECASE)
 
 
 def read_abbreviations(text: str) -> str:
