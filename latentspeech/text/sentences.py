@@ -19,7 +19,7 @@ from latentspeech.text.normalizer.words.abbreviations import (
     DOTTED_ABBREVIATIONS,
     SENTENCE_ENDING_ABBREVIATIONS,
 )
-from latentspeech.text.normalizer.words.initials import INITIAL, ends_after_initials
+from latentspeech.text.normalizer.words.initials import INITIAL, ends_after_initials, is_initial
 
 _END = re.compile(
     r"(?<![.?!\u2026])[.?!\u2026]+[\"'\u2019\u201d)\]]*\s+"
@@ -73,7 +73,7 @@ def split_normalized(text: NormalizedText, max_chars: int) -> list[NormalizedTex
 
 
 def _sentences(text: str) -> Iterable[str]:
-    initials = {match.end() for match in INITIAL.finditer(text)}
+    initials = {match.end() for match in INITIAL.finditer(text) if is_initial(match)}
     start = 0
     for match in _END.finditer(text):
         if _is_end(text, match, initials):

@@ -15,9 +15,11 @@ SPELLED = frozenset(
     SDK SEO RSVP HBO ABC NBC CBS CNN ESPN ICU MRI ECG EEG OCD YMCA YWCA ACLU OECD IMF UAW
     AMD AOL ATP EKG EMT ESL ESP ETA ETF FAO GPA GOP HOA IBS IMO IPA ISBN ISP IUD IVF LGBT
     MBA MVP NIH OCR OEM OTC POV PSA PTA QA SOS TBA TSA UCSD UNHCR UPS USDA USMC USPS UV VA
-    WTO AKA DEA DOB DOJ IRC UDP UHF VHF UAV UFC EOF
+    WTO AKA DEA DOB DOJ IRC UDP UHF VHF UAV UFC EOF UTF SHA AES FYI EPS
     """.split()  # noqa: SIM905 - a list of quoted words hides it
 )
+# Of these, the ones that are words as well, so a text wholly in capitals may mean the word.
+_WORDS_TOO = frozenset("US LA EST UPS IDE VA AC AKA IT ABC".split())  # noqa: SIM905
 _SHOUTED = frozenset(
     ("HMM", "HM", "SHH", "SH", "PSST", "BRR", "MR", "MRS", "MS", "DR", "ST", "NTH")
 )
@@ -26,7 +28,7 @@ _SPOKEN_AS_WORDS = frozenset(
     """NASA NATO UNESCO UNICEF OPEC JSON YAML NAACP IEEE NCAA NOAA AARP FIFA UEFA GIF JPEG ASCII RAM
     ROM SIM PIN COVID AIDS ONNX CUDA""".split()  # noqa: SIM905
 )
-_ACRONYM = re.compile(r"(?<![\w'-])([A-Z]{2,5})('?s)?(?![\w]|-[A-Z])")
+_ACRONYM = re.compile(r"(?<![\w'-])([A-Z]{2,5})('?s)?(?![\w]|-[A-Z]{2})")
 _VOWELS = frozenset("AEIOUY")
 _MAX_LETTERS = 5
 _JOINED = re.compile(r"(?<![\w&'-])[A-Z]{1,3}(?:&[A-Z]{1,3})+(?![\w&-])")
@@ -54,8 +56,13 @@ def is_consonants(word: str) -> bool:
 
 
 def is_known_acronym(word: str) -> bool:
-    """Whether a word in capitals is one of those with vowels that are read letter by letter."""
-    return word in SPELLED
+    """Whether a word in capitals is a known acronym with vowels, spelled or not: FBI, NASA."""
+    return word in SPELLED or word in _SPOKEN_AS_WORDS
+
+
+def is_only_an_acronym(word: str) -> bool:
+    """Whether a word in capitals can be nothing but a known acronym: 'FBI', not 'US' or 'RAM'."""
+    return word in SPELLED and word not in _WORDS_TOO
 
 
 def spell_acronyms(text: str) -> str:

@@ -3,13 +3,17 @@
 The capitals of such a text carry no meaning, but the other rules read capitals as names after a
 title, as acronyms and as Roman numerals. So the text is put into usual case, as far as that is
 possible without a dictionary of names: small letters, and capitals where a sentence begins, in "I",
-in single letters, in words without a vowel letter (BBC), in Roman numerals, and in titles and the
+in single letters, in acronyms that are spelled (BBC, FBI), in Roman numerals, and in titles and the
 word after them.
 """
 
 import re
 
-from latentspeech.text.normalizer.acronyms import is_consonants, is_known_acronym
+from latentspeech.text.normalizer.acronyms import (
+    is_consonants,
+    is_known_acronym,
+    is_only_an_acronym,
+)
 from latentspeech.text.normalizer.words.abbreviations import TITLES
 
 _WORD = re.compile(r"(?<!\w)[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -19,6 +23,7 @@ _START = re.compile(r"(?:^|(?<=[.?!])|(?<=[.?!][\"')]))\W*[^\W\d_]")
 _UNDOTTED_TITLES = frozenset(
     ("mr", "mrs", "ms", "messrs", "dr", "st", "lt", "sgt", "mt", "ft", "cmdr", "capt", "prof")
 )
+_GAP = re.compile(r"\w\W*[\s-]\W*\w")
 _MIN_WORD_LETTERS = 3
 
 
@@ -47,9 +52,9 @@ def restore_case(text: str) -> str:
 def is_all_capitals(text: str) -> bool:
     """Whether a text of several words has no small letter though one of them is a plain word.
 
-    'THE CAT SAT' is; 'NASA', 'the FBI', 'F B I' and 'BBC TV' are not.
+    'THE CAT SAT' is; 'NASA', 'the FBI', 'F B I', 'BBC TV' and 'ASP.NET' are not.
     """
-    if any(character.islower() for character in text):
+    if any(character.islower() for character in text) or not _GAP.search(text):
         return False
     words = [word for word in _WORD.findall(text) if len(word) > 1]
     return len(words) > 1 and any(map(_is_plain_word, words))
@@ -71,7 +76,8 @@ def _small(words: list[str], place: int) -> str:
         beside = words[max(0, place - 1) : place] + words[place + 1 : place + 2]
         is_letter = any(len(other) == 1 and other not in "AIO" for other in beside)
         return word if is_letter else "a"
-    if len(word) == 1 or is_consonants(word) or _ROMAN.fullmatch(word):
+    is_letters = len(word) == 1 or is_consonants(word) or is_only_an_acronym(word)
+    if is_letters or _ROMAN.fullmatch(word):
         return word
     return "I" + word[1:].lower() if word.startswith("I'") else word.lower()
 

@@ -27,6 +27,8 @@ _AFTER_A_LETTER = frozenset(
     """to and or nor but is was are were has had for in on of from than equals versus stands means
     comes goes as at would""".split()  # noqa: SIM905
 )
+_POWERS = frozenset("squared cubed equals".split())  # noqa: SIM905
+_OPERATIONS = frozenset("plus minus times over".split())  # noqa: SIM905
 _AFTER_A_PRONOUN = frozenset(
     "am was have had will would think can could do did don't know saw want like take".split()  # noqa: SIM905
 )
@@ -77,8 +79,10 @@ def _opens_as_letter(tokens: list[str], place: int) -> bool:
 
 def _is_small_letter_a(tokens: list[str], place: int) -> bool:
     before, after = _beside(tokens, place)
-    if after == "" or after in _END_MARKS:
+    if after == "" or after in _END_MARKS or after in _POWERS:
         return True
+    if after in _OPERATIONS:  # "a plus b", but "a plus for us"
+        return len(_beside(tokens, place + 1)[1]) == 1
     is_listed = after == "," and (len(_beside(tokens, place + 1)[1]) == 1 or before in _NAMED)
     is_named = before in _NAMED and after in _AFTER_A_LETTER
     is_spelled = len(after) == 1 and after.islower() and after not in "aio"

@@ -92,7 +92,8 @@ def test_any_mixture_of_written_forms_gives_stable_clean_text(pieces: list[str])
 REPEATED = """1|1 |a|$1,|1-|1/2 |A.|a@|a.|(|-|- |1:2|St. |I |'|!|?!|ABC |http://|+1 |\u00bd|5,|A1|\
 ;|,|1.5 km |- 1|.|^2|1^|CD |e.| |Mr. Smith paid $3.50 on 5/3/2024 at 3:45 pm. |\n\n|<|>|*|\
 --|[a](|`a|\
-<a b="|<script>|_a|&a|/a|a.b|A\n|- a\n|1. |5 m/s^2 |2024-|$5 |5'9"""
+<a b="|<script>|_a|&a|/a|a.b|A\n|- a\n|1. |5 m/s^2 |2024-|$5 |5'9|\
+$1bn-|3%-|1h3m|page 1/3|1.000|2024-May |II |A$|a <= |**"""
 
 
 @pytest.mark.parametrize("unit", REPEATED.split("|"))

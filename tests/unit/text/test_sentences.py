@@ -12,6 +12,7 @@ from latentspeech.text.sentences import split_normalized, split_sentences
 
 CASES = [
     ("Hello there. How are you? Fine!", ["Hello there.", "How are you?", "Fine!"]),
+    ("Take vitamin A. Take it.", ["Take vitamin A.", "Take it."]),
     ("Mr. Smith met Dr. Brown. They left.", ["Mr. Smith met Dr. Brown.", "They left."]),
     ("It is 3.5 km. Go.", ["It is 3.5 km.", "Go."]),
     ("J. R. R. Tolkien wrote. We read.", ["J. R. R. Tolkien wrote.", "We read."]),

@@ -17,7 +17,7 @@ _AMOUNT_OR_CENTS = rf"(?:{_WHOLE}(\.\d{{1,9}})?|(\.\d{{1,9}}))(?![\d,]*\d)"
 _MAGNITUDE = (
     r"(?:\s?-?(thousand|million|billion|trillion|quadrillion|mn|bn|tn|[kKmMbBtT])(?![A-Za-z0-9]))?"
 )
-_SIGN_RANGE = re.compile(rf"(?<=[\dkmbKMB])\s?-\s?(?={_SIGN}\.?\d)")
+_SIGN_RANGE = re.compile(rf"(?<=[\dkmbntKMBNT])\s?-\s?(?={_SIGN}\.?\d)")
 _SIGN_FIRST_RANGE = re.compile(rf"({_SIGN})\s?(\d[\d.,]{{0,20}})-(?=\d)")
 _SIGN_FIRST = re.compile(
     rf"(-\s?)?(?:\b({_COUNTRY})|\b(US)\s)?({_SIGN})\s?{_AMOUNT_OR_CENTS}{_MAGNITUDE}(?:\s({_CODE})\b)?"
@@ -25,6 +25,11 @@ _SIGN_FIRST = re.compile(
 _CODE_FIRST = re.compile(rf"\b({_CODE})\s?{_AMOUNT}{_MAGNITUDE}")
 _RUPEES = re.compile(rf"\bRs\.?\s?{_AMOUNT}{_MAGNITUDE}")
 _EURO_COMMA = re.compile(r"(?<![\d.,])(\d{1,9}),(\d\d)(?=\s?(?:\u20ac|EUR\b))")
+_EURO_DOTS = re.compile(
+    r"(?<![\d.,])(\d{1,3}(?:\.\d{3}){1,4}),(\d\d)(?![\d,]|\.\d)(?<!\d\.\d\d\d\.\d\d)"
+)
+_VARIABLE = re.compile(r"\$(?=\{?[A-Za-z_]\w)")
+_DOLLAR_AS_S = re.compile(r"(?<=[A-Za-z])\$(?=[a-zA-Z])")
 _CODE_LAST = re.compile(rf"(?<![\d.,]){_AMOUNT}{_MAGNITUDE}\s?({_CODE}|{_SIGN})(?!\w)")
 _CENTS = re.compile(r"(?<![\d.,])(\d{1,9})\s?\u00a2")
 _PER = re.compile(
@@ -37,6 +42,8 @@ _PER_WORDS = {"mo": "month", "yr": "year", "hr": "hour", "kg": "kilogram", "lb":
 
 def read_money(text: str) -> str:
     """'$3.50' -> 'three dollars and fifty cents', '$2 million' -> 'two million dollars'."""
+    text = _EURO_DOTS.sub(lambda m: f"{m[1].replace('.', '')}.{m[2]}", text)
+    text = _VARIABLE.sub("dollar ", _DOLLAR_AS_S.sub(_like_s, text))
     text = _SIGN_RANGE.sub(" to ", text)
     text = _SIGN_FIRST_RANGE.sub(_read_range, text)
     text = _SIGN_FIRST.sub(_read_sign_first, text)
@@ -48,6 +55,11 @@ def read_money(text: str) -> str:
     )
     text = _CENTS.sub(_read_cents, text)
     return _AFTER_PER.sub(lambda m: _PER_WORDS[m[1]], _PER.sub(" per ", text))
+
+
+def _like_s(match: re.Match[str]) -> str:
+    """'Ke$ha' -> 'Kesha', 'A$AP' -> 'ASAP'."""
+    return "S" if match.string[match.end()].isupper() else "s"
 
 
 def _read_range(match: re.Match[str]) -> str:

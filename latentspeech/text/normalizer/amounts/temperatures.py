@@ -12,7 +12,7 @@ _SIGNED = re.compile(
 )
 _BARE = re.compile(r"(?<=\d)\s?(C|F)(?![\w'-])")
 _WEATHER_BEFORE = re.compile(
-    r"\b(?:is|was|are|it's|at|to|of|about|around|below|above|under|over|reach(?:ed|es)?|hit|minus|and|or|between|than|"
+    r"\b(?:is|was|are|[Ii]t's|at|to|of|about|around|below|above|under|over|reach(?:ed|es)?|hit|minus|and|or|between|than|"
     r"[Tt]emperatures?:?|[Hh]igh|[Ll]ow)\s?-?\s?[\d.]{1,6}(?:\s?-\s?[\d.]{1,6})?$"
 )
 _WEATHER_AFTER = re.compile(

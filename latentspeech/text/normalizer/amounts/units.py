@@ -26,13 +26,21 @@ _NUMBER = r"(?<![\w.,-])(?P<number>\d[\d,]{0,25}(?:\.\d{1,15})?)"
 _TOUCHING = r"(?<=\d)"
 _UNIT = re.compile(
     rf"(?:{_NUMBER}|{_TOUCHING})(?P<gap>[\s-]?)(?P<unit>{_COMPOUND}|(?:{_SIMPLE}){_POWER})"
-    r"(?![\w/'^\u00b7])(?P<dot>\.(?=\s+[a-z]))?"
+    r"(?![\w/'^\u00b7])(?P<dot>\.(?=\s+[a-z\d]))?"
 )
 _ALONE = re.compile(
     r"(?<![\w/.^$-])((?:km|m|cm|mm|mi|ft)/(?:h|s(?:\^2)?|min)|(?:kg|g)/(?:cm|m)\^3|(?:k|M|G)(?:B|bit)/s|"
     r"W/m\^2|mg/dL|mmol/L|N/m\^2|J/kg)(?![\w/^])"
 )
 _FUEL = re.compile(r"(?<=\d)\s?[lL]/100\s?km\b")
+_DOSE = re.compile(rf"(?<=\d)\s?({_SIMPLE})/(?=\d[\d.]{{0,6}}\s?(?:{_SIMPLE})(?![\w/'^]))")
+_DECIMAL_COMMA = re.compile(
+    rf"(?<![\w.,-])(\d{{1,3}}),(\d{{1,2}})(?=\s?(?:{_SIMPLE}|%)(?![\w/'^]))"
+)
+_FRACTION_OF = re.compile(
+    rf"(?<![\d.,/ -])([1-9]/\d{{1,2}}) ?({_SIMPLE})(?![\w/'^])\.?(?=\s|,|;|\)|$)"
+)
+_PERCENT_RANGE = re.compile(r"(?<=\d)\s?%\s?-\s?(?=\d[\d.]{0,9}\s?%)")
 _PERCENT = re.compile(r"(?<=\d)\s?%")
 _FACTOR = re.compile(rf"({_any_of({**UNITS, **COMPOUND_ONLY, **PER})})(?:\^?(-?\d))?")
 _LETTER_K = re.compile(
@@ -43,9 +51,12 @@ _LETTER_K = re.compile(
 def read_units(text: str) -> str:
     """'5 km' -> '5 kilometers', '9.8 m/s^2' -> '9.8 meters per second squared'."""
     text = _FUEL.sub(" liters per hundred kilometers", text)
+    text = _FRACTION_OF.sub(lambda m: f"{m[1]} {_spoken(m[2], 0)}", text)
+    text = _DECIMAL_COMMA.sub(r"\1.\2", text)
+    text = _DOSE.sub(lambda m: f" {_spoken(m[1], 1)} per ", text)
     text = _UNIT.sub(_read_unit, text)
     text = _ALONE.sub(lambda m: _spoken(m[1], 1), text)
-    return _PERCENT.sub(" percent", text)
+    return _PERCENT.sub(" percent", _PERCENT_RANGE.sub(" percent to ", text))
 
 
 def _read_unit(match: re.Match[str]) -> str:

@@ -19,7 +19,7 @@ _NO_YEAR = re.compile(
     r"\b((?:[Oo]n|[Bb]y|[Dd]ue|[Uu]ntil|[Ss]ince|[Dd]ated)\s)(?!9/11)(1[0-2]|0?[1-9])/(\d{1,2})(?![\w/]|\.\d|\sof\b)"
 )
 _MONTH_DAY = re.compile(
-    rf"\b({MONTH})\s{_DAY}(?!\d|[.:]\d|,\d{{3}}\D|%)(?:\s?-\s?{_DAY}(?!\d))?(?:,?\s{_YEAR})?"
+    rf"\b({MONTH})\s{_DAY}(?!\d|[.:]\d|,\d{{3}}\D|%|\s?[ap]\.?m\b)(?:\s?-\s?{_DAY}(?!\d))?(?:,?\s{_YEAR})?"
 )
 _DAY_MONTH = re.compile(
     rf"(?<![\w.,-])(the\s)?(?:{_DAY}\s?-\s?)?{_DAY}(?:\sof)?\s({MONTH})\b(?:,?\s{_YEAR})?"

@@ -18,10 +18,13 @@ _YEAR_PAIR = re.compile(
     r"(?<![\w$\u00a3\u20ac#.,/-])((?:1[1-9]|20)\d\d)([/-])(\d\d)(?![\w/-]|[.,]\d)"
 )
 
+_MONTH_YEAR = re.compile(r"(?<![\w$.,/-])(0?[1-9]|1[0-2])/((?:19|20)\d\d)(?![\w/-]|[.,]\d)")
+
 
 def read_iso_dates(text: str) -> str:
     """'2024-09-28T14:30:00Z' -> 'September twenty-eighth, ..., fourteen thirty, U T C'."""
-    return _YEAR_PAIR.sub(_read_year_pair, _STAMP.sub(_read_stamp, text))
+    text = _YEAR_PAIR.sub(_read_year_pair, _STAMP.sub(_read_stamp, text))
+    return _MONTH_YEAR.sub(lambda m: f"{MONTHS[int(m[1]) - 1]} {year(m[2])}", text)
 
 
 def _read_stamp(match: re.Match[str]) -> str:

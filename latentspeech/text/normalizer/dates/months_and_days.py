@@ -29,12 +29,16 @@ _SPAN = re.compile(
     rf"(?<![\w-])({_ANY_DAY})\s?-\s?({_ANY_DAY})(?![\w-])"
     rf"|(?<![\w-])({_ANY_MONTH})\s?-\s?({_ANY_MONTH})(?![\w-])"
 )
+_UNTIL_MONTH = re.compile(
+    rf"(?<=\d)\s?-\s?(?={_ANY_MONTH}(?![\w-]))|(?<=\d{{4}})\s?-\s?(?=\d{{1,2}} {_ANY_MONTH})"
+)
 _DAY_LIST = re.compile(rf"(?<![\w/])(?:{_ANY_DAY})(?:/(?:{_ANY_DAY}))+(?![\w/])")
 
 
 def read_month_and_day_names(text: str) -> str:
-    """'Mon-Fri' -> 'Monday to Friday', '3 Sept' -> '3 September', 'Jan. 1' -> 'January 1'."""
+    """'Mon-Fri' -> 'Monday to Friday', 'May 3-Jun 2' -> 'May 3 to June 2', '3 Sept' -> ..."""
     text = _SPAN.sub(lambda m: f"{_full(m[1] or m[3])} to {_full(m[2] or m[4])}", text)
+    text = _UNTIL_MONTH.sub(" to ", text)
     text = _DAY_LIST.sub(lambda m: ", ".join(map(_full, m[0].split("/"))), text)
     text = _MONTH_BEFORE_DOT.sub(lambda m: _SHORT_MONTHS[m[1]] + ".", text)
     text = _MONTH_ALONE.sub(lambda m: _SHORT_MONTHS[m[1]], text)

@@ -17,7 +17,7 @@ _NAMED = re.compile(
     r"(?:(?:us|me|him|her|them|number|at|on|is)\s){0,3})"
     r"(\d{5,15}|\d{2,5}(?:[ -]\d{2,6}){1,4})(?![\w-]|[.,:/]\d)"
 )
-_TELEPHONE = re.compile(r"\b([Tt])el\b[.:]*(?=\s?[+(]?\d)")
+_TELEPHONE = re.compile(r"\b([Tt])el\b[.:]*\s?(?=[+(]?\d)")
 _EXTENSION = re.compile(r"\b([Ee])xt\b\.?(?=\s?\d)")
 _MIN_DIGITS, _MAX_DIGITS = 7, 13
 _MIN_NAMED = 5
@@ -35,7 +35,7 @@ _VANITY = re.compile(r"(?<![\w-])(1-)?(8\d\d)-([A-Z]{3,}(?:-[A-Z]+)?|\d{3}-[A-Z]
 
 def read_phones(text: str) -> str:
     """'(555) 123-4567' -> 'five five five, one two three, four five six seven'."""
-    text = _TELEPHONE.sub(r"\1elephone", _EXTENSION.sub(r"\1xtension", text))
+    text = _TELEPHONE.sub(r"\1elephone ", _EXTENSION.sub(r"\1xtension", text))
     text = _PHONE.sub(_read_phone, text)
     text = _INTERNATIONAL.sub(lambda m: "plus " + digit_groups(m[0]), text)
     text = _FROM_ZERO.sub(

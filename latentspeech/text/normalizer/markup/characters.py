@@ -19,9 +19,12 @@ _BEFORE_NFKC = str.maketrans(
         **dict.fromkeys("\u061b\uff1b", "; "),
         **dict.fromkeys("\u061f\uff1f", "? "),
         "\uff01": "! ",
-        **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", ""),  # zero width, soft hyphen
+        # zero width, soft hyphen, marks of direction
+        **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u061c", ""),
+        **dict.fromkeys("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", ""),
         **dict.fromkeys("\u2122\u00ae\u00a8\u00af\u00b8\u00bf\u00a1", " "),
         "\u2044": "/",
+        "\u2116": "number ",
         "\u22c5": "\u00b7",
         "\u2126": " ohm ",
         "\u00b5": "\u03bc",

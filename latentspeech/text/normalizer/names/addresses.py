@@ -7,7 +7,7 @@ from latentspeech.text.normalizer.numbers.number_words import cardinal, digits, 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _TLDS = "com|org|net|edu|gov|io|ai|dev|co\\.uk|uk|de|fr|info|app|eu|ca|us|tv|me"
 _URL = re.compile(
-    rf"(?:https?://|(?<![\w.@-])www\.)[^\s<>\"]{{1,2000}}"
+    rf"(?:(?:https?|ftp|s3|gs|ssh|file|git)://|(?<![\w.@-])www\.)[^\s<>\"]{{1,2000}}"
     rf"|(?<![\w.@-])(?:[a-z0-9-]{{1,63}}\.){{1,4}}(?:{_TLDS})\b(?:/[^\s<>\"]{{0,2000}})?(?![\w@])"
 )
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
@@ -33,7 +33,7 @@ def read_addresses(text: str) -> str:
 def _read_address(address: str) -> str:
     body = address.rstrip(".,;:!?')]")
     tail = address[len(body) :]
-    body = re.sub(r"^https?://", "", body).rstrip("/")
+    body = re.sub(r"^\w+://", "", body).rstrip("/")
     body = re.sub(r"^www(?=\.)", "W W W", body)
     return "".join(_NET_SIGNS.get(c, c) for c in body) + tail
 

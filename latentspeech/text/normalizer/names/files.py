@@ -16,7 +16,7 @@ _EXTENSIONS = {  # written -> spoken
     "webp": "web P", "wav": "wave", "mp3": "M P three", "mp4": "M P four", "m4a": "M four A",
     "flac": "flack", "ogg": "ogg", "mov": "M O V", "avi": "A V I", "mkv": "M K V", "db": "D B",
     "sql": "S Q L", "env": "env", "lock": "lock", "bak": "back", "pt": "P T", "onnx": "onnx",
-    "safetensors": "safe tensors", "iso": "I S O", "apk": "A P K", "dmg": "D M G",
+    "safetensors": "safe tensors", "iso": "I S O", "git": "git", "apk": "A P K", "dmg": "D M G",
 }  # fmt: skip
 _EXTENSION = "|".join(sorted(_EXTENSIONS, key=len, reverse=True))
 _FILE = re.compile(
@@ -26,6 +26,7 @@ _FILE = re.compile(
 _DOTTED_NAME = re.compile(
     r"(?<![\w.@/'-])([A-Za-z_]\w{1,40}(?:\.[a-z_]\w{1,40}){1,6})(\(\))?(?![\w@/']|\.\w)"
 )
+_C_FILE = re.compile(r"(?<=[A-Za-z_]{2})\.(?=[ch]\b(?![.\w]))")
 _LEADING_DOT = re.compile(r"(?<![\w.)\"'\]])\.(?=[A-Za-z][A-Za-z]{1,20}\b)")
 _DOT_NET = re.compile(r"(?<=[A-Za-z])\.NET\b|(?<![\w.])\.NET\b")
 _PATH = re.compile(
@@ -44,6 +45,7 @@ def read_files(text: str) -> str:
     text = _WINDOWS_PATH.sub(_read_windows_path, text)
     text = _PATH.sub(_read_path, text)
     text = _FILE.sub(lambda m: _dots(m[1]) + _read_extensions(m[2]), text)
+    text = _C_FILE.sub(" dot ", text)
     text = _DOT_NET.sub(" dot net", text)
     text = _DOTTED_NAME.sub(lambda m: _dots(m[1]), text)
     text = _LEADING_DOT.sub("dot ", text)

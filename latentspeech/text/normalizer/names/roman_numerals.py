@@ -1,6 +1,7 @@
 """Reads Roman numerals after a name or a numbered thing; elsewhere 'I' and 'MIX' may be words."""
 
 import re
+from itertools import pairwise
 
 from latentspeech.text.normalizer.numbers.number_words import cardinal, ordinal
 
@@ -21,6 +22,8 @@ _ROMAN_AFTER = re.compile(
     rf"\b(?:({_REGNAL})|({_NUMBERED})|[A-Z][a-z]{{1,20}})\s+([IVXLCDM]{{2,9}}|[IVX])\b(?!\s[A-Z]\b|'(?!s\b))"
 )
 _PLAIN_ROMAN = re.compile(r"II|III|VI{1,3}|IX|XI{1,3}|XVI{0,3}")
+_ALONE = re.compile(r"(?<![\w'-])(?:II|III|VII|VIII|XII|XIII|XVII|XVIII)(?![\w'-])")
+_WORLD_WAR = re.compile(r"(?<![\w'-])WW(II?)(?![\w-])")
 _CLOSES = re.compile(
     r"\s*(?:$|[.,;:!?)\"-]|(?:of|was|is|and|in|began|ended|to|ruled|reigned|by)\b)"
 )
@@ -28,7 +31,9 @@ _CLOSES = re.compile(
 
 def read_roman(text: str) -> str:
     """'Henry VIII' -> 'Henry the eighth', 'Chapter IV' -> 'Chapter four'."""
-    return _ROMAN_AFTER.sub(_read_roman, text)
+    text = _WORLD_WAR.sub(r"World War \1", text)
+    text = _ROMAN_AFTER.sub(_read_roman, text)
+    return _ALONE.sub(lambda m: cardinal(str(_value(m[0]))), text)
 
 
 def _read_roman(match: re.Match[str]) -> str:
@@ -39,8 +44,11 @@ def _read_roman(match: re.Match[str]) -> str:
         return match[0]
     if roman == "I" and not _CLOSES.match(match.string, match.end()):
         return match[0]
-    values = [_ROMAN_VALUES[c] for c in roman]
-    pairs = zip(values, [*values[1:], 0], strict=True)
-    value = str(sum(-a if a < b else a for a, b in pairs))
+    value = str(_value(roman))
     words = f"the {ordinal(value)}" if regnal else cardinal(value)
     return match[0][: -len(roman)] + words
+
+
+def _value(roman: str) -> int:
+    values = [_ROMAN_VALUES[c] for c in roman]
+    return sum(-a if a < b else a for a, b in pairwise([*values, 0]))

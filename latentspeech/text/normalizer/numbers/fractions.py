@@ -1,4 +1,4 @@
-"""Reads numbers with a slash between: fractions, mixed numbers, marks out of ten, shares.
+"""Reads numbers with a slash between: fractions, mixed numbers, marks out of ten, shares, pages.
 
 A slash has several readings, and the words around it choose. '9/10' is nine out of ten, but nine
 tenths before 'of' or a measure. Two numbers that add up to a hundred ('60/40') are shares.
@@ -27,8 +27,12 @@ _RATED = re.compile(
     r"[Gg]rade|[Rr]eview)(?: of|:| is| was| as| at)? a?\s?)"
     rf"(\d{{1,3}})/(\d{{1,3}}){_ALONE}(?!\s{_MEASURE})"
 )
+_NUMBERED = re.compile(
+    r"(?<![\w'-])([Pp]age|[Pp]art|[Ss]tep|[Ss]lide|[Ss]heet|[Cc]hapter|[Qq]uestion|[Ee]pisode|[Tt]hread|[Dd]ay|[Ff]ile)"
+    rf"( #?)(\d{{1,4}})\s?/\s?(\d{{1,4}}){_ALONE}"
+)
 _MIXED = re.compile(rf"(?<![\d.,/-])(\d{{1,9}})(?:\s+|-)(\d{{1,3}})/(\d{{1,4}}){_ALONE}")
-_FRACTION = re.compile(rf"(?<![\d.,/])(\d{{1,9}})/(\d{{1,9}}){_ALONE}")
+_FRACTION = re.compile(rf"(?<![\d.,/])(\d{{1,9}})/(\d{{1,9}})(?:rds?\b|ths?\b)?{_ALONE}")
 _SHARES = re.compile(r"(?<![\d.,/-])(\d\d)-(\d\d)(?=\s(?:chances?|split|odds|mix|rule|shot)\b)")
 _DIVISION = re.compile(r"(?<=\d) / (?=\d)")
 
@@ -38,6 +42,7 @@ def read_fractions(text: str) -> str:
     text = _SPECIALS.sub(lambda m: _SPECIAL[m[0]], text)
     text = _TIME_SIGNATURE.sub(lambda m: f"{cardinal(m[1])} {cardinal(m[2])}", text)
     text = _DECIMAL_MARK.sub(lambda m: f"{decimal(m[1])} out of {cardinal(m[2])}", text)
+    text = _NUMBERED.sub(lambda m: f"{m[1]} {cardinal(m[3])} of {cardinal(m[4])}", text)
     text = _RATED.sub(lambda m: f"{m[1]}{cardinal(m[2])} out of {cardinal(m[3])}", text)
     text = _MIXED.sub(_read_mixed, text)
     text = _OUT_OF_TEN.sub(_read_out_of, text)

@@ -20,6 +20,7 @@ _PLURAL_FOLLOWS = re.compile(rf"\s+(?!{_NOT_PLURAL})[a-z]{{2,30}}s\b(?!')")
 _N = r"\d{1,3}(?:,\d{2,3}){0,12},\d{3}(?!\d)|\d+"  # commas as in the US or in India
 _ORDINAL = re.compile(rf"(?<!\d)(?<!\d,)({_N})(?:st|nd|rd|th|ST|ND|RD|TH)\b")
 _DECADE = re.compile(r"(?<![\w.,])'?(\d{1,9}0)'?s\b")
+_SHORT_YEAR = re.compile(r"(?<!\w)'(?=\d\d(?![\w']))")
 _BY = re.compile(r"(?<=\d)[xX](?=\d)")
 _TIMES = re.compile(
     r"(?<=\d)x(?=\s(?:faster|slower|more|less|better|cheaper|bigger|smaller|the)\b)"
@@ -40,6 +41,7 @@ def read_numerals(text: str) -> str:
     """Replaces every ASCII digit of `text` by words."""
     text = _ORDINAL.sub(lambda m: apart(ordinal(m[1]), m), text)
     text = _DECADE.sub(lambda m: apart(_decade(m[1]), m), text)
+    text = _SHORT_YEAR.sub("", text)
     text = _TIMES.sub(" times", _TIMES_ALSO.sub(" times ", _BY.sub(" by ", text)))
     text = _NEGATIVE.sub("minus ", text)
     text = _YEAR.sub(_read_year, text)

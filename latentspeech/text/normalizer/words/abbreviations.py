@@ -24,7 +24,13 @@ _BEFORE_NUMBER = {
     "c": "circa", "ca": "circa", "art": "article", "v": "version", "ver": "version",
 }  # fmt: skip
 _DOTTED = {"e.g.": "for example", "i.e.": "that is", "a.k.a.": "also known as", "ph.d.": "P H D"}
-_SLASHED = {"w/o": "without", "w/": "with", "c/o": "care of", "n/a": "not applicable"}
+_SLASHED = {
+    "w/o": "without",
+    "w/out": "without",
+    "w/": "with",
+    "c/o": "care of",
+    "n/a": "not applicable",
+}
 
 DOTTED_ABBREVIATIONS = frozenset(
     {*TITLES, *_WORDS, "dr", "st", "e.g", "i.e", "a.k.a", "fig", "no", "vol", "pp"}
@@ -45,15 +51,19 @@ _TITLE = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(rf"\b({'|'.join(_WORDS)})\.(?!\w)", re.IGNORECASE)
-_BEFORE = re.compile(rf"\b({'|'.join(_BEFORE_NUMBER)})\.{_ROMAN_OR_NUMBER}", re.IGNORECASE)
+_VERSUS = re.compile(
+    rf"(?<=[\w)] )vs(?= [\w(])|(?<=[a-z]{{2}} )v\.(?= [A-Z][a-z])(?! (?:{STARTERS})\b)"
+)
+_BEFORE = re.compile(rf"(?<![\w.])({'|'.join(_BEFORE_NUMBER)})\.{_ROMAN_OR_NUMBER}", re.IGNORECASE)
 _DOTS = re.compile(r"(?<![\w.])(e\.\s?g\.|i\.\s?e\.|a\.k\.a\.|ph\.\s?d\.),?", re.IGNORECASE)
-_SLASHES = re.compile(r"(?<!\w)(w/o\b|w/(?=\s|\w)|c/o\b|n/a\b)", re.IGNORECASE)
+_SLASHES = re.compile(r"(?<!\w)(w/o(?:ut)?\b|w/(?=\s|\w)|c/o\b|n/a\b)", re.IGNORECASE)
 
 
 def read_abbreviations(text: str) -> str:
     """'Mr. Smith, e.g., pp. 3-5, etc.' -> 'Mister Smith, for example, pages 3-5, etcetera.'"""
     text = _DOTS.sub(_read_dotted, text)
     text = _SLASHES.sub(lambda m: _SLASHED[m[1].lower()] + (" " if m[1][-1] == "/" else ""), text)
+    text = _VERSUS.sub("versus", text)
     text = _BEFORE.sub(lambda m: _like(_BEFORE_NUMBER[m[1].lower()], m[1]), text)
     text = _TITLE.sub(lambda m: TITLES[m[1].lower()] if m[1][0].isupper() else m[0], text)
     return _WORD.sub(_read_word, text)

@@ -18,6 +18,10 @@ _HASHTAG = re.compile(r"#(?=[^\W\d_])")
 _ABOUT = re.compile(r"~\s?(?=\d)")
 _COMPARISON = re.compile(r"([<>]=?)(?=\s?-?\d)")
 _COMPARISONS = {"<": "less than", ">": "greater than", "<=": "at most", ">=": "at least"}
+_SMILEY = re.compile(r"(?<!\S)[:;=xX]-?[DPp](?!\S)(?<!x[pP])(?<!X[pP])")
+_GREEK_BEFORE_LETTER = re.compile(
+    r"(?<![^\W\d_])[\u0391-\u03a9\u03b1-\u03c9](?=[A-Za-z](?![^\W\d_]))"
+)
 _GREEK = re.compile(r"(?<![^\W\d_])[\u0391-\u03a9\u03b1-\u03c9](?![^\W\d_])")
 
 
@@ -30,9 +34,16 @@ def read_signs_before_numbers(text: str) -> str:
 
 def read_signs(text: str) -> str:
     """'salt & pepper' -> 'salt and pepper'; a Greek letter alone is named."""
-    text = _GREEK.sub(_name_greek, text)
+    text = _GREEK_BEFORE_LETTER.sub(lambda m: _name_greek(m) + " ", text)
+    text = _GREEK.sub(_name_greek, _SMILEY.sub(" ", text))
     return _SIGN.sub(lambda m: f" {_SIGNS[m[0]]} ", text)
 
 
 def _name_greek(match: re.Match[str]) -> str:
-    return unicodedata.name(match[0], "").split(" WITH ")[0].rsplit(" ", 1)[-1].lower()
+    return (
+        unicodedata.name(match[0], "")
+        .split(" WITH ")[0]
+        .rsplit(" ", 1)[-1]
+        .lower()
+        .replace("lamda", "lambda")
+    )

@@ -26,6 +26,8 @@ SHOWN = str.maketrans({"\u1d00": "<A>", "\u026a": "<I>"})
         ("A, B and C", "<A>, B and C"),
         ("A B C", "<A> B C"),
         ("a, b, and c", "<A>, b, and c"),
+        ("a squared plus b", "<A> squared plus b"),
+        ("a plus b, but a plus for us", "<A> plus b, but a plus for us"),
         ("A is the first letter.", "<A> is the first letter."),
         ("the A team", "the <A> team"),
         ("Q and A", "Q and <A>"),
