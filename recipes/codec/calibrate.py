@@ -48,7 +48,8 @@ class Comparison(NamedTuple):
 
     name: str
     pairs: list[tuple[Voice, Voice]]  # judged, held against
-    alone: bool  # whether it is judged by itself too
+    alone: bool  # whether it is judged by metrics that need no reference
+    compared: bool = True  # whether it is judged by the others
 
 
 def comparisons(voices: Sequence[Voice], copies: Sequence[Voice], seed: int) -> list[Comparison]:
@@ -70,7 +71,8 @@ def comparisons(voices: Sequence[Voice], copies: Sequence[Voice], seed: int) -> 
         theirs = by_speaker[speakers[place]]
         other.append((voice, theirs[number % len(theirs)]))
     rows = [
-        Comparison("recordings, against another one of the same person", same, True),
+        Comparison("recordings", [(voice, voice) for voice in voices], True, compared=False),
+        Comparison("recordings, against another one of the same person", same, False),
         Comparison("recordings, against one of another person", other, False),
         Comparison(
             "copies, against their recordings", list(zip(copies, voices, strict=True)), True
@@ -92,7 +94,7 @@ def noisy_voice(voice: Voice, level_db: float, seed: int, number: int) -> Voice:
 
 def cell(scorer: AudioScorer, row: Comparison, sample_rate: int) -> str:
     """A metric's corpus value, and its 5 % to 95 % range where it is a mean; "-" without sense."""
-    if scorer.held_against == "nothing" and not row.alone:
+    if not (row.alone if scorer.held_against == "nothing" else row.compared):
         return "-"
     scores = []
     for judged, against in row.pairs:

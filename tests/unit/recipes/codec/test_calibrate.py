@@ -37,13 +37,16 @@ def voices(speakers):
 def test_the_pairs_are_of_one_person_of_two_and_of_a_recording_and_its_copy():
     recordings = voices("abcabca")
     copies = [voice._replace(audio=2 * voice.audio) for voice in recordings]
-    same, other, copied, *noisy = comparisons(recordings, copies, seed=0)
+    alone, same, other, copied, *noisy = comparisons(recordings, copies, seed=0)
+    assert all(judged is own for (judged, _), own in zip(alone.pairs, recordings, strict=True))
+    assert not alone.compared
     assert len(same.pairs) == 4
     assert all(judged.speaker == against.speaker for judged, against in same.pairs)
     assert all(judged is not against for judged, against in same.pairs)
     assert len(other.pairs) == 7
     assert all(judged.speaker != against.speaker for judged, against in other.pairs)
     assert not other.alone
+    assert not same.alone
     for (copy, own), voice in zip(copied.pairs, recordings, strict=True):
         assert own is voice
         assert torch.equal(copy.audio, 2 * voice.audio)
@@ -73,3 +76,4 @@ def test_a_cell_has_the_mean_and_leaves_bad_audio_out():
     assert cell(Level(), row, 24000) == "2.00 (1.10 to 2.90)"
     assert cell(Level(), row._replace(alone=False), 24000) == "-"
     assert cell(Level("reference"), row._replace(alone=False), 24000).startswith("2.00")
+    assert cell(Level("reference"), row._replace(compared=False), 24000) == "-"
