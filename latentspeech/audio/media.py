@@ -76,6 +76,11 @@ def _opened(path: Path) -> Iterator["InputContainer"]:
     try:
         container = av.open(str(path), options={"protocol_whitelist": "file"})
     except av.error.FFmpegError:
+        if _is_mp4(path):
+            raise InputError(
+                f"{path} is damaged or cut short, so its table of contents is missing; expected "
+                "the whole file; copy it again"
+            ) from None
         raise InputError(
             f"{path} is no audio, or of an unknown format; expected speech in wav, flac, ogg, "
             "opus, mp3, m4a, mp4, webm or 3gp; convert or copy it again"
@@ -84,6 +89,12 @@ def _opened(path: Path) -> Iterator["InputContainer"]:
         if not container.streams.audio:
             raise InputError(f"{path} holds no sound; expected speech; give another recording")
         yield container
+
+
+def _is_mp4(path: Path) -> bool:
+    """Whether a file begins as m4a, mp4 and 3gp do; most have the table of contents at the end."""
+    with path.open("rb") as file:
+        return file.read(8)[4:] == b"ftyp"
 
 
 def _stated_s(container: "InputContainer") -> float | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Encode, decode and stream audio.")
 
 BLOCK_S = 10.0  # seconds of audio that are computed at once
-SourceArgument = Annotated[Path, typer.Argument(help="wav, flac, ogg or mp3; any rate, channels.")]
+SourceArgument = Annotated[Path, typer.Argument(help="wav, flac, ogg, mp3, m4a, ...; any rate.")]
 TargetArgument = Annotated[
     Path, typer.Argument(help="File to write: .wav .flac .ogg .opus .mp3 .m4a.")
 ]

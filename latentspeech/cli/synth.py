@@ -98,6 +98,7 @@ def synth(
     if (prompt is None) == (voice is None):
         raise ConfigError("give either --prompt RECORDING or --voice VOICE")
     spoken = _read_text(text, text_file)
+    _refuse_wordless(spoken)
     if strict:
         _refuse_foreign(spoken)
     out = out or DEFAULT_OUT
@@ -118,11 +119,12 @@ def synth(
     changes = {"cfg_scale": cfg_scale, "num_steps": num_steps, "noise_scale": noise_scale}
     given = {name: value for name, value in changes.items() if value is not None}
     own = read_tts_config(directory).sampling
+    check_speech_sampling(own.model_copy(update=given))  # its range is the narrower one
     sampling = parse_config(SamplingConfig, own.model_dump() | given, "options")
-    check_speech_sampling(sampling)
     guard = STREAMED if stream else GUARDED
     if retries is not None:
         guard = parse_config(LengthGuard, {"retries": retries}, "options")
+    _check_source(prompt, voice)
     speaker = Synthesizer.from_directory(directory, choose_device(device), runtime)
     _set_threads(speaker, threads)
     if voice:
@@ -137,6 +139,28 @@ def synth(
         _stream(chunks, speaker.sample_rate, stream_format)
     else:
         _write(chunks, speaker.sample_rate, out, seed, quiet=quiet, as_json=as_json)
+
+
+def _check_source(prompt: Path | None, voice: str | None) -> None:
+    """Refuses a voice that is missing or of the wrong kind before the model is loaded."""
+    from latentspeech.tts.prompt import check_recording, load_voice
+    from latentspeech.tts.voices import resolve_voice
+
+    if voice is not None:
+        load_voice(resolve_voice(voice))
+    else:
+        check_recording(_existing(prompt))
+
+
+def _refuse_wordless(text: str) -> None:
+    from latentspeech.text.normalizer import normalize
+
+    if any(character.isalnum() for character in text):
+        return
+    if not any(character.isalnum() for character in normalize(text)):  # "&" becomes a word
+        raise InputError(
+            f"there is nothing to speak in the text {text[:40]!r}; give at least one word"
+        )
 
 
 def _refuse_foreign(text: str) -> None:

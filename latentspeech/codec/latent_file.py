@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from latentspeech.audio.reading import AUDIO_SUFFIXES
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.files import atomic_path
 
@@ -43,6 +44,11 @@ def read_latents(path: Path, codec_hash: str, latent_dim: int) -> LatentFile:
     """Reads the file; refuses latents of another codec."""
     if not path.is_file():
         raise InputError(f"latents not found: {path}; `latentspeech codec encode` makes them")
+    if path.suffix.lower() in AUDIO_SUFFIXES:
+        raise InputError(
+            f"{path} is a recording and holds no latents; `latentspeech codec encode {path} "
+            f"{path.with_suffix('.safetensors')}` makes them"
+        )
     try:
         with safe_open(path, "pt") as stored:
             metadata = stored.metadata() or {}

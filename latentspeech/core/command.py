@@ -19,6 +19,10 @@ from latentspeech.core.files import NO_SPACE
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 EXIT_OF_SIGNAL = 128  # and the signal's number
+# Ctrl-C, a request to stop and a terminal that was closed; Windows lacks the last.
+_STOPPING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 
 
 class Stopped(BaseException):  # like KeyboardInterrupt, it is no error of the program
@@ -64,7 +68,7 @@ def run_recipe(main: Callable[[], Any]) -> None:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Raises `Stopped` in the block on SIGTERM and Ctrl-C, so that results so far can be kept.
+    """Raises `Stopped` in the block on Ctrl-C, SIGTERM and SIGHUP, so that results can be kept.
 
     typer would end the process at a KeyboardInterrupt before `run_command` could say what is kept.
     A signal that the process ignores, as Ctrl-C in the background of a shell, stays ignored.
@@ -76,7 +80,7 @@ def stoppable() -> Iterator[None]:
     def stop(number: int, _: object) -> None:
         raise Stopped(signal.Signals(number))
 
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.getsignal(number) for number in _STOPPING}
     heard = [number for number, handler in previous.items() if handler != signal.SIG_IGN]
     try:
         for number in heard:

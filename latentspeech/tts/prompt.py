@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from latentspeech.audio.reading import AUDIO_SUFFIXES
+from latentspeech.audio.reading import AUDIO_SUFFIXES, open_source
 from latentspeech.audio.speech.spoken_part import SpokenPart, read_spoken_part
 from latentspeech.codec.model import Codec
 from latentspeech.core.errors import CheckpointError, InputError
@@ -77,11 +77,7 @@ def encode_prompt(
         InputError: the recording is missing, unreadable, silent, too short, too long, noise or
             music, or has a needed transcript and more than 30 s of speech.
     """
-    if recording.suffix == VOICE_SUFFIX:
-        raise InputError(
-            f"{recording} is a voice file, not a recording; give it as --voice {recording}, or in "
-            "Python to Synthesizer.voice"
-        )
+    check_recording(recording)
     rate = codec.config.sample_rate
     told = transcript is not None and needs_text
     part = read_spoken_part(recording, rate, LONGEST_TOLD_S if told else LONGEST_S)
@@ -100,6 +96,19 @@ def encode_prompt(
     latents = codec.encode(part.audio[None].to(codec.device))  # (1, T, D)
     gains = equalizer_gains(codec, part.audio, latents[0]) if equalizer else None
     return Prompt(latents[0].cpu(), transcript, codec_hash, gains)
+
+
+def check_recording(recording: Path) -> None:
+    """Checks the name and the header of a recording, before a model is loaded.
+
+    Raises InputError: it is a voice file, missing, unreadable or cut short.
+    """
+    if recording.suffix.lower() == VOICE_SUFFIX:
+        raise InputError(
+            f"{recording} is a voice file, not a recording; give it as --voice {recording}, or in "
+            "Python to Synthesizer.voice"
+        )
+    open_source(recording)
 
 
 def _report(part: SpokenPart, recording: Path, sample_rate: int) -> None:

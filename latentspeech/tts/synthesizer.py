@@ -54,7 +54,7 @@ class Audio:
         return len(self.samples) / self.sample_rate
 
     def save(self, path: Path | str) -> None:
-        """Writes a file; its suffix (.wav, .flac, .ogg, .mp3) decides the format.
+        """Writes a file in the format of its suffix: .wav, .flac, .ogg, .opus, .mp3 or .m4a.
 
         The metadata of the file says that it is synthetic speech.
         """

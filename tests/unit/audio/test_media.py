@@ -89,6 +89,15 @@ def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
             load_audio(path)
 
 
+def test_a_download_that_broke_off_is_named_as_such(tmp_path: Path) -> None:
+    """The table of contents stands at the end of an m4a, so FFmpeg cannot open such a file."""
+    path = tmp_path / "a.m4a"
+    write_media(path, speech(1.0)[None])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match=r"a.m4a is damaged or cut short"):
+        load_audio(path)
+
+
 def test_a_film_without_sound_and_a_list_of_files_are_refused(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "film.mp4"), "w") as container:
         film = container.add_stream("mpeg4", rate=10)

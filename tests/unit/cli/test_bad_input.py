@@ -107,8 +107,9 @@ def test_bad_prompts(case: str, model: Path, tmp_path: Path) -> None:
         (["--text-file", "missing.txt"], "text file not found"),
         (["--text", "Hello.", "--num-steps", "0"], "num_steps"),
         (["--text", "Hello.", "--retries", "-1"], "retries"),
-        (["--text", "Hello.", "--cfg-scale", "-1"], "cfg_scale"),
-        (["--text", "Hello.", "--cfg-scale", "inf"], "finite"),
+        (["--text", "Hello.", "--cfg-scale", "-1"], "cfg_scale is -1; expected 0.5 to 8"),
+        (["--text", "Hello.", "--cfg-scale", "inf"], "cfg_scale is inf; expected 0.5 to 8"),
+        (["--text", "Hello.", "--cfg-scale", "nan"], "cfg_scale is nan; expected 0.5 to 8"),
         (["--text", "Hello.", "--device", "cuda:99"], "use --device cpu"),
         (["--text", "Hello.", "--device", "gpu"], "expected auto"),
         (
@@ -167,6 +168,24 @@ def test_dev_full(model: Path, recording: Path) -> None:
             env=ENVIRONMENT,
         )
     assert_refused(result, "no space left")
+
+
+@pytest.mark.parametrize(
+    ("options", "fragment"),
+    [
+        (["--prompt", "missing.wav", "--text", "Hello."], "missing.wav not found"),
+        (["--prompt", "v.SAFETENSORS", "--text", "Hello."], "give it as --voice v.SAFETENSORS"),
+        (["--voice", "nobody", "--text", "Hello."], "voice not found: nobody"),
+        (["--voice", "heart", "--text", "..."], "nothing to speak"),
+    ],
+)
+def test_the_voice_and_the_text_are_checked_before_the_model_is_loaded(
+    options: list[str], fragment: str, tmp_path: Path
+) -> None:
+    model = make_model_directory(tmp_path)
+    (model / "model.safetensors").unlink()
+    result = latentspeech("synth", "--model", model, "--out", tmp_path / "out.wav", *options)
+    assert_refused(result, fragment)
 
 
 @pytest.mark.parametrize(

@@ -145,3 +145,10 @@ def test_latents_of_another_codec_are_refused(shipped: Path, recording: Path) ->
     model = make_model_directory(folder / "other")
     result = latentspeech("codec", "decode", latents, folder / "out.wav", "--model", model)
     assert_refused(result, "use the model that encoded it")
+
+
+def test_decoding_a_recording_names_the_command_that_makes_latents(tmp_path: Path) -> None:
+    recording = tmp_path / "ref.wav"
+    write_audio(recording, voice_like(1.0), 24_000)
+    result = latentspeech("codec", "decode", recording, tmp_path / "out.wav")
+    assert_refused(result, "is a recording and holds no latents", "codec encode")

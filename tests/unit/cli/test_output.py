@@ -86,7 +86,11 @@ def test_a_text_that_does_not_fit_on_the_disk_is_refused_first(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("number", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 129, "terminated"),  # its terminal was closed
+    ],
 )
 def test_speech_is_kept_when_a_signal_stops_it(
     number: signal.Signals,
