@@ -1,8 +1,8 @@
 """Speaks sentences of everyday writing in several voices and counts the words that are heard wrong.
 
-`sentences.tsv` has two columns: what stands in a text, and the words that a reader would say. A
-recogniser hears each sentence in each voice; WER-W is against the second column. `--out` gets
-VOICE/NUMBER.wav, scores.json and scores.md.
+`sentences.tsv` has two columns: what stands in a text, and what a recogniser should write when it
+hears a good reader. It hears each sentence in each voice; WER-W is against the second column.
+`--out` gets VOICE/NUMBER.wav, scores.json and scores.md.
 """
 
 import argparse

@@ -28,9 +28,7 @@ class Speaker:
 
 
 def test_the_table_has_forty_sentences_that_differ() -> None:
-    pairs = check.read_sentences()
-    assert len({written for written, _ in pairs}) == 40
-    assert not any(character.isdigit() for _, spoken in pairs for character in spoken)
+    assert len({written for written, _ in check.read_sentences()}) == 40
 
 
 def test_a_line_without_two_columns_is_named(tmp_path: Path) -> None:
