@@ -166,7 +166,7 @@ def test_nemo_is_optional_and_the_message_installs_it():
 def test_one_instance_serves_the_process():
     assert load_recogniser("whisper") is load_recogniser("whisper")
     assert load_recogniser("hubert") is not load_recogniser("whisper")
-    with pytest.raises(ConfigError, match="choose from whisper, hubert, conformer-transducer"):
+    with pytest.raises(ConfigError, match="choose from whisper, whisper-base, hubert, conformer-"):
         load_recogniser("kaldi")
 
 
