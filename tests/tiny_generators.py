@@ -9,11 +9,11 @@ from latentvision.generation.backbone import BackboneConfig
 from latentvision.generation.build import ModelConfig, build_generator
 from latentvision.generation.dit import DiTConfig
 from latentvision.generation.generator import ImageGenerator
-from latentvision.generation.givt import GIVTConfig
 from latentvision.generation.image_lm import ImageLMConfig
-from latentvision.generation.mar import MARConfig
 from latentvision.generation.space import ImageBatch, ImageSpace
-from latentvision.generation.vq_lm import VQLMConfig
+from latentvision.generation.study.givt import GIVTConfig
+from latentvision.generation.study.mar import MARConfig
+from latentvision.generation.study.vq_lm import VQLMConfig
 
 SPACE = ImageSpace(num_rows=3, num_columns=4, latent_dim=5, num_classes=3)
 CODES = ImageSpace(num_rows=3, num_columns=4, latent_dim=1, num_classes=3, num_codes=7)

@@ -6,11 +6,11 @@ from pydantic import Field
 
 from latentvision.generation.dit import DiT, DiTConfig
 from latentvision.generation.generator import ImageGenerator
-from latentvision.generation.givt import GIVT, GIVTConfig
 from latentvision.generation.image_lm import ImageLM, ImageLMConfig
-from latentvision.generation.mar import MAR, MARConfig
 from latentvision.generation.space import ImageSpace
-from latentvision.generation.vq_lm import VQLM, VQLMConfig
+from latentvision.generation.study.givt import GIVT, GIVTConfig
+from latentvision.generation.study.mar import MAR, MARConfig
+from latentvision.generation.study.vq_lm import VQLM, VQLMConfig
 
 ModelConfig = Annotated[
     ImageLMConfig | DiTConfig | GIVTConfig | VQLMConfig | MARConfig, Field(discriminator="kind")

@@ -28,7 +28,7 @@ _SEVERAL_VIEWS = ("MPO",)
 
 
 def read_picture(path: Path) -> Image.Image:
-    """The picture in a file, mode RGB. Raises InputError if there is none that can be read."""
+    """The picture in a file, mode RGB. Raises InputError if it cannot be read."""
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected the name of a picture file")

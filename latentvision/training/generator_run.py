@@ -14,7 +14,7 @@ from latentvision.generation.build import ModelConfig, build_generator
 from latentvision.generation.generator import ImageSampling
 from latentvision.generation.image_lm import ImageLMConfig
 from latentvision.generation.space import ImageSpace
-from latentvision.generation.vq_lm import VQLMConfig
+from latentvision.generation.study.vq_lm import VQLMConfig
 from latentvision.tokenizer.model import Tokenizer
 from latentvision.tokenizer.model_directory import load_tokenizer, tokenizer_hash
 from latentvision.tokenizer.vector_quantizer import VectorQuantizer

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from latentspeech.core.config import load_config
 from latentspeech.core.data.latent_shards import LatentShards
-from latentspeech.core.errors import CheckpointError
 from latentspeech.core.train.engine import CONFIG_NAME
-from latentspeech.core.train.state.checkpoint import load_part, newest_checkpoint
+from latentspeech.core.train.state.averaged_weights import load_averaged
 from latentvision.generation.build import build_generator
 from latentvision.generation.model_directory import GeneratorConfig, save_generator
 from latentvision.tokenizer.model_directory import load_tokenizer, tokenizer_hash
@@ -25,20 +24,11 @@ def pack_generator(exp_dir: Path, directory: Path, card: str = "") -> None:
         CheckpointError: the run has no checkpoint, or it does not fit the run's config.yaml.
     """
     run = load_config(GeneratorRunConfig, exp_dir / CONFIG_NAME)
-    found = newest_checkpoint(exp_dir)
-    if found is None:
-        raise CheckpointError(f"{exp_dir} has no checkpoint; train there first")
     shards = LatentShards(run.latents_dir)
     tokenizer = load_tokenizer(run.tokenizer_dir)
     space = run_space(run.model, tokenizer, shards)
     model = build_generator(space, run.model)
-    try:
-        model.load_state_dict(load_part(found.path, "ema"))
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise CheckpointError(
-            f"{found.path} does not fit the run's config.yaml: {reason}"
-        ) from None
+    state = load_averaged(exp_dir, model)
     config = GeneratorConfig(
         space=space,
         model=run.model,
@@ -46,7 +36,6 @@ def pack_generator(exp_dir: Path, directory: Path, card: str = "") -> None:
         sampling=run.sampling,
         tokenizer_hash=tokenizer_hash(run.tokenizer_dir),
     )
-    state = found.state
     text = card or (
         f"# Generator of images, kind {run.model.kind}\n\nTrained for {state.step} steps in "
         f"{state.seconds / 3600:.2f} h on {state.world_size} process(es), commit "

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.core.config import load_config
-from latentspeech.core.errors import CheckpointError
 from latentspeech.core.files import atomic_directory
 from latentspeech.core.train.engine import CONFIG_NAME
 from latentspeech.core.train.metric_log import FILE_NAME
-from latentspeech.core.train.state.checkpoint import RunState, load_part, newest_checkpoint
+from latentspeech.core.train.state.averaged_weights import load_averaged
+from latentspeech.core.train.state.checkpoint import RunState
 from latentvision.tokenizer.model import Tokenizer
 from latentvision.tokenizer.model_directory import save_tokenizer
 from latentvision.training.tokenizer_run import TokenizerRunConfig
@@ -22,19 +22,10 @@ def pack_tokenizer(exp_dir: Path, directory: Path) -> None:
         CheckpointError: the run has no checkpoint, or it does not fit the run's config.yaml.
     """
     run = load_config(TokenizerRunConfig, exp_dir / CONFIG_NAME)
-    found = newest_checkpoint(exp_dir)
-    if found is None:
-        raise CheckpointError(f"{exp_dir} has no checkpoint; train there first")
     tokenizer = Tokenizer(run.tokenizer)
-    try:
-        tokenizer.load_state_dict(load_part(found.path, "ema"))
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise CheckpointError(
-            f"{found.path} does not fit the run's config.yaml: {reason}"
-        ) from None
+    state = load_averaged(exp_dir, tokenizer, "tokenizer")
     with atomic_directory(directory) as temporary:
-        save_tokenizer(tokenizer, temporary, _card(run, found.state, tokenizer, exp_dir))
+        save_tokenizer(tokenizer, temporary, _card(run, state, tokenizer, exp_dir))
 
 
 def _card(run: TokenizerRunConfig, state: RunState, tokenizer: Tokenizer, exp_dir: Path) -> str:

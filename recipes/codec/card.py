@@ -8,9 +8,9 @@ from torch import nn
 
 from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import DEFAULT_NAME
+from latentspeech.core.train.state.averaged_weights import Provenance
 from latentspeech.model_names import MODELS_FOLDER
 from recipes.codec.scores import CodecScores
-from recipes.lib.averaged_weights import Provenance
 
 _STORED_BYTES = 2  # float16
 

@@ -18,10 +18,10 @@ from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config
 from latentspeech.core.errors import CheckpointError, ConfigError
 from latentspeech.core.files import atomic_directory
+from latentspeech.core.train.state.averaged_weights import Provenance, load_averaged, training_state
 from latentspeech.training.codec_run import CodecRunConfig
 from recipes.codec.card import CardNotes, codec_card, decoder_card
 from recipes.codec.scores import check_scores, read_scores
-from recipes.lib.averaged_weights import Provenance, load_averaged, training_state
 from recipes.lib.training_data import training_data_table
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from latentspeech.core.command import run_recipe
-from recipes.lib.averaged_weights import Weights
+from latentspeech.core.train.state.averaged_weights import Weights
 from recipes.lib.results_file import write_results
 from recipes.tts.pack_model import pack_model, parse_scores, scores_text
 from recipes.tts.published_rows import published_rows

@@ -12,11 +12,16 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.lora import add_lora, merge_lora
 from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.train.state.averaged_weights import (
+    Provenance,
+    Weights,
+    load_averaged,
+    training_state,
+)
 from latentspeech.text.tokenizers import load_tokenizer
 from latentspeech.training.tts_run import TTSRunConfig
 from latentspeech.tts.model import latent_lm_config
 from latentspeech.tts.model_directory import save_tts
-from recipes.lib.averaged_weights import Provenance, Weights, load_averaged, training_state
 from recipes.lib.results_file import read_table
 from recipes.tts.published_rows import OURS, setting_title
 from recipes.tts.test_set.test_items import SETTINGS

@@ -12,7 +12,7 @@ from latentspeech.codec.model_directory import load_codec
 from latentspeech.core.command import run_recipe
 from latentspeech.core.eval.paper_tables.beside import cell_of
 from latentspeech.core.eval.report import EvalReport
-from recipes.lib.averaged_weights import training_state
+from latentspeech.core.train.state.averaged_weights import training_state
 from recipes.lib.results_file import provenance_lines, write_section
 
 SECTION = "latent rates"

@@ -1,4 +1,4 @@
-"""Chooses what to use of a recording: its speech without long silence, at most so many seconds.
+"""Chooses the part of a recording to use: speech without long silence, of a limited length.
 
 Silence at the ends and long silence within are left out. If more speech is left than is wanted, the
 part with most voice is taken, where voice counts less if it is softer than the rest of the

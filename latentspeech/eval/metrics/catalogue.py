@@ -81,9 +81,11 @@ METRICS: dict[str, Metric] = {
     "si-sdr": Metric("si_sdr", "SiSdr", "scale-invariant SDR"),
     "f0": Metric("pitch", "LogF0Error", "error of log f0 where both are voiced"),
     "voicing": Metric("pitch", "VoicingError", "frames voiced in one only"),
-    "utmos": Metric("utmos", "Utmos", "UTMOS (utmos22_strong)", takes_device=True),
-    "dnsmos": Metric("dnsmos", "Dnsmos", "DNSMOS overall, P.835"),
-    "distillmos": Metric("distillmos", "DistillMos", "DistillMOS v7", takes_device=True),
+    "utmos": Metric("non_intrusive.utmos", "Utmos", "UTMOS (utmos22_strong)", takes_device=True),
+    "dnsmos": Metric("non_intrusive.dnsmos", "Dnsmos", "DNSMOS overall, P.835"),
+    "distillmos": Metric(
+        "non_intrusive.distillmos", "DistillMos", "DistillMOS v7", takes_device=True
+    ),
     **_similarity("wavlm-tdnn", "SIM of the paper: WavLM-large TDNN"),
     **_similarity("wavlm-sv", "WavLM-base-plus-sv"),
     **_similarity("ecapa", "SpeechBrain ECAPA-TDNN"),

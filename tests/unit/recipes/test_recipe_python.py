@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from latentspeech.core.errors import CheckpointError, DataError
+from latentspeech.core.train.state.averaged_weights import load_averaged
 from latentspeech.data.utterances import Utterance
 from latentspeech.eval.protocols.cut_utterances import choose_evaluation_items
-from recipes.lib.averaged_weights import load_averaged
 from recipes.lib.plot_training import plot, read_curves
 from recipes.lib.result_folder import audio_path, open_result_folder
 from recipes.lib.results_file import read_table, write_results

@@ -1,4 +1,4 @@
-"""Turns a dash between words into a comma, because a dash is a pause and a hyphen is none."""
+"""Turns a dash between words into a comma, because readers pause at a dash."""
 
 import re
 

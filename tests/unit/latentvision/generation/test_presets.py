@@ -5,9 +5,9 @@ import torch
 
 from latentspeech.core.errors import ConfigError
 from latentvision.generation.build import ModelConfig, build_generator
-from latentvision.generation.givt import GIVTConfig
-from latentvision.generation.mar import MARConfig
 from latentvision.generation.presets import dit_preset, imagenet_space, lm_preset
+from latentvision.generation.study.givt import GIVTConfig
+from latentvision.generation.study.mar import MARConfig
 
 
 def millions(config: ModelConfig, image_size: int = 256) -> float:

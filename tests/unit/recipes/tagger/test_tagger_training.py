@@ -1,4 +1,4 @@
-"""The tagger learns tags from sentences, and the corpus is read as it says."""
+"""The tagger learns tags from sentences, and the reader takes the corpus's words and tags."""
 
 import random
 from pathlib import Path

@@ -6,8 +6,8 @@ from torch import Tensor, distributions
 
 from latentspeech.core.tensors import make_generator
 from latentvision.generation.generator import ImageSampling
-from latentvision.generation.givt import GIVT
-from latentvision.generation.mixture_head import Mixture, MixtureHead, choose_guided
+from latentvision.generation.study.givt import GIVT
+from latentvision.generation.study.mixture_head import Mixture, MixtureHead, choose_guided
 from tests.tiny_generators import SPACE, batch_of, make
 
 COUNT = SPACE.num_latents

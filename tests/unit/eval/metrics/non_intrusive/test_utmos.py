@@ -8,8 +8,8 @@ import torch
 from latentspeech.audio.io import resample
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.eval.scorer import MetricUnavailable
-from latentspeech.eval.metrics import utmos
-from latentspeech.eval.metrics.utmos import Utmos
+from latentspeech.eval.metrics.non_intrusive import utmos
+from latentspeech.eval.metrics.non_intrusive.utmos import Utmos
 from tests.tiny_utmos import as_speechmos, random_tensors, shrink_utmos, weights_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")

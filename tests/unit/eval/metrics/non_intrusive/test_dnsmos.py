@@ -6,7 +6,7 @@ import torch
 
 from latentspeech.audio.io import resample
 from latentspeech.core.eval.scorer import MetricUnavailable
-from latentspeech.eval.metrics.dnsmos import Dnsmos
+from latentspeech.eval.metrics.non_intrusive.dnsmos import Dnsmos
 
 
 @pytest.fixture(scope="module")

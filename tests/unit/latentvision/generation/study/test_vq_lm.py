@@ -8,7 +8,7 @@ from torch.nn import functional
 from latentspeech.core.tensors import make_generator
 from latentvision.generation.generator import ImageSampling
 from latentvision.generation.space import ImageBatch
-from latentvision.generation.vq_lm import VQLM
+from latentvision.generation.study.vq_lm import VQLM
 from tests.tiny_generators import CODES, batch_of, make
 
 COUNT = CODES.num_latents

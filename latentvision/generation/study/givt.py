@@ -21,8 +21,8 @@ from latentspeech.core.train.task import Unit
 from latentvision.generation.backbone import BackboneConfig
 from latentvision.generation.fixed_norm import build_normalizer
 from latentvision.generation.generator import Advance, ImageGenerator, ImageSampling
-from latentvision.generation.mixture_head import MixtureHead, choose_guided
 from latentvision.generation.space import ImageBatch, ImageSpace
+from latentvision.generation.study.mixture_head import MixtureHead, choose_guided
 
 
 class GIVTConfig(Config):

@@ -5,7 +5,7 @@ import torch
 
 from latentspeech.audio.io import resample
 from latentspeech.core.eval.scorer import MetricUnavailable
-from latentspeech.eval.metrics.distillmos import DistillMos
+from latentspeech.eval.metrics.non_intrusive.distillmos import DistillMos
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from torch import Tensor
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.tensors import make_generator
 from latentvision.generation.generator import ImageSampling
-from latentvision.generation.mar import MAR, round_sizes
+from latentvision.generation.study.mar import MAR, round_sizes
 from tests.tiny_generators import SPACE, batch_of, make
 
 COUNT, SIZE = SPACE.num_latents, SPACE.latent_dim

@@ -1,0 +1,1 @@
+"""Metrics that predict a mean opinion score from the hypothesis alone."""
