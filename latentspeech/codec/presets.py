@@ -5,7 +5,7 @@ print the depths either: 3-3-3-3-3-12 gives the stated 120 million parameters of
 each. The mini twins have the same strides and latents at a width that a laptop trains.
 
 The default codec is the fast encoder and decoder at 1600x. The mini twin's decoder of the same
-ratio reads its latents too, and ships beside its own decoder.
+ratio can read its latents too.
 """
 
 from typing import Literal
@@ -39,7 +39,7 @@ def codec_preset(reduction: int, size: Literal["paper", "mini"] = "paper") -> Co
 
 
 def default_codec(decoder: Literal["harmonic", "mirrored"] = "harmonic") -> CodecConfig:
-    """The sizes of the codec that ships, with its own decoder or the mirrored one beside it."""
+    """The sizes of the codec that ships, with its own decoder or the paper's kind."""
     own = HarmonicDecoderConfig(latent_depth=2, frame_depth=5, layer_scale=0.1)
     return CodecConfig(
         latent_dim=32,

@@ -45,14 +45,14 @@ def environment() -> dict[str, str]:
 def test_commands(folder: Path, environment: dict[str, str]) -> None:
     lines = "\n".join(code_blocks("bash")).splitlines()
     commands = [line for line in lines if line.startswith("latentspeech ")]
-    assert len(commands) == 8
+    assert len(commands) == 7
     assert shutil.which("latentspeech", path=environment["PATH"]), "install the package first"
     for command in commands:
         result = subprocess.run(
             command, shell=True, cwd=folder, env=environment, capture_output=True, timeout=300
         )
         assert result.returncode == 0, f"{command}: {result.stderr.decode()}"
-    for name in ("copy.wav", "decoded.wav", "mirrored.wav"):
+    for name in ("copy.wav", "decoded.wav"):
         assert audio_duration_s(folder / name) == pytest.approx(2.0)
     assert (folder / "copy.wav").read_bytes() == (folder / "decoded.wav").read_bytes()
     assert (folder / "ref.f32").stat().st_size == 30 * 32 * 4

@@ -19,7 +19,6 @@ pytestmark = pytest.mark.slow
 
 SHIPPED = find_codec("codec")
 RATE = 24_000
-DECODERS = (None, "mirrored")
 
 
 @pytest.fixture(scope="module")
@@ -72,16 +71,14 @@ def test_files_of_all_kinds(case: str, speech: Tensor, tmp_path: Path) -> None:
     source = tmp_path / "in.wav"
     rate = write_input(case, source, speech)
     expected = math.ceil(soundfile.info(source).frames * RATE / rate)
-    for decoder in DECODERS:
-        out = tmp_path / f"{decoder}.wav"
-        options = ["--decoder", decoder] if decoder else []
-        result = latentspeech("codec", "reconstruct", source, out, "--model", SHIPPED, *options)
-        assert result.returncode == 0, result.stderr
-        assert soundfile.info(out).samplerate == RATE
-        copy = load_audio(out, RATE)  # refuses what is not finite
-        assert len(copy) == expected
-        if case == "inverted right channel":
-            assert abs(level_db(copy) - level_db(speech)) < 6
+    out = tmp_path / "out.wav"
+    result = latentspeech("codec", "reconstruct", source, out, "--model", SHIPPED)
+    assert result.returncode == 0, result.stderr
+    assert soundfile.info(out).samplerate == RATE
+    copy = load_audio(out, RATE)  # refuses what is not finite
+    assert len(copy) == expected
+    if case == "inverted right channel":
+        assert abs(level_db(copy) - level_db(speech)) < 6
 
 
 @pytest.mark.parametrize("case", ["NaN", "empty", "no samples", "too loud for floats"])
@@ -126,36 +123,29 @@ def test_pipes_of_all_kinds(speech: Tensor) -> None:
 def test_silence_stays_silent_and_speech_stays_as_loud(speech: Tensor) -> None:
     audio = resample(speech, SAMPLE_RATE, RATE)
     silence = torch.zeros(2 * RATE)
-    for decoder in DECODERS:
-        codec = load_codec(SHIPPED, decoder)
-        with torch.inference_mode():
-            quiet, loud = (codec.decode(codec.encode(x[None]), len(x))[0] for x in (silence, audio))
-        assert level_db(quiet) < -60, decoder
-        assert abs(level_db(loud) - level_db(audio)) < 6, decoder
+    codec = load_codec(SHIPPED)
+    with torch.inference_mode():
+        quiet, loud = (codec.decode(codec.encode(x[None]), len(x))[0] for x in (silence, audio))
+    assert level_db(quiet) < -60
+    assert abs(level_db(loud) - level_db(audio)) < 6
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_streaming_equals_offline_on_the_shipped_weights(
-    decoder: str | None, seed: int, speech: Tensor
-) -> None:
+def test_streaming_equals_offline_on_the_shipped_weights(seed: int, speech: Tensor) -> None:
     audio = resample(speech, SAMPLE_RATE, RATE)[: 3 * RATE + 11]
-    exact = streaming_differences(SHIPPED, decoder, audio.double(), seed)
+    exact = streaming_differences(SHIPPED, audio.double(), seed)
     assert max(exact) < 1e-8
-    of_latents, of_audio = streaming_differences(SHIPPED, decoder, audio, seed)
+    of_latents, of_audio = streaming_differences(SHIPPED, audio, seed)
     assert of_latents < 1e-4
     # The harmonic decoder adds up a phase, and with it the rounding of the pitch in float32: copies
-    # drift apart by a thousandth of the peak in seconds. Every other difference is rounding alone.
-    carries_a_phase = load_codec(SHIPPED, decoder).config.decoder.kind == "harmonic"
-    assert of_audio < (1e-2 if carries_a_phase else 1e-4)
+    # drift apart by a thousandth of the peak in seconds.
+    assert of_audio < 1e-2
 
 
 @torch.inference_mode()
-def streaming_differences(
-    model: Path, decoder: str | None, audio: Tensor, seed: int
-) -> tuple[float, float]:
+def streaming_differences(model: Path, audio: Tensor, seed: int) -> tuple[float, float]:
     """How far latents and audio (T,) of random chunks are from the whole's, over the peak."""
-    codec = load_codec(model, decoder).to(audio.dtype)
+    codec = load_codec(model).to(audio.dtype)
     latents = codec.encode(audio[None])
     generator = torch.Generator().manual_seed(seed)
     state, pieces = codec.init_encode_state(1), []
