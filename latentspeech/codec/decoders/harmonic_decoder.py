@@ -10,7 +10,7 @@ pitch and voicing through the sound; they are learned from a pitch tracker's ans
 B batch, T latents, N = upsampling T frames, F = W // 2 + 1 bins, P pitch bins.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -33,6 +33,13 @@ class HarmonicDecoderConfig(IstftDecoderConfig):
 
     kind: Literal["harmonic"] = Field("harmonic", description="which decoder this is")  # type: ignore[assignment]
     pitch: PitchConfig = Field(PitchConfig(), description="range and resolution of the pitch")
+
+
+class HarmonicSpectra(NamedTuple):
+    """The two parts of the frames' spectra, complex (B, N, F) each; the decoder adds them."""
+
+    voiced: Tensor  # v A E
+    free: Tensor  # exp(-c v) G
 
 
 class HarmonicDecoder(StreamingModule):
@@ -68,6 +75,10 @@ class HarmonicDecoder(StreamingModule):
         samples, logits, _ = self._step(x, self.init_state(len(x)), pitch)
         return samples, logits
 
+    def spectra_at_pitch(self, x: Tensor, pitch: Tensor | None) -> HarmonicSpectra:
+        """Latents x (B, T, D) -> the parts of the spectra; `pitch` as in `forward_at_pitch`."""
+        return self._spectra(x, self.init_state(len(x)), pitch)[0]
+
     def track_pitch(self, audio: Tensor) -> Tensor:
         """The tracked pitch of audio (B, T) at the centres of the frames of its latents (B, N).
 
@@ -81,6 +92,14 @@ class HarmonicDecoder(StreamingModule):
         return functional.pad(pitch, (0, max(0, num_frames - pitch.shape[1])))[:, :num_frames]
 
     def _step(self, x: Tensor, state: Any, pitch: Tensor | None) -> tuple[Tensor, Tensor, Any]:
+        spectra, logits, (layers, source, head) = self._spectra(x, state, pitch)
+        samples, head = self.head.synthesize(spectra.voiced + spectra.free, head)
+        return samples, logits, (layers, source, head)
+
+    def _spectra(
+        self, x: Tensor, state: Any, pitch: Tensor | None
+    ) -> tuple[HarmonicSpectra, Tensor, Any]:
+        """Returns the spectra, the logits of PitchBins, and the states; the head's is unchanged."""
         layers, source, head = state
         features, layers = self.layers.step(x, layers)  # (B, N, C)
         logits = self.pitch_logits(features)
@@ -94,5 +113,4 @@ class HarmonicDecoder(StreamingModule):
         voiced = self.head.spectrum(gain, phase) * (voicing * pulses)
         magnitude, phase = self.head.linear(features).chunk(2, dim=-1)
         free = self.head.spectrum(magnitude - _VOICED_ATTENUATION * voicing, phase)
-        samples, head = self.head.synthesize(voiced + free, head)
-        return samples, logits, (layers, source, head)
+        return HarmonicSpectra(voiced, free), logits, (layers, source, head)

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from latentspeech.audio.io import write_audio
 from latentspeech.codec.convnext import ConvNeXtConfig
 from latentspeech.codec.model import Codec, CodecConfig
 from latentspeech.codec.model_directory import load_codec, save_codec
-from latentspeech.core.config import load_config, parse_config
+from latentspeech.core.config import parse_config
 from latentspeech.core.errors import CheckpointError, ConfigError
 from latentspeech.core.train.state.checkpoint import load_part, newest_checkpoint
 from latentspeech.training.codec_run import (
@@ -19,10 +18,8 @@ from latentspeech.training.codec_run import (
     _start_from,
     run_codec,
 )
-from tests.tiny_codec import CODEC, make_codec_directory
-from tests.tiny_models import voice_like
+from tests.tiny_codec_run import at_debug_size
 
-CONF = Path(__file__).parents[3] / "egs/mini/conf"
 SIDE = ConvNeXtConfig(strides=(4, 5), base_channels=4, depths=(0, 1, 1))
 
 
@@ -69,35 +66,6 @@ def test_a_wanted_ratio_needs_beta_and_noise(posterior: dict[str, float]) -> Non
     parse_config(CodecRunConfig, values)
     with pytest.raises(ConfigError, match="set both above 0"):
         parse_config(CodecRunConfig, {**values, "loss": {"log_sigma_ratio": 1.0}})
-
-
-def cuts_of_two_voices(folder: Path) -> Path:
-    from lhotse import CutSet, Recording
-
-    cuts = []
-    for name in ("a", "b"):
-        write_audio(folder / f"{name}.wav", voice_like(1.0), 24_000)
-        cuts.append(Recording.from_file(folder / f"{name}.wav", recording_id=name).to_cut())
-    CutSet.from_cuts(cuts).to_file(folder / "cuts.jsonl.gz")
-    return folder / "cuts.jsonl.gz"
-
-
-def at_debug_size(name: str, folder: Path) -> CodecRunConfig:
-    """The run of a file in egs/mini/conf, its losses, turns and optimizers kept, all else small."""
-    values = load_config(CodecRunConfig, CONF / name).model_dump()
-    values["exp_dir"] = folder / "exp"
-    values["codec"] |= {key: getattr(CODEC, key) for key in ("latent_dim", "encoder", "decoder")}
-    values["loss"]["discriminators_alone_steps"] = min(
-        1, values["loss"]["discriminators_alone_steps"]
-    )
-    values["discriminators"]["multi_period"]["channels"] = (4, 8)
-    for kind in ("complex_stft", "magnitude_stft"):
-        values["discriminators"][kind]["channels"] = 2
-    values["start_from"] = {"codec": make_codec_directory(folder)}
-    cuts = str(cuts_of_two_voices(folder))
-    values["data"] |= {"train_cuts": cuts, "valid_cuts": cuts, "batch_size": 2, "segment_s": 0.5}
-    values["train"] |= {"max_steps": 3, "log_every": 1, "num_threads": 1}
-    return CodecRunConfig.model_validate(values)
 
 
 @pytest.mark.slow
