@@ -4,6 +4,7 @@ B batch of 1, S samples, T latents, N frames, F bins of a frame.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -66,6 +67,11 @@ def noisy(one: Heard) -> Tensor:
     return parts.voiced + parts.free
 
 
+def thinned_recording(every: int, one: Heard) -> Tensor:
+    """The recording with the magnitudes of every so many frames, and those between interpolated."""
+    return frames.with_phase(frames.thinned(one.recording.abs(), every), one.recording)
+
+
 def changes(sample_rate: int) -> dict[str, Change]:
     """The rows by their names; `copy` is the first, with which the others are compared."""
     found: dict[str, Change] = {
@@ -97,9 +103,7 @@ def changes(sample_rate: int) -> dict[str, Change]:
     for edge in EDGES_HZ:
         found |= band_changes(edge, sample_rate)
     for every in THINNED:
-        found[f"recording, magnitudes of 1 frame in {every}"] = lambda one, every=every: (
-            frames.with_phase(frames.thinned(one.recording.abs(), every), one.recording)
-        )
+        found[f"recording, magnitudes of 1 frame in {every}"] = partial(thinned_recording, every)
     return found
 
 
