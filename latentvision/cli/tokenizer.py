@@ -193,7 +193,7 @@ def score(
     with counted_progress("copying", quiet or as_json) as progress:
         found = score_reconstruction(run, choose_device(device), progress)
     write_report(found, out)
-    values = {metric.name: metric.value for metric in found.metrics}
+    values = {metric.key: metric.value for metric in found.metrics}
     shown = ", ".join(
         f"{k} {'not measured' if v is None else f'{v:.4g}'}" for k, v in values.items()
     )

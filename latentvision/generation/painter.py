@@ -20,8 +20,8 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.nn.packed_linear import can_pack, pack_linears
 from latentspeech.core.tensors import make_generator
 from latentspeech.core.version import VERSION
+from latentvision.data.labels import class_number
 from latentvision.generation.generator import Advance, ImageSampling
-from latentvision.generation.labels import class_number
 from latentvision.generation.model_directory import LoadedGenerator, load_generator
 from latentvision.images.transforms import make_grid
 from latentvision.images.writing import write_png
