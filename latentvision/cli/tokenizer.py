@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentspeech.core.command import counted_progress, report
+from latentspeech.core.command import counted_progress, report, show_log
 from latentspeech.core.version import VERSION
 from latentvision.cli.options import (
     ConfigOption,
@@ -15,7 +15,6 @@ from latentvision.cli.options import (
     ModelOption,
     QuietOption,
     SetOption,
-    show_log,
 )
 
 if TYPE_CHECKING:

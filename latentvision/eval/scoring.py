@@ -122,10 +122,11 @@ class _Scoring:
             reasons = next(iter(unreadable.values()), "there are none")
             raise InputError(f"no picture of {self.samples} can be scored: {reasons}")
         self._made = seen.sets(str(self.samples))
-        self._num_unreadable = len(unreadable)
+        self._score_classes()
         for index, reason in unreadable.items():
             self.failures.append(Failure(self.samples.record(index).id, "all", reason))
-        self._score_classes()
+            self.items.append(self._item(index, {}))
+        self._num_unreadable = len(unreadable)
         if networks and self.reference is not None:
             seen, done = SeenFeatures(networks, self.device), lengths[0]
             for batch in self.reference.batches():
@@ -138,7 +139,10 @@ class _Scoring:
         """The row of a metric."""
         scorer = self.tools.scorers.get(name)
         if scorer is not None:
-            description = {**scorer.describe(), "num_samples": len(self.items)}
+            description = {
+                **scorer.describe(),
+                "num_samples": len(self.items) - self._num_unreadable,
+            }
             if self.reference is not None and name in self.tools.pairs:
                 description["reference"] = str(self.reference)
             return summarise(
@@ -165,32 +169,35 @@ class _Scoring:
             return {}
         return {self.reference.record(index).id: index for index in self.reference.indices}
 
-    def _add_item(self, index: int, image: Tensor, originals: Mapping[str, int]) -> None:
+    def _item(self, index: int, originals: Mapping[str, int]) -> ItemResult:
         record = self.samples.record(index)
-        item = ItemResult(
+        return ItemResult(
             record.id,
             hypothesis=record.id,
             reference=record.id if record.id in originals else None,
             group=self.samples.class_of(record),
         )
+
+    def _add_item(self, index: int, image: Tensor, originals: Mapping[str, int]) -> None:
+        item = self._item(index, originals)
         self.items.append(item)
         if not self.tools.pairs or self.reference is None:
             return
         try:
-            if record.id not in originals:
+            if item.id not in originals:
                 raise InputError(
-                    f"{self.reference} has no picture {record.id}; expected one of that name"
+                    f"{self.reference} has no picture {item.id}; expected one of that name"
                 )
-            real = self.reference.image(originals[record.id])
+            real = self.reference.image(originals[item.id])
         except (InputError, DataError) as error:
             for scorer in self.tools.pairs.values():
-                self.failures.append(Failure(record.id, scorer.name, str(error)))
+                self.failures.append(Failure(item.id, scorer.name, str(error)))
             return
         for scorer in self.tools.pairs.values():
             try:
                 item.scores[scorer.name] = scorer.score(real, image)
             except InputError as error:
-                self.failures.append(Failure(record.id, scorer.name, str(error)))
+                self.failures.append(Failure(item.id, scorer.name, str(error)))
 
     def _score_classes(self) -> None:
         """Adds the scores by the classifier."""

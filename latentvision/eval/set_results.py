@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from latentspeech.core.device import describe_device
 from latentspeech.core.errors import InputError
 from latentspeech.core.eval.report import MetricResult
 from latentspeech.core.eval.scorer import package_version
@@ -76,6 +77,7 @@ def _describe(network: Features, sets: Sets, measured: Measured) -> dict[str, An
     assert sets.made is not None
     return {
         **network.description,
+        **describe_device(next(network.parameters()).device),
         "num_samples": len(sets.made),
         "image_size": sets.image_size,
         **measured.facts,

@@ -1,6 +1,6 @@
 """The networks and scorers that a list of metrics needs, each loaded once, or why they lack."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,15 +58,16 @@ def load_tools(
     return tools
 
 
-def check_metrics(classifier: Path | None = None) -> dict[str, str | None]:
-    """What is missing on this machine for each metric; None: it can be measured."""
-    found: dict[str, str | None] = {}
+def check_metrics(classifier: Path | None = None) -> Iterator[tuple[str, str | None]]:
+    """Each metric's name, and what is missing on this machine for it; None: nothing."""
+    known: dict[FeatureKind | None, str | None] = {}
     for name, metric in METRICS.items():
         if metric.network == "classifier" and classifier is None:
-            found[name] = "needs the directory of a classifier; give --classifier DIR"
+            yield name, "needs the directory of a classifier; give --classifier DIR"
             continue
-        found[name] = load_tools({name: metric}, classifier).holes.get(name)
-    return found
+        if metric.network is None or metric.network not in known:
+            known[metric.network] = load_tools({name: metric}, classifier).holes.get(name)
+        yield name, known[metric.network]
 
 
 def _prepare(name: str, metric: Metric, tools: Tools) -> None:

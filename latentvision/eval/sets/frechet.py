@@ -37,19 +37,21 @@ class Moments(NamedTuple):
 class _Sums(NamedTuple):
     """Sums over images of features x and of their products, after subtraction of a centre."""
 
-    count: int
+    num_images: int
     total: Tensor  # (F,)
     products: Tensor  # (F, F)
 
     def minus(self, other: "_Sums") -> "_Sums":
         return _Sums(
-            self.count - other.count, self.total - other.total, self.products - other.products
+            self.num_images - other.num_images,
+            self.total - other.total,
+            self.products - other.products,
         )
 
     def moments(self, centre: Tensor) -> Moments:
-        mean = self.total / self.count
-        products = self.products - self.count * torch.outer(mean, mean)
-        return Moments(mean + centre, products / (self.count - 1))
+        mean = self.total / self.num_images
+        products = self.products - self.num_images * torch.outer(mean, mean)
+        return Moments(mean + centre, products / (self.num_images - 1))
 
 
 def frechet_distance(samples: FeatureSet, reference: FeatureSet, seed: int = 0) -> Measured:
@@ -120,7 +122,7 @@ def _interval(
 def _sums(features: Tensor, centre: Tensor) -> _Sums:
     total = torch.zeros_like(centre)
     products = torch.zeros(len(centre), len(centre), dtype=torch.float64)
-    for chunk in features.split(_CHUNK):
+    for chunk in torch.split(features, _CHUNK):
         centred = chunk.double() - centre
         total += centred.sum(dim=0)
         products += centred.T @ centred

@@ -132,7 +132,7 @@ class Launcher:
 
 
 def is_main_process() -> bool:
-    """Whether this process is the first of its run; it also answers after the training has ended."""
+    """Whether this process is the first of its run; it answers after `train` too."""
     distributed = torch.distributed
     return not distributed.is_initialized() or distributed.get_rank() == 0
 

@@ -121,6 +121,7 @@ def test_a_bad_sample_is_a_failure_and_a_bad_reference_an_error(folder: Path) ->
     found = report.metric("kid-efficientnet")
     assert (found.num_scored, found.num_failed) == (23, 1)
     assert found.description["num_samples"] == 23
+    assert len(report.items) == 24
     with pytest.raises(DataError, match=r"dot/000\.png is truncated or damaged"):
         score_pictures(real, samples, choose_metrics(["kid-efficientnet"]))
     for path in (folder / "samples").rglob("*.png"):
@@ -183,7 +184,7 @@ def test_requests_that_cannot_be_met_are_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="unknown metric 'fdi'; did you mean fid"):
         choose_metrics(["psnr", "fdi"])
     assert list(choose_metrics([" PSNR", "fid "])) == ["psnr", "fid"]
-    assert set(tools.check_metrics()) == set(METRICS)
+    assert {name for name, _ in tools.check_metrics()} == set(METRICS)
 
 
 def test_a_report_of_copies(tmp_path: Path) -> None:
