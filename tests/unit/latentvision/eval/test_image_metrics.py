@@ -131,9 +131,10 @@ def test_lpips_takes_its_weights_from_the_folder(
 ) -> None:
     """VGG16 with random weights: the scorer is the package's distance on 8-bit pixels."""
     lpips = pytest.importorskip("lpips")
-    models = pytest.importorskip("torchvision.models")
+    vgg = pytest.importorskip("torchvision.models.vgg")
     torch.manual_seed(0)
-    weights = {k: v for k, v in models.vgg16().state_dict().items() if k.startswith("features")}
+    layers = vgg.make_layers(vgg.cfgs["D"]).state_dict()
+    weights = {f"features.{name}": tensor for name, tensor in layers.items()}
     path = tmp_path / "vgg16" / "vgg16-397923af.pth"
     path.parent.mkdir()
     torch.save(weights, path)
