@@ -25,7 +25,7 @@ from latentvision.eval.picture_set import PictureSet
 from latentvision.eval.set_results import Sets, set_result
 from latentvision.eval.sets.measure import FeatureSet
 from latentvision.eval.sets.seen import SeenFeatures
-from latentvision.eval.tools import Tools, load_tools
+from latentvision.eval.tools import load_tools
 
 Progress = Callable[[int, int], None]
 _VERSIONS = ("torch", "torch-fidelity", "pytorch-msssim", "lpips", "Pillow")
@@ -59,81 +59,112 @@ def score_pictures(
         ConfigError: a metric needs something that was not given.
         DataError: a picture of the reference cannot be read.
     """
-    started = time.monotonic()
-    _check_request(samples, reference, metrics)
-    scoring = _Scoring(samples, reference, load_tools(metrics, classifier, device), device)
-    scoring.look(metrics, progress)
-    return EvalReport(
-        metrics=[scoring.result(name, metric, seed) for name, metric in metrics.items()],
-        items=scoring.items,
-        failures=scoring.failures,
-        settings={
-            "seed": seed,
-            "num_resamples": NUM_RESAMPLES,
-            "confidence": CONFIDENCE,
-            "samples": str(samples),
-            "reference": None if reference is None else str(reference),
-            "image_size": samples.image_size,
-            **(settings or {}),
-        },
-        run=describe_run(time.monotonic() - started, 1, _VERSIONS),
-        item_name="image",
-        group_name="class",
-    )
+    scorer = SampleScorer(reference, metrics, classifier=classifier, device=device)
+    return scorer.score(samples, seed=seed, settings=settings, progress=progress)
 
 
-class _Scoring:
-    """The state of one evaluation."""
+class SampleScorer:
+    """Measures sets of samples against one reference, whose features are computed once."""
 
     def __init__(
         self,
-        samples: PictureSet,
         reference: PictureSet | None,
-        tools: Tools,
-        device: torch.device | str,
+        metrics: Mapping[str, Metric],
+        *,
+        classifier: Path | None = None,
+        device: torch.device | str = "cpu",
     ) -> None:
-        self.samples, self.reference = samples, reference
-        self.tools, self.device = tools, torch.device(device)
-        self.items: list[ItemResult] = []
-        self.failures: list[Failure] = []
-        self._made: dict[FeatureKind, FeatureSet] = {}
-        self._real: dict[FeatureKind, FeatureSet] = {}
-        self._num_unreadable = 0
+        """Loads networks; `score_pictures` explains the arguments."""
+        self.reference, self.metrics = reference, metrics
+        self.device = torch.device(device)
+        self.tools = load_tools(metrics, classifier, device)
+        self.compared = {
+            metric.network: self.tools.networks[metric.network]
+            for metric in metrics.values()
+            if metric.measure is not None and metric.network in self.tools.networks
+        }
+        self.real: dict[FeatureKind, FeatureSet] = {}
 
-    def look(self, metrics: Mapping[str, Metric], progress: Progress | None) -> None:
-        """Reads all pictures: features of both sets, scores of the samples."""
-        compared = {m.network for m in metrics.values() if m.measure is not None}
-        networks = {k: n for k, n in self.tools.networks.items() if k in compared}
-        lengths = [len(self.samples), len(self.reference or ()) if networks else 0]
+    def score(
+        self,
+        samples: PictureSet,
+        *,
+        seed: int = 0,
+        settings: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+    ) -> EvalReport:
+        """Measures samples; `score_pictures` explains the arguments."""
+        started = time.monotonic()
+        _check_request(samples, self.reference, self.metrics)
+        scoring = _Scoring(samples, self)
+        to_read = len(self.reference or ()) if self.compared and not self.real else 0
+        total = len(samples) + to_read
 
         def tell(done: int) -> None:
             if progress is not None:
-                progress(done, sum(lengths))
+                progress(done, total)
 
+        scoring.look(tell)
+        if to_read:
+            self._look_at_reference(lambda done: tell(len(samples) + done))
+        return EvalReport(
+            metrics=[scoring.result(name, metric, seed) for name, metric in self.metrics.items()],
+            items=scoring.items,
+            failures=scoring.failures,
+            settings={
+                "seed": seed,
+                "num_resamples": NUM_RESAMPLES,
+                "confidence": CONFIDENCE,
+                "samples": str(samples),
+                "reference": None if self.reference is None else str(self.reference),
+                "image_size": samples.image_size,
+                **(settings or {}),
+            },
+            run=describe_run(time.monotonic() - started, 1, _VERSIONS),
+            item_name="image",
+            group_name="class",
+        )
+
+    def _look_at_reference(self, tell: Callable[[int], None]) -> None:
+        assert self.reference is not None
+        seen, done = SeenFeatures(self.compared, self.device), 0
+        for batch in self.reference.batches():
+            seen.add(batch.images)
+            done += len(batch.indices)
+            tell(done)
+        self.real = seen.sets(str(self.reference))
+
+
+class _Scoring:
+    """The state of the evaluation of one set of samples."""
+
+    def __init__(self, samples: PictureSet, scorer: SampleScorer) -> None:
+        self.samples, self.scorer = samples, scorer
+        self.reference, self.tools = scorer.reference, scorer.tools
+        self.items: list[ItemResult] = []
+        self.failures: list[Failure] = []
+        self._made: dict[FeatureKind, FeatureSet] = {}
+        self._num_unreadable = 0
+
+    def look(self, tell: Callable[[int], None]) -> None:
+        """Reads all samples: their features and scores; tells the number that is done."""
         unreadable: dict[int, str] = {}
         originals = self._originals()
-        seen = SeenFeatures(self.tools.networks, self.device)
+        seen = SeenFeatures(self.tools.networks, self.scorer.device)
         for batch in self.samples.batches(unreadable):
             seen.add(batch.images)
             for index, image in zip(batch.indices, batch.images, strict=True):
                 self._add_item(index, image, originals)
             tell(len(self.items) + len(unreadable))
         if not self.items:
-            reasons = next(iter(unreadable.values()), "there are none")
-            raise InputError(f"no picture of {self.samples} can be scored: {reasons}")
+            reason = next(iter(unreadable.values()), "there are none")
+            raise InputError(f"no picture of {self.samples} can be scored: {reason}")
         self._made = seen.sets(str(self.samples))
         self._score_classes()
         for index, reason in unreadable.items():
             self.failures.append(Failure(self.samples.record(index).id, "all", reason))
             self.items.append(self._item(index, {}))
         self._num_unreadable = len(unreadable)
-        if networks and self.reference is not None:
-            seen, done = SeenFeatures(networks, self.device), lengths[0]
-            for batch in self.reference.batches():
-                seen.add(batch.images)
-                done += len(batch.indices)
-                tell(done)
-            self._real = seen.sets(str(self.reference))
 
     def result(self, name: str, metric: Metric, seed: int) -> MetricResult:
         """The row of a metric."""
@@ -157,7 +188,7 @@ class _Scoring:
             )
         sets = Sets(
             None if metric.network is None else self._made.get(metric.network),
-            None if metric.network is None else self._real.get(metric.network),
+            None if metric.network is None else self.scorer.real.get(metric.network),
             self.samples.image_size,
             self._num_unreadable,
         )
@@ -203,7 +234,7 @@ class _Scoring:
         """Adds the scores by the classifier."""
         if not self.tools.classes:
             return
-        features = self._made["classifier"].features.to(self.device)  # (N, F)
+        features = self._made["classifier"].features.to(self.scorer.device)  # (N, F)
         logits = self.tools.networks["classifier"].classify(features)  # (N, C)
         odds, named = logits.softmax(dim=1).max(dim=1)
         found = zip(self.items, named.tolist(), odds.tolist(), strict=True)
@@ -225,7 +256,12 @@ def _class_score(scorer: Any, item: ItemResult, number: int, probability: float)
 def _check_request(
     samples: PictureSet, reference: PictureSet | None, metrics: Mapping[str, Metric]
 ) -> None:
-    """Raises ConfigError if a metric needs what was not given."""
+    """Raises ConfigError if a metric needs what was not given, or sizes differ."""
+    if reference is not None and reference.image_size != samples.image_size:
+        raise ConfigError(
+            f"samples of {samples.image_size} px against a reference of {reference.image_size} px; "
+            "expected one size"
+        )
     for name, metric in metrics.items():
         if metric.needs in ("a reference", "originals of the same names") and reference is None:
             raise ConfigError(f"{name} needs {metric.needs}; give --reference")

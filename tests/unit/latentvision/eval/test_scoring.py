@@ -19,7 +19,7 @@ from latentvision.eval.classifier import load_classifier
 from latentvision.eval.features import Features, load_features
 from latentvision.eval.picture_set import PictureSet, size_of_first
 from latentvision.eval.reconstruction import ReconstructionConfig, score_reconstruction
-from latentvision.eval.scoring import score_pictures
+from latentvision.eval.scoring import SampleScorer, score_pictures
 from latentvision.eval.sets.frechet import frechet_distance
 from latentvision.eval.sets.measure import FeatureSet
 from latentvision.images.transforms import center_crop, to_pixels, to_tensor
@@ -94,6 +94,25 @@ def test_a_report_of_samples_and_a_reference(folder: Path) -> None:
     assert read.metric("kid-efficientnet").value == kid.value
     again = score_pictures(samples, real, choose_metrics(names), seed=3)
     assert [m.value for m in again.metrics] == [m.value for m in report.metrics]
+
+
+def test_a_reference_is_read_once_for_many_sets(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = pictures(folder / "real")
+    scorer = SampleScorer(real, choose_metrics(["fd-efficientnet"]))
+    values = []
+    for number in (24, 20):
+        seen: list[tuple[int, int]] = []
+        samples = pictures(folder / "samples", max_pictures=number)
+        report = scorer.score(samples, progress=lambda *counts, seen=seen: seen.append(counts))
+        values.append(report.metric("fd-efficientnet").value)
+        assert seen[-1] == ((54, 54) if number == 24 else (20, 20))
+        monkeypatch.setattr(real, "batches", lambda: pytest.fail("read again"))
+    assert values[0] != values[1]
+    other = PictureSet(ImageFolder(folder / "samples"), SIZE + 1)
+    with pytest.raises(ConfigError, match="17 px against a reference of 16 px"):
+        scorer.score(other)
 
 
 def test_pairs_are_found_by_name(folder: Path) -> None:
@@ -177,8 +196,9 @@ def test_requests_that_cannot_be_met_are_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="psnr needs originals of the same names; give --ref"):
         score_pictures(samples, None, choose_metrics(["psnr"]))
     flat = pictures(folder / "samples" / "dot")
+    classifier = write_classifier(folder / "classifier")
     with pytest.raises(ConfigError, match="accuracy needs the class of every sample"):
-        score_pictures(flat, None, choose_metrics(["accuracy"]))
+        score_pictures(flat, None, choose_metrics(["accuracy"]), classifier=classifier)
     with pytest.raises(ConfigError, match="give --classifier DIR"):
         score_pictures(samples, None, choose_metrics(["accuracy"]))
     with pytest.raises(ConfigError, match="unknown metric 'fdi'; did you mean fid"):
