@@ -1,8 +1,7 @@
 """Scores a set of pictures: measures of the whole set, and of each picture, in one report.
 
 The samples are read once and the reference once. A sample that cannot be read is a failure and is
-in no value; a bad picture of the reference is an error, because every number depends on it. B
-images, F features, C classes.
+in no value; a bad picture of the reference is an error, because every number depends on it.
 """
 
 import time
@@ -11,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from latentspeech.core.errors import ConfigError, DataError, InputError
-from latentspeech.core.eval.report import EvalReport, Failure, ItemResult, MetricResult
-from latentspeech.core.eval.scorer import Score
+from latentspeech.core.errors import ConfigError
+from latentspeech.core.eval.report import EvalReport, MetricResult
 from latentspeech.core.eval.statistics import CONFIDENCE, NUM_RESAMPLES
 from latentspeech.core.eval.summary import summarise
 from latentspeech.core.provenance import describe_run
 from latentvision.eval.catalogue import Metric
 from latentvision.eval.features import FeatureKind
 from latentvision.eval.picture_set import PictureSet
+from latentvision.eval.sample_scores import SampleScores
 from latentvision.eval.set_results import Sets, set_result
+from latentvision.eval.sets.inception_statistics import InceptionStatistics
 from latentvision.eval.sets.measure import FeatureSet
 from latentvision.eval.sets.seen import SeenFeatures
 from latentvision.eval.tools import load_tools
@@ -37,6 +36,7 @@ def score_pictures(
     metrics: Mapping[str, Metric],
     *,
     classifier: Path | None = None,
+    statistics: InceptionStatistics | None = None,
     device: torch.device | str = "cpu",
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
@@ -50,6 +50,7 @@ def score_pictures(
             originals, by their names.
         metrics: the result of `choose_metrics`.
         classifier: directory of a classifier, for the metrics that need one.
+        statistics: takes the place of the reference for `fid`.
         device: where networks compute.
         seed: decides intervals and subsets.
         settings: facts to add to those of the report.
@@ -59,7 +60,9 @@ def score_pictures(
         ConfigError: a metric needs something that was not given.
         DataError: a picture of the reference cannot be read.
     """
-    scorer = SampleScorer(reference, metrics, classifier=classifier, device=device)
+    scorer = SampleScorer(
+        reference, metrics, classifier=classifier, statistics=statistics, device=device
+    )
     return scorer.score(samples, seed=seed, settings=settings, progress=progress)
 
 
@@ -72,16 +75,19 @@ class SampleScorer:
         metrics: Mapping[str, Metric],
         *,
         classifier: Path | None = None,
+        statistics: InceptionStatistics | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         """Loads networks; `score_pictures` explains the arguments."""
-        self.reference, self.metrics = reference, metrics
+        self.reference, self.metrics, self.statistics = reference, metrics, statistics
         self.device = torch.device(device)
         self.tools = load_tools(metrics, classifier, device)
         self.compared = {
             metric.network: self.tools.networks[metric.network]
-            for metric in metrics.values()
-            if metric.measure is not None and metric.network in self.tools.networks
+            for name, metric in metrics.items()
+            if metric.measure is not None
+            and metric.network in self.tools.networks
+            and not (name == "fid" and statistics is not None)
         }
         self.real: dict[FeatureKind, FeatureSet] = {}
 
@@ -95,8 +101,8 @@ class SampleScorer:
     ) -> EvalReport:
         """Measures samples; `score_pictures` explains the arguments."""
         started = time.monotonic()
-        _check_request(samples, self.reference, self.metrics)
-        scoring = _Scoring(samples, self)
+        _check_request(samples, self)
+        scores = SampleScores(samples, self.reference, self.tools, self.device)
         to_read = len(self.reference or ()) if self.compared and not self.real else 0
         total = len(samples) + to_read
 
@@ -104,13 +110,15 @@ class SampleScorer:
             if progress is not None:
                 progress(done, total)
 
-        scoring.look(tell)
+        scores.look(tell)
         if to_read:
             self._look_at_reference(lambda done: tell(len(samples) + done))
         return EvalReport(
-            metrics=[scoring.result(name, metric, seed) for name, metric in self.metrics.items()],
-            items=scoring.items,
-            failures=scoring.failures,
+            metrics=[
+                self._result(name, metric, scores, seed) for name, metric in self.metrics.items()
+            ],
+            items=scores.items,
+            failures=scores.failures,
             settings={
                 "seed": seed,
                 "num_resamples": NUM_RESAMPLES,
@@ -125,6 +133,35 @@ class SampleScorer:
             group_name="class",
         )
 
+    def _result(self, name: str, metric: Metric, scores: SampleScores, seed: int) -> MetricResult:
+        """The row of a metric."""
+        scorer = self.tools.scorers.get(name)
+        if scorer is not None:
+            description = {
+                **scorer.describe(),
+                "num_samples": scores.num_readable,
+            }
+            if self.reference is not None and name in self.tools.pairs:
+                description["reference"] = str(self.reference)
+            return summarise(
+                scorer,
+                scores.items,
+                {},
+                key=name,
+                description=description,
+                hole=None,
+                seed=seed,
+                num_resamples=NUM_RESAMPLES,
+            )
+        sets = Sets(
+            None if metric.network is None else scores.made.get(metric.network),
+            None if metric.network is None else self.real.get(metric.network),
+            self.statistics if name == "fid" else None,
+            scores.samples.image_size,
+            len(scores.items) - scores.num_readable,
+        )
+        return set_result(name, metric, self.tools, sets, seed)
+
     def _look_at_reference(self, tell: Callable[[int], None]) -> None:
         assert self.reference is not None
         seen, done = SeenFeatures(self.compared, self.device), 0
@@ -135,135 +172,17 @@ class SampleScorer:
         self.real = seen.sets(str(self.reference))
 
 
-class _Scoring:
-    """The state of the evaluation of one set of samples."""
-
-    def __init__(self, samples: PictureSet, scorer: SampleScorer) -> None:
-        self.samples, self.scorer = samples, scorer
-        self.reference, self.tools = scorer.reference, scorer.tools
-        self.items: list[ItemResult] = []
-        self.failures: list[Failure] = []
-        self._made: dict[FeatureKind, FeatureSet] = {}
-        self._num_unreadable = 0
-
-    def look(self, tell: Callable[[int], None]) -> None:
-        """Reads all samples: their features and scores; tells the number that is done."""
-        unreadable: dict[int, str] = {}
-        originals = self._originals()
-        seen = SeenFeatures(self.tools.networks, self.scorer.device)
-        for batch in self.samples.batches(unreadable):
-            seen.add(batch.images)
-            for index, image in zip(batch.indices, batch.images, strict=True):
-                self._add_item(index, image, originals)
-            tell(len(self.items) + len(unreadable))
-        if not self.items:
-            reason = next(iter(unreadable.values()), "there are none")
-            raise InputError(f"no picture of {self.samples} can be scored: {reason}")
-        self._made = seen.sets(str(self.samples))
-        self._score_classes()
-        for index, reason in unreadable.items():
-            self.failures.append(Failure(self.samples.record(index).id, "all", reason))
-            self.items.append(self._item(index, {}))
-        self._num_unreadable = len(unreadable)
-
-    def result(self, name: str, metric: Metric, seed: int) -> MetricResult:
-        """The row of a metric."""
-        scorer = self.tools.scorers.get(name)
-        if scorer is not None:
-            description = {
-                **scorer.describe(),
-                "num_samples": len(self.items) - self._num_unreadable,
-            }
-            if self.reference is not None and name in self.tools.pairs:
-                description["reference"] = str(self.reference)
-            return summarise(
-                scorer,
-                self.items,
-                {},
-                key=name,
-                description=description,
-                hole=None,
-                seed=seed,
-                num_resamples=NUM_RESAMPLES,
-            )
-        sets = Sets(
-            None if metric.network is None else self._made.get(metric.network),
-            None if metric.network is None else self.scorer.real.get(metric.network),
-            self.samples.image_size,
-            self._num_unreadable,
-        )
-        return set_result(name, metric, self.tools, sets, seed)
-
-    def _originals(self) -> dict[str, int]:
-        """The places of the originals in the reference, by name; empty if nothing needs them."""
-        if not self.tools.pairs or self.reference is None:
-            return {}
-        return {self.reference.record(index).id: index for index in self.reference.indices}
-
-    def _item(self, index: int, originals: Mapping[str, int]) -> ItemResult:
-        record = self.samples.record(index)
-        return ItemResult(
-            record.id,
-            hypothesis=record.id,
-            reference=record.id if record.id in originals else None,
-            group=self.samples.class_of(record),
-        )
-
-    def _add_item(self, index: int, image: Tensor, originals: Mapping[str, int]) -> None:
-        item = self._item(index, originals)
-        self.items.append(item)
-        if not self.tools.pairs or self.reference is None:
-            return
-        try:
-            if item.id not in originals:
-                raise InputError(
-                    f"{self.reference} has no picture {item.id}; expected one of that name"
-                )
-            real = self.reference.image(originals[item.id])
-        except (InputError, DataError) as error:
-            for scorer in self.tools.pairs.values():
-                self.failures.append(Failure(item.id, scorer.name, str(error)))
-            return
-        for scorer in self.tools.pairs.values():
-            try:
-                item.scores[scorer.name] = scorer.score(real, image)
-            except InputError as error:
-                self.failures.append(Failure(item.id, scorer.name, str(error)))
-
-    def _score_classes(self) -> None:
-        """Adds the scores by the classifier."""
-        if not self.tools.classes:
-            return
-        features = self._made["classifier"].features.to(self.scorer.device)  # (N, F)
-        logits = self.tools.networks["classifier"].classify(features)  # (N, C)
-        odds, named = logits.softmax(dim=1).max(dim=1)
-        found = zip(self.items, named.tolist(), odds.tolist(), strict=True)
-        for item, number, probability in found:
-            for scorer in self.tools.classes.values():
-                try:
-                    item.scores[scorer.name] = _class_score(scorer, item, number, probability)
-                except InputError as error:
-                    self.failures.append(Failure(item.id, scorer.name, str(error)))
-
-
-def _class_score(scorer: Any, item: ItemResult, number: int, probability: float) -> Score:
-    if item.group is None:
-        raise InputError(f"{item.id} has no class; expected one, by its folder or number")
-    score: Score = scorer.score(item.group, number, probability)
-    return score
-
-
-def _check_request(
-    samples: PictureSet, reference: PictureSet | None, metrics: Mapping[str, Metric]
-) -> None:
+def _check_request(samples: PictureSet, scorer: SampleScorer) -> None:
     """Raises ConfigError if a metric needs what was not given, or sizes differ."""
+    reference = scorer.reference
     if reference is not None and reference.image_size != samples.image_size:
         raise ConfigError(
             f"samples of {samples.image_size} px against a reference of {reference.image_size} px; "
             "expected one size"
         )
-    for name, metric in metrics.items():
-        if metric.needs in ("a reference", "originals of the same names") and reference is None:
+    for name, metric in scorer.metrics.items():
+        given = reference is not None or (name == "fid" and scorer.statistics is not None)
+        if metric.needs in ("a reference", "originals of the same names") and not given:
             raise ConfigError(f"{name} needs {metric.needs}; give --reference")
         if metric.needs == "classes":
             first = samples.record(samples.indices[0])

@@ -16,11 +16,12 @@ from latentvision.data.sources.folder import ImageFolder
 from latentvision.eval import tools
 from latentvision.eval.catalogue import METRICS, choose_metrics
 from latentvision.eval.classifier import load_classifier
-from latentvision.eval.features import Features, load_features
+from latentvision.eval.features import Features, InceptionFeatures, load_features
 from latentvision.eval.picture_set import PictureSet, size_of_first
 from latentvision.eval.reconstruction import ReconstructionConfig, score_reconstruction
 from latentvision.eval.scoring import SampleScorer, score_pictures
-from latentvision.eval.sets.frechet import frechet_distance
+from latentvision.eval.sets.frechet import frechet_distance, moments
+from latentvision.eval.sets.inception_statistics import read_statistics
 from latentvision.eval.sets.measure import FeatureSet
 from latentvision.images.transforms import center_crop, to_pixels, to_tensor
 from tests.tiny_classifier import write_classifier
@@ -113,6 +114,35 @@ def test_a_reference_is_read_once_for_many_sets(
     other = PictureSet(ImageFolder(folder / "samples"), SIZE + 1)
     with pytest.raises(ConfigError, match="17 px against a reference of 16 px"):
         scorer.score(other)
+
+
+def test_published_statistics_take_the_place_of_a_reference(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools, "load_features", lambda kind, classifier: Means())
+    monkeypatch.setattr(InceptionFeatures, "num_features", 4)
+    real, samples = pictures(folder / "real"), pictures(folder / "samples")
+    images = torch.stack([real.image(index) for index in real.indices])
+    found = moments(Means()(to_pixels(images)).float())
+    path = folder / "stats.npz"
+    np.savez(path, mu=found.mean.numpy(), sigma=found.covariance.numpy())
+    statistics = read_statistics(path)
+    fid = choose_metrics(["fid"])
+    alone = score_pictures(samples, None, fid, statistics=statistics).metric("fid")
+    expected = score_pictures(samples, real, fid).metric("fid")
+    assert alone.value == pytest.approx(expected.value)
+    assert alone.interval == pytest.approx(expected.interval)
+    assert alone.held_against == alone.description["reference"] == f"statistics {path}"
+    with pytest.raises(ConfigError, match="kid needs a reference"):
+        score_pictures(samples, None, choose_metrics(["fid", "kid"]), statistics=statistics)
+    np.savez(path, mu=np.zeros(3), sigma=np.zeros((3, 3)))
+    with pytest.raises(DataError, match=r"has mu \(3,\) and sigma \(3, 3\); expected a .npz"):
+        read_statistics(path)
+    path.write_bytes(b"none")
+    with pytest.raises(DataError, match=r"stats\.npz holds no statistics"):
+        read_statistics(path)
+    with pytest.raises(DataError, match="does not exist"):
+        read_statistics(folder / "none.npz")
 
 
 def test_pairs_are_found_by_name(folder: Path) -> None:
