@@ -124,7 +124,8 @@ def _interval(
     for group in groups:
         left = whole.minus(_sums(features[group], real.mean)).moments(real.mean)
         without.append(distance(left, real, root))
-    return jackknife_interval(value, without)
+    low, high = jackknife_interval(value, without)
+    return max(0.0, low), high  # a distance is not negative
 
 
 def _sums(features: Tensor, centre: Tensor) -> _Sums:
