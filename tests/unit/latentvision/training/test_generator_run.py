@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError
 from latentspeech.core.latents.normalizer import RunningMoments
-from latentvision.generation.labels import class_number
+from latentvision.data.labels import class_number
 from latentvision.generation.model_directory import load_generator
 from latentvision.generation.models import find_generator, load
 from latentvision.generation.space import ImageSpace
@@ -216,6 +216,7 @@ def test_classes_are_found_by_name_and_number() -> None:
     for label in ("sneaker", "Sneaker ", "0", 0):
         assert class_number(label, CLASS_NAMES) == 0
     assert class_number("T_Shirt", CLASS_NAMES) == 2
+    assert class_number("t/shirt", CLASS_NAMES) == 2  # as a folder of samples may be called
     with pytest.raises(InputError, match=r"no class 'sneeker'; did you mean 'sneaker'\?"):
         class_number("sneeker", CLASS_NAMES)
     with pytest.raises(InputError, match="no class '3'; expected a number below 3 or one of snea"):
