@@ -255,10 +255,10 @@ def test_overfits_a_tiny_mixed_sequence() -> None:
         token_span([14, 9], True),
     ]
     batch = collate([spans] * 4, DIMS)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 1200)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 600)
     generator = torch.Generator().manual_seed(0)
-    for _ in range(1200):
+    for _ in range(600):
         loss = latent_lm_loss(model, batch, generator).total
         optimizer.zero_grad()
         loss.backward()

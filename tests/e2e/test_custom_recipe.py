@@ -18,7 +18,6 @@ from tests.real_recordings import SAMPLE_RATE, real_recordings
 from tests.tiny_models import make_model_directory
 
 ROOT = Path(__file__).parents[2]
-NUM_STAGES = 7
 COUNT = 12
 
 pytestmark = pytest.mark.slow
@@ -97,12 +96,7 @@ def test_scores_before_and_after_stand_side_by_side(exp_dir: Path) -> None:
     assert "WER-W" in results
 
 
-def test_a_second_run_skips_everything_and_another_rank_is_refused(
-    data: Path, exp_dir: Path
-) -> None:
-    again = run_recipe(data, exp_dir, "--lora_rank", "4")
-    assert again.returncode == 0, again.stderr
-    assert again.stderr.count("done before and unchanged") == NUM_STAGES
+def test_another_rank_is_refused(data: Path, exp_dir: Path) -> None:
     other = run_recipe(data, exp_dir, "--lora_rank", "5", "--stage", "3")
     assert other.returncode == 2
     assert "lora.rank: 4 -> 5" in other.stderr

