@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentspeech.audio.io import load_audio, resample
 from latentspeech.audio.pcm import decode_pcm, encode_pcm
-from latentspeech.codec.model_directory import find_codec, load_codec
+from latentspeech.codec.model_directory import find_codec, load_codec_module
 from tests.cli_runner import latentspeech
 from tests.real_recordings import SAMPLE_RATE, real_music, real_recordings
 from tests.unit.cli.test_bad_input import assert_refused, latentspeech_process
@@ -127,7 +127,7 @@ def test_silence_stays_silent_and_speech_stays_as_loud(speech: Tensor) -> None:
     audio = resample(speech, SAMPLE_RATE, RATE)
     silence = torch.zeros(2 * RATE)
     for decoder in DECODERS:
-        codec = load_codec(SHIPPED, decoder)
+        codec = load_codec_module(SHIPPED, decoder)
         with torch.inference_mode():
             quiet, loud = (codec.decode(codec.encode(x[None]), len(x))[0] for x in (silence, audio))
         assert level_db(quiet) < -60, decoder
@@ -146,7 +146,7 @@ def test_streaming_equals_offline_on_the_shipped_weights(
     assert of_latents < 1e-4
     # The harmonic decoder adds up a phase, and with it the rounding of the pitch in float32: copies
     # drift apart by a thousandth of the peak in seconds. Every other difference is rounding alone.
-    carries_a_phase = load_codec(SHIPPED, decoder).config.decoder.kind == "harmonic"
+    carries_a_phase = load_codec_module(SHIPPED, decoder).config.decoder.kind == "harmonic"
     assert of_audio < (1e-2 if carries_a_phase else 1e-4)
 
 
@@ -155,7 +155,7 @@ def streaming_differences(
     model: Path, decoder: str | None, audio: Tensor, seed: int
 ) -> tuple[float, float]:
     """How far latents and audio (T,) of random chunks are from the whole's, over the peak."""
-    codec = load_codec(model, decoder).to(audio.dtype)
+    codec = load_codec_module(model, decoder).to(audio.dtype)
     latents = codec.encode(audio[None])
     generator = torch.Generator().manual_seed(seed)
     state, pieces = codec.init_encode_state(1), []
