@@ -137,7 +137,8 @@ class OnnxGraph:
             self._name, self._nodes, self._constants, self._inputs, self._outputs, _OPSETS
         )
         options = onnxruntime.SessionOptions()
-        # Handed over as they are, weights are not copied into the model's bytes and out again.
+        # Handed over as they are, weights are not copied into the model's bytes and out again. The
+        # session copies them, as its C API promises, so they need not outlive this call.
         outside = {name: value for name, value in self._constants.items() if is_external(value)}
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in outside.values()]
         options.add_external_initializers(list(outside), values)
