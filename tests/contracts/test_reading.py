@@ -6,7 +6,6 @@ character plus an offset that is the speaker's, so both the text and the prompt 
 
 import pytest
 import torch
-from latentspeech.core.lm.torch_runtime import TorchRuntime
 from torch import Tensor
 
 from latentspeech.core.latents.config import SigmaVAEConfig
@@ -17,6 +16,7 @@ from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.lm.mixed_batch import collate
 from latentspeech.core.lm.row_policy import GenerationLimits
 from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.torch_runtime import TorchRuntime
 from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.tts.layouts.layout import (
     ConditioningConfig,

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from latentspeech.core.lm.torch_runtime import TorchRuntime
 from torch import Tensor
 
 from latentspeech.core.data.latent_format import LatentItem, LatentMeta
@@ -24,6 +23,7 @@ from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.mixed_sequence import TOKEN
 from latentspeech.core.lm.row_policy import GenerationLimits
 from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.torch_runtime import TorchRuntime
 from latentspeech.core.tensors import make_generator
 from latentspeech.core.train.engine import TrainConfig, train
 from latentspeech.core.train.seeding import seed_initialization

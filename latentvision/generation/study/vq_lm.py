@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
-from latentspeech.core.lm.torch_runtime import TorchRuntime
 from pydantic import Field
 from torch import Tensor
 
@@ -26,6 +25,7 @@ from latentspeech.core.lm.mixed_sequence import TOKEN
 from latentspeech.core.lm.row_policy import GenerationLimits
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.lm.session import Session, SessionRow
+from latentspeech.core.lm.torch_runtime import TorchRuntime
 from latentspeech.core.train.task import Unit
 from latentvision.generation.backbone import BackboneConfig
 from latentvision.generation.generator import Advance, ImageGenerator, ImageSampling
