@@ -181,13 +181,19 @@ def _device(asked: str) -> str:
 
 
 def _set_threads(speaker: "Synthesizer", threads: int | None) -> None:
-    """Sets the threads of torch where it runs the model; ONNX Runtime has its own."""
+    """Sets the threads of torch; ConfigError where ONNX Runtime runs the model."""
     from latentspeech.codec.runtime import TorchCodec
 
-    if threads is not None and isinstance(speaker.model.codec, TorchCodec):
-        import torch
+    if threads is None:
+        return
+    if not isinstance(speaker.model.codec, TorchCodec):
+        raise ConfigError(
+            f"--threads {threads} is for torch, and ONNX Runtime runs this model, with one thread "
+            "that writes and one that decodes; leave it out, or add --runtime torch"
+        )
+    import torch
 
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads)
 
 
 def _write(

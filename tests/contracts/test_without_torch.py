@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from latentspeech.audio.io import write_audio
+from tests.cli_runner import latentspeech
 from tests.tiny_models import make_model_directory, voice_like
 
 # Arguments: what is blocked, and commands in JSON.
@@ -86,6 +87,14 @@ def test_what_needs_torch_says_so_in_one_line(folder: Path, asked: list[str]) ->
     line = next(line for line in result.stderr.splitlines() if line.startswith("error: "))
     assert "needs torch, which is not installed here" in line
     assert "pip install 'latentspeech[train]'" in line
+
+
+def test_threads_of_torch_are_refused_where_it_does_not_run(folder: Path) -> None:
+    model = str(make_model_directory(folder))
+    speaker = ("--prompt", folder / "ref.wav", "--text", "One.", "--threads", 2)
+    result = latentspeech("synth", "--model", model, *speaker, "--out", folder / "out.wav")
+    assert result.returncode == 2
+    assert b"--threads 2 is for torch" in result.stderr
 
 
 def test_the_package_is_imported_without_any_other() -> None:
