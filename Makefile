@@ -1,4 +1,4 @@
-# make demo and make test need nothing but Python 3.11, make and Debian's package manager.
+# make demo needs Python 3.11 or later; make test also Debian's package manager.
 .PHONY: setup demo test lint
 
 setup:
@@ -7,7 +7,8 @@ setup:
 # make demo TEXT="Any sentence." PROMPT=ref.wav
 demo: export TEXT ?= The tide comes in at six, and by noon the boats are gone.
 demo: export PROMPT ?=
-demo: setup
+demo:
+	@bash tools/setup.sh --speak
 	@if [ -n "$$PROMPT" ]; then set -- --prompt "$$PROMPT"; else set -- --voice heart; fi; \
 	.venv/bin/latentspeech synth "$$@" --text "$$TEXT" --out demo.wav
 

@@ -19,8 +19,9 @@ import torch
 
 from latentspeech.core.data.latent_format import LatentMeta
 from latentspeech.core.data.latent_shards import LatentShards, LatentShardWriter
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
-from latentspeech.core.lm.mixed_sequence import PADDING, TOKEN
+from latentspeech.core.latents.config import SigmaVAEConfig
+from latentspeech.core.lm.mixed_batch import PADDING
+from latentspeech.core.lm.mixed_sequence import TOKEN
 from latentspeech.core.train.batches import Plan
 from latentspeech.data.cut_index import CutIndex
 from latentspeech.data.speech_latents import frame_rate_of, speech_item

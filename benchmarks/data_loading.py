@@ -29,8 +29,9 @@ from lhotse import AudioSource, CutSet, MonoCut, Recording, SupervisionSegment
 from benchmarks.hardware import describe
 from latentspeech.core.data.latent_format import LatentMeta
 from latentspeech.core.data.latent_shards import LatentShards, LatentShardWriter
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
-from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig
+from latentspeech.core.latents.config import SigmaVAEConfig
+from latentspeech.core.lm.config import LatentLMConfig
+from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.mixed_sequence import TOKEN
 from latentspeech.core.train.batches import Plan, load_batches
 from latentspeech.data.audio_segments import AudioSegmentConfig, AudioSegments

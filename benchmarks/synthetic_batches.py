@@ -5,15 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from latentspeech.core.lm.latent_lm import ModalityConfig
-from latentspeech.core.lm.mixed_sequence import (
-    LatentSpan,
-    MixedBatch,
-    MixedSequence,
-    TokenSpan,
-    collate,
-    pack,
-)
+from latentspeech.core.lm.config import ModalityConfig
+from latentspeech.core.lm.mixed_batch import MixedBatch, collate, pack
+from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
 
 
 def speech_batch(

@@ -24,7 +24,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from latentspeech.core.diffusion.head import DiffusionHead
-from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig
+from latentspeech.core.lm.config import LatentLMConfig
+from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.train.optim import build_optimizers
 from latentspeech.core.train.task import Task
 from latentspeech.tts.model import SPEECH

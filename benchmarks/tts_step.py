@@ -16,11 +16,12 @@ import torch
 from benchmarks.hardware import describe
 from benchmarks.timing import median_seconds
 from latentspeech.codec.model import Codec
+from latentspeech.codec.model_directory import find_codec, load_codec_module
 from latentspeech.codec.presets import codec_preset
 from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
-from latentspeech.tts.model_directory import load_tts
+from latentspeech.tts.model_directory import load_lm
 
 PREFIX = 200  # positions before the step: a prompt of 5 s, its text and a sentence
 
@@ -28,8 +29,7 @@ PREFIX = 200  # positions before the step: a prompt of 5 s, its text and a sente
 def load(model: Path | None) -> tuple[LatentLM, Codec]:
     """Loads a trained model, or makes one of the paper's size with random weights."""
     if model is not None:
-        loaded = load_tts(model)
-        return loaded.lm, loaded.codec
+        return load_lm(model), load_codec_module(find_codec(model))
     codec = Codec(codec_preset(1600))
     return LatentLM(latent_lm_config(TTSModelConfig(), 512, codec.config.latent_dim)).eval(), codec
 

@@ -75,11 +75,9 @@ def peak_mb() -> float:
 
 def load_ours(settings: Ours) -> System:
     """Loads our model as `latentspeech synth` does: one thread writes latents, one decodes them."""
-    import torch
+    from latentspeech.codec.model_directory import find_codec
+    from latentspeech.tts.models import find_tts, load
 
-    from latentspeech.tts.models import load
-
-    torch.set_num_threads(1)
     say("imported")
     speaker = load(settings.model)
     say("loaded")
@@ -91,7 +89,7 @@ def load_ours(settings: Ours) -> System:
     model = speaker.model
     about = {
         "prompt_s": len(voice.latents) / model.codec.config.frame_rate,
-        "parameters_m": _millions(model.lm) + _millions(model.codec),
+        "parameters_m": _stored_millions(find_tts(settings.model), find_codec(settings.model)),
     }
     return System(lambda: speaker.stream(settings.text, voice), speaker.sample_rate, about)
 
@@ -115,6 +113,14 @@ def load_pocket(settings: Pocket) -> System:
 
 def _millions(module: "nn.Module") -> float:
     return sum(parameter.numel() for parameter in module.parameters()) / 1e6
+
+
+def _stored_millions(*directories: Path) -> float:
+    """The number of weights in model directories, in millions."""
+    from latentspeech.core.model_directory import read_arrays
+
+    sizes = (array.size for path in directories for array in read_arrays(path).values())
+    return sum(sizes) / 1e6
 
 
 def speak_once(system: System) -> Turn:

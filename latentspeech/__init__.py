@@ -5,7 +5,8 @@
     speaker.synthesize("Hello.", "reference.wav", seed=1).save("hello.wav")
     codec = latentspeech.load_codec(latentspeech.find_codec())   # the one that ships
 
-Importing this package loads no torch; the names below are imported when first used.
+Samples and latents are numpy arrays. Nothing here loads torch unless its runtime is asked for; the
+names below are imported when first used.
 """
 
 import importlib
@@ -14,23 +15,31 @@ from typing import TYPE_CHECKING, Any
 from latentspeech.core.version import VERSION
 
 if TYPE_CHECKING:
-    from latentspeech.codec.model import Codec
-    from latentspeech.codec.model_directory import find_codec, load_codec
+    from latentspeech.codec.model_directory import find_codec
+    from latentspeech.codec.runtime import CodecRuntime, load_codec
     from latentspeech.tts.models import load
     from latentspeech.tts.prompt import Prompt
     from latentspeech.tts.synthesizer import Audio, Synthesizer
 
 __version__ = VERSION
-__all__ = ["Audio", "Codec", "Prompt", "Synthesizer", "find_codec", "load", "load_codec"]
+__all__ = [
+    "Audio",
+    "CodecRuntime",
+    "Prompt",
+    "Synthesizer",
+    "find_codec",
+    "load",
+    "load_codec",
+]
 
 _HOMES = {
     "Audio": "latentspeech.tts.synthesizer",
-    "Codec": "latentspeech.codec.model",
+    "CodecRuntime": "latentspeech.codec.runtime",
     "Prompt": "latentspeech.tts.prompt",
     "Synthesizer": "latentspeech.tts.synthesizer",
     "find_codec": "latentspeech.codec.model_directory",
     "load": "latentspeech.tts.models",
-    "load_codec": "latentspeech.codec.model_directory",
+    "load_codec": "latentspeech.codec.runtime",
 }
 
 

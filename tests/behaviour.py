@@ -81,13 +81,12 @@ def _codec(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         copy = folder / "hyp" / f"{number}.wav"
         _run("codec", "reconstruct", source, copy)
         _run("codec", "encode", source, folder / "latents.safetensors")
-        from safetensors.torch import load_file
+        from safetensors.numpy import load_file
 
         latents = load_file(folder / "latents.safetensors")["latents"]
-        arrays[f"latents_{number}"] = latents.numpy()
-        with torch.inference_mode():
-            audio = codec.decode(latents.float().reshape(1, -1, latents.shape[-1]))
-        arrays[f"decoded_{number}"] = audio.numpy()
+        arrays[f"latents_{number}"] = latents
+        audio = codec.decode(latents.reshape(1, -1, latents.shape[-1]).astype(np.float32))
+        arrays[f"decoded_{number}"] = np.asarray(audio)
         texts.append({"id": str(number), "text": recording.text})
     lines = "".join(json.dumps(line) + "\n" for line in texts)
     (folder / "texts.jsonl").write_text(lines)

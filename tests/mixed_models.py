@@ -1,14 +1,20 @@
 """A small LatentLM of two modalities with random weights, for tests."""
 
+from collections.abc import Callable
+
 import torch
 
-from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig, ModalityConfig
-from latentspeech.core.lm.runtime import Runtime, TorchRuntime
-from latentspeech.core.nn.transformer import TransformerConfig
-from latentspeech.core.onnx.runtime import OnnxRuntime
+from latentspeech.core.lm.config import LatentLMConfig, ModalityConfig
+from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.core.lm.runtime import Runtime
+from latentspeech.core.lm.torch_runtime import TorchRuntime
+from latentspeech.core.nn.config import TransformerConfig
+from latentspeech.core.onnx.from_torch import onnx_runtime
+
+MakeRuntime = Callable[[LatentLM], Runtime]
 
 DIMS = (3, 5)
-RUNTIMES = (TorchRuntime, OnnxRuntime)
+RUNTIMES: tuple[MakeRuntime, ...] = (TorchRuntime, onnx_runtime)
 SPEECH = {"bod_id": 10, "eod_id": 11, "slot_id": 12}
 IMAGE = {"bod_id": 13, "eod_id": 14, "slot_id": 15}
 
@@ -38,7 +44,7 @@ def make(
     return LatentLM(config).eval()
 
 
-def randomize(model: LatentLM, kind: type[Runtime] = TorchRuntime) -> LatentLM:
+def randomize(model: LatentLM, kind: MakeRuntime = TorchRuntime) -> LatentLM:
     """Sets random weights where AdaLN-Zero has zeros, with which it ignores its condition."""
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)

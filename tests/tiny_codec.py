@@ -4,10 +4,13 @@ from pathlib import Path
 
 import torch
 
-from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoderConfig
-from latentspeech.codec.encoders.stft_encoder import StftEncoderConfig
-from latentspeech.codec.model import Codec, CodecConfig
+from latentspeech.codec.config import (
+    CodecConfig,
+    ConvNeXtConfig,
+    HarmonicDecoderConfig,
+    StftEncoderConfig,
+)
+from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import save_codec, save_decoder
 
 MIRRORED = ConvNeXtConfig(

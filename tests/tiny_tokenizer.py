@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
+from latentspeech.core.latents.config import SigmaVAEConfig
 from latentvision.tokenizer.model import Tokenizer, TokenizerConfig
 from latentvision.tokenizer.model_directory import save_tokenizer
 from latentvision.tokenizer.posterior import LearnedPosteriorConfig, PosteriorConfig, VQConfig

@@ -18,24 +18,28 @@ from torch.nn import functional
 
 from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.core.data.mixture import MixedData, MixtureConfig
+from latentspeech.core.diffusion.config import DiffusionConfig
 from latentspeech.core.diffusion.head import TimeEmbedding
-from latentspeech.core.diffusion.process import DiffusionConfig, DiffusionProcess
+from latentspeech.core.diffusion.process import DiffusionProcess
+from latentspeech.core.latents.config import SigmaVAEConfig
 from latentspeech.core.latents.sigma_vae import (
-    SigmaVAEConfig,
     mean_regularizer,
     sample_posterior,
     sample_posteriors,
 )
+from latentspeech.core.lm.config import LatentLMConfig, ModalityConfig
 from latentspeech.core.lm.generate import token_span
-from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig, ModalityConfig
+from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss, loss_counts
-from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedBatch, MixedSequence, collate
+from latentspeech.core.lm.mixed_batch import MixedBatch, collate
+from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence
+from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.core.nn.modulated_transformer import (
     ModulatedTransformer,
     ModulatedTransformerConfig,
 )
 from latentspeech.core.nn.sine_positions import grid_positions
-from latentspeech.core.nn.transformer import Transformer, TransformerConfig
+from latentspeech.core.nn.transformer import Transformer
 from latentspeech.core.tensors import make_generator, randn
 from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
 from latentspeech.core.train.seeding import seed_initialization

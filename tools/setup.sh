@@ -1,12 +1,19 @@
 #!/usr/bin/env bash
 # Installs what this repository needs: Debian packages and, in .venv, Python packages at tested versions.
+# With --speak only what speaking needs, which is a few Python packages and no torch.
 # Does nothing, quickly, when neither pyproject.toml, constraints.txt nor this file changed since.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stamp=.venv/setup_stamp
+speak_stamp=.venv/speak_stamp
 wanted=$(cat pyproject.toml constraints.txt tools/setup.sh | sha256sum)
-if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && .venv/bin/python -c "import latentspeech" 2>/dev/null; then
+
+is_done() {
+  [[ -f $1 && $(<"$1") == "$wanted" ]] && .venv/bin/python -c "import latentspeech" 2>/dev/null
+}
+
+if is_done $stamp; then
   exit 0
 fi
 
@@ -14,6 +21,21 @@ die() {
   echo "error: $*" >&2
   exit 2
 }
+
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+
+if [[ ${1-} == --speak ]]; then
+  if is_done $speak_stamp; then exit 0; fi
+  python=$(command -v python3.11 || command -v python3.12 || command -v python3.13) ||
+    die "no Python 3.11, 3.12 or 3.13 here; install one, on Debian: apt-get install python3.11-venv"
+  echo "installing what speaking needs into .venv (a minute, once)" >&2
+  .venv/bin/python -c "" 2>/dev/null || "$python" -m venv --clear .venv ||
+    die "this Python makes no virtual environment; on Debian: apt-get install python3.11-venv"
+  .venv/bin/python -m pip install -q -c constraints.txt -e .
+  echo "$wanted" >"$speak_stamp"
+  exit 0
+fi
+(($# == 0)) || die "unknown option $1; expected none, or --speak"
 
 has_header() {
   python3.11 -c 'import os, sys, sysconfig
@@ -51,7 +73,6 @@ if ! command -v chromium >/dev/null && ! apt_install chromium; then
 fi
 
 echo "installing Python packages into .venv (minutes, once)" >&2
-export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 .venv/bin/python -c "" 2>/dev/null || python3.11 -m venv --clear .venv
 .venv/bin/python -m pip install -q --no-compile -c constraints.txt setuptools wheel
 .venv/bin/python -m pip install -q --no-compile -c constraints.txt -e ".[train,eval,media,vision,mini,dev]"

@@ -10,8 +10,8 @@ T samples, C channels.
 
 from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 _MIN_KEPT_POWER = 0.3
 
@@ -21,25 +21,25 @@ class ChannelChoice:
     """Sums over the samples seen so far, from which the choice follows."""
 
     count: int = 0
-    sums: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))  # (C,)
-    products: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.float64))
+    sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))  # (C,)
+    products: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
 
-    def add(self, block: Tensor) -> None:
+    def add(self, block: NDArray[np.float32]) -> None:
         """Counts a block of samples (T, C)."""
-        samples = block.double()
+        samples = block.astype(np.float64)
         if not self.count:
-            self.sums = samples.new_zeros(samples.shape[1])
-            self.products = samples.new_zeros(samples.shape[1], samples.shape[1])
+            self.sums = np.zeros(samples.shape[1])
+            self.products = np.zeros((samples.shape[1], samples.shape[1]))
         self.count += len(samples)
-        self.sums += samples.sum(dim=0)
+        self.sums += samples.sum(axis=0)
         self.products += samples.T @ samples
 
     def channel(self) -> int | None:
         """The channel to use alone, from 0; None if all are averaged, as are samples like NaN."""
-        if len(self.sums) < 2 or not bool(self.products.isfinite().all()):
+        if len(self.sums) < 2 or not np.isfinite(self.products).all():
             return None
         means = self.sums / self.count
-        covariance = self.products / self.count - torch.outer(means, means)  # (C, C)
+        covariance = self.products / self.count - np.outer(means, means)  # (C, C)
         powers = covariance.diagonal()
         loudest = int(powers.argmax())
         if covariance.mean() < _MIN_KEPT_POWER * powers[loudest]:
@@ -47,6 +47,7 @@ class ChannelChoice:
         return None
 
 
-def mix(block: Tensor, channel: int | None) -> Tensor:
+def mix(block: NDArray[np.float32], channel: int | None) -> NDArray[np.float32]:
     """One channel of a block, or the average of all. (T, C) -> (T,)."""
-    return block.mean(dim=1) if channel is None else block[:, channel]
+    mixed: NDArray[np.float32] = block.mean(axis=1) if channel is None else block[:, channel]
+    return mixed

@@ -1,31 +1,40 @@
-"""Audio files to mono float32 tensors and back, with a helpful error for each kind of bad file.
+"""Audio files to mono float32 samples and back, with a helpful error for each kind of bad file.
 
-A file is read by its content, never by its suffix (reading.py). It is written in the format of its
-suffix, atomically. T samples.
+`read_audio` gives a numpy array and needs no torch; `load_audio` gives a tensor, for training and
+scores. A file is read by its content, never by its suffix (reading.py). It is written in the format
+of its suffix, atomically. T samples.
 """
 
-from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-import torchaudio
-from torch import Tensor
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from latentspeech.audio.pcm import mono
 from latentspeech.audio.reading import open_source, read_mono
+from latentspeech.audio.resampling import (
+    KAISER_BETA,
+    LOWPASS_WIDTH,
+    ROLLOFF,
+    rate_ratio,
+    resample_array,
+)
 from latentspeech.audio.writer import AudioWriter
 from latentspeech.core.errors import InputError
-from latentspeech.core.tensors import check_shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Audio is silent if its loudest 50 ms are below -70 dBFS: 16-bit dither lies near -95, a whisper
 # far away near -60.
 _SILENCE_RMS = 10 ** (-70 / 20)
 _SILENCE_WINDOW_SAMPLES = 1200
-# Rates without a common factor would need a filter per sample; with denominators up to this the
-# ratio is off by about one in a million at most, and by nothing for every rate in use.
-_MAX_RATIO_DENOMINATOR = 1000
 
 
-def load_audio(path: Path, sample_rate: int = 24000, min_seconds: float = 0.0) -> Tensor:
+def read_audio(
+    path: Path, sample_rate: int = 24000, min_seconds: float = 0.0
+) -> NDArray[np.float32]:
     """Reads a whole file as mono at `sample_rate`: (T,) float32.
 
     Channels are averaged, unless that would lose the sound (channels.py).
@@ -33,18 +42,32 @@ def load_audio(path: Path, sample_rate: int = 24000, min_seconds: float = 0.0) -
     Raises InputError for a file that is missing, empty, no audio, truncated, without samples, with
     NaN or infinite samples, or shorter than `min_seconds`.
     """
+    audio, own_rate = _read(path, min_seconds)
+    return resample_array(audio, own_rate, sample_rate)
+
+
+def load_audio(path: Path, sample_rate: int = 24000, min_seconds: float = 0.0) -> "Tensor":
+    """Does what `read_audio` does, in a tensor of torch."""
+    import torch
+
+    audio, own_rate = _read(path, min_seconds)
+    return resample(torch.from_numpy(audio), own_rate, sample_rate)
+
+
+def _read(path: Path, min_seconds: float) -> tuple[NDArray[np.float32], int]:
+    """All samples (T,) at the file's own rate, and that rate."""
     path = Path(path)
     source = open_source(path)
     audio = read_mono(source)  # (T,)
-    if audio.numel() == 0:
+    if not len(audio):
         raise InputError(f"{path} holds no samples; expected speech; give another recording")
     check_finite(path, audio)
-    if audio.numel() < min_seconds * source.sample_rate:
+    if len(audio) < min_seconds * source.sample_rate:
         raise InputError(
-            f"{path} is {audio.numel() / source.sample_rate:.2f} s long; expected at least "
+            f"{path} is {len(audio) / source.sample_rate:.2f} s long; expected at least "
             f"{min_seconds:g} s; give a longer recording"
         )
-    return resample(audio, source.sample_rate, sample_rate)
+    return audio, source.sample_rate
 
 
 def audio_duration_s(path: Path) -> float:
@@ -52,40 +75,42 @@ def audio_duration_s(path: Path) -> float:
     return open_source(Path(path)).duration_s
 
 
-def resample(audio: Tensor, from_rate: int, to_rate: int) -> Tensor:
-    """Band-limited resampling, Kaiser-windowed sinc. (..., T) -> (..., ceil(T * to / from))."""
+def resample(audio: "Tensor", from_rate: int, to_rate: int) -> "Tensor":
+    """Band-limited resampling in torch. (..., T) -> (..., ceil(T * to / from))."""
     if from_rate == to_rate:
         return audio
-    ratio = Fraction(to_rate, from_rate).limit_denominator(_MAX_RATIO_DENOMINATOR)
+    import torchaudio
+
+    ratio = rate_ratio(from_rate, to_rate)
     resampled: Tensor = torchaudio.functional.resample(
         audio,
         ratio.denominator,
         ratio.numerator,
-        lowpass_filter_width=64,
-        rolloff=0.9475937167399596,
+        lowpass_filter_width=LOWPASS_WIDTH,
+        rolloff=ROLLOFF,
         resampling_method="sinc_interp_kaiser",
-        beta=14.769656459379492,
+        beta=KAISER_BETA,
     )
     return resampled
 
 
-def check_not_silent(audio: Tensor, name: str) -> None:
+def check_not_silent(audio: ArrayLike, name: str) -> None:
     """Raises InputError where no 50 ms of audio (T,) are louder than -70 dBFS."""
-    power = audio.float().square()
-    width = min(_SILENCE_WINDOW_SAMPLES, max(1, power.numel()))
+    samples = mono(audio)
+    width = min(_SILENCE_WINDOW_SAMPLES, max(1, len(samples)))
     loudest = 0.0
-    if power.numel():
-        windows = torch.nn.functional.avg_pool1d(power[None, None], width, max(1, width // 2))
-        loudest = float(windows.max()) ** 0.5
+    if len(samples):
+        windows = np.lib.stride_tricks.sliding_window_view(samples, width)[:: max(1, width // 2)]
+        loudest = max(float(np.vdot(window, window)) / width for window in windows) ** 0.5
     if loudest < _SILENCE_RMS:
-        level = f"{20 * torch.tensor(loudest).log10().item():.0f} dBFS" if loudest else "all zeros"
+        level = f"{20 * np.log10(loudest):.0f} dBFS" if loudest else "all zeros"
         raise InputError(
             f"{name} is silent ({level}); expected speech above -70 dBFS; "
             "check the microphone or give another recording"
         )
 
 
-def write_audio(path: Path, audio: Tensor, sample_rate: int, comment: str = "") -> None:
+def write_audio(path: Path, audio: ArrayLike, sample_rate: int, comment: str = "") -> None:
     """Writes audio (T,) in the format of the suffix; the file appears whole or not at all.
 
     `comment` goes into the file's metadata and says where the audio comes from.
@@ -93,17 +118,15 @@ def write_audio(path: Path, audio: Tensor, sample_rate: int, comment: str = "") 
     Samples outside [-1, 1] are clipped and counted in a log warning. Raises InputError for an
     unknown suffix, a folder that is missing or read-only, a full disk, and NaN samples.
     """
-    check_shape("audio", audio, "T")
     with AudioWriter(Path(path), sample_rate, comment) as writer:
         writer.write(audio)
 
 
-def check_finite(path: Path, audio: Tensor) -> None:
+def check_finite(path: Path, audio: NDArray[np.float32]) -> None:
     """Raises InputError where audio (T,) of a file has samples that are no numbers."""
-    bad = ~torch.isfinite(audio)
-    if bool(bad.any()):
-        first = int(bad.nonzero()[0])
+    bad = ~np.isfinite(audio)
+    if bad.any():
         raise InputError(
-            f"audio of {path} has {int(bad.sum())} NaN or infinite samples (first at {first}); "
-            "expected numbers in [-1, 1]; make it again"
+            f"audio of {path} has {int(bad.sum())} NaN or infinite samples (first at "
+            f"{int(bad.argmax())}); expected numbers in [-1, 1]; make it again"
         )

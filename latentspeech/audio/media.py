@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from latentspeech.core.errors import InputError
 
@@ -31,7 +31,7 @@ def media_header(path: Path) -> tuple[int, float]:
     return rate, stated
 
 
-def media_blocks(path: Path) -> Iterator[Tensor]:
+def media_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
     """Yields the first sound of a file in blocks (T, C), float32 at the file's own rate.
 
     Raises InputError for a file that FFmpeg cannot read either, without sound, damaged or cut
@@ -47,10 +47,10 @@ def media_blocks(path: Path) -> Iterator[Tensor]:
             for frame in container.decode(audio=0):
                 for part in planes.resample(frame):
                     count += part.samples
-                    yield torch.from_numpy(part.to_ndarray().T.copy())
+                    yield part.to_ndarray().T
             for part in planes.resample(None):
                 count += part.samples
-                yield torch.from_numpy(part.to_ndarray().T.copy())
+                yield part.to_ndarray().T
         except av.error.FFmpegError as error:
             raise InputError(
                 f"{path} is damaged after {count / rate:.2f} s ({error.strerror}); expected the "

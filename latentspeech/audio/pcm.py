@@ -1,4 +1,4 @@
-"""Converts raw PCM bytes to tensors and back, and makes the WAV header of a stream without an end.
+"""Converts raw PCM bytes to arrays and back, and makes the WAV header of a stream without an end.
 
 PCM is mono and little-endian. `float32` values are kept, `s16le` maps -32768..32767 to [-1, 1).
 T samples.
@@ -8,11 +8,9 @@ import struct
 from typing import Literal
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import ArrayLike, NDArray
 
 from latentspeech.core.errors import InputError
-from latentspeech.core.tensors import check_shape
 
 PcmFormat = Literal["float32", "s16le"]
 
@@ -23,7 +21,7 @@ _S16_SCALE = 32768.0
 _UNKNOWN_LENGTH = 0xFFFFFFFF
 
 
-def decode_pcm(data: bytes, pcm_format: PcmFormat) -> tuple[Tensor, bytes]:
+def decode_pcm(data: bytes, pcm_format: PcmFormat) -> tuple[NDArray[np.float32], bytes]:
     """Whole samples of `data` as (T,) float32, and the bytes of a last sample not yet complete.
 
     Put the remainder in front of the next bytes read. Raises InputError on NaN and infinity, which
@@ -32,9 +30,9 @@ def decode_pcm(data: bytes, pcm_format: PcmFormat) -> tuple[Tensor, bytes]:
     whole = len(data) - len(data) % _SAMPLE_BYTES[pcm_format]
     if pcm_format == "s16le":
         integers = np.frombuffer(data, dtype="<i2", count=whole // 2)
-        return torch.from_numpy(integers.astype(np.float32) / _S16_SCALE), data[whole:]
-    audio = torch.from_numpy(np.frombuffer(data, dtype="<f4", count=whole // 4).astype(np.float32))
-    if not bool(torch.isfinite(audio).all()):
+        return integers.astype(np.float32) / np.float32(_S16_SCALE), data[whole:]
+    audio = np.frombuffer(data, dtype="<f4", count=whole // 4).astype(np.float32)
+    if not np.isfinite(audio).all():
         raise InputError(
             "raw input holds NaN or infinite samples; expected float32 little-endian PCM; "
             "for 16-bit input choose the s16le format"
@@ -42,14 +40,21 @@ def decode_pcm(data: bytes, pcm_format: PcmFormat) -> tuple[Tensor, bytes]:
     return audio, data[whole:]
 
 
-def encode_pcm(audio: Tensor, pcm_format: PcmFormat) -> bytes:
+def encode_pcm(audio: ArrayLike, pcm_format: PcmFormat) -> bytes:
     """Audio (T,) as bytes; s16le rounds and clips, float32 keeps every value."""
-    check_shape("audio", audio, "T")
-    samples = audio.detach().float().cpu()
+    samples = mono(audio)
     if pcm_format == "float32":
-        return samples.numpy().astype("<f4").tobytes()
-    integers = (samples * _S16_SCALE).round().clamp(-_S16_SCALE, _S16_SCALE - 1)
-    return integers.numpy().astype("<i2").tobytes()
+        return samples.astype("<f4").tobytes()
+    integers = np.clip(np.round(samples * np.float32(_S16_SCALE)), -_S16_SCALE, _S16_SCALE - 1)
+    return integers.astype("<i2").tobytes()
+
+
+def mono(audio: ArrayLike) -> NDArray[np.float32]:
+    """Samples (T,) in an array or a tensor on the CPU as float32; ValueError for other shapes."""
+    samples = np.asarray(audio, dtype=np.float32)
+    if samples.ndim != 1:
+        raise ValueError(f"audio has shape {samples.shape}; expected (T,)")
+    return samples
 
 
 def wav_stream_header(sample_rate: int, pcm_format: PcmFormat = "s16le") -> bytes:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import soundfile
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from latentspeech.audio.channels import ChannelChoice, mix
 from latentspeech.audio.completeness import find_defect
@@ -38,7 +38,7 @@ class AudioSource:
     path: Path
     sample_rate: int
     duration_s: float  # by the header
-    blocks: Callable[[], Iterator[Tensor]]  # yields (T, C), in order
+    blocks: Callable[[], Iterator[NDArray[np.float32]]]  # yields (T, C), in order
 
 
 def open_source(path: Path) -> AudioSource:
@@ -58,10 +58,10 @@ def open_source(path: Path) -> AudioSource:
     return AudioSource(path, rate, frames / rate, partial(_sound_file_blocks, path))
 
 
-def read_mono(source: AudioSource) -> Tensor:
+def read_mono(source: AudioSource) -> NDArray[np.float32]:
     """All samples (T,) as float32 at the file's own rate, channels mixed as channels.py says."""
     choice = ChannelChoice()
-    blocks: list[Tensor] = []
+    blocks: list[NDArray[np.float32]] = []
     for block in source.blocks():
         choice.add(block)
         blocks.append(mix(block, None))
@@ -75,10 +75,10 @@ def read_mono(source: AudioSource) -> Tensor:
             len(choice.sums),
         )
         blocks = [mix(block, channel) for block in source.blocks()]
-    return torch.cat(blocks) if blocks else torch.zeros(0)
+    return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
 
 
-def _sound_file_blocks(path: Path) -> Iterator[Tensor]:
+def _sound_file_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
     count = 0
     with soundfile.SoundFile(path) as file:
         promised = file.frames
@@ -86,7 +86,7 @@ def _sound_file_blocks(path: Path) -> Iterator[Tensor]:
         try:
             while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
                 count += len(block)
-                yield torch.from_numpy(block)
+                yield block
         except soundfile.LibsndfileError:
             raise _truncated(path, shortfall.format(promised, count)) from None
         if count < promised and file.format not in _ESTIMATED_LENGTH:

@@ -18,15 +18,13 @@ from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 import soundfile
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from numpy.typing import ArrayLike, NDArray
 
 from latentspeech.audio.media_writer import AacEncoder, import_av
+from latentspeech.audio.pcm import mono
 from latentspeech.audio.sink import Sink
 from latentspeech.core.errors import InputError
 from latentspeech.core.files import atomic_path, check_target
-from latentspeech.core.tensors import check_shape
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +111,7 @@ class AudioWriter:
         self.num_samples = 0
         self._comment = comment
         self._keep_part = keep_part
-        self._waiting: list[Tensor] = []
+        self._waiting: list[NDArray[np.float32]] = []
         self._num_waiting = 0
         self._num_clipped = 0
 
@@ -133,20 +131,19 @@ class AudioWriter:
             self._stack = stack.pop_all()
         return self
 
-    def write(self, audio: Tensor) -> None:
+    def write(self, audio: ArrayLike) -> None:
         """Adds samples (T,)."""
-        check_shape("audio", audio, "T")
-        audio = audio.detach().float().cpu()
-        _check_finite(self.path, audio, self.num_samples)
-        self._num_clipped += int((audio.abs() > 1).sum())
-        self.num_samples += len(audio)
-        self._waiting.append(audio.clamp(-1, 1))
-        self._num_waiting += len(audio)
+        samples = mono(audio)
+        _check_finite(self.path, samples, self.num_samples)
+        self._num_clipped += int((np.abs(samples) > 1).sum())
+        self.num_samples += len(samples)
+        self._waiting.append(np.clip(samples, -1, 1))
+        self._num_waiting += len(samples)
         while self._num_waiting >= _BLOCK_SAMPLES:
-            whole = self._waiting[0] if len(self._waiting) == 1 else torch.cat(self._waiting)
+            whole = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
             block, rest = whole[:_BLOCK_SAMPLES], whole[_BLOCK_SAMPLES:]
             self._waiting, self._num_waiting = [rest], len(rest)
-            self._encoder.write(block.numpy())
+            self._encoder.write(block)
             self._check_sink()
 
     def __exit__(
@@ -180,8 +177,8 @@ class AudioWriter:
 
     def _finish(self) -> None:
         if self._num_waiting:
-            rest, self._waiting, self._num_waiting = torch.cat(self._waiting), [], 0
-            self._encoder.write(rest.numpy())
+            rest, self._waiting, self._num_waiting = np.concatenate(self._waiting), [], 0
+            self._encoder.write(rest)
         self._encoder.close()
 
     def _check_sink(self) -> None:
@@ -226,10 +223,10 @@ def _open_encoder(file: Sink, path: Path, sample_rate: int, comment: str) -> _En
     return encoder
 
 
-def _check_finite(path: Path, audio: Tensor, start: int) -> None:
-    bad = ~torch.isfinite(audio)
-    if bool(bad.any()):
-        first = start + int(bad.nonzero()[0])
+def _check_finite(path: Path, audio: NDArray[np.float32], start: int) -> None:
+    bad = ~np.isfinite(audio)
+    if bad.any():
+        first = start + int(bad.argmax())
         raise InputError(
             f"audio of {path} has {int(bad.sum())} NaN or infinite samples (first at {first}); "
             "expected numbers in [-1, 1]; make it again"

@@ -16,9 +16,7 @@ from latentspeech.cli.options import (
 from latentspeech.core.command import report
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from latentspeech.codec.model import Codec
+    from latentspeech.codec.runtime import CodecRuntime, Floats
 
 app = typer.Typer(no_args_is_help=True, help="Encode, decode and stream audio.")
 
@@ -40,21 +38,22 @@ def encode(
     as_json: JsonOption = False,
 ) -> None:
     """Turn a recording into latents."""
-    import torch
+    import numpy as np
 
-    from latentspeech.audio.io import load_audio
+    from latentspeech.audio.io import read_audio
     from latentspeech.codec.latent_file import LatentFile, write_latents
-    from latentspeech.codec.model_directory import codec_hash, find_codec, load_codec
+    from latentspeech.codec.model_directory import codec_hash, find_codec
+    from latentspeech.codec.runtime import load_codec
     from latentspeech.core.files import check_target
 
     check_target(target, suffix=".safetensors")
     directory = find_codec(model)
     codec = load_codec(directory)
     rate = codec.config.sample_rate
-    audio = load_audio(source, rate)
+    audio = read_audio(source, rate)
     num_numbers = len(audio) / rate * codec.config.frame_rate * codec.config.latent_dim
-    check_target(target, round(num_numbers) * torch.float32.itemsize)
-    latents = torch.cat(list(_encoded_blocks(codec, audio, quiet or as_json)))
+    check_target(target, round(num_numbers) * np.dtype(np.float32).itemsize)
+    latents = np.concatenate(list(_encoded_blocks(codec, audio, quiet or as_json)))
     write_latents(target, LatentFile(latents, len(audio), rate, codec_hash(directory)))
     values = {
         "out": str(target),
@@ -78,7 +77,8 @@ def decode(
     """Turn latents back into audio."""
     from latentspeech.audio.writer import check_writable
     from latentspeech.codec.latent_file import read_latents
-    from latentspeech.codec.model_directory import codec_hash, find_codec, load_codec
+    from latentspeech.codec.model_directory import codec_hash, find_codec
+    from latentspeech.codec.runtime import load_codec
 
     check_writable(target)
     directory = find_codec(model)
@@ -97,22 +97,28 @@ def reconstruct(
     as_json: JsonOption = False,
 ) -> None:
     """Encode and decode a recording, to hear what the codec makes of it."""
-    import torch
+    import numpy as np
 
-    from latentspeech.audio.io import load_audio
+    from latentspeech.audio.io import read_audio
     from latentspeech.audio.writer import check_writable
-    from latentspeech.codec.model_directory import find_codec, load_codec
+    from latentspeech.codec.model_directory import find_codec
+    from latentspeech.codec.runtime import load_codec
 
     check_writable(target)
     codec = load_codec(find_codec(model), decoder)
     rate = codec.config.sample_rate
-    audio = load_audio(source, rate)
-    latents = torch.cat(list(_encoded_blocks(codec, audio, quiet or as_json)))
+    audio = read_audio(source, rate)
+    latents = np.concatenate(list(_encoded_blocks(codec, audio, quiet or as_json)))
     _write_decoded(codec, latents, len(audio), target, as_json, quiet)
 
 
 def _write_decoded(
-    codec: "Codec", latents: "Tensor", num_samples: int, target: Path, as_json: bool, quiet: bool
+    codec: "CodecRuntime",
+    latents: "Floats",
+    num_samples: int,
+    target: Path,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Writes `num_samples` samples decoded from latents (F, D) block by block, and reports them."""
     from latentspeech.audio.writer import AudioWriter, check_writable
@@ -127,16 +133,15 @@ def _write_decoded(
     report(values, f"{target}: {duration_s:.2f} s", as_json, quiet)
 
 
-def _encoded_blocks(codec: "Codec", audio: "Tensor", quiet: bool) -> Iterator["Tensor"]:
+def _encoded_blocks(codec: "CodecRuntime", audio: "Floats", quiet: bool) -> Iterator["Floats"]:
     """Encodes audio (T,) block by block with the streaming encoder; yields pieces (F, D)."""
-    import torch
-
     from latentspeech.codec.latent_file import check_encoded
     from latentspeech.core.command import open_ended_progress
 
-    blocks = torch.split(audio, int(BLOCK_S * codec.config.sample_rate))
+    size = int(BLOCK_S * codec.config.sample_rate)
+    blocks = [audio[start : start + size] for start in range(0, len(audio), size)]
     state = codec.init_encode_state(1)
-    with torch.inference_mode(), open_ended_progress("encoding", "s of audio", quiet) as advance:
+    with open_ended_progress("encoding", "s of audio", quiet) as advance:
         for i, block in enumerate(blocks):
             flush = i == len(blocks) - 1
             latents, state = codec.encode_step(block[None], state, flush)
@@ -144,15 +149,14 @@ def _encoded_blocks(codec: "Codec", audio: "Tensor", quiet: bool) -> Iterator["T
             yield check_encoded(latents[0], block)
 
 
-def _decoded_blocks(codec: "Codec", latents: "Tensor", quiet: bool) -> Iterator["Tensor"]:
+def _decoded_blocks(codec: "CodecRuntime", latents: "Floats", quiet: bool) -> Iterator["Floats"]:
     """Decodes latents (F, D) block by block with the streaming decoder; yields pieces (T,)."""
-    import torch
-
     from latentspeech.core.command import open_ended_progress
 
+    size = max(1, int(BLOCK_S * codec.config.frame_rate))
     state = codec.init_decode_state(1)
-    with torch.inference_mode(), open_ended_progress("decoding", "s of audio", quiet) as advance:
-        for block in torch.split(latents, max(1, int(BLOCK_S * codec.config.frame_rate))):
+    with open_ended_progress("decoding", "s of audio", quiet) as advance:
+        for block in (latents[start : start + size] for start in range(0, len(latents), size)):
             audio, state = codec.decode_step(block[None], state)
             advance(len(block) / codec.config.frame_rate)
             yield audio[0]

@@ -15,9 +15,7 @@ import typer
 from latentspeech.cli.options import CodecOption, DecoderOption
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from latentspeech.codec.model import Codec
+    from latentspeech.codec.runtime import CodecRuntime, Floats
 
 app = typer.Typer(no_args_is_help=True, help="Stream between stdin and stdout, mono.")
 
@@ -32,7 +30,7 @@ def encode(model: CodecOption = None, pcm_format: FormatOption = "s16le") -> Non
     """Turn PCM on stdin into latent frames on stdout."""
     codec = _load(model)
     for latents in _encode(codec, _read_pcm(pcm_format)):
-        _write(latents.contiguous().numpy().astype("<f4").tobytes())
+        _write(latents.astype("<f4").tobytes())
 
 
 @app.command("decode")
@@ -53,8 +51,9 @@ def roundtrip(
     _write_pcm(codec, _encode(codec, _read_pcm(pcm_format)), pcm_format)
 
 
-def _load(model: str | None, decoder: str | None = None) -> "Codec":
-    from latentspeech.codec.model_directory import find_codec, load_codec
+def _load(model: str | None, decoder: str | None = None) -> "CodecRuntime":
+    from latentspeech.codec.model_directory import find_codec
+    from latentspeech.codec.runtime import load_codec
 
     return load_codec(find_codec(model), decoder)
 
@@ -65,7 +64,7 @@ def _chunks() -> Iterator[bytes]:
         yield chunk
 
 
-def _read_pcm(pcm_format: Literal["float32", "s16le"]) -> Iterator["Tensor"]:
+def _read_pcm(pcm_format: Literal["float32", "s16le"]) -> Iterator["Floats"]:
     """Yields samples (n,) as they come."""
     from latentspeech.audio.pcm import decode_pcm
     from latentspeech.core.errors import InputError
@@ -78,7 +77,7 @@ def _read_pcm(pcm_format: Literal["float32", "s16le"]) -> Iterator["Tensor"]:
         raise InputError(f"stdin ended inside a sample ({len(rest)} bytes over); wrong --format?")
 
 
-def _read_latents(latent_dim: int) -> Iterator["Tensor"]:
+def _read_latents(latent_dim: int) -> Iterator["Floats"]:
     """Yields latent frames (f, D) as they come."""
     from latentspeech.audio.pcm import decode_pcm
     from latentspeech.core.errors import InputError
@@ -90,7 +89,7 @@ def _read_latents(latent_dim: int) -> Iterator["Tensor"]:
         values, _ = decode_pcm(data[:whole], "float32")
         rest = data[whole:]
         if whole:
-            yield values.view(-1, latent_dim)
+            yield values.reshape(-1, latent_dim)
     if rest:
         raise InputError(
             f"stdin ended inside a latent frame ({len(rest)} of {4 * latent_dim} bytes); "
@@ -98,37 +97,35 @@ def _read_latents(latent_dim: int) -> Iterator["Tensor"]:
         )
 
 
-def _encode(codec: "Codec", pieces: Iterator["Tensor"]) -> Iterator["Tensor"]:
+def _encode(codec: "CodecRuntime", pieces: Iterator["Floats"]) -> Iterator["Floats"]:
     """Turns samples into latent frames (f, D), f at least 1."""
-    import torch
+    import numpy as np
 
     from latentspeech.codec.latent_file import check_encoded
 
-    with torch.inference_mode():
-        state = codec.init_encode_state(1)
-        for samples in pieces:
-            latents, state = codec.encode_step(samples[None], state)
-            if latents.shape[1]:
-                yield check_encoded(latents[0], samples)
-        latents, state = codec.encode_step(torch.zeros(1, 0), state, flush=True)
+    state = codec.init_encode_state(1)
+    for samples in pieces:
+        latents, state = codec.encode_step(samples[None], state)
         if latents.shape[1]:
-            yield latents[0]
+            yield check_encoded(latents[0], samples)
+    latents, state = codec.encode_step(np.zeros((1, 0), dtype=np.float32), state, flush=True)
+    if latents.shape[1]:
+        yield latents[0]
 
 
 def _write_pcm(
-    codec: "Codec", frames: Iterator["Tensor"], pcm_format: Literal["float32", "s16le"]
+    codec: "CodecRuntime",
+    frames: Iterator["Floats"],
+    pcm_format: Literal["float32", "s16le"],
 ) -> None:
     """Decodes latents and writes their PCM, frame by frame."""
-    import torch
-
     from latentspeech.audio.pcm import encode_pcm
 
-    with torch.inference_mode():
-        state = codec.init_decode_state(1)
-        for latents in frames:
-            for frame in torch.split(latents, 1):
-                audio, state = codec.decode_step(frame[None], state)
-                _write(encode_pcm(audio[0], pcm_format))
+    state = codec.init_decode_state(1)
+    for latents in frames:
+        for frame in latents[:, None]:  # (1, D)
+            audio, state = codec.decode_step(frame[None], state)
+            _write(encode_pcm(audio[0], pcm_format))
 
 
 def _write(data: bytes) -> None:

@@ -8,7 +8,7 @@ import typer
 from latentspeech.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from latentspeech.codec.model import CodecConfig
+    from latentspeech.codec.config import CodecConfig
 
 
 def models(

@@ -16,8 +16,7 @@ from latentspeech.core.command import report
 from latentspeech.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from latentspeech.codec.runtime import Floats
     from latentspeech.tts.synthesizer import Synthesizer
 
 DEFAULT_OUT = Path("out.wav")
@@ -75,7 +74,7 @@ def synth(
         typer.Option(help="What runs the model. Default: onnx-int8 for a small one on a CPU."),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of torch. Default: 1 beside onnx, else all.")
+        int | None, typer.Option(min=1, help="Threads of torch (--runtime torch). Default: all.")
     ] = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Write audio to stdout as it is made.")
@@ -105,7 +104,6 @@ def synth(
 
     from latentspeech.audio.writer import check_writable
     from latentspeech.core.config import parse_config
-    from latentspeech.core.device import choose_device
     from latentspeech.core.lm.sampling_config import SamplingConfig
     from latentspeech.tts.length_guard import GUARDED, STREAMED, LengthGuard
     from latentspeech.tts.model_directory import read_tts_config
@@ -125,7 +123,7 @@ def synth(
     if retries is not None:
         guard = parse_config(LengthGuard, {"retries": retries}, "options")
     _check_source(prompt, voice)
-    speaker = Synthesizer.from_directory(directory, choose_device(device), runtime)
+    speaker = Synthesizer.from_directory(directory, _device(device), runtime)
     _set_threads(speaker, threads)
     if voice:
         source = speaker.voice(voice)
@@ -170,18 +168,36 @@ def _refuse_foreign(text: str) -> None:
     readable_part(normalize(text), strict=True)
 
 
+def _device(asked: str) -> str:
+    """The device of the model; torch, which knows the GPUs, is needed for any but the CPU."""
+    from latentspeech.core.extras import is_installed, require
+
+    if asked == "cpu" or (asked == "auto" and not is_installed("torch")):
+        return "cpu"
+    require("torch", "train", f"--device {asked}")
+    from latentspeech.core.device import choose_device
+
+    return str(choose_device(asked))
+
+
 def _set_threads(speaker: "Synthesizer", threads: int | None) -> None:
-    """Beside ONNX Runtime torch only decodes, in one thread; more would slow the rest down."""
+    """Sets the threads of torch; ConfigError where ONNX Runtime runs the model."""
+    from latentspeech.codec.runtime import TorchCodec
+
+    if threads is None:
+        return
+    if not isinstance(speaker.model.codec, TorchCodec):
+        raise ConfigError(
+            f"--threads {threads} is for torch, and ONNX Runtime runs this model, with one thread "
+            "that writes and one that decodes; leave it out, or add --runtime torch"
+        )
     import torch
 
-    from latentspeech.core.lm.runtime import TorchRuntime
-
-    if threads is not None or not isinstance(speaker.model.runtime, TorchRuntime):
-        torch.set_num_threads(threads or 1)
+    torch.set_num_threads(threads)
 
 
 def _write(
-    chunks: "Iterator[Tensor]",
+    chunks: "Iterator[Floats]",
     sample_rate: int,
     out: Path,
     seed: int,
@@ -214,7 +230,9 @@ def _write(
 
 
 def _stream(
-    chunks: "Iterator[Tensor]", sample_rate: int, stream_format: Literal["wav", "s16le", "float32"]
+    chunks: "Iterator[Floats]",
+    sample_rate: int,
+    stream_format: Literal["wav", "s16le", "float32"],
 ) -> None:
     from latentspeech.audio.pcm import encode_pcm, wav_stream_header
 

@@ -6,10 +6,10 @@ F frames, D latent dimension.
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+from safetensors.numpy import save_file
 
 from latentspeech.audio.reading import AUDIO_SUFFIXES
 from latentspeech.core.errors import CheckpointError, InputError
@@ -22,7 +22,7 @@ FORMAT = "latentspeech-latents-1"
 class LatentFile:
     """The contents of the file."""
 
-    latents: Tensor  # (F, D) posterior means
+    latents: NDArray[np.float32]  # (F, D) posterior means
     num_samples: int  # length of the recording, before zeros completed its last frame
     sample_rate: int
     codec_hash: str
@@ -37,7 +37,7 @@ def write_latents(path: Path, file: LatentFile) -> None:
         "codec_hash": file.codec_hash,
     }
     with atomic_path(path) as temporary:
-        save_file({"latents": file.latents.contiguous()}, temporary, metadata)
+        save_file({"latents": np.ascontiguousarray(file.latents)}, temporary, metadata)
 
 
 def read_latents(path: Path, codec_hash: str, latent_dim: int) -> LatentFile:
@@ -50,14 +50,14 @@ def read_latents(path: Path, codec_hash: str, latent_dim: int) -> LatentFile:
             f"{path.with_suffix('.safetensors')}` makes them"
         )
     try:
-        with safe_open(path, "pt") as stored:
+        with safe_open(path, "np") as stored:
             metadata = stored.metadata() or {}
             latents = stored.get_tensor("latents")
     except (SafetensorError, OSError) as error:
         raise InputError(
             f"{path} is truncated or holds no latents ({error}); encode the recording again"
         ) from None
-    if metadata.get("format") != FORMAT or latents.dim() != 2 or latents.shape[1] != latent_dim:
+    if metadata.get("format") != FORMAT or latents.ndim != 2 or latents.shape[1] != latent_dim:
         raise InputError(
             f"{path} has format {metadata.get('format')!r} and shape {tuple(latents.shape)}; "
             f"expected {FORMAT!r} and (frames, {latent_dim}): encode the recording again"
@@ -67,17 +67,17 @@ def read_latents(path: Path, codec_hash: str, latent_dim: int) -> LatentFile:
             f"{path} was made by codec {metadata['codec_hash']}, the given model has codec "
             f"{codec_hash}; use the model that encoded it (--model)"
         )
-    if not torch.isfinite(latents).all():
+    if not np.isfinite(latents).all():
         raise InputError(f"{path} holds NaN or infinite latents; encode the recording again")
     num_samples, rate = int(metadata["num_samples"]), int(metadata["sample_rate"])
-    return LatentFile(latents.float(), num_samples, rate, codec_hash)
+    return LatentFile(latents.astype(np.float32, copy=False), num_samples, rate, codec_hash)
 
 
-def check_encoded(latents: Tensor, audio: Tensor) -> Tensor:
+def check_encoded(latents: NDArray[np.float32], audio: NDArray[np.float32]) -> NDArray[np.float32]:
     """Returns the latents of `audio` (T,); InputError if too large samples made them infinite."""
-    if not torch.isfinite(latents).all():
+    if not np.isfinite(latents).all():
         raise InputError(
-            f"samples as large as {float(audio.abs().max()):.3g} give no finite latents; expected "
+            f"samples as large as {np.abs(audio).max():.3g} give no finite latents; expected "
             "audio within [-1, 1]; scale it, or check its format"
         )
     return latents

@@ -17,43 +17,29 @@ B batch, T samples, F latents, D latent dimension, g frames per latent.
 """
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from pydantic import Discriminator, Field, Tag, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latentspeech.codec.convnext import ConvNeXtConfig
+from latentspeech.codec.config import (
+    CodecConfig,
+    ConvNeXtConfig,
+    DecoderConfig,
+    EncoderConfig,
+    HarmonicDecoderConfig,
+    IstftDecoderConfig,
+    StftEncoderConfig,
+)
 from latentspeech.codec.decoders.convnext_decoder import ConvNeXtDecoder
-from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
-from latentspeech.codec.decoders.istft_decoder import IstftDecoder, IstftDecoderConfig
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoder
+from latentspeech.codec.decoders.istft_decoder import IstftDecoder
 from latentspeech.codec.encoders.convnext_encoder import ConvNeXtEncoder
-from latentspeech.codec.encoders.stft_encoder import StftEncoder, StftEncoderConfig
-from latentspeech.core.config import Config
+from latentspeech.codec.encoders.stft_encoder import StftEncoder
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentspeech.core.nn.streaming import StreamingModule, reset_rows
 from latentspeech.core.tensors import check_shape
-
-SIGMA_STD = 0.625  # the posterior's for speech; E|sigma| is 0.5
-
-
-def _kind(value: Any) -> str:
-    """The tag of a configuration of encoder or decoder; without one it is the paper's."""
-    return str(value.get("kind", "convnext") if isinstance(value, dict) else value.kind)
-
-
-_PaperConfig = Annotated[ConvNeXtConfig, Tag("convnext")]
-EncoderConfig = Annotated[
-    _PaperConfig | Annotated[StftEncoderConfig, Tag("stft")], Discriminator(_kind)
-]
-DecoderConfig = Annotated[
-    _PaperConfig
-    | Annotated[IstftDecoderConfig, Tag("istft")]
-    | Annotated[HarmonicDecoderConfig, Tag("harmonic")],
-    Discriminator(_kind),
-]
 
 
 def make_encoder(config: EncoderConfig, latent_dim: int) -> StreamingModule:
@@ -74,61 +60,6 @@ def make_decoder(config: DecoderConfig, latent_dim: int, sample_rate: int) -> St
             return HarmonicDecoder(config, latent_dim, sample_rate)
         case IstftDecoderConfig():
             return IstftDecoder(config, latent_dim)
-
-
-class CodecConfig(Config):
-    """Sizes of the codec and its posterior."""
-
-    sample_rate: int = Field(24_000, ge=1, description="Hz, mono")
-    latent_dim: int = Field(32, ge=1, description="channels of a latent")
-    frames_per_latent: int = Field(
-        1, ge=1, description="frames of the encoder side by side in a latent; divides latent_dim"
-    )
-    encoder: EncoderConfig = Field(
-        ConvNeXtConfig(), description="waveform to latents: the paper's (convnext) or the fast one"
-    )
-    decoder: DecoderConfig = Field(
-        ConvNeXtConfig(), description="latents to waveform: the mirror (convnext) or the fast one"
-    )
-    lookahead_samples: int = Field(
-        0, ge=0, description="samples that a latent depends on after its own; the paper's 0"
-    )
-    posterior: SigmaVAEConfig = Field(
-        SigmaVAEConfig(sigma_std=SIGMA_STD), description="sigma and beta of the VAE"
-    )
-
-    @model_validator(mode="after")
-    def _check(self) -> "CodecConfig":
-        if self.encoder.total_stride != self.decoder.total_stride:
-            raise ValueError(
-                f"the encoder makes a latent of {self.encoder.total_stride} samples, the decoder "
-                f"{self.decoder.total_stride} samples of a latent; they must be equal"
-            )
-        if self.latent_dim % self.frames_per_latent:
-            raise ValueError(
-                f"latent_dim {self.latent_dim} cannot hold {self.frames_per_latent} frames of the "
-                "same size; give a multiple"
-            )
-        if self.lookahead_samples >= self.hop_length:
-            raise ValueError(
-                f"lookahead_samples must be below the {self.hop_length} samples of a latent"
-            )
-        return self
-
-    @property
-    def hop_length(self) -> int:
-        """Samples per latent: the paper's token reduction ratio for one quantizer."""
-        return self.encoder.total_stride * self.frames_per_latent
-
-    @property
-    def frame_dim(self) -> int:
-        """Channels of a frame of the encoder."""
-        return self.latent_dim // self.frames_per_latent
-
-    @property
-    def frame_rate(self) -> float:
-        """Latents a second, Hz."""
-        return self.sample_rate / self.hop_length
 
 
 @dataclass

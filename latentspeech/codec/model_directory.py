@@ -7,32 +7,35 @@ Latents belong to the encoder: the hash that ties them to it does not depend on 
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from latentspeech.codec.model import Codec, CodecConfig, DecoderConfig, EncoderConfig
+from latentspeech.codec.config import CodecConfig, DecoderConfig, EncoderConfig
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.model_directory import (
     content_hash,
     load_weights,
+    read_arrays,
     read_description,
     read_model_config,
-    read_weights,
     write_model,
 )
 from latentspeech.model_names import MODEL_VARIABLE, builtin_models, resolve_model
+
+if TYPE_CHECKING:
+    from latentspeech.codec.model import Codec
 
 KIND = "codec"
 DECODER_KIND = "codec_decoder"
 DEFAULT_NAME = "codec"  # name of the codec that ships
 
 
-def save_codec(codec: Codec, directory: Path, card: str) -> None:
+def save_codec(codec: "Codec", directory: Path, card: str) -> None:
     """Writes config.yaml, model.safetensors and README.md into an existing folder."""
     write_model(directory, KIND, codec.config, codec, card)
 
 
-def save_decoder(codec: Codec, directory: Path, name: str, card: str) -> None:
+def save_decoder(codec: "Codec", directory: Path, name: str, card: str) -> None:
     """Puts the decoder of `codec` into the codec's model directory, as a further one."""
     path = directory / "decoders" / name
     path.mkdir(parents=True)
@@ -75,22 +78,24 @@ def read_codec_config(directory: Path, decoder: str | None = None) -> CodecConfi
     values = dict(read_model_config(directory, KIND))
     origin = directory
     if decoder is not None:
-        origin = _decoder_directory(directory, decoder)
+        origin = decoder_directory(directory, decoder)
         values["decoder"] = dict(read_model_config(origin, DECODER_KIND))
     return parse_config(CodecConfig, values, origin=str(origin / "config.yaml"))
 
 
-def load_codec(directory: Path, decoder: str | None = None) -> Codec:
-    """The codec in float32 and evaluation mode, with its own decoder or the named further one.
+def load_codec_module(directory: Path, decoder: str | None = None) -> "Codec":
+    """The codec's torch module, in float32 and evaluation mode; `decoder` names a further one.
 
     Raises CheckpointError when the folder is wrong or has no such decoder.
     """
+    from latentspeech.codec.model import Codec
+
     codec = Codec(read_codec_config(directory, decoder))
     if decoder is None:
         load_weights(directory, codec)
     else:
         load_weights(directory, codec.encoder, "encoder")
-        load_weights(_decoder_directory(directory, decoder), codec.decoder)
+        load_weights(decoder_directory(directory, decoder), codec.decoder)
     return codec.eval()
 
 
@@ -108,7 +113,7 @@ def codec_hash(directory: Path) -> str:
     }
     if config.frames_per_latent > 1:
         settings["frames_per_latent"] = config.frames_per_latent
-    return content_hash(settings, read_weights(directory, "encoder"))
+    return content_hash(settings, read_arrays(directory, "encoder"))
 
 
 def decoding_hash(directory: Path, decoder: str | None = None) -> str:
@@ -116,8 +121,8 @@ def decoding_hash(directory: Path, decoder: str | None = None) -> str:
     config = read_codec_config(directory, decoder)
     settings = {"codec_hash": codec_hash(directory), "decoder": _side_settings(config.decoder)}
     if decoder is None:
-        return content_hash(settings, read_weights(directory, "decoder"))
-    return content_hash(settings, read_weights(_decoder_directory(directory, decoder)))
+        return content_hash(settings, read_arrays(directory, "decoder"))
+    return content_hash(settings, read_arrays(decoder_directory(directory, decoder)))
 
 
 def _side_settings(config: EncoderConfig | DecoderConfig) -> dict[str, Any]:
@@ -125,7 +130,8 @@ def _side_settings(config: EncoderConfig | DecoderConfig) -> dict[str, Any]:
     return {"kind": config.kind, **config.model_dump(mode="json", exclude_defaults=True)}
 
 
-def _decoder_directory(directory: Path, name: str) -> Path:
+def decoder_directory(directory: Path, name: str) -> Path:
+    """The folder of a further decoder; CheckpointError if there is none of this name."""
     known = decoder_names(directory)
     if name not in known:
         further = f"it has {', '.join(known)}" if known else "it has none beside its own"

@@ -8,33 +8,14 @@ B batch, N frames, P pitch bins. The last of the logits (B, N, P + 1) is for bei
 import math
 
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latentspeech.core.config import Config
+from latentspeech.codec.config import NEAR_CENTS, PITCH_SHARPNESS, PitchConfig
 from latentspeech.core.errors import ConfigError
 
 # Standard deviation of the target around the true pitch, cents (CREPE's).
 _TARGET_CENTS = 25.0
-# Standard deviation, in cents, of the weights of bins around the most likely one in the estimate.
-_NEAR_CENTS = 60.0
-# Factor that sharpens the distribution: its mean is then the most likely pitch, yet continuous.
-_SHARPNESS = 8.0
-
-
-class PitchConfig(Config):
-    """The range of pitch that a voice may have, and its resolution."""
-
-    min_hz: float = Field(50.0, gt=0, description="lowest pitch, Hz")
-    max_hz: float = Field(600.0, gt=0, description="highest pitch, Hz")
-    bins: int = Field(180, ge=2, description="bins between them, of equal width in cents")
-
-    @model_validator(mode="after")
-    def _check(self) -> "PitchConfig":
-        if self.min_hz >= self.max_hz:
-            raise ValueError("min_hz must be below max_hz")
-        return self
 
 
 class PitchBins(nn.Module):
@@ -54,8 +35,8 @@ class PitchBins(nn.Module):
         """
         logits = logits.to(self.log_pitch.dtype)
         bins = logits[..., :-1]
-        peak = (bins * _SHARPNESS).softmax(dim=-1) @ self.log_pitch  # (B, N)
-        weights = bins.softmax(dim=-1) * self._bump(peak, _NEAR_CENTS)
+        peak = (bins * PITCH_SHARPNESS).softmax(dim=-1) @ self.log_pitch  # (B, N)
+        weights = bins.softmax(dim=-1) * self._bump(peak, NEAR_CENTS)
         weights = weights / weights.sum(dim=-1, keepdim=True).clamp_min(1e-30)
         pitch = (weights @ self.log_pitch).exp()
         return pitch.clamp_min(float(self.log_pitch[0].exp())), logits[..., -1].sigmoid()

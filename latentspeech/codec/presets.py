@@ -10,12 +10,15 @@ ratio can read its latents too.
 
 from typing import Literal
 
-from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoderConfig
-from latentspeech.codec.encoders.stft_encoder import StftEncoderConfig
-from latentspeech.codec.model import SIGMA_STD, CodecConfig
+from latentspeech.codec.config import (
+    SIGMA_STD,
+    CodecConfig,
+    ConvNeXtConfig,
+    HarmonicDecoderConfig,
+    StftEncoderConfig,
+)
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
+from latentspeech.core.latents.config import SigmaVAEConfig
 
 _STRIDES_AND_DIM: dict[int, tuple[tuple[int, ...], int]] = {
     640: ((2, 2, 4, 5, 8), 16),

@@ -21,12 +21,13 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from latentspeech.codec.config import CodecConfig
 from latentspeech.codec.convnext import ConvNeXtBlock
 from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoder
 from latentspeech.codec.discriminators import Discriminators, DiscriminatorsConfig
 from latentspeech.codec.losses.loudness_loss import LoudnessLoss
 from latentspeech.codec.losses.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
-from latentspeech.codec.model import Codec, CodecConfig
+from latentspeech.codec.model import Codec
 from latentspeech.core.config import Config
 from latentspeech.core.gan import (
     discriminator_loss,

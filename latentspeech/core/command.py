@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError, PeerError
+from latentspeech.core.extras import missing_extra
 from latentspeech.core.files import NO_SPACE
 
 EXIT_INCOMPLETE = 1
@@ -50,6 +51,11 @@ def run_command(main: Callable[[], Any]) -> None:
         sys.exit(error.exit_code)
     except (ConfigError, InputError, DataError, CheckpointError, PeerError) as error:
         _fail(_with_notes(str(error), error))
+    except ModuleNotFoundError as error:
+        advice = missing_extra(error)
+        if advice is None:
+            raise
+        _fail(advice)
     except BrokenPipeError:
         # The reader has gone, as `| head` does when it has enough. Python must not flush to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

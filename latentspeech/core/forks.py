@@ -9,8 +9,6 @@ import functools
 import os
 from collections.abc import Callable
 
-import torch
-
 
 def call_in_forks(action: Callable[[], None]) -> None:
     """Has every process that is forked from now on call `action` at its start."""
@@ -25,4 +23,6 @@ def prepare_for_forks() -> None:
 
 
 def _use_one_thread() -> None:
+    import torch
+
     torch.set_num_threads(1)

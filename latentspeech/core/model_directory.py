@@ -6,20 +6,25 @@ that is incomplete, damaged or of another model raises a CheckpointError that sa
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
 
 from latentspeech.core.config import Config
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.files import atomic_path
 from latentspeech.core.forks import prepare_for_forks
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 SCHEMA_VERSION = 1
 WEIGHTS_NAME = "model.safetensors"
@@ -36,14 +41,18 @@ def write_model(
     directory: Path,
     kind: str,
     config: Config,
-    module: nn.Module,
+    module: "nn.Module",
     card: str,
-    dtype: torch.dtype = torch.float16,
+    dtype: "torch.dtype | None" = None,
 ) -> None:
-    """Writes config, weights and model card into the existing folder `directory`.
+    """Writes config, weights (by default in float16) and model card into an existing folder.
 
     Buffers keep their dtype: means and standard deviations are few and must stay exact.
     """
+    import torch
+    from safetensors.torch import save_file
+
+    dtype = dtype or torch.float16
     parameters = {name for name, _ in module.named_parameters()}
     weights = {
         name: (tensor.to(dtype) if name in parameters else tensor).detach().cpu().contiguous()
@@ -94,23 +103,49 @@ def read_description(directory: Path) -> ModelDescription:
     return ModelDescription(kind, config)
 
 
-def read_weights(directory: Path, part: str = "") -> dict[str, Tensor]:
-    """Returns the weights by name; with `part`, that submodule's, by their names within it."""
-    path = directory / WEIGHTS_NAME
-    if not path.is_file():
-        raise CheckpointError(f"{directory} is not a complete model directory: {path.name} missing")
-    start = f"{part}." if part else ""
-    try:
-        with safe_open(path, "pt") as stored:
-            names = [name for name in stored.keys() if name.startswith(start)]  # noqa: SIM118
-            return {name.removeprefix(start): stored.get_tensor(name) for name in names}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} is truncated or not a safetensors file ({error}); copy it again"
-        ) from None
+def read_arrays(directory: Path, part: str = "") -> dict[str, NDArray[Any]]:
+    """Returns the weights by name as they are stored; with `part`, that submodule's."""
+    return dict(_stored(directory, part, "np"))
 
 
-def load_weights(directory: Path, module: nn.Module, part: str = "") -> None:
+def read_weights(directory: Path, part: str = "") -> "dict[str, Tensor]":
+    """Does what `read_arrays` does, in tensors of torch."""
+    return dict(_stored(directory, part, "pt"))
+
+
+class StoredArrays(Mapping[str, NDArray[Any]]):
+    """The weights of a directory, or of a submodule, each read when it is asked for.
+
+    A network that is built from them never has the whole file in memory.
+    """
+
+    def __init__(self, directory: Path, part: str = "") -> None:
+        self._directory, self._start = directory, f"{part}." if part else ""
+        with _opened(directory, "np") as stored:
+            names = [name for name in stored.keys() if name.startswith(self._start)]  # noqa: SIM118
+        self._names = dict.fromkeys(name.removeprefix(self._start) for name in names)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self._names:
+            raise KeyError(name)
+        with _opened(self._directory, "np") as stored:
+            array: NDArray[Any] = stored.get_tensor(self._start + name)
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def num_parameters(directory: Path) -> int:
+    """The number of weights, by the header of their file."""
+    with _opened(directory, "np") as stored:
+        return sum(math.prod(stored.get_slice(name).get_shape()) for name in stored.keys())  # noqa: SIM118
+
+
+def load_weights(directory: Path, module: "nn.Module", part: str = "") -> None:
     """Loads model.safetensors, or its `part`, into `module` and puts it into evaluation mode."""
     prepare_for_forks()
     weights = read_weights(directory, part)
@@ -123,13 +158,37 @@ def load_weights(directory: Path, module: nn.Module, part: str = "") -> None:
     module.eval()
 
 
-def content_hash(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
+def content_hash(settings: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]) -> str:
     """16 hex digits of the SHA-256 of settings, and of weights with their names and types."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for name, tensor in sorted(weights.items()):
-        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    for name, array in sorted(weights.items()):
+        digest.update(f"{name} torch.{array.dtype.name} {list(array.shape)}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
+
+
+def _stored(directory: Path, part: str, framework: str) -> Iterator[tuple[str, Any]]:
+    """Yields the names within the part, and their arrays or tensors."""
+    start = f"{part}." if part else ""
+    with _opened(directory, framework) as stored:
+        for name in stored.keys():  # noqa: SIM118
+            if name.startswith(start):
+                yield name.removeprefix(start), stored.get_tensor(name)
+
+
+@contextmanager
+def _opened(directory: Path, framework: str) -> Iterator[Any]:
+    """The weights file; CheckpointError where it is missing or damaged."""
+    path = directory / WEIGHTS_NAME
+    if not path.is_file():
+        raise CheckpointError(f"{directory} is not a complete model directory: {path.name} missing")
+    try:
+        with safe_open(path, framework) as stored:
+            yield stored
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is truncated or not a safetensors file ({error}); copy it again"
+        ) from None
 
 
 def weights_hash(directory: Path) -> str:

@@ -4,19 +4,20 @@ B batch, T frames.
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from latentspeech.core.seeds import derive_seed
+
 Tree = TypeVar("Tree")
 
 
 def check_shape(name: str, tensor: Tensor, *expected: int | str) -> None:
     """Raises ValueError unless `tensor` has the expected sizes; a string stands for any size."""
-    good = tensor.dim() == len(expected) and all(
+    good = tensor.ndim == len(expected) and all(
         isinstance(want, str) or size == want
         for size, want in zip(tensor.shape, expected, strict=True)
     )
@@ -28,12 +29,6 @@ def check_shape(name: str, tensor: Tensor, *expected: int | str) -> None:
 def length_mask(lengths: Tensor, max_length: int) -> Tensor:
     """True at valid positions. lengths (B,) -> (B, max_length)."""
     return torch.arange(max_length, device=lengths.device)[None, :] < lengths[:, None]
-
-
-def derive_seed(run_seed: int, stream: str, step: int = 0) -> int:
-    """A 63-bit seed from all three arguments, the same on every machine and Python version."""
-    digest = hashlib.sha256(f"{run_seed}/{stream}/{step}".encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
 
 
 def make_generator(run_seed: int, stream: str, step: int = 0) -> torch.Generator:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from latentspeech.codec.model import Codec
-from latentspeech.codec.model_directory import codec_hash, load_codec
+from latentspeech.codec.model_directory import codec_hash, load_codec_module
 from latentspeech.core.data.bucketing import plan_batches
 from latentspeech.core.data.latent_format import LatentItem, LatentMeta
 from latentspeech.core.data.latent_shards import LatentShardWriter
@@ -73,7 +73,7 @@ def extract_latents(
         raise ConfigError(
             f"rank is {rank} of {world_size} processes; expected 0 to {world_size - 1}"
         )
-    codec = load_codec(codec_dir).to(device)
+    codec = load_codec_module(codec_dir).to(device)
     corpus = _Corpus(cuts, skip_bad)
     meta = LatentMeta(
         vae_hash=codec_hash(codec_dir),

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Protocol
 
-from latentspeech.core.tensors import derive_seed
+from latentspeech.core.seeds import derive_seed
 
 
 class SpokenItem(Protocol):

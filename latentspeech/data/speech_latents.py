@@ -6,7 +6,7 @@ its speaker, and its extras are duration_s and symbol_ends_s.
 
 from collections.abc import Sequence
 
-from latentspeech.codec.model import CodecConfig
+from latentspeech.codec.config import CodecConfig
 from latentspeech.core.data.latent_format import LatentItem, LatentMeta
 
 

@@ -5,9 +5,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from latentspeech.codec.config import CodecConfig
 from latentspeech.codec.discriminators import DiscriminatorsConfig
-from latentspeech.codec.model import Codec, CodecConfig
-from latentspeech.codec.model_directory import load_codec
+from latentspeech.codec.model import Codec
+from latentspeech.codec.model_directory import load_codec_module
 from latentspeech.codec.task import CodecLossConfig, CodecTask
 from latentspeech.core.config import Config
 from latentspeech.core.errors import CheckpointError
@@ -91,7 +92,7 @@ def run_codec(run: CodecRunConfig) -> TrainResult:
 
 def _start_from(codec: Codec, start: StartFromConfig) -> None:
     """Copies the named parts of another codec; CheckpointError if they do not fit."""
-    other = load_codec(start.codec)
+    other = load_codec_module(start.codec)
     for part in start.parts:
         try:
             getattr(codec, part).load_state_dict(getattr(other, part).state_dict())

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from latentspeech.codec.model_directory import codec_hash, load_codec
+from latentspeech.codec.model_directory import codec_hash, load_codec_module
 from latentspeech.core.config import Config
 from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.core.errors import CheckpointError
@@ -18,7 +18,7 @@ from latentspeech.text.tokenizers import load_tokenizer
 from latentspeech.tts.layouts.build import build_layout
 from latentspeech.tts.layouts.layout import ConditioningConfig
 from latentspeech.tts.model import PAPER_SAMPLING, SPEECH, TTSModelConfig, latent_lm_config
-from latentspeech.tts.model_directory import load_tts
+from latentspeech.tts.model_directory import load_lm
 from latentspeech.tts.training.task import TTSTask
 from latentspeech.tts.training.training_data import TTSDataConfig, TTSTrainingData
 
@@ -63,7 +63,7 @@ def run_tts(run: TTSRunConfig) -> TrainResult:
     """Starts or resumes the run in `exp_dir`."""
     seed_initialization(run.train.seed)
     hash_ = codec_hash(run.codec_dir)
-    codec = load_codec(run.codec_dir)
+    codec = load_codec_module(run.codec_dir)
     tokenizer = load_tokenizer(run.tokenizer_dir)
     config = latent_lm_config(run.model, tokenizer.vocab_size, codec.config.latent_dim)
     layout = build_layout(config.layout, config.modalities[SPEECH], config.neighbours)
@@ -101,7 +101,7 @@ def run_tts(run: TTSRunConfig) -> TrainResult:
 def _start_from(task: TTSTask, directory: Path) -> None:
     """Copies the weights of a model and its statistics of latents."""
     try:
-        task.model.load_state_dict(load_tts(directory).lm.state_dict())
+        task.model.load_state_dict(load_lm(directory).state_dict())
     except RuntimeError as error:
         raise CheckpointError(
             f"{directory} does not fit this run's model: "

@@ -16,15 +16,14 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from latentspeech.core.errors import InputError
 from latentspeech.core.lm.generate import generate
 from latentspeech.core.lm.mixed_sequence import MixedSequence
 from latentspeech.core.lm.row_policy import GenerationLimits
 from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.tensors import make_generator
 from latentspeech.text.normalizer import NormalizedText
 from latentspeech.tts.layouts.layout import unconditional_prompt
 from latentspeech.tts.length_guard import LengthGuard, without_minimum
@@ -37,7 +36,7 @@ class Beginning:
     """A whole text, the latents (T, D) of its first seconds, and the seed of the noise."""
 
     text: NormalizedText
-    given: Tensor
+    given: NDArray[np.float32]
     seed: int
 
 
@@ -57,9 +56,8 @@ def continue_latents(
         InputError: no latents are given, or as many as the longest time that the text may take.
     """
     ids = model.tokenizer.encode_batch([beginning.text for beginning in beginnings])
-    # Prompts are built on the CPU.
     prompts = [
-        model.layout.continuation_prompt(own, beginning.given.cpu())
+        model.layout.continuation_prompt(own, beginning.given)
         for own, beginning in zip(ids, beginnings, strict=True)
     ]
     limits = [
@@ -103,11 +101,11 @@ def _write_once(
     beginnings, prompts, limits = zip(*rows, strict=True)
     without = None
     if sampling.guided:
-        without = [unconditional_prompt(model.layout.speech, one.given.cpu()) for one in beginnings]
+        without = [unconditional_prompt(model.layout.speech, one.given) for one in beginnings]
     stream = stream_of_noise("continuation", attempt)
-    generators = [make_generator(one.seed, stream) for one in beginnings]
-    policy = model.layout.policy(model.lm, sampling)
-    latents = [[*one.given.to(model.lm.device)] for one in beginnings]
+    generators = [model.runtime.ops.generator(one.seed, stream) for one in beginnings]
+    policy = model.layout.policy(model.runtime, sampling)
+    latents = [[*one.given] for one in beginnings]
     truncated = [False] * len(rows)
     for step in generate(
         model.runtime, prompts, sampling, limits, generators, without, policy=policy
@@ -116,8 +114,8 @@ def _write_once(
             if element is not None:
                 truncated[i] |= element.truncated
                 if element.latent is not None:
-                    latents[i].append(element.latent)
+                    latents[i].append(model.runtime.ops.to_host(element.latent))
     return [
-        WrittenSentence(torch.stack(row), was_truncated)
+        WrittenSentence(np.stack(row), was_truncated)
         for row, was_truncated in zip(latents, truncated, strict=True)
     ]

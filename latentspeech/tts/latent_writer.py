@@ -5,17 +5,18 @@ Sentences are rows of one batch; a row's result does not depend on the others.
 T frames, D latent dimension.
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from latentspeech.core.lm.generate import GeneratedElement, generate
 from latentspeech.core.lm.mixed_sequence import MixedSequence
 from latentspeech.core.lm.prefix_store import Prefix
+from latentspeech.core.lm.runtime import Runtime
 from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.tensors import make_generator
 from latentspeech.text.normalizer import NormalizedText, normalize
 from latentspeech.tts.layouts.layout import SpokenText, unconditional_prompt, voice_prefix
 from latentspeech.tts.length_guard import without_minimum
@@ -33,7 +34,7 @@ class Sentence:
     text: NormalizedText
     voice: Prompt
     seed: int
-    before: Tensor | None = None  # (T, D) latents of the sentence before, on the CPU
+    before: NDArray[np.float32] | None = None  # (T, D) latents of the sentence before
     min_length: bool = True  # as in LengthGuard
 
 
@@ -53,7 +54,7 @@ def write_steps(
     model: TTSModel, sentences: Sequence[Sentence], sampling: SamplingConfig, attempt: int = 0
 ) -> Iterator[dict[int, GeneratedElement]]:
     """Writes all sentences at once; yields {index: its next element} at each step."""
-    lm, rate = model.lm, model.codec.config.frame_rate
+    runtime, rate = model.runtime, model.codec.config.frame_rate
     speech = model.layout.speech
     text_ids = model.tokenizer.encode_batch([sentence.text for sentence in sentences])
     voices: list[SpokenText | None] = [_voice(model, sentence) for sentence in sentences]
@@ -78,23 +79,23 @@ def write_steps(
     ]
     stream = stream_of_noise("synthesis", attempt)
     steps = generate(
-        model.runtime,
+        runtime,
         prompts,
         sampling,
         limits,
-        [make_generator(sentence.seed, stream) for sentence in sentences],
+        [runtime.ops.generator(sentence.seed, stream) for sentence in sentences],
         without or None,
         prefixes,
-        model.layout.policy(lm, sampling),
+        model.layout.policy(runtime, sampling),
     )
     for step in steps:
-        yield {i: element for i, element in enumerate(step) if element is not None}
+        yield {i: _on_host(runtime, one) for i, one in enumerate(step) if one is not None}
 
 
 def _write_once(
     model: TTSModel, sentences: Sequence[Sentence], sampling: SamplingConfig, attempt: int
 ) -> list[WrittenSentence]:
-    latents: list[list[Tensor]] = [[] for _ in sentences]
+    latents: list[list[NDArray[np.float32]]] = [[] for _ in sentences]
     truncated = [False] * len(sentences)
     for step in write_steps(model, sentences, sampling, attempt):
         for i, element in step.items():
@@ -102,7 +103,7 @@ def _write_once(
             if element.latent is not None:
                 latents[i].append(element.latent)
     rows = zip(latents, truncated, strict=True)
-    return [WrittenSentence(torch.stack(row), was_truncated) for row, was_truncated in rows]
+    return [WrittenSentence(np.stack(row), was_truncated) for row, was_truncated in rows]
 
 
 def _voice(model: TTSModel, sentence: Sentence) -> SpokenText:
@@ -113,3 +114,9 @@ def _voice(model: TTSModel, sentence: Sentence) -> SpokenText:
     if heard is not latents or transcript is None:
         return SpokenText(None, heard)
     return SpokenText(model.tokenizer.encode(normalize(transcript)), latents)
+
+
+def _on_host(runtime: Runtime, element: GeneratedElement) -> GeneratedElement:
+    if element.latent is None:
+        return element
+    return dataclasses.replace(element, latent=runtime.ops.to_host(element.latent))

@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import Field, NonNegativeInt
 
 from latentspeech.core.config import Config
-from latentspeech.core.diffusion.process import DiffusionConfig
-from latentspeech.core.lm.latent_lm import LatentLMConfig, ModalityConfig
+from latentspeech.core.diffusion.config import DiffusionConfig
+from latentspeech.core.lm.config import LatentLMConfig, ModalityConfig
 from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.nn.transformer import TransformerConfig
+from latentspeech.core.nn.config import TransformerConfig
 
 SPEECH = 0  # index of the only modality
 

@@ -9,25 +9,38 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
-from latentspeech.codec.model import Codec
-from latentspeech.codec.model_directory import codec_hash, find_codec, load_codec
+from latentspeech.codec.model_directory import codec_hash, find_codec
+from latentspeech.codec.runtime import CodecRuntime, TorchCodec, load_codec
 from latentspeech.core.config import parse_config
-from latentspeech.core.errors import CheckpointError
+from latentspeech.core.errors import CheckpointError, ConfigError
+from latentspeech.core.extras import is_installed, require
 from latentspeech.core.files import atomic_directory
-from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.prefix_store import PrefixStore
-from latentspeech.core.lm.runtime import Runtime, TorchRuntime
+from latentspeech.core.lm.runtime import Runtime
 from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.model_directory import load_weights, read_model_config, write_model
+from latentspeech.core.model_directory import (
+    WEIGHTS_NAME,
+    load_weights,
+    num_parameters,
+    read_arrays,
+    read_model_config,
+    write_model,
+)
 from latentspeech.core.onnx.runtime import OnnxRuntime
+from latentspeech.core.weights import Weights
 from latentspeech.text.tokenizers import Tokenizer, load_tokenizer
+from latentspeech.tts.equalizer import Equalizer, NoEqualizer
 from latentspeech.tts.layouts.build import build_layout
 from latentspeech.tts.layouts.layout import Layout
 from latentspeech.tts.model import SPEECH, SpeechLMConfig
+
+if TYPE_CHECKING:
+    from latentspeech.core.lm.latent_lm import LatentLM
 
 KIND = "tts"
 
@@ -36,12 +49,22 @@ RuntimeKind = Literal["torch", "onnx", "onnx-int8"]
 _MOST_FOR_ONNX = 100_000_000
 
 
+class StreamingFilter(Protocol):
+    """A causal filter of samples (B, T) with explicit state."""
+
+    def init_state(self, batch_size: int) -> Any:
+        """A fresh state."""
+
+    def step(self, x: NDArray[np.float32], state: Any) -> tuple[NDArray[np.float32], Any]:
+        """x (B, T) -> (B, T)."""
+
+
 @dataclass(frozen=True)
 class TTSModel:
     """Everything that synthesis needs."""
 
     runtime: Runtime
-    codec: Codec
+    codec: CodecRuntime
     codec_hash: str
     tokenizer: Tokenizer
     layout: Layout
@@ -53,10 +76,15 @@ class TTSModel:
         """The states of the language model after the last few voices."""
         return PrefixStore(self.runtime)
 
-    @property
-    def lm(self) -> LatentLM:
-        """The language model."""
-        return self.runtime.model
+    def equalizer(self, gains: NDArray[np.float32] | None) -> StreamingFilter:
+        """Makes the filter with these log gains (F,), in the library that runs the codec."""
+        if gains is None:
+            return NoEqualizer()
+        if isinstance(self.codec, TorchCodec):
+            from latentspeech.tts.torch_equalizer import TorchEqualizer
+
+            return TorchEqualizer(gains)
+        return Equalizer(gains)
 
     @property
     def max_prompt_latents(self) -> int | None:
@@ -67,7 +95,7 @@ class TTSModel:
 
 
 def save_tts(
-    lm: LatentLM,
+    lm: "LatentLM",
     tokenizer_dir: Path,
     codec_dir: Path,
     directory: Path,
@@ -99,30 +127,31 @@ def read_tts_config(directory: Path) -> SpeechLMConfig:
     return parse_config(SpeechLMConfig, values, origin=str(path))
 
 
-def load_tts(
-    directory: Path, device: torch.device | str = "cpu", runtime: RuntimeKind | None = None
-) -> TTSModel:
+def load_tts(directory: Path, device: str = "cpu", runtime: RuntimeKind | None = None) -> TTSModel:
     """Reads a model directory.
 
     Args:
         directory: the model directory.
         device: the device to run on.
-        runtime: torch on any device; onnx or onnx-int8 on a CPU, which are several times faster for
-            a small model and equal up to rounding. None chooses onnx-int8 for small models on a
-            CPU, torch otherwise.
+        runtime: torch on any device; onnx or onnx-int8 on a CPU, which need no torch, are several
+            times faster for a small model and equal up to rounding. None chooses onnx-int8 on a CPU
+            for small models, and where torch is not installed; torch otherwise.
 
     Raises:
         CheckpointError: the directory is damaged or its parts do not fit together.
-        ConfigError: onnx was asked for on a device other than a CPU.
+        ConfigError: onnx was asked for on a device other than a CPU, or torch is not installed.
     """
     config = read_tts_config(directory)
     codec_dir = find_codec(directory)
-    codec, hash_ = load_codec(codec_dir), codec_hash(codec_dir)
+    hash_ = codec_hash(codec_dir)
     if config.codec_hash and config.codec_hash != hash_:
         raise CheckpointError(
             f"{directory}: the model was trained on latents of codec {config.codec_hash}, its "
             f"codec is {hash_}; pack the model with the codec it was trained on"
         )
+    kind = _runtime_kind(directory, device, runtime)
+    codec_runtime: Literal["torch", "onnx"] = "torch" if kind == "torch" else "onnx"
+    codec = load_codec(codec_dir, None, codec_runtime, device, num_threads=1)
     latent_dim = config.modalities[SPEECH].latent_dim
     if latent_dim != codec.config.latent_dim:
         raise CheckpointError(
@@ -135,11 +164,9 @@ def load_tts(
             f"{directory}: the model knows {config.vocab_size - 3} text tokens, its tokenizer has "
             f"{tokenizer.vocab_size}; pack the model with the tokenizer it was trained on"
         )
-    lm = LatentLM(config)
-    load_weights(directory, lm)
     return TTSModel(
-        _runtime(lm.to(device).eval(), torch.device(device), runtime),
-        codec.to(device),
+        _runtime(directory, config, kind, device),
+        codec,
         hash_,
         tokenizer,
         build_layout(config.layout, config.modalities[SPEECH], config.neighbours),
@@ -148,8 +175,35 @@ def load_tts(
     )
 
 
-def _runtime(lm: LatentLM, device: torch.device, kind: RuntimeKind | None) -> Runtime:
-    if kind is None:
-        small = sum(parameter.numel() for parameter in lm.parameters()) <= _MOST_FOR_ONNX
-        kind = "onnx-int8" if device.type == "cpu" and small else "torch"
-    return TorchRuntime(lm) if kind == "torch" else OnnxRuntime(lm, int8=kind == "onnx-int8")
+def load_lm(directory: Path) -> "LatentLM":
+    """Reads the language model of a model directory as a torch module, on the CPU."""
+    from latentspeech.core.lm.latent_lm import LatentLM
+
+    lm = LatentLM(read_tts_config(directory))
+    load_weights(directory, lm)
+    return lm.eval()
+
+
+def _runtime_kind(directory: Path, device: str, asked: RuntimeKind | None) -> RuntimeKind:
+    if asked == "torch" or (asked is None and device != "cpu"):
+        need = "the torch runtime" if asked == "torch" else f"device {device!r}"
+        require("torch", "train", need)
+        return "torch"
+    if asked is not None:
+        if device != "cpu":
+            raise ConfigError(
+                f"the onnx runtime runs on the CPU, the model is on {device}; move it there or use "
+                "the torch runtime"
+            )
+        return asked
+    small = num_parameters(directory) <= _MOST_FOR_ONNX
+    return "onnx-int8" if small or not is_installed("torch") else "torch"
+
+
+def _runtime(directory: Path, config: SpeechLMConfig, kind: RuntimeKind, device: str) -> Runtime:
+    if kind == "torch":
+        from latentspeech.core.lm.torch_runtime import TorchRuntime
+
+        return TorchRuntime(load_lm(directory).to(device))
+    weights = Weights(read_arrays(directory), str(directory / WEIGHTS_NAME))
+    return OnnxRuntime(config, weights, int8=kind == "onnx-int8")

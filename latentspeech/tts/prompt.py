@@ -12,20 +12,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+from safetensors.numpy import save_file
 
 from latentspeech.audio.reading import AUDIO_SUFFIXES, open_source
 from latentspeech.audio.speech.spoken_part import SpokenPart, read_spoken_part
-from latentspeech.codec.model import Codec
+from latentspeech.codec.runtime import CodecRuntime
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.files import atomic_path
 from latentspeech.tts.equalizer import log_gains
 
+Floats = NDArray[np.float32]
+
 # Finds what samples (n,) at a rate say; None if they hold no word.
-Hear = Callable[[Tensor, int], str | None]
+Hear = Callable[[Floats, int], str | None]
 
 FORMAT = "latentspeech-voice-1"
 VOICE_SUFFIX = ".safetensors"
@@ -40,15 +42,14 @@ logger = logging.getLogger(__name__)
 class Prompt:
     """A voice: posterior means (T, D) of a recording, and its transcript if known."""
 
-    latents: Tensor
+    latents: Floats
     transcript: str | None
     codec_hash: str
-    log_gains: Tensor | None = None  # (F,), undo the codec's change to the spectrum (equalizer.py)
+    log_gains: Floats | None = None  # (F,), undo the codec's change (equalizer.py)
 
 
-@torch.inference_mode()
 def encode_prompt(
-    codec: Codec,
+    codec: CodecRuntime,
     codec_hash: str,
     recording: Path,
     transcript: str | None = None,
@@ -93,9 +94,9 @@ def encode_prompt(
         transcript = None
     elif transcript is None and hear is not None:
         transcript = hear(part.audio, rate)
-    latents = codec.encode(part.audio[None].to(codec.device))  # (1, T, D)
-    gains = equalizer_gains(codec, part.audio, latents[0]) if equalizer else None
-    return Prompt(latents[0].cpu(), transcript, codec_hash, gains)
+    (latents,) = codec.encode(part.audio[None])  # (T, D)
+    gains = equalizer_gains(codec, part.audio, latents) if equalizer else None
+    return Prompt(latents, transcript, codec_hash, gains)
 
 
 def check_recording(recording: Path) -> None:
@@ -119,10 +120,9 @@ def _report(part: SpokenPart, recording: Path, sample_rate: int) -> None:
         logger.warning("prompt: %s is %s", recording, fault)
 
 
-@torch.inference_mode()
-def equalizer_gains(codec: Codec, audio: Tensor, latents: Tensor) -> Tensor:
+def equalizer_gains(codec: CodecRuntime, audio: Floats, latents: Floats) -> Floats:
     """Returns log gains (F,) that make the codec's copy, from latents (T, D), like audio (n,)."""
-    copy = codec.decode(latents[None])[0, : len(audio)].cpu()
+    copy = codec.decode(latents[None])[0, : len(audio)]
     return log_gains(audio, copy, codec.config.sample_rate)
 
 
@@ -133,7 +133,7 @@ def save_voice(prompt: Prompt, path: Path) -> None:
         metadata["transcript"] = prompt.transcript
     with atomic_path(path) as temporary:
         tensors = {"latents": prompt.latents, "log_gains": prompt.log_gains}
-        given = {name: value.contiguous() for name, value in tensors.items() if value is not None}
+        given = {name: np.ascontiguousarray(x) for name, x in tensors.items() if x is not None}
         save_file(given, temporary, metadata)
 
 
@@ -150,21 +150,24 @@ def load_voice(path: Path) -> Prompt:
             "Synthesizer.prompt"
         )
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(path, "np") as file:
             metadata = file.metadata() or {}
             latents = file.get_tensor("latents")
             names = set(file.keys())  # older voices have no gains
-            gains = file.get_tensor("log_gains").float() if "log_gains" in names else None
+            gains = file.get_tensor("log_gains") if "log_gains" in names else None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path} is truncated or not a voice file ({error}); export the voice again"
         ) from None
-    is_whole = latents.dim() == 2 and len(latents) and (gains is None or gains.dim() == 1)
+    is_whole = latents.ndim == 2 and len(latents) and (gains is None or gains.ndim == 1)
     if metadata.get("format") != FORMAT or not is_whole:
         raise CheckpointError(
             f"{path} has format {metadata.get('format')!r}; expected {FORMAT!r}: "
             "export the voice again"
         )
     return Prompt(
-        latents.float(), metadata.get("transcript"), metadata.get("codec_hash", ""), gains
+        latents.astype(np.float32, copy=False),
+        metadata.get("transcript"),
+        metadata.get("codec_hash", ""),
+        None if gains is None else gains.astype(np.float32, copy=False),
     )

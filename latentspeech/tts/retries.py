@@ -9,7 +9,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from latentspeech.text.normalizer import NormalizedText
 from latentspeech.tts.length_guard import is_plausible
@@ -24,7 +25,7 @@ WriteOnce = Callable[[Sequence[int], int], "Sequence[WrittenSentence]"]
 class WrittenSentence:
     """Latents (T, D), and whether a limit of length ended them, not the model."""
 
-    latents: Tensor
+    latents: NDArray[np.float32]
     truncated: bool
 
     def is_good(self, text: NormalizedText, frame_rate: float) -> bool:

@@ -13,10 +13,10 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from latentspeech.audio.io import write_audio
 from latentspeech.core.errors import CheckpointError, InputError
@@ -26,7 +26,6 @@ from latentspeech.text.normalizer import NormalizedText, normalize
 from latentspeech.text.pronunciation import readable_part
 from latentspeech.text.sentences import split_normalized
 from latentspeech.text.tokenizers import MisakiTokenizer
-from latentspeech.tts.equalizer import Equalizer
 from latentspeech.tts.latent_writer import Sentence, write, write_steps
 from latentspeech.tts.length_guard import GUARDED, STREAMED, LengthGuard
 from latentspeech.tts.model_directory import RuntimeKind, TTSModel, load_tts
@@ -36,6 +35,12 @@ from latentspeech.tts.sampling_range import check_speech_sampling
 from latentspeech.tts.threaded_decoder import ThreadedDecoder, to_samples
 from latentspeech.tts.voices import builtin_voices, resolve_voice
 
+if TYPE_CHECKING:
+    import torch
+
+Samples = NDArray[np.float32]
+Latents = NDArray[np.float32]
+
 MAX_SENTENCE_CHARACTERS = 200
 PAUSE_S = 0.25
 PROVENANCE = f"synthetic speech, made by latentspeech {VERSION}"
@@ -43,9 +48,9 @@ PROVENANCE = f"synthetic speech, made by latentspeech {VERSION}"
 
 @dataclass(frozen=True)
 class Audio:
-    """Mono samples (T,) in [-1, 1] as float32 on the CPU."""
+    """Mono samples (T,) in [-1, 1], a float32 array of numpy."""
 
-    samples: Tensor
+    samples: Samples
     sample_rate: int
 
     @property
@@ -70,13 +75,17 @@ class Synthesizer:
 
     def __init__(self, model: TTSModel) -> None:
         self.model = model
-        self._loaded_from: tuple[Path, torch.device | str, RuntimeKind | None] | None = None
+        self._loaded_from: tuple[Path, str, RuntimeKind | None] | None = None
 
     @classmethod
     def from_directory(
-        cls, directory: Path, device: torch.device | str = "cpu", runtime: RuntimeKind | None = None
+        cls,
+        directory: Path,
+        device: "torch.device | str" = "cpu",
+        runtime: RuntimeKind | None = None,
     ) -> "Synthesizer":
         """Loads a model directory; `load_tts` explains the runtime."""
+        device = str(device)
         speaker = cls(load_tts(directory, device, runtime))
         speaker._loaded_from = Path(directory).absolute(), device, runtime
         return speaker
@@ -163,8 +172,8 @@ class Synthesizer:
         sampling = self._sampling(sampling)
         sentences = [self._sentences(text) for text in texts]
         voices = [self._as_prompt(prompt) for prompt in prompts]
-        spoken: list[list[Tensor]] = [[] for _ in texts]
-        before: list[Tensor | None] = [None] * len(texts)
+        spoken: list[list[Samples]] = [[] for _ in texts]
+        before: list[Latents | None] = [None] * len(texts)
         for number in range(max(len(parts) for parts in sentences)):
             rows = [i for i, parts in enumerate(sentences) if number < len(parts)]
             now = [
@@ -179,10 +188,10 @@ class Synthesizer:
             ]
             all_written = write(self.model, now, sampling, guard.retries)
             for i, written in zip(rows, all_written, strict=True):
-                before[i] = written.latents.cpu()  # prompts are built on the CPU
+                before[i] = written.latents
                 spoken[i] += [self._pause()] if number else []
                 spoken[i].append(self.decode(written.latents, voices[i]))
-        return [Audio(torch.cat(parts), self.sample_rate) for parts in spoken]
+        return [Audio(np.concatenate(parts), self.sample_rate) for parts in spoken]
 
     def stream(
         self,
@@ -192,7 +201,7 @@ class Synthesizer:
         sampling: SamplingConfig | None = None,
         chunk_frames: int = 16,
         guard: LengthGuard = STREAMED,
-    ) -> Iterator[Tensor]:
+    ) -> Iterator[Samples]:
         """Yields samples (n,) while latents are written, in chunks of 1, 2, 4, ... latents.
 
         A chunk has at most `chunk_frames` latents. Audio that was already yielded cannot be spoken
@@ -203,7 +212,7 @@ class Synthesizer:
             raise InputError(f"chunk_frames is {chunk_frames}; expected at least 1")
         voice = self._as_prompt(prompt)
         sampling = self._sampling(sampling)
-        before: Tensor | None = None
+        before: Latents | None = None
         for number, part in enumerate(self._sentences(text)):
             if number:
                 yield self._pause()
@@ -214,7 +223,6 @@ class Synthesizer:
                 yield from chunks
             else:
                 before = yield from self._stream_sentence(sentence, sampling, chunk_frames)
-            before = before.cpu()
 
     def write_latents(
         self,
@@ -231,24 +239,22 @@ class Synthesizer:
         ]
         return write(self.model, rows, self._sampling(sampling), guard.retries)
 
-    @torch.inference_mode()
-    def decode(self, latents: Tensor, voice: Prompt) -> Tensor:
+    def decode(self, latents: Latents, voice: Prompt) -> Samples:
         """Decodes latents (T, D) of one sentence, as from `write_latents`, to samples in [-1, 1].
 
         The result is (n,). If the voice has gains, its equalizer is applied after the codec.
         """
-        audio = self.model.codec.decode(latents[None]).float().cpu()
-        if voice.log_gains is not None:
-            audio = Equalizer(voice.log_gains)(audio[..., None])[..., 0]
+        equalizer = self.model.equalizer(voice.log_gains)
+        audio, _ = equalizer.step(self.model.codec.decode(latents[None]), equalizer.init_state(1))
         return to_samples(audio)
 
     def _stream_sentence(
         self, sentence: Sentence, sampling: SamplingConfig, chunk_frames: int
-    ) -> Generator[Tensor, None, Tensor]:
+    ) -> Generator[Samples, None, Latents]:
         """Yields samples (n,) of a sentence while it is written; returns its latents (T, D)."""
-        heard: list[Tensor] = []
+        heard: list[Latents] = []
         truncated = False
-        with ThreadedDecoder(self.model.codec, sentence.voice, chunk_frames) as decoder:
+        with ThreadedDecoder(self.model, sentence.voice, chunk_frames) as decoder:
             for step in write_steps(self.model, [sentence], sampling):
                 truncated |= step[0].truncated
                 if step[0].latent is not None:
@@ -259,29 +265,29 @@ class Synthesizer:
         if truncated:
             warn(sentence.text, truncated, 1)
         yield from rest
-        return torch.stack(heard)
+        return np.stack(heard)
 
     def _hold_back(
         self, sentence: Sentence, sampling: SamplingConfig, chunk_frames: int, retries: int
-    ) -> tuple[Tensor, list[Tensor]]:
+    ) -> tuple[Latents, list[Samples]]:
         """Returns the latents (T, D) of a sentence and its samples (n,) in chunks.
 
         Each attempt is decoded while it is written; the chunks of a bad attempt are dropped.
         """
-        chunks: list[Tensor] = []
+        chunks: list[Samples] = []
 
         def write_once(_: Sequence[int], attempt: int) -> list[WrittenSentence]:
             chunks.clear()
-            latents: list[Tensor] = []
+            latents: list[Latents] = []
             truncated = False
-            with ThreadedDecoder(self.model.codec, sentence.voice, chunk_frames) as decoder:
+            with ThreadedDecoder(self.model, sentence.voice, chunk_frames) as decoder:
                 for step in write_steps(self.model, [sentence], sampling, attempt):
                     truncated |= step[0].truncated
                     if step[0].latent is not None:
                         latents.append(step[0].latent)
                         decoder.put(step[0].latent)
                 chunks.extend(decoder.rest())
-            return [WrittenSentence(torch.stack(latents), truncated)]
+            return [WrittenSentence(np.stack(latents), truncated)]
 
         frame_rate = self.model.codec.config.frame_rate
         (written,) = write_until_good([sentence.text], frame_rate, retries, write_once)
@@ -311,8 +317,8 @@ class Synthesizer:
             spoken = readable_part(spoken)
         return split_normalized(spoken, MAX_SENTENCE_CHARACTERS)
 
-    def _pause(self) -> Tensor:
-        return torch.zeros(math.floor(PAUSE_S * self.sample_rate))
+    def _pause(self) -> Samples:
+        return np.zeros(math.floor(PAUSE_S * self.sample_rate), dtype=np.float32)
 
 
 def sentence_seed(seed: int, sentence: int) -> int:

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Self
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from latentspeech.codec.model import Codec
-from latentspeech.tts.equalizer import Equalizer
+from latentspeech.tts.model_directory import TTSModel
 from latentspeech.tts.prompt import Prompt
 
 
@@ -23,17 +22,16 @@ class ThreadedDecoder:
     time than decoding one, and while a chunk is heard there is time for the next one.
     """
 
-    def __init__(self, codec: Codec, voice: Prompt, chunk_frames: int) -> None:
-        self._codec = codec
-        self._gains = voice.log_gains
-        self._equalizer: Equalizer | None = None
+    def __init__(self, model: TTSModel, voice: Prompt, chunk_frames: int) -> None:
+        self._codec = model.codec
+        self._equalizer = model.equalizer(voice.log_gains)
         self._most = chunk_frames
         self._size = 1
-        self._waiting: list[Tensor] = []
+        self._waiting: list[NDArray[np.float32]] = []
         self._thread = ThreadPoolExecutor(1)
         self._fresh_state = self._thread.submit(self._start)  # runs while the model reads the text
         self._state: Any = None
-        self._chunks: deque[Future[Tensor]] = deque()
+        self._chunks: deque[Future[NDArray[np.float32]]] = deque()
         self._is_first = True
 
     def __enter__(self) -> Self:
@@ -42,20 +40,20 @@ class ThreadedDecoder:
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown(cancel_futures=True)
 
-    def put(self, latent: Tensor) -> None:
+    def put(self, latent: NDArray[np.float32]) -> None:
         """Adds the next latent (D,)."""
         self._waiting.append(latent)
         if len(self._waiting) == self._size:
             self._size = min(2 * self._size, self._most)
             self._submit()
 
-    def finished(self) -> Iterator[Tensor]:
+    def finished(self) -> Iterator[NDArray[np.float32]]:
         """Yields samples (n,) of the chunks decoded so far; waits only for the first chunk."""
         while self._chunks and (self._is_first or self._chunks[0].done()):
             self._is_first = False
             yield self._chunks.popleft().result()
 
-    def rest(self) -> list[Tensor]:
+    def rest(self) -> list[NDArray[np.float32]]:
         """Decodes the waiting latents; returns samples (n,) of all chunks not yet returned."""
         if self._waiting:
             self._submit()
@@ -63,29 +61,21 @@ class ThreadedDecoder:
 
     def _start(self) -> Any:
         """Makes the states of codec and equalizer before the first latent."""
-        of_equalizer: Any = None
-        if self._gains is not None:
-            self._equalizer = Equalizer(self._gains)
-            of_equalizer = self._equalizer.init_state(1)
-        return self._codec.init_decode_state(1), of_equalizer
+        return self._codec.init_decode_state(1), self._equalizer.init_state(1)
 
     def _submit(self) -> None:
-        self._chunks.append(self._thread.submit(self._decode, torch.stack(self._waiting)))
+        self._chunks.append(self._thread.submit(self._decode, np.stack(self._waiting)))
         self._waiting = []
 
-    @torch.inference_mode()
-    def _decode(self, latents: Tensor) -> Tensor:
+    def _decode(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
         state = self._fresh_state.result() if self._state is None else self._state
         of_codec, of_equalizer = state
         audio, of_codec = self._codec.decode_step(latents[None], of_codec)
-        audio = audio.float().cpu()
-        if self._equalizer is not None:
-            equalized, of_equalizer = self._equalizer.step(audio[..., None], of_equalizer)
-            audio = equalized[..., 0]
+        audio, of_equalizer = self._equalizer.step(audio, of_equalizer)
         self._state = of_codec, of_equalizer
         return to_samples(audio)
 
 
-def to_samples(audio: Tensor) -> Tensor:
+def to_samples(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     """(1, T) -> (T,), limited to [-1, 1], the range of a file."""
-    return audio[0].clamp(-1, 1)
+    return np.clip(audio[0], -1, 1)

@@ -22,8 +22,8 @@ from latentspeech.core.data.latent_format import LatentMeta
 from latentspeech.core.data.latent_shards import LatentShardWriter
 from latentspeech.core.data.latent_statistics import write_statistics
 from latentspeech.core.errors import ConfigError, DataError
+from latentspeech.core.latents.config import SigmaVAEConfig
 from latentspeech.core.latents.kl_vae import LearnedPosterior
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
 from latentvision.data.image_latents import facts_of, image_item
 from latentvision.data.sources.source import ImageSource
 from latentvision.images.transforms import center_crop, flip, to_tensor

@@ -7,8 +7,8 @@ whom and in how they know positions.
 from pydantic import Field, model_validator
 
 from latentspeech.core.config import Config
+from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.core.nn.modulated_transformer import ModulatedTransformerConfig
-from latentspeech.core.nn.transformer import TransformerConfig
 
 
 class BackboneConfig(Config):

@@ -17,13 +17,9 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from latentspeech.core.config import Config
+from latentspeech.core.diffusion.config import DiffusionConfig, DiffusionLossConfig
 from latentspeech.core.diffusion.head import TimeEmbedding
-from latentspeech.core.diffusion.process import (
-    DiffusionConfig,
-    DiffusionLossConfig,
-    DiffusionProcess,
-    at_each_time,
-)
+from latentspeech.core.diffusion.process import DiffusionProcess, at_each_time
 from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.latents.normalizer import LatentNormalizer
 from latentspeech.core.nn.modulated_transformer import ModulatedTransformer

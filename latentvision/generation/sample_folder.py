@@ -11,7 +11,7 @@ from typing import Any
 
 from latentspeech.core.errors import ConfigError, InputError
 from latentspeech.core.files import remove_leftovers
-from latentspeech.core.tensors import derive_seed
+from latentspeech.core.seeds import derive_seed
 from latentvision.generation.painter import BATCH_SIZE, Painter
 from latentvision.images.writing import read_provenance, write_png
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from latentspeech.core.config import Config
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
+from latentspeech.core.latents.config import SigmaVAEConfig
 from latentspeech.core.tensors import check_shape
 from latentvision.tokenizer.decoder import ImageDecoder
 from latentvision.tokenizer.encoder import ImageEncoder

@@ -10,8 +10,8 @@ from latentspeech.core.errors import CheckpointError
 from latentspeech.core.model_directory import (
     content_hash,
     load_weights,
+    read_arrays,
     read_model_config,
-    read_weights,
     write_model,
 )
 from latentvision.model_names import MODEL_VARIABLE, builtin_models, resolve_model
@@ -43,9 +43,9 @@ def tokenizer_hash(directory: Path) -> str:
     config = read_tokenizer_config(directory).model_dump(mode="json")
     del config["decoder"]
     weights = {
-        f"{part}.{name}": tensor
+        f"{part}.{name}": array
         for part in ("encoder", "posterior")
-        for name, tensor in read_weights(directory, part).items()
+        for name, array in read_arrays(directory, part).items()
     }
     return content_hash(config, weights)
 

@@ -20,18 +20,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from latentspeech.core.config import Config
+from latentspeech.core.latents.config import SigmaVAEConfig
 from latentspeech.core.latents.kl_vae import (
     KLVAEConfig,
     LearnedPosterior,
     kl_regularizer,
     sample_learned_posterior,
 )
-from latentspeech.core.latents.sigma_vae import (
-    SigmaVAEConfig,
-    log_sigma_ratio,
-    mean_regularizer,
-    sample_posterior,
-)
+from latentspeech.core.latents.sigma_vae import log_sigma_ratio, mean_regularizer, sample_posterior
 
 
 class LearnedPosteriorConfig(KLVAEConfig):

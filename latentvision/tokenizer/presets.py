@@ -5,7 +5,7 @@ The paper's is two ViT-B, 172M parameters, with patches of 16 pixels at 256 and 
 
 from typing import Literal
 
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
+from latentspeech.core.latents.config import SigmaVAEConfig
 from latentvision.tokenizer.model import SIGMA_STD, TokenizerConfig
 from latentvision.tokenizer.posterior import PosteriorConfig
 from latentvision.tokenizer.vit import ViTConfig

@@ -20,7 +20,8 @@ from latentspeech.core.data.latent_format import LatentItem
 from latentspeech.core.data.latent_shards import DamagedShardError, LatentShards
 from latentspeech.core.data.windows import num_windows, shards_of_window
 from latentspeech.core.errors import DataError
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig, sample_posteriors
+from latentspeech.core.latents.config import SigmaVAEConfig
+from latentspeech.core.latents.sigma_vae import sample_posteriors
 from latentspeech.core.tensors import make_generator
 from latentvision.generation.space import ImageBatch, ImageSpace
 from latentvision.tokenizer.vector_quantizer import VectorQuantizer

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from latentspeech.codec.model_directory import load_codec
+from latentspeech.codec.model_directory import load_codec_module
 from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config
 from latentspeech.core.errors import CheckpointError, DataError
@@ -101,7 +101,7 @@ def record(config: Path, folder: Path) -> None:
     if found is None:
         raise CheckpointError(f"{folder}/run has no checkpoint; train there first")
     run = load_config(CodecRunConfig, folder / "run/config.yaml")
-    codec = load_codec(folder / "model")
+    codec = load_codec_module(folder / "model")
     valid: dict[str, float] = {}
     cross_entropies: list[float] = []
     for line in (folder / "run/metrics.jsonl").read_text(encoding="utf-8").splitlines():

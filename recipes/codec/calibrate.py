@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from latentspeech.codec.model import Codec
-from latentspeech.codec.model_directory import load_codec
+from latentspeech.codec.model_directory import load_codec_module
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError, InputError
 from latentspeech.core.files import atomic_path
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
     arguments = parser.parse_args()
-    codec = load_codec(arguments.codec).eval()
+    codec = load_codec_module(arguments.codec).eval()
     rate = codec.config.sample_rate
     voices = read_voices(arguments.cuts, arguments.count, rate)
     scorers = make_scorers(arguments.metrics.split(","))

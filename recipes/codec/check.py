@@ -24,7 +24,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from latentspeech.audio.io import write_audio
 from latentspeech.codec.model import Codec
-from latentspeech.codec.model_directory import decoding_hash, load_codec
+from latentspeech.codec.model_directory import decoding_hash, load_codec_module
 from latentspeech.core.command import run_recipe
 from latentspeech.core.device import AUTO, CPU, DEVICE_HELP, choose_device, describe_device
 from latentspeech.core.errors import ConfigError
@@ -269,7 +269,7 @@ def main() -> None:
     if sampled is not None:
         key["sampled"] = str(sampled)
     open_result_folder(out, key)
-    codec = load_codec(arguments.codec, arguments.decoder).to(device)
+    codec = load_codec_module(arguments.codec, arguments.decoder).to(device)
     checked = {}
     for group in groups:
         test = group.test_items(arguments.max_items, arguments.seed)

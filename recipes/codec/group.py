@@ -9,8 +9,9 @@ n times the dimension. So a language model can be tried at another frame rate on
 import argparse
 from pathlib import Path
 
-from latentspeech.codec.model import Codec, CodecConfig
-from latentspeech.codec.model_directory import load_codec, save_codec
+from latentspeech.codec.config import CodecConfig
+from latentspeech.codec.model import Codec
+from latentspeech.codec.model_directory import load_codec_module, save_codec
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.files import atomic_directory
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, required=True, help="latents that become one")
     parser.add_argument("--out", type=Path, required=True, help="model directory to write")
     options = parser.parse_args()
-    codec = grouped(load_codec(options.codec), options.frames)
+    codec = grouped(load_codec_module(options.codec), options.frames)
     card = (
         f"# sigma-VAE speech codec, {codec.config.hop_length}x / {codec.config.latent_dim}\n\n"
         f"Each latent is {options.frames} of the codec in {options.codec}, whose card says the "

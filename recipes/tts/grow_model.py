@@ -23,7 +23,7 @@ from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.model_directory import write_model
 from latentspeech.core.train.seeding import seed_initialization
 from latentspeech.tts.model import SPEECH
-from latentspeech.tts.model_directory import KIND, load_tts
+from latentspeech.tts.model_directory import KIND, load_lm
 
 UP, DOWN = ("ffn.gate_up.weight", "ffn.up.weight"), "ffn.down.weight"
 LAYER = re.compile(r"^backbone\.layers\.(\d+)\.(.*)")
@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="model directory to write")
     options = parser.parse_args()
     seed_initialization(options.seed)
-    lm = load_tts(options.model, runtime="torch").lm
+    lm = load_lm(options.model)
     larger = grown(lm, options.num_layers, options.ffn_dim, options.head_ffn_dim)
     card = f"# The model in {options.model}, made larger\n\nTo train on; its card says the rest.\n"
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ Scores, if given, go into the model card and, with `--results`, into RESULTS.md.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from latentspeech.codec.model_directory import load_codec
+from latentspeech.codec.model_directory import load_codec_module
 from latentspeech.core.config import load_config
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.latent_lm import LatentLM
@@ -53,7 +53,7 @@ def pack_model(
     first.
     """
     run = load_config(TTSRunConfig, exp_dir / "config.yaml")
-    codec = load_codec(run.codec_dir)
+    codec = load_codec_module(run.codec_dir)
     tokenizer = load_tokenizer(run.tokenizer_dir)
     latent_dim, longest = codec.config.latent_dim, run.data.max_prompt_s
     lm = LatentLM(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from latentspeech.codec.model_directory import load_codec
+from latentspeech.codec.model_directory import load_codec_module
 from latentspeech.core.eval.paper_tables.beside import Cell, OurRow, beside, row_from_report
 from latentspeech.core.eval.paper_tables.table import load_paper_table
 from latentspeech.core.eval.report import EvalReport
@@ -73,7 +73,7 @@ def _measured_on(what: str, report: EvalReport) -> str:
 
 def codec_table(codec_dir: Path, report: EvalReport) -> TextTable:
     """Table 5 with this codec's copies."""
-    config = load_codec(codec_dir).config
+    config = load_codec_module(codec_dir).config
     settings = {
         "num_quantizers": 1,
         "frame_rate": config.frame_rate,
@@ -92,7 +92,7 @@ def synthesis_table(codec_dir: Path, settings: dict[str, Reports]) -> TextTable:
     copies.
     """
     table = load_paper_table(4)
-    frame_rate = load_codec(codec_dir).config.frame_rate
+    frame_rate = load_codec_module(codec_dir).config.frame_rate
     rows: list[OurRow] = []
     for setting, reports in settings.items():
         is_repeated = setting.endswith(OURS) and setting.removesuffix(OURS) in settings

@@ -15,17 +15,16 @@ from pathlib import Path
 import torch
 
 from benchmarks.synthetic_batches import speech_batch
-from latentspeech.codec.convnext import ConvNeXtConfig
+from latentspeech.codec.config import CodecConfig, ConvNeXtConfig
 from latentspeech.codec.discriminators import (
     ComplexStftConfig,
     DiscriminatorsConfig,
     MultiPeriodConfig,
 )
-from latentspeech.codec.model import CodecConfig
 from latentspeech.codec.task import CodecLossConfig, CodecTask
 from latentspeech.core.errors import DataError
 from latentspeech.core.lm import loss
-from latentspeech.core.nn.transformer import TransformerConfig
+from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.core.train.metric_log import Mean
 from latentspeech.core.train.optim import OptimizerConfig
 from latentspeech.core.train.task import Task

@@ -5,18 +5,20 @@ import torch
 
 from latentspeech.core.lm.generate import GeneratedElement, generate, token_span
 from latentspeech.core.lm.latent_lm import LatentLM
-from latentspeech.core.lm.mixed_sequence import LatentSpan, TokenSpan, collate
+from latentspeech.core.lm.mixed_batch import collate
+from latentspeech.core.lm.mixed_sequence import LatentSpan, TokenSpan
 from latentspeech.core.lm.row_draws import BLOCK
-from latentspeech.core.lm.runtime import Runtime, TorchRuntime
 from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.torch_runtime import TorchRuntime
+from latentspeech.core.tensors import make_generator
 from latentspeech.tts.layouts.aligned_policy import AlignedLimits, AlignedPolicy
-from tests.mixed_models import DIMS, RUNTIMES, make, randomize
+from tests.mixed_models import DIMS, RUNTIMES, MakeRuntime, make, randomize
 
 
 @pytest.mark.parametrize("kind", RUNTIMES)
 @pytest.mark.parametrize("num_neighbours", [0, 2])
 def test_scripts_are_read_as_if_they_had_stood_there(
-    num_neighbours: int, kind: type[Runtime]
+    num_neighbours: int, kind: MakeRuntime
 ) -> None:
     """What stands around a script's tokens is what the whole sequence, seen at once, predicts."""
     model = randomize(make(num_neighbours=num_neighbours), kind)
@@ -32,14 +34,15 @@ def test_scripts_are_read_as_if_they_had_stood_there(
     ]
     if not num_neighbours:
         scripts = [TokenSpan(script.ids, True) for script in scripts]
+    runtime = kind(model)
     steps = generate(
-        kind(model),
+        runtime,
         [[token_span([9, speech.bod_id])], [token_span([9, 9, speech.bod_id])]],
         sampling,
         [AlignedLimits(100, script=script, max_run=4) for script in scripts],
-        [torch.Generator().manual_seed(i) for i in range(2)],
+        [runtime.ops.generator(i, "row") for i in range(2)],
         [[token_span([speech.bod_id])]] * 2,
-        policy=AlignedPolicy(model, 0, sampling.stop_bias),
+        policy=AlignedPolicy(runtime, 0, sampling.stop_bias),
     )
     rows: list[list[GeneratedElement]] = [[], []]
     for step in steps:
@@ -48,7 +51,7 @@ def test_scripts_are_read_as_if_they_had_stood_there(
 
     for number, (row, script) in enumerate(zip(rows, scripts, strict=True)):
         assert [e.token_id for e in row if e.latent is None] == script.ids.tolist()
-        latents = [e.latent for e in row if e.latent is not None]
+        latents = [torch.as_tensor(e.latent) for e in row if e.latent is not None]
         assert len(latents) > len(script.ids)
         prompt = [token_span([9] * (1 + number)), token_span([speech.bod_id])]
         script_tokens = iter(
@@ -57,7 +60,7 @@ def test_scripts_are_read_as_if_they_had_stood_there(
         written: list[TokenSpan | LatentSpan] = []
         for e in row:
             if e.latent is not None:
-                written.append(LatentSpan(0, e.latent[None], True))
+                written.append(LatentSpan(0, torch.as_tensor(e.latent)[None], True))
                 continue
             token, beside = next(script_tokens)
             neighbours = None if script.neighbours is None else beside[None]
@@ -67,7 +70,7 @@ def test_scripts_are_read_as_if_they_had_stood_there(
         hidden = model(whole)[0, 1 + number :]  # the states that decide on each element written
         check_times(model, hidden, row, sampling.stop_bias)
         conditions = [hidden[i] for i, e in enumerate(row) if e.latent is not None]
-        generator = torch.Generator().manual_seed(number)
+        generator = make_generator(number, "row")
         again = model.diffusion(0).sample(
             torch.stack(conditions),
             torch.randn(BLOCK, DIMS[0], generator=generator)[: len(latents)],
@@ -107,7 +110,7 @@ def test_a_script_does_not_end_before_enough_latents() -> None:
         at_once,
         [limits],
         [torch.Generator()],
-        policy=AlignedPolicy(model, 0, at_once.stop_bias),
+        policy=AlignedPolicy(TorchRuntime(model), 0, at_once.stop_bias),
     )
     kinds = [element.kind for (element,) in steps if element is not None]
     assert kinds == [0, 0, 1, 1, 1, 0]

@@ -7,19 +7,13 @@ from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.generate import generate, token_span
 from latentspeech.core.lm.loss import decision_ids, latent_lm_loss
-from latentspeech.core.lm.mixed_sequence import (
-    PADDING,
-    LatentSpan,
-    MixedSequence,
-    TokenSpan,
-    collate,
-    pack,
-)
+from latentspeech.core.lm.mixed_batch import PADDING, collate, pack
+from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
 from latentspeech.core.lm.prefix_store import Prefix, PrefixStore
 from latentspeech.core.lm.row_policy import GenerationLimits
-from latentspeech.core.lm.runtime import Runtime, TorchRuntime
 from latentspeech.core.lm.sampling_config import SamplingConfig
-from tests.mixed_models import DIMS, RUNTIMES, make, randomize
+from latentspeech.core.lm.torch_runtime import TorchRuntime
+from tests.mixed_models import DIMS, RUNTIMES, MakeRuntime, make, randomize
 
 
 def sequence() -> MixedSequence:
@@ -113,7 +107,7 @@ def test_pack_refuses_what_does_not_fit() -> None:
 
 
 @pytest.mark.parametrize("kind", RUNTIMES)
-def test_batch_of_many_equals_singles_with_guidance(kind: type[Runtime]) -> None:
+def test_batch_of_many_equals_singles_with_guidance(kind: MakeRuntime) -> None:
     model = randomize(make(), kind)
     runtime = kind(model)
     torch.manual_seed(1)
@@ -136,13 +130,13 @@ def test_batch_of_many_equals_singles_with_guidance(kind: type[Runtime]) -> None
             [prompts[i] for i in rows],
             sampling,
             [limits[i] for i in rows],
-            [torch.Generator().manual_seed(i) for i in rows],
+            [runtime.ops.generator(i, "row") for i in rows],
             [empty[i] for i in rows],
         )
         for step in steps:
             for place, element in enumerate(step):
                 if element is not None and element.latent is not None:
-                    made[place].append(element.latent)
+                    made[place].append(torch.as_tensor(element.latent))
         return made
 
     together = run([0, 1, 2, 3])
@@ -154,7 +148,7 @@ def test_batch_of_many_equals_singles_with_guidance(kind: type[Runtime]) -> None
 
 
 @pytest.mark.parametrize("kind", RUNTIMES)
-def test_a_prefix_read_before_stands_before_the_prompt(kind: type[Runtime]) -> None:
+def test_a_prefix_read_before_stands_before_the_prompt(kind: MakeRuntime) -> None:
     """And the store reads the same content once, other content anew, and forgets the oldest."""
     model = randomize(make(), kind)
     runtime = kind(model)
@@ -166,11 +160,12 @@ def test_a_prefix_read_before_stands_before_the_prompt(kind: type[Runtime]) -> N
         prompt: MixedSequence, without: MixedSequence, prefixes: list[Prefix | None] | None
     ) -> torch.Tensor:
         sampling = SamplingConfig(cfg_scale=1.5, stop_bias=-1e9)
-        limits, generators = [GenerationLimits(7)], [torch.Generator().manual_seed(4)]
+        limits, generators = [GenerationLimits(7)], [runtime.ops.generator(4, "row")]
         steps = generate(
             runtime, [prompt], sampling, limits, generators, [without], prefixes=prefixes
         )
-        return torch.stack([e.latent for (e,) in steps if e is not None and e.latent is not None])
+        found = [e.latent for (e,) in steps if e is not None and e.latent is not None]
+        return torch.stack([torch.as_tensor(latent) for latent in found])
 
     store = PrefixStore(runtime, capacity=2)
     begun, empty = store.get(voice), [token_span([10])]

@@ -8,7 +8,7 @@ import torch
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.train.state.checkpoint import load_part, newest_checkpoint
 from latentspeech.tts.model import LayoutKind
-from latentspeech.tts.model_directory import load_tts
+from latentspeech.tts.model_directory import load_lm
 from recipes.tts.pack_model import pack_model
 from tests.tiny_models import make_model_directory
 from tests.tiny_runs import run_tiny
@@ -44,11 +44,11 @@ def test_a_run_from_a_model_packs_into_one_like_it(
     model = make_model_directory(tmp_path, layout)
     exp_dir = tmp_path / "exp"
     run_tiny(exp_dir, model, 3, layout, lora=lora)
-    start = load_tts(model).lm.state_dict()
+    start = load_lm(model).state_dict()
     packed = {}
     for weights in ("ema", "model"):
         pack_model(exp_dir, tmp_path / weights, "made up", "", weights=weights)
-        packed[weights] = load_tts(tmp_path / weights).lm.state_dict()
+        packed[weights] = load_lm(tmp_path / weights).state_dict()
         assert packed[weights].keys() == start.keys()
     changed = {name for name, value in packed["model"].items() if not value.equal(start[name])}
     assert changed

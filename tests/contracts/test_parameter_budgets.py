@@ -10,8 +10,10 @@ from torch import nn
 
 from latentspeech.codec.model import Codec
 from latentspeech.codec.presets import codec_preset
-from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig, ModalityConfig
-from latentspeech.core.nn.transformer import Transformer, TransformerConfig
+from latentspeech.core.lm.config import LatentLMConfig, ModalityConfig
+from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.core.nn.config import TransformerConfig
+from latentspeech.core.nn.transformer import Transformer
 
 NUM_CLASSES = 1001  # ImageNet and the null class
 

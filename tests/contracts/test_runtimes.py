@@ -6,19 +6,26 @@ import pytest
 import torch
 from torch import Tensor
 
-from latentspeech.core.diffusion.process import DiffusionConfig, DiffusionProcess
+from latentspeech.core.diffusion.config import DiffusionConfig
 from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig, ModalityConfig
-from latentspeech.core.lm.runtime import Runtime, TorchRuntime
-from latentspeech.core.nn.transformer import TransformerConfig
-from latentspeech.core.onnx.runtime import OnnxRuntime
+from latentspeech.core.lm.config import LatentLMConfig, ModalityConfig
+from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.core.lm.torch_runtime import TorchRuntime
+from latentspeech.core.nn.config import TransformerConfig
+from latentspeech.core.onnx.from_torch import onnx_runtime
+from tests.mixed_models import MakeRuntime
 
-RUNTIMES = (TorchRuntime, OnnxRuntime)
+RUNTIMES: tuple[MakeRuntime, ...] = (TorchRuntime, onnx_runtime)
 WIDTH, LATENT_DIM = 32, 6
 
 
-def make(**backbone: Any) -> LatentLM:
+def native(kind: MakeRuntime, x: Tensor) -> Any:
+    """The tensor as an array of the runtime."""
+    return x if kind is TorchRuntime else x.numpy()
+
+
+def make(diffusion: DiffusionConfig | None = None, **backbone: Any) -> LatentLM:
     torch.manual_seed(3)
     sizes: dict[str, Any] = {
         "model_dim": WIDTH,
@@ -37,6 +44,7 @@ def make(**backbone: Any) -> LatentLM:
         slot_id=3,
         head_layers=2,
         head_ffn_dim=40,
+        diffusion=diffusion or DiffusionConfig(),
     )
     config = LatentLMConfig(
         backbone=TransformerConfig(**sizes | backbone), vocab_size=8, modalities=(speech,)
@@ -53,18 +61,18 @@ def make(**backbone: Any) -> LatentLM:
 )
 @torch.inference_mode()
 def test_what_is_kept_of_each_row_is_its_sequence(
-    kind: type[Runtime], backbone: dict[str, Any]
+    kind: MakeRuntime, backbone: dict[str, Any]
 ) -> None:
     """Rows keep different numbers of what they are fed, more than a block of the cache in all."""
     model = make(**backbone)
     cache = kind(model).open(num_rows=3, capacity=160)
     kept: list[list[Tensor]] = [[], [], []]
     prompts, lengths = torch.randn(3, 70, WIDTH), [70, 3, 41]
-    last = cache.prefill(prompts, lengths)
+    last = cache.prefill(native(kind, prompts), lengths)
     for row, length in enumerate(lengths):
         kept[row].append(prompts[row, :length])
         expected = model.backbone(kept[row][0][None])[0, -1]
-        torch.testing.assert_close(last[row], expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(torch.as_tensor(last[row]), expected, rtol=1e-4, atol=1e-4)
     for num_new, counts in (
         (1, (1, 0, 1)),
         (2, (1, 2, 0)),
@@ -73,33 +81,33 @@ def test_what_is_kept_of_each_row_is_its_sequence(
         (1, (1, 1, 1)),
     ):
         x = torch.randn(3, num_new, WIDTH)
-        hidden = cache.feed(x)
+        hidden = cache.feed(native(kind, x))
         for row, past in enumerate(kept):
             whole = torch.cat([*past, x[row]])[None]
             expected = model.backbone(whole)[0, -num_new:]
-            torch.testing.assert_close(hidden[row], expected, rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(torch.as_tensor(hidden[row]), expected, rtol=1e-4, atol=1e-4)
             past.append(x[row, : counts[row]])
         cache.keep(counts)
 
 
 @pytest.mark.parametrize("kind", RUNTIMES)
 @torch.inference_mode()
-def test_a_saved_row_starts_other_rows(kind: type[Runtime]) -> None:
+def test_a_saved_row_starts_other_rows(kind: MakeRuntime) -> None:
     """More than a block of the cache; the other row starts from nothing."""
     model = make(num_kv_heads=2)
     beginning, rest, other = torch.randn(70, WIDTH), torch.randn(5, WIDTH), torch.randn(2, WIDTH)
     first = kind(model).open(num_rows=2, capacity=80)
-    first.prefill(torch.stack((beginning, beginning)), [3, 70])
+    first.prefill(native(kind, torch.stack((beginning, beginning))), [3, 70])
     saved = first.save(1)
-    first.feed(torch.randn(2, 1, WIDTH))
+    first.feed(native(kind, torch.randn(2, 1, WIDTH)))
     first.keep([1, 1])  # a copy does not go along
     assert saved.end == 70
     cache = kind(model).open(num_rows=2, capacity=80)
     cache.load(0, saved)
     x = torch.stack((rest, torch.cat((other, torch.zeros(3, WIDTH)))))
-    last = cache.prefill(x, [5, 2])
+    last = torch.as_tensor(cache.prefill(native(kind, x), [5, 2]))
     new = torch.randn(2, 1, WIDTH)
-    hidden = cache.feed(new)
+    hidden = torch.as_tensor(cache.feed(native(kind, new)))
     for row, past in enumerate((torch.cat((beginning, rest)), other)):
         whole = torch.cat((past, new[row]))[None]
         expected = model.backbone(whole)[0, -2:]
@@ -112,12 +120,17 @@ def test_a_saved_row_starts_other_rows(kind: type[Runtime]) -> None:
 @pytest.mark.parametrize("cfg_scale", [1.0, 2.5])
 @torch.inference_mode()
 def test_both_sample_the_same_latents(solver: Any, prediction_type: Any, cfg_scale: float) -> None:
-    model = make()
-    config = DiffusionConfig(prediction_type=prediction_type)
-    model.diffusion(0).process = DiffusionProcess(config)
+    model = make(DiffusionConfig(prediction_type=prediction_type))
     cond, uncond, noise = torch.randn(4, WIDTH), torch.randn(4, WIDTH), torch.randn(4, LATENT_DIM)
     sampling = LatentSampling(cfg_scale=cfg_scale, num_steps=4, solver=solver, noise_scale=0.7)
-    one, other = (kind(model).sampler(0).sample(cond, noise, uncond, sampling) for kind in RUNTIMES)
+    one, other = (
+        torch.as_tensor(
+            kind(model)
+            .sampler(0)
+            .sample(*(native(kind, x) for x in (cond, noise, uncond)), sampling)
+        )
+        for kind in RUNTIMES
+    )
     torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
 
 
@@ -127,14 +140,14 @@ def test_bytes_as_weights_are_near_the_weights() -> None:
     model = make(ffn_dim=72)
     x = torch.randn(2, 9, WIDTH)
     exact, near = (
-        OnnxRuntime(model, int8=int8).open(num_rows=2, capacity=16).feed(x)
+        torch.from_numpy(onnx_runtime(model, int8=int8).open(2, 16).feed(x.numpy()))
         for int8 in (False, True)
     )
     assert 1e-4 < float((near - exact).norm() / exact.norm()) < 0.05
-    alone = OnnxRuntime(model, int8=True).open(num_rows=1, capacity=16).feed(x[1:])
-    torch.testing.assert_close(alone[0], near[1])
+    alone = onnx_runtime(model, int8=True).open(num_rows=1, capacity=16).feed(x[1:].numpy())
+    torch.testing.assert_close(torch.from_numpy(alone[0]), near[1])
 
 
 def test_onnx_is_for_the_cpu() -> None:
     with pytest.raises(ConfigError, match="use the torch runtime"):
-        OnnxRuntime(make().to("meta"))
+        onnx_runtime(make().to("meta"))

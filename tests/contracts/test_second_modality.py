@@ -22,8 +22,8 @@ from latentspeech.core.lm.generate import GeneratedElement, generate, token_span
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.mixed_sequence import TOKEN
 from latentspeech.core.lm.row_policy import GenerationLimits
-from latentspeech.core.lm.runtime import TorchRuntime
 from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.torch_runtime import TorchRuntime
 from latentspeech.core.tensors import make_generator
 from latentspeech.core.train.engine import TrainConfig, train
 from latentspeech.core.train.seeding import seed_initialization

@@ -7,19 +7,22 @@ import pytest
 import torch
 
 from latentspeech.core.errors import ConfigError
+from latentspeech.core.lm.config import LatentLMConfig, ModalityConfig
 from latentspeech.core.lm.generate import GeneratedElement, generate, token_span
-from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig, ModalityConfig
+from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss
-from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan, collate
+from latentspeech.core.lm.mixed_batch import collate
+from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
 from latentspeech.core.lm.prefix_store import read_prefix
 from latentspeech.core.lm.row_policy import Decision, GenerationLimits, Integers
-from latentspeech.core.lm.runtime import Runtime, TorchRuntime
+from latentspeech.core.lm.runtime import Runtime
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.lm.session import Session, SessionRow, SessionStep
-from latentspeech.core.nn.transformer import TransformerConfig
-from latentspeech.core.onnx.runtime import OnnxRuntime
+from latentspeech.core.lm.torch_runtime import TorchRuntime
+from latentspeech.core.nn.config import TransformerConfig
+from latentspeech.core.onnx.from_torch import onnx_runtime
 from latentspeech.tts.layouts.aligned_policy import AlignedLimits, AlignedPolicy
-from tests.mixed_models import DIMS, IMAGE, RUNTIMES, SPEECH, make, randomize
+from tests.mixed_models import DIMS, IMAGE, RUNTIMES, SPEECH, MakeRuntime, make, randomize
 
 BOD, EOD = SPEECH["bod_id"], SPEECH["eod_id"]
 IMAGE_BOD, IMAGE_EOD, IMAGE_SLOT = IMAGE["bod_id"], IMAGE["eod_id"], IMAGE["slot_id"]
@@ -33,7 +36,8 @@ def record(step: SessionStep, rows: dict[int, Written]) -> None:
         latent = None
         for of_modality in step.latents.values():
             found = np.flatnonzero(of_modality.places == place)
-            latent = of_modality.values[found[0]].clone() if len(found) else latent
+            if len(found):
+                latent = torch.as_tensor(of_modality.values[found[0]]).clone()
         rows.setdefault(row_id, []).append((int(step.token_ids[place]), latent))
 
 
@@ -47,10 +51,10 @@ def alone(runtime: Runtime, row: SessionRow, sampling: SamplingConfig, policy: b
 
 
 def make_policy(runtime: Runtime, sampling: SamplingConfig, aligned: bool) -> AlignedPolicy | None:
-    return AlignedPolicy(runtime.model, 0, sampling.stop_bias) if aligned else None
+    return AlignedPolicy(runtime, 0, sampling.stop_bias) if aligned else None
 
 
-def make_row(seed: int, guided: bool, aligned: bool) -> SessionRow:
+def make_row(runtime: Runtime, seed: int, guided: bool, aligned: bool) -> SessionRow:
     """Prompts of many kinds and lengths; the random numbers are the same at every call."""
     generator = torch.Generator().manual_seed(seed)
     length, most = (int(n) for n in torch.randint(2, 12, (2,), generator=generator))
@@ -68,7 +72,7 @@ def make_row(seed: int, guided: bool, aligned: bool) -> SessionRow:
     elif seed % 3 == 1:
         prompt.append(LatentSpan(0, torch.randn(3, DIMS[0], generator=generator), False))
     without = prompt[1:] or [token_span([1])] if guided else None
-    return SessionRow(prompt, limits, torch.Generator().manual_seed(seed), without)
+    return SessionRow(prompt, limits, runtime.ops.generator(seed, "row"), without)
 
 
 def same(one: Written, other: Written) -> None:
@@ -84,10 +88,10 @@ def same(one: Written, other: Written) -> None:
 @pytest.mark.parametrize("guided", [False, True])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_rows_under_random_adds_and_drops_are_as_if_alone(
-    kind: type[Runtime], aligned: bool, guided: bool, seed: int
+    kind: MakeRuntime, aligned: bool, guided: bool, seed: int
 ) -> None:
     """Up to five rows of any age; slots are used again, and dropped rows are a beginning."""
-    model = randomize(make(), TorchRuntime if kind is TorchRuntime else OnnxRuntime)
+    model = randomize(make(), TorchRuntime if kind is TorchRuntime else onnx_runtime)
     for parameter in model.parameters():
         parameter.data.mul_(0.6)  # far from ties between tokens
     runtime = kind(model)
@@ -109,7 +113,7 @@ def test_rows_under_random_adds_and_drops_are_as_if_alone(
         if waiting and session.num_free and (action < 0.4 or not session.num_rows):
             count = min(int(choose.integers(1, 4)), session.num_free, len(waiting))
             seeds = [waiting.pop() for _ in range(count)]
-            ids = session.add([make_row(number, guided, aligned) for number in seeds])
+            ids = session.add([make_row(runtime, number, guided, aligned) for number in seeds])
             of_row |= dict(zip(ids, seeds, strict=True))
         elif action < 0.5 and session.num_rows > 1:
             row_id = session.row_ids[int(choose.integers(session.num_rows))]
@@ -120,29 +124,31 @@ def test_rows_under_random_adds_and_drops_are_as_if_alone(
     assert len(of_row) == 14
     assert dropped
     for row_id, number in of_row.items():
-        whole = alone(runtime, make_row(number, guided, aligned), sampling, aligned)
+        whole = alone(runtime, make_row(runtime, number, guided, aligned), sampling, aligned)
         found = written.get(row_id, [])
         assert len(found) == len(whole) or (row_id in dropped and len(found) < len(whole))
         same(found, whole[: len(found)])
 
 
 @pytest.mark.parametrize("kind", RUNTIMES)
-def test_at_equal_shapes_the_others_make_no_difference_at_all(kind: type[Runtime]) -> None:
+def test_at_equal_shapes_the_others_make_no_difference_at_all(kind: MakeRuntime) -> None:
     """The other slot held a row that was dropped, or holds one of the same length."""
-    model = randomize(make(), OnnxRuntime)
+    model = randomize(make(), onnx_runtime)
     sampling = SamplingConfig(num_steps=2, stop_bias=-1e9)
 
     def written(other: int, forerunner: bool) -> Written:
-        session = Session(kind(model), sampling, 2, CAPACITY)
+        runtime = kind(model)
+        stream = runtime.ops.generator
+        session = Session(runtime, sampling, 2, CAPACITY)
         limits = GenerationLimits(8)
         if forerunner:
             (gone,) = session.add(
-                [SessionRow([token_span([1, 1, 1, BOD])], limits, torch.Generator())]
+                [SessionRow([token_span([1, 1, 1, BOD])], limits, stream(0, "row"))]
             )
             session.step()
             session.drop(gone)
         prompts = [[token_span([3, 4, BOD])], [token_span([other, other, BOD])]]
-        generators = [torch.Generator().manual_seed(seed) for seed in (1, other)]
+        generators = [stream(seed, "row") for seed in (1, other)]
         ids = session.add(
             [SessionRow(*row) for row in zip(prompts, [limits] * 2, generators, strict=True)]
         )
@@ -161,15 +167,15 @@ def test_at_equal_shapes_the_others_make_no_difference_at_all(kind: type[Runtime
 
 
 @pytest.mark.parametrize("kind", RUNTIMES)
-def test_a_prefix_may_be_of_other_length_than_its_neighbours(kind: type[Runtime]) -> None:
+def test_a_prefix_may_be_of_other_length_than_its_neighbours(kind: MakeRuntime) -> None:
     """Longest prefix and longest prompt together are longer than a row may be."""
-    model = randomize(make(), OnnxRuntime)
+    model = randomize(make(), onnx_runtime)
     runtime = kind(model)
     sampling = SamplingConfig(num_steps=2, stop_bias=-1e9)
     long = token_span([2] * 40)
     limits = GenerationLimits(5)
     rows = [
-        SessionRow(prompt, limits, torch.Generator().manual_seed(3), prefix=prefix)
+        SessionRow(prompt, limits, runtime.ops.generator(3, "row"), prefix=prefix)
         for prompt, prefix in (
             ([token_span([4, BOD])], read_prefix(runtime, [long])),
             ([token_span([5] * 40 + [BOD])], None),
@@ -182,7 +188,7 @@ def test_a_prefix_may_be_of_other_length_than_its_neighbours(kind: type[Runtime]
         record(session.step(), found)
     whole = [[long, token_span([4, BOD])], rows[1].prompt]
     for number, prompt in enumerate(whole):
-        row = SessionRow(prompt, limits, torch.Generator().manual_seed(3))
+        row = SessionRow(prompt, limits, runtime.ops.generator(3, "row"))
         same(found[number], alone(runtime, row, sampling, False))
 
 
@@ -265,7 +271,7 @@ def plain_model(*modalities: ModalityConfig) -> LatentLM:
 
 
 @pytest.mark.parametrize("kind", RUNTIMES)
-def test_a_model_of_tokens_alone(kind: type[Runtime]) -> None:
+def test_a_model_of_tokens_alone(kind: MakeRuntime) -> None:
     """It loses L_LM, writes what the whole sequence says at every place, and ends."""
     model = plain_model()
     batch = collate([[token_span([1, 2, 3], True)], [token_span([4], True)]], ())
@@ -442,7 +448,7 @@ def test_a_row_that_cannot_be_read_leaves_the_session_as_it_was(
     prompt: MixedSequence, most: int, message: str
 ) -> None:
     runtime, sampling = TorchRuntime(make()), SamplingConfig(cfg_scale=1.0)
-    first, last = make_row(1, False, False), make_row(2, False, False)
+    first, last = (make_row(runtime, seed, False, False) for seed in (1, 2))
     session = Session(runtime, sampling, 2, CAPACITY)
     assert session.add([]) == []
     session.add([first])
@@ -455,7 +461,7 @@ def test_a_row_that_cannot_be_read_leaves_the_session_as_it_was(
     while session.num_rows:
         record(session.step(), rows)
     for row_id, seed in enumerate((1, 2)):
-        same(rows[row_id], alone(runtime, make_row(seed, False, False), sampling, False))
+        same(rows[row_id], alone(runtime, make_row(runtime, seed, False, False), sampling, False))
 
 
 def test_limits_name_ids_of_the_vocabulary() -> None:

@@ -3,13 +3,10 @@
 import pytest
 import torch
 
-from latentspeech.core.diffusion.schedules import (
-    CosineDDPMConfig,
-    FlowMatchingConfig,
-    NoiseSchedule,
-    build_schedule,
-)
-from latentspeech.core.diffusion.solvers import SolverKind, solve, time_grid
+from latentspeech.core.diffusion.config import CosineDDPMConfig, FlowMatchingConfig
+from latentspeech.core.diffusion.schedules import NoiseSchedule, build_schedule
+from latentspeech.core.diffusion.solver_steps import SolverKind
+from latentspeech.core.diffusion.solvers import solve, time_grid
 from latentspeech.core.tensors import make_generator
 from tests.reference.diffusion_gaussian import GaussianDenoiser
 

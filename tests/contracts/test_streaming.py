@@ -8,12 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from latentspeech.codec.convnext import ConvNeXtBlock, ConvNeXtConfig
-from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
-from latentspeech.codec.decoders.istft_decoder import IstftDecoderConfig
+from latentspeech.codec.config import (
+    CodecConfig,
+    ConvNeXtConfig,
+    HarmonicDecoderConfig,
+    IstftDecoderConfig,
+    StftEncoderConfig,
+)
+from latentspeech.codec.convnext import ConvNeXtBlock
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoder
 from latentspeech.codec.decoders.istft_head import IstftHead
-from latentspeech.codec.encoders.stft_encoder import LogSpectrum, StftEncoderConfig
-from latentspeech.codec.model import Codec, CodecConfig
+from latentspeech.codec.encoders.stft_encoder import LogSpectrum
+from latentspeech.codec.model import Codec
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.nn.causal_conv import (
     CausalConv1d,

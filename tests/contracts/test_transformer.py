@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from latentspeech.core.errors import ConfigError
+from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.core.nn.kv_cache import KVCache
 from latentspeech.core.nn.sequence_mask import run_bounds
 from latentspeech.core.nn.streaming import reset_rows
-from latentspeech.core.nn.transformer import Transformer, TransformerConfig
+from latentspeech.core.nn.transformer import Transformer
 from latentspeech.core.tensors import copy_state
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.model import Codec, CodecConfig
+from latentspeech.codec.config import CodecConfig, ConvNeXtConfig
+from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import save_codec
 
 ROOT = Path(__file__).parents[2]

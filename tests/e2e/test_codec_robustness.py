@@ -10,7 +10,7 @@ from torch import Tensor
 
 from latentspeech.audio.io import load_audio, resample
 from latentspeech.audio.pcm import decode_pcm, encode_pcm
-from latentspeech.codec.model_directory import find_codec, load_codec
+from latentspeech.codec.model_directory import find_codec, load_codec_module
 from tests.cli_runner import latentspeech
 from tests.real_recordings import SAMPLE_RATE, real_music, real_recordings
 from tests.unit.cli.test_bad_input import assert_refused, latentspeech_process
@@ -123,7 +123,7 @@ def test_pipes_of_all_kinds(speech: Tensor) -> None:
 def test_silence_stays_silent_and_speech_stays_as_loud(speech: Tensor) -> None:
     audio = resample(speech, SAMPLE_RATE, RATE)
     silence = torch.zeros(2 * RATE)
-    codec = load_codec(SHIPPED)
+    codec = load_codec_module(SHIPPED)
     with torch.inference_mode():
         quiet, loud = (codec.decode(codec.encode(x[None]), len(x))[0] for x in (silence, audio))
     assert level_db(quiet) < -60
@@ -145,7 +145,7 @@ def test_streaming_equals_offline_on_the_shipped_weights(seed: int, speech: Tens
 @torch.inference_mode()
 def streaming_differences(model: Path, audio: Tensor, seed: int) -> tuple[float, float]:
     """How far latents and audio (T,) of random chunks are from the whole's, over the peak."""
-    codec = load_codec(model).to(audio.dtype)
+    codec = load_codec_module(model).to(audio.dtype)
     latents = codec.encode(audio[None])
     generator = torch.Generator().manual_seed(seed)
     state, pieces = codec.init_encode_state(1), []

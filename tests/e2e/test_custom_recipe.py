@@ -13,7 +13,7 @@ from latentspeech.audio.io import load_audio
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.model_directory import read_weights
 from latentspeech.model_names import builtin_models
-from latentspeech.tts.model_directory import load_tts
+from latentspeech.tts.model_directory import load_lm
 from tests.real_recordings import SAMPLE_RATE, real_recordings
 from tests.tiny_models import make_model_directory
 
@@ -79,8 +79,7 @@ def test_it_speaks_with_a_plain_model(exp_dir: Path) -> None:
     audio = load_audio(exp_dir / "sample.wav", 24000)
     assert len(audio) > 24000
     assert float(audio.abs().max()) > 0.01
-    model = load_tts(exp_dir / "model")
-    assert type(model.lm) is LatentLM
+    assert type(load_lm(exp_dir / "model")) is LatentLM
     assert not (exp_dir / "model/codec").exists()  # it is the one that ships
     start, now = (read_weights(path) for path in (builtin_models()["tts"], exp_dir / "model"))
     assert now.keys() == start.keys()
@@ -109,7 +108,7 @@ def test_every_weight_of_a_model_in_the_papers_layout(data: Path, tmp_path: Path
     )
     assert result.returncode == 0, result.stderr[-4000:]
     assert "no times are needed" in result.stderr
-    start, now = (load_tts(path).lm.state_dict() for path in (model, tmp_path / "exp/tts_model"))
+    start, now = (load_lm(path).state_dict() for path in (model, tmp_path / "exp/tts_model"))
     same = [name for name in start if now[name].equal(start[name])]
     assert all(name.startswith("normalizers.") for name in same)
     assert (tmp_path / "exp/tts_model/codec").is_dir()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -41,8 +42,8 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[EvalPair]
     pairs: dict[str, list[EvalPair]] = {}
     for name in builtin_voices():
         recording = folder / f"{name}.wav"
-        voice = speaker.model.codec.decode(speaker.voice(name).latents[None])[0].detach()
-        write_audio(recording, voice.clamp(-1, 1), speaker.sample_rate)
+        voice = speaker.model.codec.decode(speaker.voice(name).latents[None])[0]
+        write_audio(recording, np.clip(voice, -1, 1), speaker.sample_rate)
         for number, text in enumerate(TEXTS):
             out = folder / f"{name}_{number}.wav"
             synth("--prompt", str(recording), "--text", text, "--out", str(out), "--seed", "1")
@@ -116,4 +117,4 @@ def test_the_runtimes_say_the_same() -> None:
         for runtime in ("torch", "onnx")
     )
     assert torch_audio.shape == onnx_audio.shape
-    assert (torch_audio - onnx_audio).norm() / torch_audio.norm() < 0.05
+    assert np.linalg.norm(torch_audio - onnx_audio) < 0.05 * np.linalg.norm(torch_audio)

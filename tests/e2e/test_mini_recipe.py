@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from latentspeech.audio.io import load_audio
-from latentspeech.codec.model_directory import load_codec
+from latentspeech.codec.model_directory import load_codec_module
 
 ROOT = Path(__file__).parents[2]
 NUM_STAGES = 10
@@ -116,7 +116,7 @@ def test_the_model_directory_is_complete_and_speaks(folder: Path) -> None:
     model = folder / "exp/model"
     names = {path.name for path in model.iterdir()}
     assert names == {"config.yaml", "model.safetensors", "README.md", "tokenizer", "codec"}
-    assert load_codec(model / "codec").config.hop_length == 1600
+    assert load_codec_module(model / "codec").config.hop_length == 1600
     assert "PESQ-WB" in (model / "README.md").read_text()
     prompt = next((folder / "exp/synthesis/prompt").rglob("*.wav"))
     spoken = []

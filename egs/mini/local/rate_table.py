@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from latentspeech.codec.model_directory import load_codec
+from latentspeech.codec.model_directory import load_codec_module
 from latentspeech.core.command import run_recipe
 from latentspeech.core.eval.paper_tables.beside import cell_of
 from latentspeech.core.eval.report import EvalReport
@@ -49,7 +49,7 @@ def rows(exp_dir: Path, names: Sequence[str]) -> list[str]:
         folder = exp_dir / name
         values = json.loads((folder / "scores" / "scores.json").read_text("utf-8"))
         reports = {kind: EvalReport.from_dict(value) for kind, value in values.items()}
-        codec = load_codec(folder / "model" / "codec").config
+        codec = load_codec_module(folder / "model" / "codec").config
         state = training_state(folder / "tts")
         size = f"{codec.frame_rate:g} x {codec.latent_dim}"
         loss = f"{last_validation(folder / 'tts'):.3f}"

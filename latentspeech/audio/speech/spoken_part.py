@@ -6,11 +6,12 @@ T samples.
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from latentspeech.audio.io import check_finite, check_not_silent, resample
+from latentspeech.audio.io import check_finite, check_not_silent
 from latentspeech.audio.reading import open_source, read_mono
+from latentspeech.audio.resampling import resample_array
 from latentspeech.audio.speech.best_part import best_part, spoken_parts
 from latentspeech.audio.speech.recording_faults import is_clipped, noise_and_band_faults
 from latentspeech.audio.speech.speech_activity import Stretch, find_speech
@@ -28,7 +29,7 @@ _MAX_PEAK = 0.95
 class SpokenPart:
     """The part that is used, and what there is to say about it."""
 
-    audio: Tensor  # (T,)
+    audio: NDArray[np.float32]  # (T,)
     stretches: list[Stretch]  # of the recording, in samples at the same rate
     recording_s: float
     is_cut: bool  # whether speech was left out, not only silence
@@ -60,31 +61,31 @@ def read_spoken_part(path: Path, sample_rate: int, longest_s: float) -> SpokenPa
         )
     recorded = read_mono(source)
     check_finite(path, recorded)
-    clipped = is_clipped(recorded.numpy())
-    whole = resample(recorded, source.sample_rate, sample_rate)  # (T,)
-    offset = whole.double().mean()
+    clipped = is_clipped(recorded)
+    whole = resample_array(recorded, source.sample_rate, sample_rate)  # (T,)
+    offset = whole.mean(dtype=np.float64)
     if abs(offset) > _MIN_OFFSET:
-        whole = whole - offset.to(whole.dtype)
+        whole = whole - np.float32(offset)
     check_not_silent(whole, str(path))
-    activity = find_speech(whole.numpy(), sample_rate)
+    activity = find_speech(whole, sample_rate)
     parts = spoken_parts(activity, len(whole), sample_rate) or [Stretch(0, len(whole))]
     used = best_part(parts, activity, sample_rate, longest_s)
-    audio, faults = _loud_enough(torch.cat([whole[part.start : part.end] for part in used]))
-    check_speech(audio.numpy(), sample_rate, str(path))
+    audio, faults = _loud_enough(np.concatenate([whole[part.start : part.end] for part in used]))
+    check_speech(audio, sample_rate, str(path))
     if clipped:
         faults.append("clipped: record it again at a lower level")
-    faults += noise_and_band_faults(audio.numpy(), sample_rate)
+    faults += noise_and_band_faults(audio, sample_rate)
     return SpokenPart(audio, used, len(whole) / sample_rate, used != parts, faults)
 
 
-def _loud_enough(audio: Tensor) -> tuple[Tensor, list[str]]:
+def _loud_enough(audio: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[str]]:
     """Audio (T,) at a usual level if it was very quiet, and a line about that."""
-    level_dbfs = 10 * float(audio.double().square().mean().log10())
+    level_dbfs = 10 * float(np.log10(np.mean(audio.astype(np.float64) ** 2)))
     if level_dbfs >= _QUIET_DBFS:
         return audio, []
-    gain = min(10 ** ((_USUAL_DBFS - level_dbfs) / 20), _MAX_PEAK / float(audio.abs().max()))
+    gain = min(10 ** ((_USUAL_DBFS - level_dbfs) / 20), _MAX_PEAK / float(np.abs(audio).max()))
     line = (
         f"very quiet ({level_dbfs:.0f} dBFS), so its level was raised: record it louder, near the "
         "microphone"
     )
-    return audio * gain, [line]
+    return audio * np.float32(gain), [line]

@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from latentspeech.codec.convnext import ConvNeXtConfig, stage
+from latentspeech.codec.config import ConvNeXtConfig
+from latentspeech.codec.convnext import stage
 from latentspeech.core.nn.causal_conv import CausalConv1d, CausalConvTranspose1d
 from latentspeech.core.nn.streaming import StreamingModule, StreamingSequential
 

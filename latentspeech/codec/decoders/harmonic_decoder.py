@@ -10,29 +10,18 @@ pitch and voicing through the sound; they are learned from a pitch tracker's ans
 B batch, T latents, N = upsampling T frames, F = W // 2 + 1 bins, P pitch bins.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latentspeech.codec.config import VOICED_ATTENUATION, HarmonicDecoderConfig
 from latentspeech.codec.decoders.harmonic_source import HarmonicSource
-from latentspeech.codec.decoders.istft_decoder import IstftDecoderConfig, frame_layers
+from latentspeech.codec.decoders.istft_decoder import frame_layers
 from latentspeech.codec.decoders.istft_head import IstftHead
-from latentspeech.codec.pitch import PitchBins, PitchConfig, track_pitch
+from latentspeech.codec.pitch import PitchBins, track_pitch
 from latentspeech.core.nn.streaming import StreamingModule, StreamingSequential
-
-# c: in voiced frames training starts with G well below A E. Were they equally strong, they would
-# cancel in some places and add up in others, and no gradient would tell them apart.
-_VOICED_ATTENUATION = 3.0
-
-
-class HarmonicDecoderConfig(IstftDecoderConfig):
-    """Sizes of the fast decoder, and the range of its pitch."""
-
-    kind: Literal["harmonic"] = Field("harmonic", description="which decoder this is")  # type: ignore[assignment]
-    pitch: PitchConfig = Field(PitchConfig(), description="range and resolution of the pitch")
 
 
 class HarmonicSpectra(NamedTuple):
@@ -112,5 +101,5 @@ class HarmonicDecoder(StreamingModule):
         gain, phase = self.filter(features).chunk(2, dim=-1)  # (B, N, F) each
         voiced = self.head.spectrum(gain, phase) * (voicing * pulses)
         magnitude, phase = self.head.linear(features).chunk(2, dim=-1)
-        free = self.head.spectrum(magnitude - _VOICED_ATTENUATION * voicing, phase)
+        free = self.head.spectrum(magnitude - VOICED_ATTENUATION * voicing, phase)
         return HarmonicSpectra(voiced, free), logits, (layers, source, head)

@@ -16,10 +16,8 @@ import math
 import torch
 from torch import Tensor
 
+from latentspeech.codec.config import MAX_GLIDE
 from latentspeech.core.nn.streaming import StreamingModule
-
-# A pitch that changes by more than this from one frame to the next has jumped, not glided.
-_MAX_GLIDE = 0.1
 
 
 class HarmonicSource(StreamingModule):
@@ -48,7 +46,7 @@ class HarmonicSource(StreamingModule):
         before = torch.where(before > 0, before, pitch)
         step = self.hop_length / self.sample_rate  # seconds
         cycles = state[:, :1] + ((pitch + before) * (0.5 * step)).cumsum(dim=1)  # at the centres
-        gliding = (pitch / before).log().abs() < _MAX_GLIDE
+        gliding = (pitch / before).log().abs() < MAX_GLIDE
         slope = torch.where(gliding, (pitch - before) / step, 0)  # Hz per second
         state = torch.stack((cycles[:, -1] % 1, pitch[:, -1]), dim=1)
         return self._spectra(pitch, slope, cycles % 1), state

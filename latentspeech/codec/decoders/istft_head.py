@@ -13,11 +13,9 @@ B batch, N frames, C channels, W window_length, H hop_length, F = W // 2 + 1 bin
 import torch
 from torch import Tensor, nn
 
+from latentspeech.codec.config import MAX_LOG_MAGNITUDE
 from latentspeech.core.nn.overlap_add import overlap_add
 from latentspeech.core.nn.streaming import StreamingModule
-
-# Full-scale speech does not reach magnitudes of e^5 = 148 in its windowed spectrum.
-_MAX_LOG_MAGNITUDE = 5.0
 
 
 class IstftHead(StreamingModule):
@@ -53,7 +51,7 @@ class IstftHead(StreamingModule):
     def spectrum(self, log_magnitude: Tensor, phase: Tensor) -> Tensor:
         """Complex spectra (B, N, F), never in bfloat16, which would add noise at -40 dB."""
         with torch.autocast(phase.device.type, enabled=False):
-            magnitude = log_magnitude.to(self.scale.dtype).clamp(max=_MAX_LOG_MAGNITUDE).exp()
+            magnitude = log_magnitude.to(self.scale.dtype).clamp(max=MAX_LOG_MAGNITUDE).exp()
             return torch.polar(magnitude, phase.to(self.scale.dtype))
 
     def synthesize(self, spectra: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,59 +16,20 @@ Q lags of the cepstrum.
 """
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from latentspeech.codec.convnext import ConvNeXtConfig, stage
-from latentspeech.core.config import Config
+from latentspeech.codec.config import (
+    SPECTRUM_FLOOR,
+    SPECTRUM_SCALE,
+    ConvNeXtConfig,
+    StftEncoderConfig,
+)
+from latentspeech.codec.convnext import stage
 from latentspeech.core.nn.causal_conv import CausalConv1d
 from latentspeech.core.nn.streaming import StreamingModule, StreamingSequential
-
-# Magnitudes below this (a full-scale sine has about W / 4) are as good as silence.
-_FLOOR = 1e-3
-# Log magnitudes of speech lie around 0 with a deviation of about 3.
-_SCALE = 1 / 3
-
-
-class StftEncoderConfig(Config):
-    """Sizes of the fast encoder; hop_length * downsampling must be the codec's hop."""
-
-    kind: Literal["stft"] = Field("stft", description="which encoder this is")
-    window_length: int = Field(1600, ge=2, description="samples of a spectrum's window")
-    hop_length: int = Field(200, ge=1, description="samples per frame")
-    cepstrum_lags: tuple[int, int] | None = Field(
-        None, description="first and last lag of the cepstrum, samples; null: no cepstrum"
-    )
-    frame_channels: int = Field(256, ge=1, description="width at the frames' rate")
-    frame_depth: int = Field(4, ge=0, description="blocks at the frames' rate")
-    downsampling: int = Field(8, ge=1, description="frames per latent")
-    latent_channels: int = Field(384, ge=1, description="width at the latents' rate")
-    latent_depth: int = Field(1, ge=0, description="blocks at the latents' rate")
-    ffn_factor: int = Field(
-        4, ge=1, description="inner width of a block as a multiple of its channels"
-    )
-    kernel_size: int = Field(
-        7, ge=2, description="kernel size of the depthwise and head convolutions"
-    )
-    layer_scale: float = Field(1e-6, gt=0, description="initial output scale of a block")
-
-    @model_validator(mode="after")
-    def _check(self) -> "StftEncoderConfig":
-        if self.window_length % self.hop_length:
-            raise ValueError("window_length must be a multiple of hop_length")
-        if self.cepstrum_lags is not None:
-            first, last = self.cepstrum_lags
-            if not 1 <= first <= last <= self.window_length // 2:
-                raise ValueError("cepstrum_lags must rise within 1 and half the window_length")
-        return self
-
-    @property
-    def total_stride(self) -> int:
-        """Samples per latent."""
-        return self.downsampling * self.hop_length
 
 
 class LogSpectrum(StreamingModule):
@@ -102,7 +63,7 @@ class LogSpectrum(StreamingModule):
             frames = samples.unfold(1, self.window_length, self.hop_length)  # (B, N, W)
             spectrum = torch.fft.rfft(frames * self.window)
             power = spectrum.real.square() + spectrum.imag.square()
-            features = power.clamp_min(_FLOOR**2).log() * (0.5 * _SCALE)
+            features = power.clamp_min(SPECTRUM_FLOOR**2).log() * (0.5 * SPECTRUM_SCALE)
             if self.lags.stop:
                 # The root makes the cepstrum of noise as large as its log spectrum.
                 cepstrum = torch.fft.irfft(features)[..., self.lags] * math.sqrt(self.window_length)

@@ -12,30 +12,15 @@ import math
 from collections.abc import Sequence
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latentspeech.core.config import Config
+from latentspeech.core.diffusion.config import MAX_PERIOD, TIME_SCALE, DiffusionHeadConfig
+from latentspeech.core.nn.config import NORM_EPS
 from latentspeech.core.nn.feed_forward import SwiGLU
-from latentspeech.core.nn.norm import NORM_EPS, AdaLNZero, modulate
-
-MAX_PERIOD = 10_000.0
-TIME_SCALE = 1000.0  # scales t to the step number of a 1000-step DDPM
-
+from latentspeech.core.nn.norm import AdaLNZero, modulate
 
 Modulation = tuple[Tensor, ...]  # shift, 1 + scale and, except for the output, gate
-
-
-class DiffusionHeadConfig(Config):
-    """Sizes of the head."""
-
-    latent_dim: int = Field(ge=1, description="D, channels of a latent")
-    model_dim: int = Field(ge=1, description="d, width of the head")
-    cond_dim: int = Field(ge=1, description="width of the hidden state")
-    num_layers: int = Field(3, ge=1, description="residual blocks")
-    ffn_dim: int = Field(ge=1, description="inner width of SwiGLU; the paper's is 4 d")
-    time_embedding_dim: int = Field(256, ge=2, multiple_of=2, description="sinusoids of the time")
 
 
 class TimeEmbedding(nn.Module):

@@ -13,8 +13,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from latentspeech.core.diffusion.head import DiffusionHead, DiffusionHeadConfig
-from latentspeech.core.diffusion.process import DiffusionConfig, DiffusionProcess, Predictor
+from latentspeech.core.diffusion.config import DiffusionConfig, DiffusionHeadConfig
+from latentspeech.core.diffusion.head import DiffusionHead
+from latentspeech.core.diffusion.process import DiffusionProcess, Predictor
 from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.tensors import randn
 

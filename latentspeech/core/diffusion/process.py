@@ -21,61 +21,25 @@ B rows, S times of a solver.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor
 
-from latentspeech.core.config import Config
+from latentspeech.core.diffusion.config import (
+    EPSILON_START,
+    MIN_ALPHA,
+    DiffusionConfig,
+)
 from latentspeech.core.diffusion.guidance import guide
 from latentspeech.core.diffusion.sampling import LatentSampling
-from latentspeech.core.diffusion.schedules import (
-    CosineDDPMConfig,
-    NoiseSchedule,
-    ScheduleConfig,
-    build_schedule,
-)
+from latentspeech.core.diffusion.schedules import NoiseSchedule, build_schedule
 from latentspeech.core.diffusion.solvers import solve, time_grid
 from latentspeech.core.tensors import check_shape
-
-PredictionType = Literal["epsilon", "x0", "v_prediction", "flow"]
-
-# At t = 1 there is no signal left, and x_0 = (x - sigma eps) / alpha turns any error of eps into a
-# huge x_0. So sampling from a network that predicts eps starts at this time, where alpha is 0.05
-# (cosine) or 0.03 (flow matching) and pure noise is still a good start.
-EPSILON_START = 0.97
-MIN_ALPHA = 1e-4  # keeps 1 / alpha finite; alpha(1) is 5e-5 in the cosine schedule
 
 Network = Callable[[Tensor, Tensor], Tensor]  # x_t, t -> prediction of x_t's shape
 Predictor = Callable[[Tensor], Tensor]  # x_t -> prediction, at a time that is set already
 PredictAt = Callable[[Tensor], Iterable[Predictor]]  # times (S,) -> S predictors, one a time
-
-
-class DiffusionLossConfig(Config):
-    """The number of times drawn for each latent in training, and their distribution."""
-
-    num_noise_draws: int = Field(4, ge=1, description="R, times and noises for each latent")
-    time_sampling: Literal["uniform", "logit_normal"] = Field(
-        "uniform", description="uniform in [0, 1], or the logistic function of a normal variable"
-    )
-    logit_mean: float = Field(0.0, description="mean of the normal; above 0 favours noise")
-    logit_std: float = Field(1.0, gt=0, description="standard deviation of the normal")
-
-    @model_validator(mode="after")
-    def _check(self) -> "DiffusionLossConfig":
-        shaped = self.logit_mean != 0.0 or self.logit_std != 1.0
-        if self.time_sampling == "uniform" and shaped:
-            raise ValueError("logit_mean and logit_std have no effect with uniform times")
-        return self
-
-
-class DiffusionConfig(Config):
-    """The process that a network learns to reverse."""
-
-    schedule: ScheduleConfig = Field(CosineDDPMConfig(), description="how noise grows with time")
-    prediction_type: PredictionType = Field("v_prediction", description="what the head predicts")
-    loss: DiffusionLossConfig = Field(DiffusionLossConfig(), description="how times are drawn")
 
 
 class Noised(NamedTuple):

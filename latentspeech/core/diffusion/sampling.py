@@ -3,13 +3,16 @@
 N latents, d width of the hidden state.
 """
 
-import torch
+from typing import TYPE_CHECKING
+
 from pydantic import Field
-from torch import Tensor
 
 from latentspeech.core.config import Config
-from latentspeech.core.diffusion.solvers import SolverKind
+from latentspeech.core.diffusion.solver_steps import SolverKind
 from latentspeech.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class LatentSampling(Config):
@@ -36,7 +39,7 @@ class LatentSampling(Config):
         """Whether the head is also evaluated without the condition."""
         return self.cfg_scale != 1
 
-    def conditions(self, cond: Tensor, uncond: Tensor | None) -> Tensor:
+    def conditions(self, cond: "Tensor", uncond: "Tensor | None") -> "Tensor":
         """The hidden states that the head is evaluated on.
 
         Args:
@@ -49,6 +52,8 @@ class LatentSampling(Config):
         Raises:
             ConfigError: there is guidance, but `uncond` is None.
         """
+        import torch
+
         if not self.guided:
             return cond
         if uncond is None:

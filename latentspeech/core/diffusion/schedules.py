@@ -9,13 +9,12 @@ N times.
 """
 
 import math
-from typing import Annotated, Literal, Protocol
+from typing import Protocol
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from latentspeech.core.config import Config
+from latentspeech.core.diffusion.config import CosineDDPMConfig, FlowMatchingConfig
 
 
 class NoiseSchedule(Protocol):
@@ -32,24 +31,6 @@ class NoiseSchedule(Protocol):
 
     def quantize(self, t: Tensor) -> Tensor:
         """Rounds t up to a time that training uses; continuous schedules return t itself."""
-
-
-class CosineDDPMConfig(Config):
-    """alpha_bar(n) = f(n / N) / f(0), f(u) = cos^2((u + s) / (1 + s) pi / 2), betas capped."""
-
-    kind: Literal["cosine_ddpm"] = "cosine_ddpm"
-    num_train_steps: int = Field(1000, ge=2, description="diffusion steps N")
-    offset: float = Field(0.008, ge=0, description="s, keeps the first steps from being too small")
-    beta_max: float = Field(0.999, gt=0, lt=1, description="cap of a step's noise")
-
-
-class FlowMatchingConfig(Config):
-    """alpha = 1 - t, sigma = t."""
-
-    kind: Literal["flow_matching"] = "flow_matching"
-
-
-ScheduleConfig = Annotated[CosineDDPMConfig | FlowMatchingConfig, Field(discriminator="kind")]
 
 
 class CosineDDPM:

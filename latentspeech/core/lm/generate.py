@@ -5,10 +5,11 @@ B rows, D_k latent size.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from latentspeech.core.lm.array_ops import AnyArray
 from latentspeech.core.lm.mixed_sequence import MixedSequence, TokenSpan, num_elements
 from latentspeech.core.lm.prefix_store import Prefix
 from latentspeech.core.lm.row_policy import GenerationLimits, RowPolicy
@@ -23,7 +24,7 @@ class GeneratedElement:
 
     kind: int  # TOKEN or 1 + modality index
     token_id: int  # at latents, the modality's slot token
-    latent: Tensor | None  # raw (D_k,)
+    latent: AnyArray | None  # raw (D_k,)
     done: bool  # whether the row ended with this element
     truncated: bool  # whether a limit ended the row, and not the model
 
@@ -33,7 +34,7 @@ def generate(
     prompts: Sequence[MixedSequence],
     sampling: SamplingConfig,
     limits: Sequence[GenerationLimits],
-    generators: Sequence[torch.Generator],
+    generators: Sequence[Any],
     unconditional: Sequence[MixedSequence] | None = None,
     prefixes: Sequence[Prefix | None] | None = None,
     policy: RowPolicy | None = None,
@@ -46,7 +47,7 @@ def generate(
             that modality follow.
         sampling: the configuration of all rows.
         limits: one a row, of the type that the policy needs.
-        generators: one a row, on the CPU; the only source of randomness.
+        generators: one a row, of the runtime's `ops`; the only source of randomness.
         unconditional: B sequences for guidance, each of which ends as its prompt does; needed if
             and only if `sampling` is guided.
         prefixes: the sequences before each prompt and then those before each unconditional prompt,
@@ -76,12 +77,12 @@ def generate(
 
 def token_span(ids: Sequence[int], target: bool = False) -> TokenSpan:
     """Makes a span from plain ids."""
-    return TokenSpan(torch.tensor(ids, dtype=torch.long), target)
+    return TokenSpan(np.array(ids, dtype=np.int64), target)
 
 
 def _elements(step: SessionStep, num_rows: int) -> list[GeneratedElement | None]:
     """The elements of a step by row; a row's id is its place, since all are added at once."""
-    latents: list[Tensor | None] = [None] * len(step.row_ids)
+    latents: list[AnyArray | None] = [None] * len(step.row_ids)
     for of_modality in step.latents.values():
         for place, latent in zip(of_modality.places.tolist(), of_modality.values, strict=True):
             latents[place] = latent

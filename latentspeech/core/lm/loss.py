@@ -18,7 +18,8 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from latentspeech.core.lm.latent_lm import LatentLM
-from latentspeech.core.lm.mixed_sequence import TOKEN, MixedBatch
+from latentspeech.core.lm.mixed_batch import MixedBatch
+from latentspeech.core.lm.mixed_sequence import TOKEN
 
 # Logits in memory at one time: 256 MB of float32, or 669 decisions of a vocabulary of 100,288.
 MAX_LOGITS = 2**26

@@ -8,16 +8,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from latentspeech.core.lm.mixed_sequence import (
-    LatentSpan,
-    MixedSequence,
-    TokenSpan,
-    collate,
-    num_elements,
-)
+from latentspeech.core.lm.array_ops import AnyArray
+from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan, num_elements
 from latentspeech.core.lm.runtime import Runtime, SavedRow
 
 
@@ -25,17 +19,15 @@ class Prefix(NamedTuple):
     """The result of reading a sequence with the model."""
 
     saved: SavedRow
-    hidden: Tensor  # (d,) at its last element
+    hidden: AnyArray  # (d,) at its last element
 
 
-@torch.inference_mode()
 def read_prefix(runtime: Runtime, sequence: MixedSequence) -> Prefix:
     """Reads a sequence with the model, to start prompts from it."""
-    model = runtime.model
     length = num_elements(sequence)
     cache = runtime.open(1, length)
-    batch = collate([sequence], model.config.latent_dims).to(model.device)
-    hidden = cache.prefill(model.embed(batch), [length])
+    with runtime.ops.inference():
+        hidden = cache.prefill(runtime.embed([sequence]), [length])
     return Prefix(cache.save(0), hidden[0])
 
 
@@ -68,6 +60,6 @@ class PrefixStore:
 
 def _content(span: TokenSpan | LatentSpan) -> Hashable:
     if isinstance(span, LatentSpan):
-        return span.modality, span.latents.cpu().numpy().tobytes()
-    neighbours = None if span.neighbours is None else span.neighbours.numpy().tobytes()
-    return span.ids.numpy().tobytes(), neighbours
+        return span.modality, np.asarray(span.latents).tobytes()
+    neighbours = None if span.neighbours is None else np.asarray(span.neighbours).tobytes()
+    return np.asarray(span.ids).tobytes(), neighbours

@@ -6,12 +6,11 @@ N slots, m rows, S numbers a draw.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from latentspeech.core.lm.row_policy import Integers
+from latentspeech.core.lm.array_ops import Floats, Integers
 
 BLOCK = 64  # draws made at once
 
@@ -19,15 +18,15 @@ BLOCK = 64  # draws made at once
 class RowDraws:
     """Blocks of draws, one for every slot.
 
-    Numbers are drawn in float32 on the CPU whatever the model's dtype and device, so a seed means
-    the same everywhere.
+    Numbers are drawn in float32 on the host whatever the model's dtype, device and runtime, so a
+    seed means the same everywhere.
     """
 
     def __init__(
-        self, draw: Callable[..., Tensor], num_slots: int, size: int, device: torch.device
+        self, draw: Callable[[tuple[int, ...], Any], Floats], num_slots: int, size: int
     ) -> None:
-        """Args: `draw` is `torch.randn` or `torch.rand`; `take` returns draws on `device`."""
-        self._draw, self._device = draw, device
+        """Args: `draw` is `normal` or `uniform` of the runtime's array operations."""
+        self._draw = draw
         self._blocks = np.zeros((num_slots, BLOCK, size), dtype=np.float32)
         self._used = np.full(num_slots, BLOCK)
 
@@ -40,12 +39,13 @@ class RowDraws:
         self._blocks[target] = self._blocks[source]
         self._used[target] = self._used[source]
 
-    def take(self, slots: Integers, generators: list[torch.Generator]) -> Tensor:
+    def take(self, slots: Integers, generators: list[Any]) -> Floats:
         """The next draw of each of m slots, (m, S); `generators` is one for every slot in use."""
         used = self._used[slots]
         for place in (used == BLOCK).nonzero()[0]:  # for each row once in BLOCK draws
             slot = slots[place]
-            block = self._draw(self._blocks.shape[1:], generator=generators[slot])
+            block = self._draw(self._blocks.shape[1:], generators[slot])
             self._blocks[slot], used[place] = block, 0
         self._used[slots] = used + 1
-        return torch.from_numpy(self._blocks[slots, used]).to(self._device)
+        taken: Floats = self._blocks[slots, used]
+        return taken

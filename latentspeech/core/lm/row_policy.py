@@ -11,14 +11,8 @@ N slots, n rows in use (the first n slots), V vocabulary, d model width.
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
-
+from latentspeech.core.lm.array_ops import AnyArray, Flags, Integers
 from latentspeech.core.lm.mixed_sequence import MixedSequence
-
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -43,7 +37,7 @@ class Decision(NamedTuple):
 class RowPolicy(Protocol):
     """Decides for all rows of a session.
 
-    A state is a dataclass whose fields are arrays or tensors with one entry a slot, or None. The
+    A state is a dataclass whose fields are arrays with one entry a slot, or None. The
     methods write to it in place.
     """
 
@@ -57,7 +51,7 @@ class RowPolicy(Protocol):
     def start(self, state: Any, slot: int, prompt: MixedSequence, limits: GenerationLimits) -> None:
         """Sets up one slot for a row that continues `prompt`."""
 
-    def decide(self, logits: Tensor, state: Any, uniforms: Tensor | None) -> Decision:
+    def decide(self, logits: AnyArray, state: Any, uniforms: AnyArray | None) -> Decision:
         """Decides the next element of every row and updates the state for it.
 
         Args:
@@ -66,10 +60,10 @@ class RowPolicy(Protocol):
             uniforms: (n,) in [0, 1), to draw tokens with; None if tokens are greedy.
         """
 
-    def token_inputs(self, state: Any, token_ids: Integers) -> Tensor:
+    def token_inputs(self, state: Any, token_ids: Integers) -> AnyArray:
         """The backbone's inputs (n, d) for the tokens (n,) just decided; ignored at latents."""
 
-    def trial_inputs(self, state: Any, num_rows: int) -> Tensor | None:
+    def trial_inputs(self, state: Any, num_rows: int) -> AnyArray | None:
         """Inputs (n, d) of the token that each row gets next, if it gets a token next.
 
         They are fed on trial after the element just decided, so that such a token needs no pass of

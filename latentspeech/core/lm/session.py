@@ -20,24 +20,16 @@ D_k latent size, V vocabulary.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from latentspeech.core.diffusion.guidance import guide
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.mixed_sequence import (
-    TOKEN,
-    MixedSequence,
-    TokenSpan,
-    collate,
-    num_elements,
-)
+from latentspeech.core.lm.array_ops import AnyArray, Flags, Integers
+from latentspeech.core.lm.mixed_sequence import TOKEN, MixedSequence, TokenSpan, num_elements
 from latentspeech.core.lm.prefix_store import Prefix
 from latentspeech.core.lm.row_draws import RowDraws
-from latentspeech.core.lm.row_policy import Flags, GenerationLimits, Integers, RowPolicy
+from latentspeech.core.lm.row_policy import GenerationLimits, RowPolicy
 from latentspeech.core.lm.runtime import Runtime
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.lm.switch_policy import SwitchPolicy
@@ -49,7 +41,7 @@ class SessionRow:
 
     prompt: MixedSequence  # not empty; after BOD or a latent, latents of that modality follow
     limits: GenerationLimits
-    generator: torch.Generator  # on the CPU; the only source of the row's random numbers
+    generator: Any  # of the runtime's `ops`; the only source of the row's random numbers
     unconditional: MixedSequence | None = None  # the prompt without the condition, for guidance
     prefix: Prefix | None = None  # a sequence before the prompt that is already read
     unconditional_prefix: Prefix | None = None  # likewise; its prompt may then be empty
@@ -59,7 +51,7 @@ class StepLatents(NamedTuple):
     """The latents of one modality that a step has generated."""
 
     places: Integers  # (m,) indices among the step's rows
-    values: Tensor  # (m, D_k) raw
+    values: AnyArray  # (m, D_k) raw
 
 
 class SessionStep(NamedTuple):
@@ -94,27 +86,24 @@ class Session:
                 and one that is fed on trial. The torch runtime allocates all of them at once.
             policy: decides how rows continue; None: by BOD, EOD and slot tokens.
         """
-        model, config = runtime.model, runtime.model.config
-        self._runtime = runtime
+        config = runtime.config
+        self._runtime, self._ops = runtime, runtime.ops
         self._sampling = sampling
         self._of_latents = sampling.of_modalities([m.name for m in config.modalities])
-        self._policy = SwitchPolicy(model, sampling) if policy is None else policy
+        self._policy = SwitchPolicy(runtime, sampling) if policy is None else policy
         self._num_slots, self._capacity = num_slots, capacity
         self._parts = 2 if sampling.guided else 1
         self._cache = runtime.open(num_slots * self._parts, capacity)
         self._policy_state = self._policy.init_state(num_slots)
-        self._noise = [
-            RowDraws(torch.randn, num_slots, size, model.device) for size in config.latent_dims
-        ]
-        self._uniforms = RowDraws(torch.rand, num_slots, 1, model.device)
+        self._noise = [RowDraws(self._ops.normal, num_slots, size) for size in config.latent_dims]
+        self._uniforms = RowDraws(self._ops.uniform, num_slots, 1)
         self._num_new = np.zeros(num_slots, dtype=np.int64)
         self._max_new = np.zeros(num_slots, dtype=np.int64)
-        self._generators: list[torch.Generator] = []
+        self._generators: list[Any] = []
         self._row_ids: list[int] = []  # the ids of the rows in use, by slot
         self._next_id = 0
-        width, dtype = config.backbone.model_dim, model.token_embedding.weight.dtype
-        self._hidden = torch.empty(0, self._parts, width, dtype=dtype, device=model.device)
-        self._inputs: Tensor | None = None  # (n, T, d) the inputs of the next step
+        self._hidden = self._ops.zeros(0, self._parts, config.backbone.model_dim)
+        self._inputs: AnyArray | None = None  # (n, T, d) the inputs of the next step
         self._fed = np.zeros((0, self._parts), dtype=bool)  # which cache rows get them
 
     @property
@@ -132,7 +121,6 @@ class Session:
         """The number of rows that can be added now."""
         return self._num_slots - self.num_rows
 
-    @torch.inference_mode()
     def add(self, rows: Sequence[SessionRow]) -> list[int]:
         """Reads the prompts of new rows, in one pass if they fit; returns the rows' ids.
 
@@ -145,6 +133,35 @@ class Session:
         self._check(rows)
         if not rows:
             return []
+        with self._ops.inference():
+            return self._add(rows)
+
+    def drop(self, row_id: int) -> None:
+        """Removes a row that has not ended, without any effect on the other rows.
+
+        Raises:
+            ConfigError: no row in use has this id.
+        """
+        if row_id not in self._row_ids:
+            raise ConfigError(
+                f"row {row_id} is not in the session, which holds {self._row_ids}; rows leave when "
+                "they end, drop only those that have not"
+            )
+        with self._ops.inference():
+            self._release(self._row_ids.index(row_id))
+
+    def step(self) -> SessionStep:
+        """Generates the next element of every row; rows that end with it leave the session.
+
+        Raises:
+            ConfigError: the session is empty.
+        """
+        if not self._row_ids:
+            raise ConfigError("the session has no rows; add one before a step")
+        with self._ops.inference():
+            return self._step()
+
+    def _add(self, rows: Sequence[SessionRow]) -> list[int]:
         first = self.num_rows
         for slot, row in enumerate(rows, start=first):
             self._policy.start(self._policy_state, slot, row.prompt, row.limits)
@@ -157,36 +174,14 @@ class Session:
         self._row_ids += new_ids
         self._next_id += len(rows)
         self._generators += [row.generator for row in rows]
-        self._hidden = torch.cat((self._hidden, hidden))
+        self._hidden = self._ops.concat((self._hidden, hidden))
         self._fed = np.concatenate((self._fed, np.zeros((len(rows), self._parts), dtype=bool)))
         if self._inputs is not None:
-            nothing = self._inputs.new_zeros(len(rows), *self._inputs.shape[1:])
-            self._inputs = torch.cat((self._inputs, nothing))
+            nothing = self._ops.zeros(len(rows), *self._inputs.shape[1:])
+            self._inputs = self._ops.concat((self._inputs, nothing))
         return new_ids
 
-    @torch.inference_mode()
-    def drop(self, row_id: int) -> None:
-        """Removes a row that has not ended, without any effect on the other rows.
-
-        Raises:
-            ConfigError: no row in use has this id.
-        """
-        if row_id not in self._row_ids:
-            raise ConfigError(
-                f"row {row_id} is not in the session, which holds {self._row_ids}; rows leave when "
-                "they end, drop only those that have not"
-            )
-        self._release(self._row_ids.index(row_id))
-
-    @torch.inference_mode()
-    def step(self) -> SessionStep:
-        """Generates the next element of every row; rows that end with it leave the session.
-
-        Raises:
-            ConfigError: the session is empty.
-        """
-        if not self._row_ids:
-            raise ConfigError("the session has no rows; add one before a step")
+    def _step(self) -> SessionStep:
         n = self.num_rows
         num_fed, ahead = self._feed()
         kinds, token_ids, done, truncated = self._policy.decide(
@@ -220,7 +215,7 @@ class Session:
                     f"{self._sampling.guided}; unconditional prompts are needed exactly when a "
                     "cfg_scale is not 1"
                 )
-            _check_row(row, self._runtime.model.config.vocab_size)
+            _check_row(row, self._runtime.config.vocab_size)
             longest = max(
                 num_elements(prompt) + (prefix.saved.end if prefix else 0)
                 for prompt, prefix in _sequences(row)
@@ -233,23 +228,22 @@ class Session:
                     "it a shorter prompt or limit, or open a session of larger capacity"
                 )
 
-    def _read(self, rows: Sequence[SessionRow], first: int) -> Tensor:
+    def _read(self, rows: Sequence[SessionRow], first: int) -> AnyArray:
         """Prefills the cache with m new rows; returns hidden states (m, P, d) at their ends."""
-        model = self._runtime.model
         sequences = [sequence for row in rows for sequence in _sequences(row)]
         first_row = first * self._parts
         for number, (_, prefix) in enumerate(sequences, start=first_row):
             if prefix is not None:
                 self._cache.load(number, prefix.saved)
-        batch = collate([prompt for prompt, _ in sequences], model.config.latent_dims)
-        lengths = batch.lengths.tolist()
-        hidden = self._cache.prefill(model.embed(batch.to(model.device)), lengths, first_row)
+        prompts = [prompt for prompt, _ in sequences]
+        lengths = [num_elements(prompt) for prompt in prompts]
+        hidden = self._cache.prefill(self._runtime.embed(prompts), lengths, first_row)
         for number, (prompt, prefix) in enumerate(sequences):
             if prefix is not None and not prompt:
                 hidden[number] = prefix.hidden
-        return hidden.view(len(rows), self._parts, -1)
+        return hidden.reshape(len(rows), self._parts, -1)
 
-    def _feed(self) -> tuple[Integers, Tensor | None]:
+    def _feed(self) -> tuple[Integers, AnyArray | None]:
         """Feeds the model the elements of the previous step.
 
         Returns:
@@ -263,41 +257,42 @@ class Session:
         x = self._inputs
         n, length, width = x.shape
         if self._parts > 1:
-            x = x[:, None].expand(n, self._parts, length, width).reshape(-1, length, width)
-        new = self._cache.feed(x).view(n, self._parts, length, width)
-        self._hidden = _where(self._fed, new[:, :, 0], self._hidden)
+            x = self._ops.repeat(x, self._parts)
+        new = self._cache.feed(x).reshape(n, self._parts, length, width)
+        self._hidden = self._where(self._fed, new[:, :, 0], self._hidden)
         return num_fed, new[:, 0, 1] if length > 1 else None
 
-    def _logits(self) -> Tensor:
+    def _logits(self) -> AnyArray:
         """The softmax head's logits (n, V), with guidance if `sampling` has it."""
-        scale, model = self._sampling.token_cfg_scale, self._runtime.model
-        logits = model.token_logits(self._hidden[:, 0]).float()
+        scale, runtime = self._sampling.token_cfg_scale, self._runtime
+        logits = runtime.token_logits(self._hidden[:, 0])
         if scale == 1:
             return logits
-        return guide(logits, model.token_logits(self._hidden[:, 1]).float(), scale)
+        return self._ops.guide(logits, runtime.token_logits(self._hidden[:, 1]), scale)
 
-    def _take_uniforms(self) -> Tensor | None:
+    def _take_uniforms(self) -> AnyArray | None:
         if self._sampling.temperature == 0:
             return None
-        return self._uniforms.take(np.arange(self.num_rows), self._generators)[:, 0]
+        drawn = self._uniforms.take(np.arange(self.num_rows), self._generators)
+        return self._ops.from_host(drawn[:, 0])
 
     def _write_latents(self, modality: int, places: Integers) -> StepLatents:
         """Draws one latent for each of the rows at `places`."""
-        model = self._runtime.model
-        sampling = self._of_latents[model.config.modalities[modality].name]
-        noise = self._noise[modality].take(places, self._generators)
+        runtime = self._runtime
+        sampling = self._of_latents[runtime.config.modalities[modality].name]
+        noise = self._ops.from_host(self._noise[modality].take(places, self._generators))
         hidden = self._hidden
         if len(places) < len(hidden):
-            hidden = hidden[torch.from_numpy(places)]
-        normalized = self._runtime.sampler(modality).sample(
+            hidden = self._ops.take(hidden, places)
+        normalized = runtime.sampler(modality).sample(
             cond=hidden[:, 0],
             noise=noise,
             uncond=hidden[:, 1] if self._parts > 1 else None,
             sampling=sampling,
         )
-        return StepLatents(places, model.denormalize(modality, normalized))
+        return StepLatents(places, runtime.denormalize(modality, normalized))
 
-    def _settle(self, step: SessionStep, num_fed: Integers, ahead: Tensor | None) -> None:
+    def _settle(self, step: SessionStep, num_fed: Integers, ahead: AnyArray | None) -> None:
         """Keeps the accepted ones of the positions just fed, and prepares the next inputs."""
         is_token = step.kinds == TOKEN
         came = np.zeros_like(self._fed)  # (n, P) True if the token was already fed on trial
@@ -305,7 +300,7 @@ class Session:
             came[:, 0] = is_token & self._fed[:, 0]
         if np.count_nonzero(came):
             assert ahead is not None
-            self._hidden[:, 0] = _where(came[:, :1], ahead[:, None], self._hidden[:, :1])[:, 0]
+            self._hidden[:, 0] = self._where(came[:, :1], ahead[:, None], self._hidden[:, :1])[:, 0]
         if np.count_nonzero(num_fed):
             self._cache.keep((num_fed + came).ravel())
         goes_on = ~(step.done | came[:, 0])
@@ -318,16 +313,12 @@ class Session:
         has_tokens = bool(np.count_nonzero(is_token & goes_on))
         x = self._element_inputs(step, has_tokens)[:, None]  # (n, 1, d)
         trial = self._policy.trial_inputs(self._policy_state, len(x))
-        self._inputs = x if trial is None else torch.cat((x, trial[:, None]), dim=1)
+        self._inputs = x if trial is None else self._ops.concat((x, trial[:, None]), axis=1)
 
-    def _element_inputs(self, step: SessionStep, has_tokens: bool) -> Tensor:
+    def _element_inputs(self, step: SessionStep, has_tokens: bool) -> AnyArray:
         """The backbone's inputs for the elements just generated, (n, d)."""
-        model = self._runtime.model
         inputs = [
-            (
-                latents.places,
-                model.embed_latents(modality, model.normalize(modality, latents.values)),
-            )
+            (latents.places, self._runtime.embed_latents(modality, latents.values))
             for modality, latents in step.latents.items()
         ]
         if inputs and len(inputs[0][0]) == len(step.kinds):
@@ -335,10 +326,17 @@ class Session:
         if has_tokens:
             x = self._policy.token_inputs(self._policy_state, step.token_ids)
         else:
-            x = torch.zeros_like(self._hidden[:, 0])
+            x = self._ops.zeros(*self._hidden[:, 0].shape)
         for places, of_latents in inputs:
-            x[torch.from_numpy(places)] = of_latents
+            self._ops.put(x, places, of_latents)
         return x
+
+    def _where(self, rows: Flags, one: AnyArray, other: AnyArray) -> AnyArray:
+        """`one` (n, P, d) where `rows` (n, P) is True, `other` elsewhere."""
+        count = np.count_nonzero(rows)
+        if count == rows.size:
+            return one
+        return self._ops.where(rows[..., None], one, other) if count else other
 
     def _release(self, slot: int) -> None:
         """Frees a slot and moves the last row there, so that rows in use stay the first slots."""
@@ -386,7 +384,7 @@ def _check_row(row: SessionRow, vocab_size: int) -> None:
                 )
 
 
-def _are_in(ids: Tensor, vocab_size: int) -> bool:
+def _are_in(ids: AnyArray, vocab_size: int) -> bool:
     return bool(((ids >= 0) & (ids < vocab_size)).all())
 
 
@@ -396,13 +394,3 @@ def _sequences(row: SessionRow) -> list[tuple[MixedSequence, Prefix | None]]:
     if row.unconditional is None:
         return [with_condition]
     return [with_condition, (row.unconditional, row.unconditional_prefix)]
-
-
-def _where(rows: Flags, one: Tensor, other: Tensor) -> Tensor:
-    """`one` (n, P, d) where `rows` (n, P) is True, `other` elsewhere."""
-    count = np.count_nonzero(rows)
-    if count == rows.size:
-        return one
-    if not count:
-        return other
-    return torch.where(torch.from_numpy(rows).to(one.device)[..., None], one, other)

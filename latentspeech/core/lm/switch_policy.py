@@ -9,15 +9,13 @@ N slots, n rows, V vocabulary, K modalities.
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.core.lm.array_ops import AnyArray, Flags, Integers, TokenChoice
 from latentspeech.core.lm.mixed_sequence import TOKEN, LatentSpan, MixedSequence, num_elements
-from latentspeech.core.lm.row_policy import Decision, Flags, GenerationLimits, Integers
+from latentspeech.core.lm.row_policy import Decision, GenerationLimits
+from latentspeech.core.lm.runtime import Runtime
 from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.lm.token_sampling import sample_tokens
 
 _NOT_FIXED = -1
 
@@ -30,7 +28,7 @@ class SwitchState:
     num_latents: Integers  # (N,) since BOD
     min_latents: Integers  # (N,)
     ends: Flags  # (N, V) True at tokens that end the row
-    allowed: Tensor | None = None  # (N, V) True at tokens that may be drawn; None: no restriction
+    allowed: AnyArray | None = None  # (N, V) True at tokens that may be drawn; None: no restriction
 
 
 class SwitchPolicy:
@@ -38,24 +36,24 @@ class SwitchPolicy:
 
     tokens_are_condition = False
 
-    def __init__(self, model: LatentLM, sampling: SamplingConfig) -> None:
-        self._model = model
+    def __init__(self, runtime: Runtime, sampling: SamplingConfig) -> None:
+        self._runtime = runtime
         self._sampling = sampling
-        modalities = model.config.modalities
+        modalities = runtime.config.modalities
         self._eod_ids = np.array([0, *(modality.eod_id for modality in modalities)])  # by mode
         self._slot_ids = np.array([0, *(modality.slot_id for modality in modalities)])
         fixed = [modality.num_latents or _NOT_FIXED for modality in modalities]
         self._fixed = np.array([_NOT_FIXED, *fixed])
-        self._mode_after = np.full(model.config.vocab_size, TOKEN)  # by token
+        self._mode_after = np.full(runtime.config.vocab_size, TOKEN)  # by token
         for number, modality in enumerate(modalities):
             self._mode_after[modality.bod_id] = 1 + number
         switches = np.concatenate((self._eod_ids[1:], self._slot_ids[1:]))
-        self._switch_ids = torch.from_numpy(switches).to(model.device)  # (2 K,)
+        self._switch_ids = runtime.ops.from_host(switches)  # (2 K,)
 
     def init_state(self, num_slots: int) -> SwitchState:
         """All slots are in token mode and have no limits."""
         modes, num_latents, min_latents = np.zeros((3, num_slots), dtype=np.int64)
-        ends = np.zeros((num_slots, self._model.config.vocab_size), dtype=bool)
+        ends = np.zeros((num_slots, self._runtime.config.vocab_size), dtype=bool)
         return SwitchState(modes, num_latents, min_latents, ends)
 
     def start(
@@ -78,21 +76,21 @@ class SwitchPolicy:
         state.ends[slot] = False
         state.ends[slot, list(limits.end_ids)] = True
         if limits.allowed_ids is not None and state.allowed is None:
-            shape = state.ends.shape
-            state.allowed = torch.ones(shape, dtype=torch.bool, device=self._model.device)
+            everything = np.ones(state.ends.shape, dtype=bool)
+            state.allowed = self._runtime.ops.from_host(everything)
         if state.allowed is not None:
             state.allowed[slot] = limits.allowed_ids is None
             state.allowed[slot, list(limits.allowed_ids or ())] = True
 
     def _check_ids(self, ids: frozenset[int]) -> None:
-        vocab_size = self._model.config.vocab_size
+        vocab_size = self._runtime.config.vocab_size
         if outside := sorted(number for number in ids if not 0 <= number < vocab_size):
             raise ConfigError(
                 f"limits with the token ids {outside}; expected 0 to {vocab_size - 1}, the model's "
                 "vocabulary: correct end_ids or allowed_ids"
             )
 
-    def decide(self, logits: Tensor, state: SwitchState, uniforms: Tensor | None) -> Decision:
+    def decide(self, logits: AnyArray, state: SwitchState, uniforms: AnyArray | None) -> Decision:
         """Decides a token for each row in token mode, and a latent or EOD for the others."""
         n = len(logits)
         modes = state.modes[:n]
@@ -107,29 +105,25 @@ class SwitchPolicy:
         token_ids = np.where(is_latent, self._slot_ids[kinds], token_ids)
         return Decision(kinds, token_ids, done, np.zeros_like(done))
 
-    def token_inputs(self, state: SwitchState, token_ids: Integers) -> Tensor:
+    def token_inputs(self, state: SwitchState, token_ids: Integers) -> AnyArray:
         """The tokens' embeddings (n, d)."""
-        return self._model.embed_tokens(torch.from_numpy(token_ids).to(self._model.device), None)
+        return self._runtime.embed_tokens(token_ids, None)
 
-    def trial_inputs(self, state: SwitchState, num_rows: int) -> Tensor | None:
+    def trial_inputs(self, state: SwitchState, num_rows: int) -> AnyArray | None:
         """None, because the next token is not known."""
         return None
 
     def _to_host(
-        self, logits: Tensor, state: SwitchState, uniforms: Tensor | None
+        self, logits: AnyArray, state: SwitchState, uniforms: AnyArray | None
     ) -> tuple[np.ndarray, Integers]:
         """The logits of EOD and slot tokens (n, 2 K), and tokens drawn for all rows (n,)."""
-        of_switches = logits[:, self._switch_ids]
-        # A slot token means that a latent follows, so it must not be drawn as a token.
-        logits = logits.index_fill(1, self._switch_ids[len(self._switch_ids) // 2 :], -torch.inf)
-        if state.allowed is not None:
-            logits = logits.masked_fill(~state.allowed[: len(logits)], -torch.inf)
         sampling = self._sampling
-        drawn = sample_tokens(logits, sampling.temperature, sampling.top_p, uniforms)
-        numbers = torch.cat((of_switches.double(), drawn.double()[:, None]), dim=1).numpy(
-            force=True
+        # A slot token means that a latent follows, so it must not be drawn as a token.
+        slots = self._switch_ids[len(self._switch_ids) // 2 :]
+        choice = TokenChoice(
+            self._switch_ids, slots, state.allowed, sampling.temperature, sampling.top_p
         )
-        return numbers[:, :-1], numbers[:, -1].astype(np.int64)
+        return self._runtime.ops.choose(logits, choice, uniforms)
 
     def _stops(self, of_switches: np.ndarray, state: SwitchState, modes: Integers) -> Flags:
         """Whether EOD comes next, (n,); meaningless for rows in token mode."""

@@ -6,12 +6,10 @@ matrices: model width 1024, 24 layers and inner width 4096 then give 302M parame
 300M" of section 5.3; SwiGLU would give 403M.
 """
 
-from typing import Literal
-
 from torch import Tensor, nn
 from torch.nn import functional
 
-FeedForwardKind = Literal["swiglu", "gelu"]
+from latentspeech.core.nn.config import FeedForwardKind
 
 
 class SwiGLU(nn.Module):

@@ -13,11 +13,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from latentspeech.core.nn.attention import Attention, AttentionContext
+from latentspeech.core.nn.config import NORM_EPS, TransformerConfig
 from latentspeech.core.nn.feed_forward import build_feed_forward
 from latentspeech.core.nn.kv_cache import KVCache
-from latentspeech.core.nn.norm import NORM_EPS, AdaLNZero, modulate
+from latentspeech.core.nn.norm import AdaLNZero, modulate
 from latentspeech.core.nn.transformer import (
-    TransformerConfig,
     empty_cache,
     init_linear_layers,
     step_context,

@@ -2,7 +2,7 @@
 
 A step of a small model is a hundred operations on a few rows. torch spends more time on dispatching
 such operations than on computing them; ONNX Runtime plans them once. A graph is made from a
-module's weights when it is needed, so no exported file can get out of date.
+model's weights when it is needed, so no exported file can belong to other weights.
 """
 
 import weakref
@@ -10,15 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
-import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
 
-from latentspeech.core.errors import ConfigError
 from latentspeech.core.forks import call_in_forks
+from latentspeech.core.nn.config import NORM_EPS
+from latentspeech.core.onnx.proto import FLOAT, Node, Value, is_external, write_graph
 
 Shape = Sequence[int | str]
 Array = NDArray[Any]
@@ -38,26 +35,31 @@ class OnnxGraph:
     def __init__(self, name: str, int8: bool = False) -> None:
         self._name = name
         self._int8 = int8
-        self._nodes: list[onnx.NodeProto] = []
-        self._constants: list[onnx.TensorProto] = []
-        self._inputs: list[onnx.ValueInfoProto] = []
-        self._outputs: list[onnx.ValueInfoProto] = []
+        self._nodes: list[Node] = []
+        self._constants: dict[str, Array] = {}
+        self._inputs: list[Value] = []
+        self._outputs: list[Value] = []
         self._num_values = 0
 
-    def input(self, name: str, shape: Shape, kind: int = TensorProto.FLOAT) -> str:
+    def input(self, name: str, shape: Shape, kind: int = FLOAT) -> str:
         """Declares an input; in its shape, a size that varies is a name."""
-        self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
+        self._inputs.append(Value(name, kind, shape))
         return name
 
-    def output(self, name: str, value: str) -> None:
+    def output(self, name: str, value: str, kind: int = FLOAT) -> None:
         """Declares an output of this name with the given value."""
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
-        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+        self._nodes.append(Node("Identity", [value], [name], "", {}))
+        self._outputs.append(Value(name, kind, None))
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs, in the order in which they were declared."""
+        return [output.name for output in self._outputs]
 
     def constant(self, value: Array) -> str:
         """Adds a number or an array that is a part of the graph."""
         name = f"c{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        self._constants[name] = np.ascontiguousarray(value).reshape(np.shape(value))
         return name
 
     def integers(self, *values: int) -> str:
@@ -74,20 +76,17 @@ class OnnxGraph:
         """Appends an operation with several results."""
         results = [f"v{self._num_values + i}" for i in range(num_results)]
         self._num_values += num_results
-        node = helper.make_node(kind, inputs, results, domain=domain, **attributes)
-        self._nodes.append(node)
+        self._nodes.append(Node(kind, inputs, results, domain, attributes))
         return results
 
     def halves(self, value: str, axis: int) -> list[str]:
         """Splits a value into two equal parts."""
         return self.ops(2, "Split", value, axis=axis, num_outputs=2)
 
-    def linear(self, value: str, layer: nn.Module | Tensor) -> str:
-        """Computes x W^T + b for a linear layer, or x W^T for a matrix."""
-        weight = layer if isinstance(layer, Tensor) else layer.get_parameter("weight")
-        product = self._product(value, array(weight))
-        bias = None if isinstance(layer, Tensor) else getattr(layer, "bias", None)
-        return product if bias is None else self.op("Add", product, self.constant(array(bias)))
+    def linear(self, value: str, weight: Array, bias: Array | None = None) -> str:
+        """Computes x W^T + b for a matrix (N, K) and perhaps a bias (N,)."""
+        product = self._product(value, weight)
+        return product if bias is None else self.op("Add", product, self.constant(bias))
 
     def _product(self, value: str, weight: Array) -> str:
         """Computes x W^T for a matrix (N, K).
@@ -115,31 +114,39 @@ class OnnxGraph:
             accuracy_level=4,  # the inputs become int8 as well
         )
 
-    def rms_norm(self, value: str, layer: nn.RMSNorm) -> str:
-        """Applies RMSNorm over the last axis."""
-        gain = torch.ones(layer.normalized_shape) if layer.weight is None else layer.weight
-        gain_name = self.constant(array(gain))
-        return self.op("SimplifiedLayerNormalization", value, gain_name, axis=-1, epsilon=layer.eps)
+    def rms_norm(self, value: str, gain: Array) -> str:
+        """Applies RMSNorm with gains (d,) over the last axis."""
+        name = self.constant(gain)
+        return self.op("SimplifiedLayerNormalization", value, name, axis=-1, epsilon=NORM_EPS)
 
     def silu(self, value: str) -> str:
         """x sigmoid(x)."""
         return self.op("Mul", value, self.op("Sigmoid", value))
 
+    def gelu(self, value: str) -> str:
+        """x Phi(x) by the error function."""
+        half, one, root_half = (
+            self.constant(np.array(number, dtype=np.float32)) for number in (0.5, 1, 0.5**0.5)
+        )
+        erf = self.op("Erf", self.op("Mul", value, root_half))
+        return self.op("Mul", self.op("Mul", value, half), self.op("Add", erf, one))
+
     def session(self, num_threads: int) -> onnxruntime.InferenceSession:
         """A session of ONNX Runtime that runs the graph on the CPU."""
-        graph = helper.make_graph(
-            self._nodes, self._name, self._inputs, self._outputs, self._constants
+        model = write_graph(
+            self._name, self._nodes, self._constants, self._inputs, self._outputs, _OPSETS
         )
-        opsets = [helper.make_opsetid(domain, version) for domain, version in _OPSETS.items()]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
         options = onnxruntime.SessionOptions()
+        # Handed over as they are, weights are not copied into the model's bytes and out again. The
+        # session copies them, as its C API promises, so they need not outlive this call.
+        outside = {name: value for name, value in self._constants.items() if is_external(value)}
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in outside.values()]
+        options.add_external_initializers(list(outside), values)
         options.intra_op_num_threads = num_threads
         options.inter_op_num_threads = 1
         # Threads that go on spinning after a call would take time from the codec's threads.
         options.add_session_config_entry("session.force_spinning_stop", "1")
-        return onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 class OnnxFunction:
@@ -149,15 +156,21 @@ class OnnxFunction:
     and runs it with one thread.
     """
 
-    def __init__(self, make_graph: Callable[[], OnnxGraph], num_threads: int) -> None:
-        self._make_graph = make_graph
-        self._session: onnxruntime.InferenceSession | None = make_graph().session(num_threads)
-        if num_threads > 1:
+    def __init__(
+        self, make_graph: Callable[[], OnnxGraph], num_threads: int, graph: OnnxGraph | None = None
+    ) -> None:
+        """Args: `graph` is what `make_graph` returns, if it is there already."""
+        self._session: onnxruntime.InferenceSession | None
+        self._session = (graph or make_graph()).session(num_threads)
+        self._make_graph: Callable[[], OnnxGraph] | None = None
+        if num_threads > 1:  # a session of one thread works in forks as it is
+            self._make_graph = make_graph
             _with_threads.add(self)
 
     def __call__(self, inputs: Mapping[str, Array]) -> list[Array]:
         """The outputs in the order in which they were declared."""
         if self._session is None:
+            assert self._make_graph is not None
             self._session = self._make_graph().session(num_threads=1)
         outputs: list[Array] = self._session.run(None, inputs)
         return outputs
@@ -182,14 +195,3 @@ def _leave_sessions() -> None:
 
 
 call_in_forks(_leave_sessions)
-
-
-def array(tensor: Tensor) -> Array:
-    """A CPU tensor as a float32 array, without a copy if the tensor is float32 already."""
-    if tensor.device.type != "cpu":
-        raise ConfigError(
-            f"the onnx runtime runs on the CPU, the model is on {tensor.device}; "
-            "move it there or use the torch runtime"
-        )
-    values: Array = tensor.detach().float().numpy()
-    return values

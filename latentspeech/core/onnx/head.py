@@ -13,15 +13,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from latentspeech.core.diffusion.head import DiffusionHead, HeadBlock
-from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
+from latentspeech.core.diffusion.config import DiffusionConfig, DiffusionHeadConfig
+from latentspeech.core.diffusion.host_schedule import (
+    solver_coefficients,
+    time_grid,
+    time_sinusoids,
+)
 from latentspeech.core.diffusion.sampling import LatentSampling
-from latentspeech.core.diffusion.solvers import SolverKind, solver_steps
-from latentspeech.core.nn.norm import AdaLNZero
-from latentspeech.core.onnx.graph import Array, OnnxFunction, OnnxGraph, array
+from latentspeech.core.diffusion.solver_steps import SolverKind
+from latentspeech.core.errors import ConfigError
+from latentspeech.core.onnx.graph import Array, OnnxFunction, OnnxGraph
+from latentspeech.core.onnx.transformer import swiglu
+from latentspeech.core.weights import Weights
 
 _NUM_COEFFICIENTS = 5  # a and b of x_0 = a x_t + b prediction, then three of a SolverStep
 
@@ -34,13 +38,24 @@ class _Course(NamedTuple):
 
 
 class OnnxDiffusion:
-    """Runs `LatentDiffusion.sample` in ONNX Runtime, with a copy of the weights."""
+    """Does what `LatentDiffusion.sample` does, in ONNX Runtime."""
 
-    def __init__(self, diffusion: LatentDiffusion, num_threads: int, int8: bool = False) -> None:
-        self._diffusion = diffusion
-        make_step = functools.partial(solver_step_graph, diffusion.head, int8=int8)
+    def __init__(
+        self,
+        process: DiffusionConfig,
+        head: DiffusionHeadConfig,
+        weights: Weights,
+        num_threads: int,
+        int8: bool = False,
+    ) -> None:
+        """Args: `weights` are the head's."""
+        self._process, self._head = process, head
+        size, width = head.time_embedding_dim, head.model_dim
+        self._time = weights.take("time.first.weight", width, size)
+        self._time_out = weights.take("time.second.weight", width, width)
+        make_step = functools.partial(solver_step_graph, head, weights, int8=int8)
         self._modulate = OnnxFunction(
-            functools.partial(modulation_graph, diffusion.head, int8), num_threads
+            functools.partial(modulation_graph, head, weights, int8), num_threads
         )
         self._step = {
             guided: OnnxFunction(functools.partial(make_step, guided=guided), num_threads)
@@ -49,16 +64,22 @@ class OnnxDiffusion:
         self._course = functools.lru_cache(maxsize=8)(self._make_course)
 
     def sample(
-        self, cond: Tensor, noise: Tensor, uncond: Tensor | None, sampling: LatentSampling
-    ) -> Tensor:
-        """Does what `LatentDiffusion.sample` does: (N, d), (N, D), (N, d) or None -> (N, D)."""
-        hidden = sampling.conditions(cond, uncond)
+        self, cond: Array, noise: Array, uncond: Array | None, sampling: LatentSampling
+    ) -> Array:
+        """Draws latents: (N, d), (N, D), (N, d) or None -> (N, D)."""
+        hidden, guidance = cond, {}
+        if sampling.guided:
+            if uncond is None:
+                raise ConfigError(
+                    f"cfg_scale = {sampling.cfg_scale} needs hidden states without the condition "
+                    "and none were given; give uncond or set cfg_scale to 1"
+                )
+            hidden = np.concatenate((cond, uncond))
+            guidance = {"cfg_scale": np.array(sampling.cfg_scale, np.float32)}
         course = self._course(sampling.num_steps, sampling.solver)
-        (modulations,) = self._modulate({"hidden": array(hidden), "times": course.times})
+        (modulations,) = self._modulate({"hidden": hidden, "times": course.times})
         run = self._step[sampling.guided]
-        cfg_scale = np.array(sampling.cfg_scale, np.float32)
-        guidance = {"cfg_scale": cfg_scale} if sampling.guided else {}
-        x = previous = array(sampling.noise_scale * noise)
+        x = previous = np.float32(sampling.noise_scale) * noise
         for of_step, coefficients in zip(modulations, course.coefficients, strict=True):
             inputs = {
                 "x_t": x,
@@ -67,62 +88,63 @@ class OnnxDiffusion:
                 "coefficients": coefficients,
             }
             x, previous = run(inputs | guidance)
-        return torch.from_numpy(x)
+        return x
 
-    @torch.no_grad()
     def _make_course(self, num_steps: int, solver: SolverKind) -> _Course:
-        process = self._diffusion.process
-        grid = process.grid(num_steps)
-        of_prediction = process.x0_coefficients(grid[:-1])
-        steps = torch.tensor(solver_steps(solver, process.schedule, grid))  # (S, 3)
-        return _Course(
-            times=array(self._diffusion.head.time(grid[:-1]))[:, None],
-            coefficients=array(torch.column_stack((*of_prediction, steps))),
-        )
+        grid = time_grid(self._process, num_steps)
+        hidden = time_sinusoids(grid[:-1], self._head.time_embedding_dim) @ self._time.T
+        times = (hidden / (1 + np.exp(-hidden))) @ self._time_out.T  # (S, d)
+        return _Course(times[:, None], solver_coefficients(self._process, solver, num_steps))
 
 
-def modulation_graph(head: DiffusionHead, int8: bool) -> OnnxGraph:
+def modulation_graph(head: DiffusionHeadConfig, weights: Weights, int8: bool) -> OnnxGraph:
     """hidden (M, cond), times (S, 1, d) -> modulations (S, M, m d), with 1 added to the scales."""
+    width = head.model_dim
     graph = OnnxGraph("modulations", int8)
-    hidden = graph.input("hidden", ["M", head.config.cond_dim])
-    times = graph.input("times", ["S", 1, head.config.model_dim])
-    condition = graph.silu(graph.op("Add", graph.linear(hidden, head.condition), times))
-    layers = [*(_modulation(block) for block in head.blocks), head.modulation]
-    weights = torch.cat([layer.projection.weight for layer in layers])  # (m d, d)
-    product = graph.linear(condition, weights)
-    # The second of each layer's two or three modulations is the scale.
-    width = head.config.model_dim
-    ones = [torch.eye(layer.num_chunks)[1].repeat_interleave(width) for layer in layers]
-    graph.output("modulations", graph.op("Add", product, graph.constant(array(torch.cat(ones)))))
+    hidden = graph.input("hidden", ["M", head.cond_dim])
+    times = graph.input("times", ["S", 1, width])
+    prepared = graph.linear(hidden, weights.take("condition.weight", width, head.cond_dim))
+    condition = graph.silu(graph.op("Add", prepared, times))
+    # Three modulations of each block, two of the output; the second is the scale.
+    parts = [(f"blocks.{number}.", 3) for number in range(head.num_layers)] + [("", 2)]
+    matrix = np.concatenate(
+        [
+            weights.take(f"{name}modulation.projection.weight", count * width, width)
+            for name, count in parts
+        ]
+    )  # (m d, d)
+    ones = [np.repeat(np.eye(count, dtype=np.float32)[1], width) for _, count in parts]
+    product = graph.linear(condition, matrix)
+    graph.output("modulations", graph.op("Add", product, graph.constant(np.concatenate(ones))))
     return graph
 
 
-def solver_step_graph(head: DiffusionHead, guided: bool, int8: bool) -> OnnxGraph:
+def solver_step_graph(
+    head: DiffusionHeadConfig, weights: Weights, guided: bool, int8: bool
+) -> OnnxGraph:
     """A graph of one step of a solver, which returns the next state (N, D) and x_0 (N, D).
 
     Its inputs are x_t (N, D), the x_0 of the previous step (N, D), the modulations (M, m d) of one
     time, the step's coefficients (5,) and, if `guided`, cfg_scale.
     """
-    config = head.config
-    num_modulations = 3 * config.num_layers + 2
+    width, num_modulations = head.model_dim, 3 * head.num_layers + 2
     graph = OnnxGraph("solver_step", int8)
-    x_t = graph.input("x_t", ["N", config.latent_dim])
-    previous = graph.input("previous", ["N", config.latent_dim])
-    modulations = graph.input("modulations", ["M", num_modulations * config.model_dim])
+    x_t = graph.input("x_t", ["N", head.latent_dim])
+    previous = graph.input("previous", ["N", head.latent_dim])
+    modulations = graph.input("modulations", ["M", num_modulations * width])
     coefficients = graph.input("coefficients", [_NUM_COEFFICIENTS])
     parts = graph.ops(num_modulations, "Split", modulations, axis=1, num_outputs=num_modulations)
-    x = graph.linear(x_t, head.input)
+    gain = np.ones(width, dtype=np.float32)
+    x = graph.linear(x_t, weights.take("input.weight", width, head.latent_dim))
     if guided:
         x = graph.op("Concat", x, x, axis=0)
-    for number, block in enumerate(head.blocks):
-        assert isinstance(block, HeadBlock)
+    for number in range(head.num_layers):
         shift, scale, gate = parts[3 * number : 3 * number + 3]
-        y = _modulated(graph, graph.rms_norm(x, block.norm), shift, scale)
-        halves = graph.halves(graph.linear(y, block.ffn.gate_up), axis=1)
-        y = graph.linear(graph.op("Mul", graph.silu(halves[0]), halves[1]), block.ffn.down)
+        y = _modulated(graph, graph.rms_norm(x, gain), shift, scale)
+        y = swiglu(graph, y, weights.part(f"blocks.{number}.ffn"), width, head.ffn_dim)
         x = graph.op("Add", x, graph.op("Mul", gate, y))
-    y = _modulated(graph, graph.rms_norm(x, head.norm), *parts[-2:])
-    prediction = graph.linear(y, head.output)
+    y = _modulated(graph, graph.rms_norm(x, gain), *parts[-2:])
+    prediction = graph.linear(y, weights.take("output.weight", head.latent_dim, width))
     if guided:
         cfg_scale = graph.input("cfg_scale", [])
         with_condition, without = graph.halves(prediction, axis=0)
@@ -144,8 +166,3 @@ def _weighted(graph: OnnxGraph, weights: Sequence[str], values: Sequence[str]) -
 
 def _modulated(graph: OnnxGraph, x: str, shift: str, scale: str) -> str:
     return graph.op("Add", shift, graph.op("Mul", x, scale))
-
-
-def _modulation(block: torch.nn.Module) -> AdaLNZero:
-    assert isinstance(block, HeadBlock)
-    return block.modulation

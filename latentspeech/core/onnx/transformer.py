@@ -14,17 +14,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from onnx import TensorProto
-from torch import Tensor
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.nn.attention import Attention
-from latentspeech.core.nn.feed_forward import SwiGLU
-from latentspeech.core.nn.rope import rotary_angles
-from latentspeech.core.nn.transformer import Transformer, TransformerBlock
-from latentspeech.core.onnx.graph import Array, OnnxFunction, OnnxGraph, Shape, array
+from latentspeech.core.nn.config import TransformerConfig
+from latentspeech.core.onnx.graph import Array, OnnxFunction, OnnxGraph, Shape
+from latentspeech.core.onnx.proto import INT64
+from latentspeech.core.weights import Weights
 
 _BLOCK = 64  # positions by which a cache grows
 _FIRST_ROWS = 2  # rows of a new cache
@@ -52,8 +48,7 @@ class OnnxCache:
     longest row is cleared. A run over the first rows reads the arrays without copying them.
     """
 
-    def __init__(self, transformer: Transformer) -> None:
-        config = transformer.config
+    def __init__(self, config: TransformerConfig) -> None:
         shape = (_FIRST_ROWS, config.num_kv_heads, 0, config.head_dim)
         self.lengths = np.zeros(_FIRST_ROWS, dtype=np.int64)
         self.keys = [np.zeros(shape, dtype=np.float32) for _ in range(config.num_layers)]
@@ -159,31 +154,33 @@ class OnnxCache:
 
 
 class OnnxTransformer:
-    """Runs `Transformer.step` in ONNX Runtime, with a copy of the weights."""
+    """Does what `Transformer.step` does, in ONNX Runtime."""
 
-    def __init__(self, transformer: Transformer, num_threads: int, int8: bool = False) -> None:
-        self._transformer = transformer
-        self._config = transformer.config
-        self._step = OnnxFunction(functools.partial(step_graph, transformer, int8), num_threads)
+    def __init__(
+        self, config: TransformerConfig, weights: Weights, num_threads: int, int8: bool = False
+    ) -> None:
+        self._config = config
+        make_graph = functools.partial(step_graph, config, weights, int8)
+        self._step = OnnxFunction(make_graph, num_threads)
         prefill_threads = max(num_threads, min(os.cpu_count() or 1, _MOST_PREFILL_THREADS))
-        make_graph = functools.partial(step_graph, transformer, int8, only_last=True)
+        make_graph = functools.partial(step_graph, config, weights, int8, only_last=True)
         self._prefill = OnnxFunction(make_graph, prefill_threads)
         self._table: tuple[Array, Array] = self._make_table(_BLOCK)
 
     def init_state(self) -> OnnxCache:
         """An empty cache."""
-        return OnnxCache(self._transformer)
+        return OnnxCache(self._config)
 
-    def step(self, x: Tensor, state: OnnxCache) -> Tensor:
+    def step(self, x: Array, state: OnnxCache) -> Array:
         """Runs the next T positions of the first R rows: x (R, T, d) -> hidden (R, T, d)."""
         return self._feed(self._step, x, state, 0)
 
-    def prefill(self, x: Tensor, state: OnnxCache, row: int) -> Tensor:
+    def prefill(self, x: Array, state: OnnxCache, row: int) -> Array:
         """Runs the next T positions of one row: x (1, T, d) -> hidden (1, d) at the last one."""
         run = self._step if x.shape[1] == 1 else self._prefill
         return self._feed(run, x, state, row)[:, 0]
 
-    def _feed(self, run: OnnxFunction, x: Tensor, state: OnnxCache, first_row: int) -> Tensor:
+    def _feed(self, run: OnnxFunction, x: Array, state: OnnxCache, first_row: int) -> Array:
         num_rows, num_new, _ = x.shape
         fed = slice(first_row, first_row + num_rows)
         cos, sin = self._angles(state.lengths[fed], num_new)
@@ -191,7 +188,7 @@ class OnnxTransformer:
         mask[..., : state.capacity] = state.mask[fed]
         mask[..., state.capacity :] = _causal_mask(num_new)
         inputs = {
-            "x": array(x),
+            "x": x,
             "cos": cos,
             "sin": sin,
             "mask": mask,
@@ -202,7 +199,7 @@ class OnnxTransformer:
             inputs[f"values_{layer}"] = state.values[layer][fed]
         hidden, *new_entries = run(inputs)
         state.new_keys, state.new_values = new_entries[::2], new_entries[1::2]
-        return torch.from_numpy(hidden)
+        return hidden
 
     def _angles(self, lengths: Array, num_new: int) -> tuple[Array, Array]:
         """Cosines and signed sines (N, 1, T, Dh) of the T positions after `lengths` (N,)."""
@@ -214,11 +211,13 @@ class OnnxTransformer:
         return cos[places], sin[places]
 
     def _make_table(self, num_positions: int) -> tuple[Array, Array]:
-        config = self._config
-        positions = torch.arange(num_positions)[None]
-        angles = rotary_angles(positions, config.head_dim, config.rope_theta)
-        cos, sin = (array(part)[0, 0] for part in angles)  # (positions, Dh)
-        return cos, sin
+        """Cosines and signed sines of all positions (positions, Dh), as rope.py has them."""
+        size = self._config.head_dim
+        half = np.arange(0, size, 2, dtype=np.float32)
+        frequencies = np.float32(self._config.rope_theta) ** (-half / np.float32(size))  # (Dh / 2,)
+        positions = np.arange(num_positions, dtype=np.float32)[:, None]
+        angles = positions * np.concatenate((-frequencies, frequencies))
+        return np.cos(angles), np.sin(angles)
 
 
 @functools.lru_cache(maxsize=4)
@@ -232,12 +231,13 @@ def _whole_blocks(num_positions: int) -> int:
     return -(-num_positions // _BLOCK) * _BLOCK
 
 
-def step_graph(transformer: Transformer, int8: bool, only_last: bool = False) -> OnnxGraph:
+def step_graph(
+    config: TransformerConfig, weights: Weights, int8: bool, only_last: bool = False
+) -> OnnxGraph:
     """A graph from x, cos, sin, mask, sizes and each layer's cache to hidden states, new entries.
 
     With `only_last` it returns the hidden state (R, 1, d) of the last position only.
     """
-    config = transformer.config
     if not (config.causal and config.rotary):
         raise ConfigError(
             f"ONNX Runtime was asked to run a Transformer with causal: {config.causal} and rotary: "
@@ -248,46 +248,58 @@ def step_graph(transformer: Transformer, int8: bool, only_last: bool = False) ->
     graph.input("cos", ["R", 1, "T", config.head_dim])
     graph.input("sin", ["R", 1, "T", config.head_dim])
     graph.input("mask", ["R", 1, "T", "C+T"])
-    graph.input("sizes", [2], TensorProto.INT64)
+    graph.input("sizes", [2], INT64)
     cached: Shape = ["R", config.num_kv_heads, "C", config.head_dim]
     new_entries = []
-    for number, layer in enumerate(transformer.layers):
-        assert isinstance(layer, TransformerBlock)
+    for number in range(config.num_layers):
+        layer = weights.part(f"layers.{number}")
         keys, values = (graph.input(f"{name}_{number}", cached) for name in ("keys", "values"))
-        y = graph.rms_norm(x, layer.attention_norm)
-        y, new_keys, new_values = _attention(graph, y, layer.attention, keys, values)
+        y = graph.rms_norm(x, layer.take("attention_norm.weight", config.model_dim))
+        y, new_keys, new_values = _attention(
+            graph, y, config, layer.part("attention"), keys, values
+        )
         x = graph.op("Add", x, y)
         if only_last and number == config.num_layers - 1:
             last = graph.integers(-1), graph.integers(np.iinfo(np.int64).max), graph.integers(1)
             x = graph.op("Slice", x, *last)
-        x = graph.op("Add", x, feed_forward(graph, graph.rms_norm(x, layer.ffn_norm), layer.ffn))
+        y = graph.rms_norm(x, layer.take("ffn_norm.weight", config.model_dim))
+        x = graph.op("Add", x, _feed_forward(graph, y, config, layer.part("ffn")))
         new_entries += [(f"new_keys_{number}", new_keys), (f"new_values_{number}", new_values)]
-    graph.output("hidden", graph.rms_norm(x, transformer.norm))
+    graph.output("hidden", graph.rms_norm(x, weights.take("norm.weight", config.model_dim)))
     for name, value in new_entries:
         graph.output(name, value)
     return graph
 
 
-def feed_forward(graph: OnnxGraph, x: str, layer: torch.nn.Module) -> str:
+def _feed_forward(graph: OnnxGraph, x: str, config: TransformerConfig, weights: Weights) -> str:
     """Appends either network of `core/nn/feed_forward.py`."""
-    if isinstance(layer, SwiGLU):
-        gate, up = graph.halves(graph.linear(x, layer.gate_up), axis=-1)
-        return graph.linear(graph.op("Mul", graph.silu(gate), up), layer.down)
-    up = graph.linear(x, layer.get_submodule("up"))
-    half = graph.constant(np.array(0.5, dtype=np.float32))
-    one = graph.constant(np.array(1, dtype=np.float32))
-    root_half = graph.constant(np.array(0.5**0.5, dtype=np.float32))
-    erf = graph.op("Erf", graph.op("Mul", up, root_half))
-    gelu = graph.op("Mul", graph.op("Mul", up, half), graph.op("Add", erf, one))
-    return graph.linear(gelu, layer.get_submodule("down"))
+    if config.ffn_kind == "swiglu":
+        return swiglu(graph, x, weights, config.model_dim, config.ffn_dim)
+    up = graph.linear(x, weights.take("up.weight", config.ffn_dim, config.model_dim))
+    down = weights.take("down.weight", config.model_dim, config.ffn_dim)
+    return graph.linear(graph.gelu(up), down)
+
+
+def swiglu(graph: OnnxGraph, x: str, weights: Weights, model_dim: int, ffn_dim: int) -> str:
+    """Appends W_down(SiLU(W_gate x) * W_up x)."""
+    both = graph.linear(x, weights.take("gate_up.weight", 2 * ffn_dim, model_dim))
+    gate, up = graph.halves(both, axis=-1)
+    product = graph.op("Mul", graph.silu(gate), up)
+    return graph.linear(product, weights.take("down.weight", model_dim, ffn_dim))
 
 
 def _attention(
-    graph: OnnxGraph, x: str, layer: Attention, keys: str, values: str
+    graph: OnnxGraph,
+    x: str,
+    config: TransformerConfig,
+    weights: Weights,
+    keys: str,
+    values: str,
 ) -> tuple[str, str, str]:
     """Maps x (R, T, d) to (R, T, d) and the new keys and values (R, G, T, Dh)."""
-    num_heads, num_kv_heads, size = layer.num_heads, layer.num_kv_heads, layer.head_dim
-    heads = graph.linear(x, layer.qkv)
+    num_heads, num_kv_heads, size = config.num_heads, config.num_kv_heads, config.head_dim
+    qkv = weights.take("qkv.weight", (num_heads + 2 * num_kv_heads) * size, config.model_dim)
+    heads = graph.linear(x, qkv)
     heads = graph.op("Reshape", heads, graph.integers(0, 0, -1, size))
     heads = graph.op("Transpose", heads, perm=[0, 2, 1, 3])
     parts = graph.integers(num_heads + num_kv_heads, num_kv_heads)
@@ -315,10 +327,11 @@ def _attention(
 
     both = product_by_rows(q, keys, transB=1), product(q, new_keys, transB=1)
     scores = graph.op("Add", graph.op("Concat", *both, axis=4), mask)
-    weights = graph.op("Softmax", scores, axis=-1)  # (R, G, H/G, T, C + T)
-    of_past, of_new = graph.ops(2, "Split", weights, "sizes", axis=4)
+    shares = graph.op("Softmax", scores, axis=-1)  # (R, G, H/G, T, C + T)
+    of_past, of_new = graph.ops(2, "Split", shares, "sizes", axis=4)
     y = graph.op("Add", product_by_rows(of_past, values), product(of_new, new_values))
     y = graph.op("Reshape", y, graph.integers(0, num_heads, -1, size))
     y = graph.op("Transpose", y, perm=[0, 2, 1, 3])
     y = graph.op("Reshape", y, graph.integers(0, 0, num_heads * size))
-    return graph.linear(y, layer.out), new_keys, new_values
+    out = weights.take("out.weight", config.model_dim, num_heads * size)
+    return graph.linear(y, out), new_keys, new_values

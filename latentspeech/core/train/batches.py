@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from latentspeech.core.data.train_data import TrainData
 from latentspeech.core.errors import DataError
-from latentspeech.core.tensors import derive_seed, map_tensors
+from latentspeech.core.seeds import derive_seed
+from latentspeech.core.tensors import map_tensors
 from latentspeech.core.train.processes.stop import prepare_loader
 
 

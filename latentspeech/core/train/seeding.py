@@ -2,7 +2,7 @@
 
 import torch
 
-from latentspeech.core.tensors import derive_seed
+from latentspeech.core.seeds import derive_seed
 
 
 def seed_initialization(run_seed: int) -> None:

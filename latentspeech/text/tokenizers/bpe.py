@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-import sentencepiece
 from pydantic import Field
 
 from latentspeech.core.config import Config, parse_config
@@ -61,6 +60,8 @@ class BPETokenizer:
     """Subword pieces; build one with `train` or `load`."""
 
     def __init__(self, config: BPETokenizerConfig, model: bytes) -> None:
+        import sentencepiece
+
         self.config = config
         self._model = model
         self._processor = sentencepiece.SentencePieceProcessor()
@@ -78,6 +79,8 @@ class BPETokenizer:
         case: Case = "keep",
     ) -> "BPETokenizer":
         """Learns `vocab_size` pieces from `texts`; the same texts give the same pieces."""
+        import sentencepiece
+
         settings = {"vocab_size": vocab_size, "model_type": model_type, "case": case}
         config = parse_config(BPETokenizerConfig, settings, origin="BPE tokenizer")
         spoken = [in_case(text, case) for text in map(normalize, texts) if text]

@@ -15,19 +15,20 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.latent_lm import LatentLM, ModalityConfig
+from latentspeech.core.lm.array_ops import AnyArray
+from latentspeech.core.lm.config import ModalityConfig
 from latentspeech.core.lm.mixed_sequence import (
     NO_NEIGHBOUR,
     LatentSpan,
     MixedSequence,
     TokenSpan,
 )
+from latentspeech.core.lm.runtime import Runtime
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.tts.layouts.aligned_policy import AlignedLimits, AlignedPolicy
 from latentspeech.tts.layouts.layout import (
@@ -41,6 +42,9 @@ from latentspeech.tts.layouts.layout import (
 )
 from latentspeech.tts.length_guard import LONGEST_SYMBOL_S, generation_limits
 from latentspeech.tts.model import SPEECH
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class AlignedLayout:
         symbol_starts: Sequence[int] | None,
         prompt: SpokenText | None,
         conditioning: ConditioningConfig,
-        generator: torch.Generator,
+        generator: "torch.Generator",
     ) -> MixedSequence:
         """Makes one training example; an utterance without text is BOD latents EOD."""
         shown = shown_conditions(self.speech, prompt, conditioning, generator)
@@ -78,8 +82,8 @@ class AlignedLayout:
     def script(self, text_ids: Sequence[int]) -> TokenSpan:
         """Returns the tokens among the latents of a text; the last one ends the latents."""
         beside = _beside(text_ids, self.neighbours)
-        of_end = torch.full((1, beside.shape[1]), NO_NEIGHBOUR)
-        return tokens([*text_ids, self.speech.eod_id], True, torch.cat((beside, of_end)))
+        of_end = np.full((1, beside.shape[1]), NO_NEIGHBOUR)
+        return tokens([*text_ids, self.speech.eod_id], True, np.concatenate((beside, of_end)))
 
     def limits(self, text: str, text_ids: Sequence[int], frame_rate: float) -> AlignedLimits:
         """Returns bounds on the length of speech and of each symbol; tokens count like latents."""
@@ -92,21 +96,21 @@ class AlignedLayout:
             max_run=math.ceil(LONGEST_SYMBOL_S * frame_rate),
         )
 
-    def policy(self, model: LatentLM, sampling: SamplingConfig) -> AlignedPolicy:
+    def policy(self, runtime: Runtime, sampling: SamplingConfig) -> AlignedPolicy:
         """Returns the policy that chooses between the next symbol and another latent."""
-        return AlignedPolicy(model, SPEECH, sampling.stop_bias)
+        return AlignedPolicy(runtime, SPEECH, sampling.stop_bias)
 
     def heard(
-        self, voice: Tensor, before: Tensor | None, max_latents: int | None, context: int
-    ) -> Tensor:
+        self, voice: AnyArray, before: AnyArray | None, max_latents: int | None, context: int
+    ) -> AnyArray:
         """Returns the start of the voice, then the end of `before`; no longer than in training."""
         most = max_latents or len(voice)
         if before is None:
             return voice if len(voice) <= most else voice[:most]
         tail = before[-min(context, most // 2) :]
-        return torch.cat((voice[: most - len(tail)].to(tail), tail))
+        return np.concatenate((voice[: most - len(tail)], tail))
 
-    def continuation_prompt(self, text_ids: Sequence[int], given: Tensor) -> MixedSequence:
+    def continuation_prompt(self, text_ids: Sequence[int], given: AnyArray) -> MixedSequence:
         """Raises ConfigError: the symbols' times within the given latents are not known."""
         raise ConfigError(
             "a model of the layout 'aligned' cannot continue a recording, since the times of its "
@@ -137,9 +141,9 @@ def symbol_frames(ends_s: Sequence[float], frame_rate: float, num_frames: int) -
     return [min(math.floor(start_s * frame_rate), num_frames - 1) for start_s in starts_s]
 
 
-def _beside(ids: Sequence[int], neighbours: tuple[int, int]) -> Tensor:
+def _beside(ids: Sequence[int], neighbours: tuple[int, int]) -> AnyArray:
     """Returns the ids before and after each of n ids, nearest first, (n, C)."""
     before, after = neighbours
-    padded = torch.tensor([*[NO_NEIGHBOUR] * before, *ids, *[NO_NEIGHBOUR] * after])
-    windows = padded.unfold(0, before + 1 + after, 1)  # (n, before + 1 + after)
-    return torch.cat((windows[:, :before].flip(1), windows[:, before + 1 :]), dim=1)
+    padded = np.array([*[NO_NEIGHBOUR] * before, *ids, *[NO_NEIGHBOUR] * after], dtype=np.int64)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, before + 1 + after)
+    return np.concatenate((windows[:, :before][:, ::-1], windows[:, before + 1 :]), axis=1)

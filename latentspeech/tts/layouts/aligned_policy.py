@@ -12,14 +12,12 @@ import sys
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
-from latentspeech.core.lm.latent_lm import LatentLM
+from latentspeech.core.lm.array_ops import AnyArray, Integers
 from latentspeech.core.lm.mixed_sequence import MixedSequence, TokenSpan
-from latentspeech.core.lm.row_policy import Decision, GenerationLimits, Integers
+from latentspeech.core.lm.row_policy import Decision, GenerationLimits
+from latentspeech.core.lm.runtime import Runtime
 
 _TINY = 1e-30  # smallest probability whose logarithm is taken
 _MAX_EXPONENT = 700.0  # e to it is still a float64
@@ -40,7 +38,7 @@ class AlignedState:
     """The position of each slot in its script."""
 
     ids: Integers  # (N, L) tokens of the scripts, each with room for one more at its end
-    inputs: Tensor  # (N, L, d) the tokens' inputs to the backbone
+    inputs: AnyArray  # (N, L, d) the tokens' inputs to the backbone
     place: Integers  # (N,) place of the next token
     last: Integers  # (N,) place of the last token
     min_latents: Integers  # (N,) least number of latents before the last token
@@ -55,18 +53,18 @@ class AlignedPolicy:
 
     tokens_are_condition = True
 
-    def __init__(self, model: LatentLM, modality: int, stop_bias: float) -> None:
+    def __init__(self, runtime: Runtime, modality: int, stop_bias: float) -> None:
         """`stop_bias` is added to the logits of all tokens except the slot token."""
-        self._model = model
+        self._runtime = runtime
         self._kind = 1 + modality
-        self._slot_id = model.config.modalities[modality].slot_id
+        self._slot_id = runtime.config.modalities[modality].slot_id
         self._stop_bias = stop_bias
 
     def init_state(self, num_slots: int) -> AlignedState:
         """Makes a state with empty scripts."""
-        embedding = self._model.token_embedding.weight
         ids = np.zeros((num_slots, 0), dtype=np.int64)
-        inputs = embedding.new_zeros(num_slots, 0, embedding.shape[1])
+        width = self._runtime.config.backbone.model_dim
+        inputs = self._runtime.ops.zeros(num_slots, 0, width)
         place, last, least, count, max_run, run = np.zeros((6, num_slots), dtype=np.int64)
         not_yet = np.ones(num_slots)
         return AlignedState(ids, inputs, place, last, least, count, max_run, run, not_yet)
@@ -76,15 +74,16 @@ class AlignedPolicy:
     ) -> None:
         """Puts a slot at the beginning of its row's script; the prompt ends with BOD."""
         assert isinstance(limits, AlignedLimits), "rows of the layout aligned need AlignedLimits"
-        device, script = self._model.device, limits.script
+        script, ops = limits.script, self._runtime.ops
         length = len(script.ids)
         missing = length + 1 - state.ids.shape[1]
         if missing > 0:
             state.ids = np.pad(state.ids, ((0, 0), (0, missing)))
-            state.inputs = functional.pad(state.inputs, (0, 0, 0, missing))
-        beside = None if script.neighbours is None else script.neighbours.to(device)
+            num_slots, _, width = state.inputs.shape
+            room = ops.zeros(num_slots, missing, width)
+            state.inputs = ops.concat((state.inputs, room), axis=1)
         state.ids[slot, :length] = script.ids
-        state.inputs[slot, :length] = self._model.embed_tokens(script.ids.to(device), beside)
+        state.inputs[slot, :length] = self._runtime.embed_tokens(script.ids, script.neighbours)
         state.last[slot] = length - 1
         state.min_latents[slot] = limits.min_latents
         state.max_run[slot] = sys.maxsize if limits.max_run is None else limits.max_run
@@ -92,7 +91,7 @@ class AlignedPolicy:
             counter[slot] = 0
         state.not_yet[slot] = 1
 
-    def decide(self, logits: Tensor, state: AlignedState, uniforms: Tensor | None) -> Decision:
+    def decide(self, logits: AnyArray, state: AlignedState, uniforms: AnyArray | None) -> Decision:
         """Chooses the script's next token if it is due, else a latent."""
         n = len(logits)
         place, run, num_latents = state.place[:n], state.run[:n], state.num_latents[:n]
@@ -116,24 +115,24 @@ class AlignedPolicy:
         not_yet[comes] = 1
         return decision
 
-    def token_inputs(self, state: AlignedState, token_ids: Integers) -> Tensor:
+    def token_inputs(self, state: AlignedState, token_ids: Integers) -> AnyArray:
         """Returns the inputs of the token before the next one, (n, d)."""
-        return _at(state.inputs, state.place[: len(token_ids)] - 1)
+        # A row that has had no token yet has a latent now, so what it is given is ignored.
+        return self._at(state.inputs, np.maximum(state.place[: len(token_ids)] - 1, 0))
 
-    def trial_inputs(self, state: AlignedState, num_rows: int) -> Tensor:
+    def trial_inputs(self, state: AlignedState, num_rows: int) -> AnyArray:
         """Returns the inputs of the next token, (n, d)."""
-        return _at(state.inputs, state.place[:num_rows])
+        return self._at(state.inputs, state.place[:num_rows])
 
-    def _probability_of_latent(self, logits: Tensor) -> NDArray[np.float64]:
+    def _probability_of_latent(self, logits: AnyArray) -> NDArray[np.float64]:
         """Computes the probability of another latent instead of a token; logits (n, V) -> (n,)."""
-        latent = logits.softmax(1, dtype=torch.float64)[:, self._slot_id].numpy(force=True)
+        latent = self._runtime.ops.probability(logits, self._slot_id)
         if not self._stop_bias:
             return latent
         log_odds = np.log(np.maximum(latent, _TINY)) - np.log(np.maximum(1 - latent, _TINY))
         return 1 / (1 + np.exp(np.minimum(self._stop_bias - log_odds, _MAX_EXPONENT)))
 
-
-def _at(inputs: Tensor, place: Integers) -> Tensor:
-    """Returns the entries of inputs (N, L, d) at `place` (n,) of the first n slots, (n, d)."""
-    flat = np.arange(len(place)) * inputs.shape[1] + place
-    return inputs.flatten(0, 1).index_select(0, torch.from_numpy(flat).to(inputs.device))
+    def _at(self, inputs: AnyArray, place: Integers) -> AnyArray:
+        """Returns the entries of inputs (N, L, d) at `place` (n,) of the first n slots, (n, d)."""
+        flat = np.arange(len(place)) * inputs.shape[1] + place
+        return self._runtime.ops.take(inputs.reshape(-1, inputs.shape[2]), flat)

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from latentspeech.core.lm.latent_lm import ModalityConfig
+from latentspeech.core.lm.config import ModalityConfig
 from latentspeech.tts.layouts.aligned import AlignedLayout
 from latentspeech.tts.layouts.layout import Layout
 from latentspeech.tts.layouts.sentence import SentenceLayout

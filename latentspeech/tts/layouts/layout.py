@@ -14,18 +14,22 @@ T latents, D latent dimension.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import torch
+import numpy as np
 from pydantic import Field
-from torch import Tensor
 
 from latentspeech.core.config import Config
-from latentspeech.core.lm.latent_lm import LatentLM, ModalityConfig
+from latentspeech.core.lm.array_ops import AnyArray
+from latentspeech.core.lm.config import ModalityConfig
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
 from latentspeech.core.lm.row_policy import GenerationLimits, RowPolicy
+from latentspeech.core.lm.runtime import Runtime
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.tts.model import SPEECH, LayoutKind
+
+if TYPE_CHECKING:
+    import torch
 
 Spans = list[TokenSpan | LatentSpan]
 
@@ -35,7 +39,7 @@ class SpokenText:
     """Text token ids (None: unknown) and the latents (T, D) that speak them."""
 
     text_ids: Sequence[int] | None
-    latents: Tensor
+    latents: AnyArray
 
 
 class ConditioningConfig(Config):
@@ -71,7 +75,7 @@ class Layout(Protocol):
         symbol_starts: Sequence[int] | None,
         prompt: SpokenText | None,
         conditioning: ConditioningConfig,
-        generator: torch.Generator,
+        generator: "torch.Generator",
     ) -> MixedSequence:
         """Makes one training example; `generator` decides which conditions are hidden.
 
@@ -93,12 +97,12 @@ class Layout(Protocol):
     def limits(self, text: str, text_ids: Sequence[int], frame_rate: float) -> GenerationLimits:
         """Returns limits of length for a sentence of normalised text, in the form of its policy."""
 
-    def policy(self, model: LatentLM, sampling: SamplingConfig) -> RowPolicy:
+    def policy(self, runtime: Runtime, sampling: SamplingConfig) -> RowPolicy:
         """Returns the row policy, which decides the next element of a sentence."""
 
     def heard(
-        self, voice: Tensor, before: Tensor | None, max_latents: int | None, context: int
-    ) -> Tensor:
+        self, voice: AnyArray, before: AnyArray | None, max_latents: int | None, context: int
+    ) -> AnyArray:
         """Returns the latents that come before a sentence.
 
         Args:
@@ -111,7 +115,7 @@ class Layout(Protocol):
             `voice` itself if nothing is changed, else latents (T'', D) without a transcript.
         """
 
-    def continuation_prompt(self, text_ids: Sequence[int], given: Tensor) -> MixedSequence:
+    def continuation_prompt(self, text_ids: Sequence[int], given: AnyArray) -> MixedSequence:
         """Makes the prompt to continue a recording from its first latents `given` (T, D).
 
         Raises:
@@ -124,7 +128,7 @@ def voice_prefix(speech: ModalityConfig, voice: SpokenText) -> MixedSequence:
     return spoken_spans(speech, voice, target=False)
 
 
-def unconditional_prompt(speech: ModalityConfig, given: Tensor | None = None) -> MixedSequence:
+def unconditional_prompt(speech: ModalityConfig, given: AnyArray | None = None) -> MixedSequence:
     """Makes the prompt without the condition, which is only BOD.
 
     For a continuation, the given latents (T, D) follow it, since they count as latents that the
@@ -139,12 +143,14 @@ def shown_conditions(
     speech: ModalityConfig,
     prompt: SpokenText | None,
     conditioning: ConditioningConfig,
-    generator: torch.Generator,
+    generator: "torch.Generator",
 ) -> Spans | None:
     """Returns the spans of the prompt in a training example; [] if it is hidden or absent.
 
     Returns None if the text is hidden as well.
     """
+    import torch
+
     hide_all, hide_prompt, hide_prompt_text = torch.rand(3, generator=generator).tolist()
     if hide_all < conditioning.drop_condition:
         return None
@@ -164,6 +170,6 @@ def spoken_spans(speech: ModalityConfig, spoken: SpokenText, target: bool) -> Sp
     ]
 
 
-def tokens(ids: Sequence[int], target: bool, neighbours: Tensor | None = None) -> TokenSpan:
+def tokens(ids: Sequence[int], target: bool, neighbours: AnyArray | None = None) -> TokenSpan:
     """Makes a token span from a list of ids."""
-    return TokenSpan(torch.tensor(ids, dtype=torch.long), target, neighbours)
+    return TokenSpan(np.array(ids, dtype=np.int64), target, neighbours)

@@ -7,14 +7,13 @@ T latents, D latent dimension.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor
-
-from latentspeech.core.lm.latent_lm import LatentLM, ModalityConfig
+from latentspeech.core.lm.array_ops import AnyArray
+from latentspeech.core.lm.config import ModalityConfig
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence
 from latentspeech.core.lm.row_policy import GenerationLimits
+from latentspeech.core.lm.runtime import Runtime
 from latentspeech.core.lm.sampling_config import SamplingConfig
 from latentspeech.core.lm.switch_policy import SwitchPolicy
 from latentspeech.tts.layouts.layout import (
@@ -27,6 +26,9 @@ from latentspeech.tts.layouts.layout import (
 )
 from latentspeech.tts.length_guard import generation_limits
 from latentspeech.tts.model import SPEECH
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class SentenceLayout:
         symbol_starts: Sequence[int] | None,
         prompt: SpokenText | None,
         conditioning: ConditioningConfig,
-        generator: torch.Generator,
+        generator: "torch.Generator",
     ) -> MixedSequence:
         """Makes one training example."""
         shown = shown_conditions(self.speech, prompt, conditioning, generator)
@@ -61,16 +63,16 @@ class SentenceLayout:
         """Returns bounds on the length of speech."""
         return generation_limits(text, frame_rate, self.speech.eod_id)
 
-    def policy(self, model: LatentLM, sampling: SamplingConfig) -> SwitchPolicy:
+    def policy(self, runtime: Runtime, sampling: SamplingConfig) -> SwitchPolicy:
         """Returns the policy that chooses between EOD and another latent."""
-        return SwitchPolicy(model, sampling)
+        return SwitchPolicy(runtime, sampling)
 
     def heard(
-        self, voice: Tensor, before: Tensor | None, max_latents: int | None, context: int
-    ) -> Tensor:
+        self, voice: AnyArray, before: AnyArray | None, max_latents: int | None, context: int
+    ) -> AnyArray:
         """Returns the whole voice."""
         return voice
 
-    def continuation_prompt(self, text_ids: Sequence[int], given: Tensor) -> MixedSequence:
+    def continuation_prompt(self, text_ids: Sequence[int], given: AnyArray) -> MixedSequence:
         """Makes text BOD given latents; the given latents are at the place of the model's own."""
         return [*self.prompt(text_ids, None), LatentSpan(SPEECH, given, False)]

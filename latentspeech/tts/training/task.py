@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig
+from latentspeech.core.lm.config import LatentLMConfig
+from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.lora import LoRAConfig, adapters, add_lora
 from latentspeech.core.lm.loss import latent_lm_loss, loss_counts
-from latentspeech.core.lm.mixed_sequence import PADDING, MixedBatch
+from latentspeech.core.lm.mixed_batch import PADDING, MixedBatch
 from latentspeech.core.train.metric_log import Mean
 from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
 from latentspeech.core.train.task import Losses, Task, Unit

@@ -23,15 +23,12 @@ from latentspeech.core.data.latent_format import LatentItem
 from latentspeech.core.data.latent_shards import DamagedShardError, LatentShards
 from latentspeech.core.data.windows import num_windows, shards_of_window
 from latentspeech.core.errors import DataError
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig, sample_posteriors
-from latentspeech.core.lm.mixed_sequence import (
-    MixedBatch,
-    MixedSequence,
-    collate,
-    num_elements,
-    pack,
-)
-from latentspeech.core.tensors import derive_seed, make_generator
+from latentspeech.core.latents.config import SigmaVAEConfig
+from latentspeech.core.latents.sigma_vae import sample_posteriors
+from latentspeech.core.lm.mixed_batch import MixedBatch, collate, pack
+from latentspeech.core.lm.mixed_sequence import MixedSequence, num_elements
+from latentspeech.core.seeds import derive_seed
+from latentspeech.core.tensors import make_generator
 from latentspeech.data.prompt_pairs import choose_prompt, prompt_candidates
 from latentspeech.data.speech_latents import frame_rate_of, symbol_ends_of
 from latentspeech.text.tokenizers import Tokenizer

@@ -19,9 +19,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from latentspeech.core.config import Config
-from latentspeech.core.diffusion.head import DiffusionHeadConfig
+from latentspeech.core.diffusion.config import DiffusionConfig, DiffusionHeadConfig
 from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
-from latentspeech.core.diffusion.process import DiffusionConfig
 from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.latents.normalizer import LatentNormalizer

@@ -16,7 +16,7 @@ import torch
 
 from latentspeech.audio.io import write_audio
 from latentspeech.codec.model import Codec
-from latentspeech.codec.model_directory import decoding_hash, load_codec
+from latentspeech.codec.model_directory import decoding_hash, load_codec_module
 from latentspeech.core.command import run_recipe
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import write_report
@@ -90,7 +90,7 @@ def main() -> None:
     add("--metrics", default=",".join(METRICS), help="default: %(default)s")
     arguments = parser.parse_args()
     out, metrics = arguments.out, arguments.metrics.split(",")
-    codec = load_codec(arguments.codec)
+    codec = load_codec_module(arguments.codec)
     utterances = read_utterances(arguments.cuts)[: arguments.max_items]
     key = {"codec_hash": decoding_hash(arguments.codec), "metrics": arguments.metrics}
     open_result_folder(out, key | {"utterances": " ".join(one.id for one in utterances)})

@@ -18,7 +18,7 @@ from latentspeech.audio.io import write_audio
 from latentspeech.codec.losses.loudness_loss import LoudnessLoss
 from latentspeech.codec.losses.mel_loss import MultiScaleMelLoss, MultiScaleMelLossConfig
 from latentspeech.codec.model import Codec
-from latentspeech.codec.model_directory import load_codec
+from latentspeech.codec.model_directory import load_codec_module
 from latentspeech.core.command import run_recipe
 from latentspeech.data.utterances import load_utterance, read_utterances
 from recipes.codec.study.changes import COPY
@@ -63,7 +63,7 @@ def main() -> None:
     add("--steps", type=int, default=60, help="default: %(default)s")
     add("--metrics", default=",".join(METRICS), help="default: %(default)s")
     arguments = parser.parse_args()
-    codec = load_codec(arguments.codec)
+    codec = load_codec_module(arguments.codec)
     rate, out = codec.config.sample_rate, arguments.out
     utterances = read_utterances(arguments.cuts)[: arguments.max_items]
     for one in utterances:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from latentspeech.codec.model import Codec
-from latentspeech.codec.model_directory import decoding_hash, load_codec
+from latentspeech.codec.model_directory import decoding_hash, load_codec_module
 from latentspeech.codec.presets import codec_preset
 from latentspeech.core.eval.scorer import MetricUnavailable
 from recipes.codec_benchmark.codecs.contract import CodecAdapter
@@ -37,7 +37,9 @@ class SigmaVae(CodecAdapter):
     @classmethod
     def load(cls, name: str, directory: Path) -> "SigmaVae":
         """Makes the adapter of a model directory."""
-        return cls(name, load_codec(directory), f"{directory.name}, {decoding_hash(directory)}")
+        return cls(
+            name, load_codec_module(directory), f"{directory.name}, {decoding_hash(directory)}"
+        )
 
     @classmethod
     def preset(

@@ -17,13 +17,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from latentspeech.audio.io import load_audio
+from latentspeech.audio.io import read_audio
 from latentspeech.core.device import choose_device
 from latentspeech.core.files import write_json
 from latentspeech.core.provenance import hardware
-from latentspeech.core.tensors import derive_seed
+from latentspeech.core.seeds import derive_seed
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem
 from latentspeech.eval.scoring.lists import ListRow, write_list
 from latentspeech.text.normalizer import normalize
@@ -71,7 +69,6 @@ def speak(
     _write_spoken(items, audios, time.perf_counter() - started, out)
 
 
-@torch.inference_mode()
 def speak_on(
     synthesizer: Synthesizer,
     items: Sequence[EvaluationItem],
@@ -102,9 +99,9 @@ def speak_on(
 def _beginning_as_voice(model: TTSModel, recording: Path, equalizer: bool) -> Prompt:
     """The latents of a recording's whole frames, with the equalizer gains for its copy."""
     codec = model.codec
-    audio = load_audio(recording, codec.config.sample_rate)  # (T,)
+    audio = read_audio(recording, codec.config.sample_rate)  # (T,)
     whole = audio[: len(audio) // codec.config.hop_length * codec.config.hop_length]
-    latents = codec.encode(whole[None].to(codec.device))[0]  # (F, D)
+    latents = codec.encode(whole[None])[0]  # (F, D)
     gains = equalizer_gains(codec, whole, latents) if equalizer else None
     return Prompt(latents, None, model.codec_hash, gains)
 

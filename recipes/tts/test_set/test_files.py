@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from latentspeech.audio.io import load_audio, write_audio
+from latentspeech.audio.io import read_audio, write_audio
 from latentspeech.data.utterances import Utterance, load_utterance
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem
 from latentspeech.eval.protocols.librispeech import PREFIX_S
@@ -93,15 +93,17 @@ def write_utterance(utterance: Utterance, out: Path, kind: str, sample_rate: int
     return path
 
 
-@torch.inference_mode()
 def write_copy(
-    synthesizer: Synthesizer, recording: Path, path: Path, log_gains: Tensor | None = None
+    synthesizer: Synthesizer,
+    recording: Path,
+    path: Path,
+    log_gains: NDArray[np.float32] | None = None,
 ) -> Path:
     """Writes the codec's copy of a recording, with these gains, unless it is there."""
     if not path.is_file():
         model = synthesizer.model
         rate = model.codec.config.sample_rate
-        audio = load_audio(recording, rate).to(model.codec.device)  # (T,)
+        audio = read_audio(recording, rate)  # (T,)
         latents = model.codec.encode(audio[None])[0]  # (F, D)
         voice = Prompt(latents, None, model.codec_hash, log_gains)
         write_audio(path, synthesizer.decode(latents, voice)[: len(audio)], rate)

@@ -13,7 +13,7 @@ from benchmarks.synthetic_batches import speech_batch
 from benchmarks.training_flops import SpeechSizes, tts_flops
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss
-from latentspeech.core.nn.transformer import TransformerConfig
+from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config
 
 CONF = Path(__file__).parents[3] / "egs" / "libriheavy" / "conf"

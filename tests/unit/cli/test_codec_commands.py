@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -109,7 +110,7 @@ def test_pipes_decode_with_the_named_decoder(
     assert len(own) == len(other) == 4 * 8 * 1600
     assert other == stream("roundtrip", pcm, "--decoder", "mirrored")
     assert other != own
-    assert torch.isfinite(decode_pcm(own, "float32")[0]).all()
+    assert np.isfinite(decode_pcm(own, "float32")[0]).all()
 
 
 def test_models_lists_codecs_and_speakers_alike(shipped: Path, tmp_path: Path) -> None:

@@ -5,9 +5,8 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
 from latentspeech.audio.io import load_audio, write_audio
 from latentspeech.tts.synthesizer import Synthesizer
@@ -103,11 +102,11 @@ def test_speech_is_kept_when_a_signal_stops_it(
     recording, out = tmp_path / "ref.wav", tmp_path / "book.wav"
     write_audio(recording, voice_like(1.5), 24_000)
 
-    def speak(*_: object, **__: object) -> Iterator[Tensor]:
+    def speak(*_: object, **__: object) -> Iterator[np.ndarray]:
         for place in range(10):
             if place == 3:
                 os.kill(os.getpid(), number)
-            yield torch.full((24_000,), 0.1)
+            yield np.full(24_000, 0.1, dtype=np.float32)
 
     monkeypatch.setattr(Synthesizer, "stream", speak)
     # A background job of a shell inherits that SIGINT is ignored, and nohup's that SIGHUP is.

@@ -5,15 +5,17 @@ import math
 import pytest
 import torch
 
-from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoderConfig
-from latentspeech.codec.decoders.istft_decoder import IstftDecoderConfig
+from latentspeech.codec.config import (
+    CodecConfig,
+    ConvNeXtConfig,
+    HarmonicDecoderConfig,
+    IstftDecoderConfig,
+)
 from latentspeech.codec.discriminators import (
     ComplexStftConfig,
     DiscriminatorsConfig,
     MultiPeriodConfig,
 )
-from latentspeech.codec.model import CodecConfig
 from latentspeech.codec.task import (
     FACTOR_RANGE,
     RATIO_POWER,
@@ -22,7 +24,7 @@ from latentspeech.codec.task import (
     ratio_factor,
 )
 from latentspeech.core.gan import discriminator_loss
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
+from latentspeech.core.latents.config import SigmaVAEConfig
 from latentspeech.core.train.optim import OptimizerConfig
 from tests.tiny_models import voice_like
 

@@ -11,7 +11,7 @@ from latentspeech.codec.model_directory import (
     decoder_names,
     decoding_hash,
     find_codec,
-    load_codec,
+    load_codec_module,
     save_codec,
     save_decoder,
 )
@@ -38,7 +38,7 @@ def nothing_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @torch.inference_mode()
 def test_a_further_decoder_reads_the_same_latents(directory: Path) -> None:
-    own, other = load_codec(directory), load_codec(directory, "mirrored")
+    own, other = load_codec_module(directory), load_codec_module(directory, "mirrored")
     assert (own.config.decoder.kind, other.config.decoder.kind) == ("harmonic", "convnext")
     assert not own.training
     assert not other.training
@@ -60,10 +60,10 @@ def test_an_unknown_decoder_names_those_that_are_there(tmp_path: Path) -> None:
     assert decoder_names(directory) == ["mirrored", "small"]
     for name in ("big", "", "../decoders/small", "../.."):
         with pytest.raises(CheckpointError, match=r"no further decoder .* has mirrored, small"):
-            load_codec(directory, name)
+            load_codec_module(directory, name)
     plain = make_codec_directory(directory, ())
     with pytest.raises(CheckpointError, match="none beside its own"):
-        load_codec(plain, "mirrored")
+        load_codec_module(plain, "mirrored")
 
 
 def test_a_decoder_of_another_codec_is_refused(directory: Path) -> None:
@@ -71,15 +71,15 @@ def test_a_decoder_of_another_codec_is_refused(directory: Path) -> None:
     hop = CODEC.model_copy(update={"encoder": strides, "decoder": strides, "lookahead_samples": 0})
     save_decoder(make_codec(config=hop), directory, "hop", "")
     with pytest.raises(ConfigError, match=r"hop/config.yaml: .*must be equal"):
-        load_codec(directory, "hop")
+        load_codec_module(directory, "hop")
     wide = CODEC.model_copy(update={"latent_dim": 6, "decoder": MIRRORED})
     save_decoder(make_codec(config=wide), directory, "wide", "")
     with pytest.raises(CheckpointError, match="does not fit"):
-        load_codec(directory, "wide")
+        load_codec_module(directory, "wide")
     weights = directory / "decoders/mirrored/model.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
     with pytest.raises(CheckpointError, match="truncated"):
-        load_codec(directory, "mirrored")
+        load_codec_module(directory, "mirrored")
 
 
 def test_the_hash_is_the_encoders(directory: Path, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.model import Codec, CodecConfig
-from latentspeech.codec.model_directory import codec_hash, load_codec, save_codec
+from latentspeech.codec.config import CodecConfig, ConvNeXtConfig
+from latentspeech.codec.model import Codec
+from latentspeech.codec.model_directory import codec_hash, load_codec_module, save_codec
 from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.core.data.latent_statistics import write_statistics
 from latentspeech.core.errors import ConfigError, DataError
@@ -51,7 +51,7 @@ def test_means_of_every_cut_without_padding_leak(codec_dir, make_corpus, tmp_pat
     assert items[3].group == "speaker-1"
     assert items[3].text == "text of 3"
     assert items[0].extras["duration_s"] == 0.25
-    codec = load_codec(codec_dir)
+    codec = load_codec_module(codec_dir)
     for index, item in enumerate(items):
         audio = torch.from_numpy(corpus.samples[item.id].astype(np.float32) / 32768)
         with torch.no_grad():

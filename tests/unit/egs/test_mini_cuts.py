@@ -187,7 +187,7 @@ def test_old_recordings_of_one_person_get_times_and_must_say_their_text(local, p
     with local("corpus.writer").CorpusWriter(tmp_path / "corpus") as writer:
         for number in range(24):
             text = said[number % len(said)]
-            audio = speaker.synthesize(text, voice, seed=number % len(said)).samples
+            spoken = speaker.synthesize(text, voice, seed=number % len(said))
             line = {"id": f"u{number:02d}", "licence": "any", "text": text, "source": "queen"}
             line |= {"speaker": "queen_bob", "native_rate_hz": 11025}
             if number in (1, 6):
@@ -196,7 +196,7 @@ def test_old_recordings_of_one_person_get_times_and_must_say_their_text(local, p
                 line["speaker"] = "queen_scene_1"  # where several people speak
             if number == 3:
                 line["speaker"] = "queen_henry"  # a test voice
-            assert writer.add(audio, 24000, line)
+            assert writer.add(torch.from_numpy(spoken.samples), 24000, line)
     prepare(tmp_path / "corpus", tmp_path / "data", "--min_train_rate_hz", "11025", "--align")
     found = cuts_in(tmp_path / "data")
     assert "test" not in found  # which stays at 16 kHz

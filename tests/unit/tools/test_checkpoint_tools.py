@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from latentspeech.core.train.state.checkpoint import load_part, newest_checkpoint, read_state
-from latentspeech.tts.model_directory import load_tts
+from latentspeech.tts.model_directory import load_lm, load_tts
 from recipes.tts.pack_model import pack_model
 from tests.tiny_models import make_model_directory
 from tests.tiny_runs import run_tiny
@@ -53,7 +53,7 @@ def test_mean_of_the_last_checkpoints_is_a_run(exp_dir: Path, tmp_path: Path) ->
             expected = (first[name].double() + second[name].double()) / 2
             torch.testing.assert_close(value.double(), expected, rtol=0, atol=1e-7)
     pack_model(out, tmp_path / "packed", "made up", "")
-    assert load_tts(tmp_path / "packed").lm.config == load_tts(exp_dir.parent / "model").lm.config
+    assert load_lm(tmp_path / "packed").config == load_lm(exp_dir.parent / "model").config
 
 
 def test_mean_of_named_checkpoints_and_of_models(exp_dir: Path, model: Path, tmp_path: Path):
@@ -105,7 +105,7 @@ def test_a_checkpoint_is_described_and_compared(exp_dir: Path, model: Path) -> N
     assert report["path"] == str(last)
     assert (report["step"], report["hashes"]) == (3, "match")
     assert report["config"]["train"]["max_steps"] == 3
-    lm = load_tts(model).lm
+    lm = load_lm(model)
     stored = load_part(last, "model")
     assert report["parts"]["model"]["values"] == sum(v.numel() for v in lm.state_dict().values())
     norm = sum(float(value.double().square().sum()) for value in stored.values()) ** 0.5

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.model import Codec, CodecConfig
-from latentspeech.codec.model_directory import load_codec, save_codec
+from latentspeech.codec.config import CodecConfig, ConvNeXtConfig
+from latentspeech.codec.model import Codec
+from latentspeech.codec.model_directory import load_codec_module, save_codec
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import CheckpointError, ConfigError
 from latentspeech.core.train.state.checkpoint import load_part, newest_checkpoint
@@ -83,7 +83,7 @@ def test_the_stage_against_discriminators_trains_the_decoder_alone(
     checkpoint = newest_checkpoint(run.exp_dir)
     assert checkpoint is not None
     assert run.start_from is not None
-    before = load_codec(run.start_from.codec).state_dict()
+    before = load_codec_module(run.start_from.codec).state_dict()
     after = load_part(checkpoint.path, "model")
     for key, value in before.items():
         fixed = torch.equal(after[f"codec.{key}"], value)

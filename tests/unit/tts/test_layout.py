@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan, collate
+from latentspeech.core.lm.mixed_batch import collate
+from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
 from latentspeech.tts.layouts.aligned import AlignedLayout, symbol_frames
 from latentspeech.tts.layouts.layout import (
     ConditioningConfig,

@@ -9,8 +9,8 @@ from benchmarks.batch_fill import measure_fill
 from latentspeech.core.errors import DataError
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss
-from latentspeech.core.lm.mixed_sequence import PADDING, MixedBatch
-from latentspeech.core.nn.transformer import TransformerConfig
+from latentspeech.core.lm.mixed_batch import PADDING, MixedBatch
+from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.data.speech_latents import speech_item
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
 from latentspeech.tts.model import SPEECH, TTSModelConfig, latent_lm_config

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from latentspeech.core.errors import DataError
-from latentspeech.core.tensors import derive_seed
+from latentspeech.core.seeds import derive_seed
 
 BUILT_IN = Path(__file__).parent / "sentences.txt"
 _COLLECTIONS = ("sotu", "moby-dick")

@@ -7,8 +7,6 @@ Which of these readings a written number gets is decided by the rules that call 
 import re
 from functools import lru_cache
 
-from num2words import num2words
-
 MAX_DIGITS = 21  # hundreds of quintillions; longer numbers are read digit by digit
 DIGIT_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _NAMED_DENOMINATORS = frozenset(range(2, 21)) | {25, 32, 50, 64, 100, 1000}
@@ -30,7 +28,7 @@ def cardinal(text: str) -> str:
     plain = text.replace(",", "")
     if len(plain) > MAX_DIGITS or (len(plain) > 1 and plain[0] == "0"):
         return digits(plain)
-    return _american(num2words(int(plain)))
+    return _american(_words(int(plain), "cardinal"))
 
 
 @lru_cache(maxsize=4096)
@@ -39,13 +37,13 @@ def ordinal(text: str) -> str:
     plain = text.replace(",", "")
     if len(plain) > MAX_DIGITS:
         return digits(plain)
-    return _american(num2words(int(plain), to="ordinal"))
+    return _american(_words(int(plain), "ordinal"))
 
 
 @lru_cache(maxsize=4096)
 def year(text: str) -> str:
     """'1905' -> 'nineteen oh-five', '2024' -> 'twenty twenty-four'."""
-    return _american(num2words(int(text), to="year"))
+    return _american(_words(int(text), "year"))
 
 
 def in_pairs(text: str) -> str:
@@ -101,6 +99,14 @@ def apart(words: str, match: re.Match[str]) -> str:
     before = " " if start and (text[start - 1].isalnum() or text[start - 1] in ".,") else ""
     after = " " if end < len(text) and text[end].isalnum() else ""
     return f"{before}{words}{after}"
+
+
+def _words(number: int, kind: str) -> str:
+    # It loads fifty languages, so a text without numbers does without it.
+    from num2words import num2words
+
+    words: str = num2words(number, to=kind)
+    return words
 
 
 def _american(words: str) -> str:

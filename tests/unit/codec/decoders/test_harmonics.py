@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoder, HarmonicDecoderConfig
+from latentspeech.codec.config import HarmonicDecoderConfig, PitchConfig
+from latentspeech.codec.decoders.harmonic_decoder import HarmonicDecoder
 from latentspeech.codec.decoders.harmonic_source import HarmonicSource
 from latentspeech.codec.decoders.istft_head import IstftHead
-from latentspeech.codec.pitch import PitchBins, PitchConfig, track_pitch
+from latentspeech.codec.pitch import PitchBins, track_pitch
 
 RATE, WINDOW, HOP = 24_000, 800, 200
 

@@ -6,14 +6,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latentspeech.core.diffusion.head import DiffusionHeadConfig, Modulation
-from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
-from latentspeech.core.diffusion.process import (
+from latentspeech.core.diffusion.config import (
+    CosineDDPMConfig,
     DiffusionConfig,
+    DiffusionHeadConfig,
     DiffusionLossConfig,
     PredictionType,
 )
-from latentspeech.core.diffusion.schedules import CosineDDPMConfig, build_schedule
+from latentspeech.core.diffusion.head import Modulation
+from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
+from latentspeech.core.diffusion.schedules import build_schedule
 from latentspeech.core.tensors import make_generator
 
 COSINE = build_schedule(CosineDDPMConfig())

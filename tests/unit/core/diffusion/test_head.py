@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from latentspeech.core.diffusion.head import DiffusionHead, DiffusionHeadConfig, time_sinusoids
+from latentspeech.core.diffusion.config import DiffusionHeadConfig
+from latentspeech.core.diffusion.head import DiffusionHead, time_sinusoids
 from latentspeech.core.tensors import make_generator
 
 SMALL = DiffusionHeadConfig(latent_dim=5, model_dim=32, cond_dim=24, num_layers=2, ffn_dim=64)

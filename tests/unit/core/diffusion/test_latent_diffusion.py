@@ -5,12 +5,11 @@ import torch
 from torch import Tensor, nn
 
 from latentspeech.core.config import parse_config
+from latentspeech.core.diffusion.config import DiffusionConfig, DiffusionHeadConfig
 from latentspeech.core.diffusion.guidance import guide
-from latentspeech.core.diffusion.head import DiffusionHeadConfig
 from latentspeech.core.diffusion.latent_diffusion import LatentDiffusion
-from latentspeech.core.diffusion.process import DiffusionConfig
 from latentspeech.core.diffusion.sampling import LatentSampling
-from latentspeech.core.diffusion.solvers import SolverKind
+from latentspeech.core.diffusion.solver_steps import SolverKind
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.tensors import make_generator
 

@@ -5,15 +5,11 @@ import torch
 from torch import Tensor
 
 from latentspeech.core.config import parse_config
-from latentspeech.core.diffusion.process import (
-    DiffusionConfig,
-    DiffusionLossConfig,
-    DiffusionProcess,
-    PredictionType,
-    at_each_time,
-)
+from latentspeech.core.diffusion.config import DiffusionConfig, DiffusionLossConfig, PredictionType
+from latentspeech.core.diffusion.process import DiffusionProcess, at_each_time
 from latentspeech.core.diffusion.sampling import LatentSampling
-from latentspeech.core.diffusion.solvers import SolverKind, solve
+from latentspeech.core.diffusion.solver_steps import SolverKind
+from latentspeech.core.diffusion.solvers import solve
 from latentspeech.core.tensors import make_generator
 from tests.reference import diffusion_process as reference
 from tests.reference.diffusion_gaussian import GaussianDenoiser

@@ -2,14 +2,8 @@ import pytest
 import torch
 
 from latentspeech.core.config import Config, parse_config
-from latentspeech.core.diffusion.schedules import (
-    CosineDDPM,
-    CosineDDPMConfig,
-    FlowMatching,
-    FlowMatchingConfig,
-    ScheduleConfig,
-    build_schedule,
-)
+from latentspeech.core.diffusion.config import CosineDDPMConfig, FlowMatchingConfig, ScheduleConfig
+from latentspeech.core.diffusion.schedules import CosineDDPM, FlowMatching, build_schedule
 from latentspeech.core.errors import ConfigError
 from tests.reference.diffusion_cosine import alpha_bar_table
 

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
+from latentspeech.core.latents.config import SigmaVAEConfig
 from latentspeech.core.latents.sigma_vae import (
-    SigmaVAEConfig,
     log_sigma_ratio,
     mean_regularizer,
     sample_posterior,

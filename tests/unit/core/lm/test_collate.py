@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 import torch
 
-from latentspeech.core.lm.mixed_sequence import LatentSpan, TokenSpan, collate, pack
+from latentspeech.core.lm.mixed_batch import collate, pack
+from latentspeech.core.lm.mixed_sequence import LatentSpan, TokenSpan
 
 
 def span(modality: int, *shape: int) -> list[TokenSpan | LatentSpan]:

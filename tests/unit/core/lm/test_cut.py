@@ -3,15 +3,13 @@
 import pytest
 import torch
 
+from latentspeech.core.lm.mixed_batch import collate, cut, pack
 from latentspeech.core.lm.mixed_sequence import (
     TOKEN,
     LatentSpan,
     MixedSequence,
     TokenSpan,
-    collate,
-    cut,
     num_elements,
-    pack,
 )
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from latentspeech.core.lm.latent_lm import LatentLMConfig, ModalityConfig
-from latentspeech.core.nn.transformer import TransformerConfig
+from latentspeech.core.lm.config import LatentLMConfig, ModalityConfig
+from latentspeech.core.nn.config import TransformerConfig
 
 
 def test_a_bidirectional_backbone_would_see_its_targets() -> None:

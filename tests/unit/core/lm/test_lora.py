@@ -7,7 +7,8 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.lora import LoRAConfig, adapted_layers, adapters, add_lora, merge_lora
 from latentspeech.core.lm.loss import latent_lm_loss
-from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedBatch, TokenSpan, collate
+from latentspeech.core.lm.mixed_batch import MixedBatch, collate
+from latentspeech.core.lm.mixed_sequence import LatentSpan, TokenSpan
 from latentspeech.core.tensors import make_generator
 from latentspeech.tts.model import SPEECH, latent_lm_config
 from tests.tiny_models import MODEL

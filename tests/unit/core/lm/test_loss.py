@@ -6,10 +6,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from latentspeech.core.lm import loss as loss_module
-from latentspeech.core.lm.latent_lm import LatentLM, LatentLMConfig, ModalityConfig
+from latentspeech.core.lm.config import LatentLMConfig, ModalityConfig
+from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import TOKEN_PART, decision_ids, latent_lm_loss, loss_counts
-from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedBatch, TokenSpan, collate
-from latentspeech.core.nn.transformer import TransformerConfig
+from latentspeech.core.lm.mixed_batch import MixedBatch, collate
+from latentspeech.core.lm.mixed_sequence import LatentSpan, TokenSpan
+from latentspeech.core.nn.config import TransformerConfig
 
 VOCABULARY = 500
 BACKBONE = TransformerConfig(

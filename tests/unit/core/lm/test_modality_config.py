@@ -4,7 +4,7 @@ import pytest
 
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.latent_lm import LatentLMConfig, ModalityConfig
+from latentspeech.core.lm.config import LatentLMConfig, ModalityConfig
 
 IMAGE = {"name": "image", "latent_dim": 4, "bod_id": 1, "eod_id": 2, "slot_id": 3}
 

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from latentspeech.core.errors import ConfigError
+from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.core.nn.modulated_transformer import (
     ModulatedBlock,
     ModulatedTransformer,
     ModulatedTransformerConfig,
 )
-from latentspeech.core.nn.transformer import Transformer, TransformerConfig, whole_context
+from latentspeech.core.nn.transformer import Transformer, whole_context
 
 SIZES = {"model_dim": 24, "num_layers": 2, "num_heads": 4, "num_kv_heads": 2, "head_dim": 6}
 SIZES |= {"ffn_dim": 32, "ffn_kind": "swiglu"}

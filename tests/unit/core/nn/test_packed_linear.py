@@ -6,8 +6,9 @@ from torch import nn
 
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.nn import packed_linear
+from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.core.nn.packed_linear import PackedLinear, can_pack, pack_linears
-from latentspeech.core.nn.transformer import Transformer, TransformerConfig
+from latentspeech.core.nn.transformer import Transformer
 
 CONFIG = TransformerConfig(
     model_dim=32, num_layers=2, num_heads=4, num_kv_heads=2, head_dim=8, ffn_dim=48

@@ -12,8 +12,9 @@ from torch.nn.attention import flex_attention as flex
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.nn import sequence_mask
 from latentspeech.core.nn.attention import _compiled, attend
+from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.core.nn.sequence_mask import TILE, SequenceMask, run_bounds
-from latentspeech.core.nn.transformer import Transformer, TransformerConfig
+from latentspeech.core.nn.transformer import Transformer
 from tests.reference.sequence_mask import slow_attention, visible_pairs
 
 ROWS = (

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from latentspeech.core.diffusion.process import DiffusionConfig
+from latentspeech.core.diffusion.config import DiffusionConfig
 from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.tensors import make_generator

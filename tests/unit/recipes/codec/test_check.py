@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from latentspeech.audio.io import load_audio, write_audio
-from latentspeech.codec.model_directory import load_codec
+from latentspeech.codec.model_directory import load_codec_module
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.data.cuts import cuts_from_manifest, write_cuts
@@ -143,7 +143,7 @@ def test_librispeech_is_a_group_of_its_own(
 def test_copies_are_made_on_the_codecs_device(
     tmp_path: Path, codec: Path, human: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = load_codec(codec).to("meta")  # holds no numbers: they cannot come back
+    model = load_codec_module(codec).to("meta")  # holds no numbers: they cannot come back
     heard: list[str] = []
 
     def encode(audio: torch.Tensor) -> torch.Tensor:
@@ -167,7 +167,7 @@ def test_copies_made_at_once_are_those_made_alone(
 ) -> None:
     cuts = [write_list(tmp_path, f"{seconds}s", ["a"], seconds) for seconds in (0.5, 1.23, 2.0)]
     utterances = [one for path in cuts for one in read_utterances(path)]
-    model = load_codec(codec)
+    model = load_codec_module(codec)
     for one in utterances:
         copy_batch(model, [one], tmp_path / "alone", sampled)
     copy_batch(model, utterances, tmp_path / "at_once", sampled)
@@ -180,7 +180,7 @@ def test_copies_made_at_once_are_those_made_alone(
 
 
 def test_a_list_says_the_same_for_any_batch_size(tmp_path: Path, codec: Path, human: Path) -> None:
-    test, model = held_out_items(human, "reference", 0), load_codec(codec)
+    test, model = held_out_items(human, "reference", 0), load_codec_module(codec)
     lists = [
         copy_group(model, test, tmp_path / str(size), None, size).path.read_bytes()
         for size in (1, 3)
@@ -211,7 +211,7 @@ def test_sampled_latents_are_the_posteriors_and_repeat(
     assert not torch.equal(copies["one"], copies["two"])
     assert not torch.equal(copies["one"], copies["means"])
     means = torch.zeros(1, 2000, 4)
-    model = load_codec(codec)
+    model = load_codec_module(codec)
     stds = [float(draw_latents(model, means, str(number), 0).std()) for number in range(200)]
     # One sigma an utterance, E|sigma| = 0.5.
     assert sum(stds) / len(stds) == pytest.approx(0.5, abs=0.07)

@@ -13,7 +13,7 @@ from latentspeech.codec.model_directory import (
     codec_hash,
     decoder_names,
     decoding_hash,
-    load_codec,
+    load_codec_module,
 )
 from latentspeech.core.config import dump_yaml
 from latentspeech.core.errors import CheckpointError, ConfigError
@@ -87,7 +87,7 @@ def test_a_plain_export_holds_the_averaged_weights(
 ) -> None:
     out = tmp_path / "models" / "codec"
     export(monkeypatch, "--exp_dir", exp_dir, "--out", out)
-    for name, value in load_codec(out).state_dict().items():
+    for name, value in load_codec_module(out).state_dict().items():
         assert torch.equal(value, make_codec().state_dict()[name].half().float()), name
     card = (out / "README.md").read_text(encoding="utf-8")
     assert "codec run: 700 steps in 2.00 h" in card
@@ -133,7 +133,7 @@ def test_everything_in_one_directory(
     )
     assert decoder_names(out) == ["mirrored"]
     assert codec_hash(out) == codec_hash(plain)
-    loaded = load_codec(out, "mirrored")
+    loaded = load_codec_module(out, "mirrored")
     for name, value in loaded.state_dict().items():
         assert torch.equal(value, other.state_dict()[name].half().float()), name
     card = (out / "README.md").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from latentspeech.codec.model import CodecConfig
-from latentspeech.codec.model_directory import codec_hash, load_codec
+from latentspeech.codec.config import CodecConfig
+from latentspeech.codec.model_directory import codec_hash, load_codec_module
 from latentspeech.core.errors import ConfigError
 from recipes.codec import group as group_codec
 from tests.tiny_codec import CODEC, make_codec, make_codec_directory
@@ -22,7 +22,7 @@ def test_a_latent_holds_two_and_the_copy_is_the_same(
     arguments = ["group_codec", "--codec", str(codec_dir), "--frames", "2", "--out", str(out)]
     monkeypatch.setattr(sys, "argv", arguments)
     group_codec.main()
-    one, two = load_codec(codec_dir), load_codec(out)
+    one, two = load_codec_module(codec_dir), load_codec_module(out)
     assert two.config.frame_rate == one.config.frame_rate / 2
     assert codec_hash(out) != codec_hash(codec_dir)
     audio = voice_like(4)[None]

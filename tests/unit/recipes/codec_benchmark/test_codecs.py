@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn.functional import conv1d
 
-from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.model import Codec, CodecConfig
-from latentspeech.codec.model_directory import load_codec, save_codec
+from latentspeech.codec.config import CodecConfig, ConvNeXtConfig
+from latentspeech.codec.model import Codec
+from latentspeech.codec.model_directory import load_codec_module, save_codec
 from latentspeech.core.errors import CheckpointError, ConfigError, InputError
 from latentspeech.core.eval.paper_tables.table import load_paper_table
 from latentspeech.core.eval.scorer import MetricUnavailable
@@ -48,7 +48,7 @@ def test_ours_from_a_model_directory_is_the_codec_itself(tmp_path, small_codec, 
     folder.mkdir()
     save_codec(small_codec, folder, "card")
     adapter = make_codec(f"mine={folder}")
-    codec = load_codec(folder)
+    codec = load_codec_module(folder)
     with torch.inference_mode():
         expected = codec.decode(codec.encode(noise[None]), len(noise))[0]
     torch.testing.assert_close(adapter.reconstruct(noise), expected)

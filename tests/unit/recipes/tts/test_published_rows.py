@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from latentspeech.codec.convnext import ConvNeXtConfig
-from latentspeech.codec.model import Codec, CodecConfig
+from latentspeech.codec.config import CodecConfig, ConvNeXtConfig
+from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import save_codec
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.paper_tables.table import load_paper_table

@@ -10,7 +10,7 @@ import torch
 from latentspeech.core.data.latent_format import LatentItem, LatentMeta
 from latentspeech.core.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.core.errors import DataError
-from latentspeech.core.latents.sigma_vae import SigmaVAEConfig
+from latentspeech.core.latents.config import SigmaVAEConfig
 from latentspeech.core.lm.mixed_sequence import TOKEN
 from latentspeech.data.speech_latents import speech_item
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig

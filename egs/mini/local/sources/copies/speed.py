@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from egs.mini.local.sources.copies.contract import Copies
 from egs.mini.local.sources.protocol import Waveform
-from latentspeech.core.tensors import derive_seed
+from latentspeech.core.seeds import derive_seed
 
 _SLOW, _FAST = (0.8, 0.825, 0.85), (1.175, 1.2, 1.225)
 

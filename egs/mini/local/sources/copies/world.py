@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from egs.mini.local.sources.copies.contract import Copies
 from egs.mini.local.sources.protocol import Waveform
 from latentspeech.core.errors import DataError
-from latentspeech.core.tensors import derive_seed
+from latentspeech.core.seeds import derive_seed
 
 _INSTALL = "run egs/mini/local/install_sources.sh world"
 _FORMANT_SHIFT, _FORMANT_SPREAD = 0.15, 0.04

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egs.mini.local.sources.protocol import Recording, Waveform
-from latentspeech.core.tensors import derive_seed
+from latentspeech.core.seeds import derive_seed
 
 _SAMPLE_RATE = 24000
 _NUM_SAMPLES = 10 * _SAMPLE_RATE

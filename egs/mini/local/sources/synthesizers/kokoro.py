@@ -21,7 +21,7 @@ from egs.mini.local.sources.protocol import Waveform
 from egs.mini.local.sources.symbol_times import symbol_ends
 from egs.mini.local.sources.synthesizers.kokoro_network import open_network
 from latentspeech.core.errors import DataError
-from latentspeech.core.tensors import derive_seed
+from latentspeech.core.seeds import derive_seed
 from latentspeech.text.pronunciation import Pronouncer
 
 _INSTALL = "run egs/mini/local/install_sources.sh kokoro"

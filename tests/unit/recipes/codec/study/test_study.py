@@ -8,7 +8,7 @@ import torch
 from latentspeech.audio.io import load_audio
 from latentspeech.codec.losses.loudness_loss import LoudnessLoss
 from latentspeech.codec.losses.mel_loss import MultiScaleMelLoss
-from latentspeech.codec.model_directory import load_codec
+from latentspeech.codec.model_directory import load_codec_module
 from latentspeech.core.eval.report import EvalReport
 from recipes.codec.study import parts, search
 from recipes.codec.study.changes import COPY, changes
@@ -36,7 +36,7 @@ def test_each_part_is_a_row_beside_the_decoders_copies(
     assert rows[0].endswith("| +0.00 |")
     assert (out / "parts.png").is_file()
     original = load_audio(out / "ref/a.wav", 24_000)
-    loaded = load_codec(codec)
+    loaded = load_codec_module(codec)
     with torch.inference_mode():
         copy = loaded.decode(loaded.encode(original[None]), len(original))[0].clamp(-1, 1)
     assert torch.allclose(load_audio(out / COPY / "hyp/a.wav", 24_000), copy, atol=1e-3)

@@ -95,7 +95,7 @@ def test_the_default_metrics_are_held_against_what_the_recipe_makes() -> None:
 
 
 def test_what_is_spoken_is_timed_and_kept(tmp_path: Path) -> None:
-    from latentspeech.codec.model_directory import load_codec
+    from latentspeech.codec.model_directory import load_codec_module
     from latentspeech.eval.protocols.cut_utterances import EvaluationItem
     from latentspeech.tts.synthesizer import Synthesizer
 
@@ -123,7 +123,7 @@ def test_what_is_spoken_is_timed_and_kept(tmp_path: Path) -> None:
     assert speak_test(synthesizer, test, out, Speaking(SAMPLING), 1) == [first]
     assert (out / str(first.hypothesis_path)).stat().st_mtime_ns == before
     assert copy.is_file()
-    codec = load_codec(model / "codec")
+    codec = load_codec_module(model / "codec")
     copy_batch(codec, utterances[:1], tmp_path / "check")
     row = list_row(utterances[0], tmp_path / "check", "male")
     assert (row.hypothesis_path, row.sex) == ("hyp/s/0.wav", "male")

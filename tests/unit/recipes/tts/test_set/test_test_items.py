@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -104,11 +105,9 @@ def test_a_continuation_begins_with_the_recording(tmp_path: Path) -> None:
     given = 3 * 24000 // hop
     assert len(spoken) > given * hop
     recording = load_audio(test.items[0].target.path, 24000)
-    with torch.inference_mode():
-        means = codec.encode(recording[None, : given * hop])
-        copy = codec.decode(means)[0]
+    copy = torch.from_numpy(codec.decode(codec.encode(recording[None, : given * hop].numpy()))[0])
     # The decoder is causal, so the given seconds sound as their copy alone does.
-    torch.testing.assert_close(spoken[: given * hop], copy.clamp(-1, 1).cpu(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(spoken[: given * hop], copy.clamp(-1, 1), atol=1e-4, rtol=0)
     # In this project's way they go through the equalizer too.
     ours = replace(speaking, guard=LengthGuard(), equalizer=True)
     equalized = speak_test(synthesizer, test, tmp_path / "ours", ours, 1)[0]
@@ -178,26 +177,26 @@ def test_without_a_shortest_length_the_model_may_end_at_once(tmp_path: Path) -> 
     synthesizer = Synthesizer.from_directory(make_model_directory(tmp_path))
     at_once = SamplingConfig(num_steps=1, stop_bias=1e9)
     text = "A sentence that takes three seconds or so, if it is said in full."
-    voice = Prompt(torch.zeros(10, 4), None, "")
+    voice = Prompt(np.zeros((10, 4), dtype=np.float32), None, "")
     lengths = [
         len(synthesizer.write_latents([text], [voice], [0], at_once, guard)[0].latents)
         for guard in (AS_IN_THE_PAPER, STREAMED)
     ]
     assert lengths[0] == 1
     assert lengths[1] == math.floor(0.025 * len(text) * 15)
-    given = Beginning(normalize(text), torch.zeros(5, 4), 0)
+    given = Beginning(normalize(text), np.zeros((5, 4), dtype=np.float32), 0)
     continued = continue_latents(synthesizer.model, [given], at_once, AS_IN_THE_PAPER)
     assert len(continued[0].latents) == 6
 
 
 def test_what_cannot_be_continued_is_refused(tmp_path: Path) -> None:
     (tmp_path / "aligned").mkdir()
-    given = torch.zeros(10, 4)
+    given = np.zeros((10, 4), dtype=np.float32)
     text = normalize("Hello.")
     aligned = Synthesizer.from_directory(make_model_directory(tmp_path / "aligned", "aligned"))
     with pytest.raises(ConfigError, match="'aligned' cannot continue"):
         continue_latents(aligned.model, [Beginning(text, given, 0)], SAMPLING, STREAMED)
     plain = Synthesizer.from_directory(make_model_directory(tmp_path))
-    for wrong in (given[:0], torch.zeros(10_000, 4)):
+    for wrong in (given[:0], np.zeros((10_000, 4), dtype=np.float32)):
         with pytest.raises(InputError, match="are given"):
             continue_latents(plain.model, [Beginning(text, wrong, 0)], SAMPLING, STREAMED)
