@@ -13,6 +13,7 @@ from latentspeech.codec.config import CodecConfig, ConvNeXtConfig
 from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import find_codec, load_codec_module
 from latentspeech.codec.onnx.codec import OnnxCodec
+from latentspeech.codec.onnx.harmonics import PitchEstimate
 from latentspeech.codec.runtime import CodecRuntime, TorchCodec, load_codec
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.onnx.from_torch import module_weights
@@ -101,6 +102,17 @@ def test_wrong_shapes_and_weights_are_refused() -> None:
         codec.encode(np.zeros((1, 400), dtype=np.float32))
     with pytest.raises(CheckpointError, match="does not fit its config"):
         codec.decode(np.zeros((1, 4, 6), dtype=np.float32))
+
+
+@pytest.mark.filterwarnings("error")
+def test_samples_that_are_too_large_give_no_finite_latents_and_no_warning() -> None:
+    """The caller says so in its own words; logits far below zero are no overflow either."""
+    _, codec = make(CODECS["harmonic"])
+    audio = 1e25 * noise(1, 4 * codec.config.hop_length)
+    assert not np.isfinite(codec.encode(audio)).all()
+    estimate = PitchEstimate(CODECS["harmonic"].decoder.pitch)
+    logits = np.full((1, 2, 181), -1000, dtype=np.float32)
+    assert estimate(logits)[1].tolist() == [[0.0, 0.0]]
 
 
 @pytest.mark.slow

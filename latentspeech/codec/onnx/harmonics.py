@@ -34,6 +34,7 @@ class PitchEstimate:
         self._log_pitch = even_steps(low, high, config.bins)
         self._least = np.exp(self._log_pitch[0])
 
+    @np.errstate(over="ignore")  # a frame that is surely unvoiced: 1 / (1 + inf) is 0
     def __call__(self, logits: Floats) -> tuple[Floats, Floats]:
         """Logits (B, N, P + 1) -> pitch (B, N) in Hz, and probability of being voiced (B, N)."""
         bins = logits[..., :-1]

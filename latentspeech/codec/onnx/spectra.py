@@ -43,6 +43,7 @@ class LogSpectrum:
         """The W - H samples before the first one, which are zeros."""
         return np.zeros((batch_size, self._length - self._hop), dtype=np.float32)
 
+    @np.errstate(over="ignore", invalid="ignore")  # who encodes sees that latents are not finite
     def step(self, x: Floats, state: Floats) -> tuple[Floats, Floats]:
         """x (B, T) -> (B, T / H, F + Q); H divides T."""
         samples = np.concatenate((state, x), axis=1)

@@ -90,6 +90,7 @@ class OnnxDiffusion:
             x, previous = run(inputs | guidance)
         return x
 
+    @np.errstate(over="ignore")  # of the sigmoid, which is 0 there
     def _make_course(self, num_steps: int, solver: SolverKind) -> _Course:
         grid = time_grid(self._process, num_steps)
         hidden = time_sinusoids(grid[:-1], self._head.time_embedding_dim) @ self._time.T
