@@ -48,6 +48,22 @@ train() {
   if [[ $result == *'"reason": "signal"'* ]]; then exit 130; fi
 }
 
+# run_ranks COMMAND...: runs the command in one process for each GPU or CPU thread (--nproc) of every node, and
+# gives each its --rank, --world_size and --device.
+run_ranks() {
+  local processes=${nproc:?} device=cpu rank child
+  local -a children=()
+  if ((${ngpu:?} > 0)); then processes=$ngpu; fi
+  # The ranks of node 0 come first; every node has the same number of ranks.
+  for ((rank = 0; rank < processes; rank++)); do
+    if ((ngpu > 0)); then device=cuda:$rank; fi
+    OMP_NUM_THREADS=1 run_last "$@" --rank $((${node_rank:?} * processes + rank)) \
+      --world_size $((processes * ${nnodes:?})) --device "$device" &
+    children+=($!)
+  done
+  for child in "${children[@]}"; do wait "$child"; done
+}
+
 # meet NAME: waits until every node is at NAME, so that all can read what one of them wrote before.
 meet() {
   if ((${nnodes:?} > 1)); then

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Purpose: pack the model directory with the best guidance scale and its scores, write RESULTS.md, and draw a gallery beside the nearest training pictures
+# Reads:   $exp_dir/generator/checkpoints, $exp_dir/scores/sweep.json, $data_dir/tokenizer_check/scores.json, --seed
+# Writes:  $exp_dir/model, $exp_dir/RESULTS.md, $exp_dir/gallery.png, $exp_dir/neighbours.png
+# Cost:    fashion: 1 min; the neighbours read all training pictures
+
+set -euo pipefail
+# shellcheck source=recipes/lib/child.sh
+source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
+
+run python -m recipes.image.08_pack_model --exp_dir "${exp_dir:?}" --data_dir "${data_dir:?}" \
+  --data "${data_card:?}" --command "${stage_command:?}"
+run python -m recipes.image.pictures.gallery --model "$exp_dir/model" --out "$exp_dir/gallery.png" --seed "${seed:?}"
+run python -m recipes.image.pictures.neighbours --model "$exp_dir/model" --source "${train_source:?}" \
+  --out "$exp_dir/neighbours.png" --seed "$seed"

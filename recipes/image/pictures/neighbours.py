@@ -1,0 +1,99 @@
+"""Shows samples beside the training pictures that are nearest to them: it draws, and does not copy.
+
+Nearest in pixels, by the root of the mean squared difference; mirror images count too, because the
+model is trained on both. Beside each sample its distance is compared with a real picture's: how far
+a validation picture would be is not known here, so the file's text gives the numbers alone.
+"""
+
+import argparse
+import heapq
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.command import run_recipe
+from latentspeech.core.files import write_json
+from latentspeech.core.tensors import make_generator
+from latentvision.data.sources.config import SourceConfig, open_source
+from latentvision.generation.painter import Painter
+from latentvision.images.transforms import center_crop, flip, make_grid, to_tensor
+from latentvision.images.writing import write_png
+from recipes.image.source_option import parse_source
+
+_BATCH = 500
+_LEVELS = 127.5  # of 255, for differences of pixels in [-1, 1]
+
+
+class Neighbour(NamedTuple):
+    """A training picture near a sample."""
+
+    distance: float  # root of the mean squared difference, of 255 levels
+    id: str
+    image: Tensor  # (3, S, S), mirrored if that is nearer
+
+
+def nearest(queries: Tensor, source_config: SourceConfig, count: int) -> list[list[Neighbour]]:
+    """The `count` nearest pictures of the source to each of the images (B, 3, S, S)."""
+    source = open_source(source_config)
+    size, flat = queries.shape[-1], queries.clamp(-1, 1).flatten(1)
+    found: list[list[tuple[float, int, bool]]] = [[] for _ in queries]
+    indices = [i for number in range(source.num_shards) for i in source.shard(number)]
+
+    def image(index: int, mirrored: bool) -> Tensor:
+        picture = to_tensor(center_crop(source.picture(index), size))
+        return flip(picture) if mirrored else picture
+
+    for start in range(0, len(indices), _BATCH):
+        batch = indices[start : start + _BATCH]
+        images = torch.stack([image(index, False) for index in batch])
+        for mirrored in (False, True):
+            real = (flip(images) if mirrored else images).flatten(1)
+            distances = torch.cdist(flat, real) / flat.shape[1] ** 0.5 * _LEVELS  # (B, batch)
+            for row, of_query in zip(found, distances.tolist(), strict=True):
+                pairs = zip(of_query, batch, strict=True)
+                row[:] = heapq.nsmallest(
+                    count, [*row, *((far, index, mirrored) for far, index in pairs)]
+                )
+    return [
+        [Neighbour(far, source.record(i).id, image(i, mirrored)) for far, i, mirrored in row]
+        for row in found
+    ]
+
+
+def draw_queries(painter: Painter, num: int, seed: int) -> Tensor:
+    """Samples (num, 3, S, S) whose classes take turns."""
+    generators = [make_generator(seed, "neighbours", place) for place in range(num)]
+    labels = torch.arange(num) % len(painter.class_names)
+    latents = painter.model.generator.sample(labels, generators, painter.sampling())
+    with torch.inference_mode():
+        return painter.decode(latents).cpu()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="model directory")
+    parser.add_argument("--source", type=parse_source, required=True, help="training pictures")
+    parser.add_argument("--num", type=int, default=16, help="samples")
+    parser.add_argument("--count", type=int, default=5, help="neighbours of each")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True, help="PNG file; .json goes beside it")
+    arguments = parser.parse_args()
+    painter = Painter.from_directory(arguments.model)
+    samples = draw_queries(painter, arguments.num, arguments.seed)
+    neighbours = nearest(samples, arguments.source, arguments.count)
+    rows = [
+        torch.stack([sample, *(one.image for one in row)])
+        for sample, row in zip(samples, neighbours, strict=True)
+    ]
+    comment = "first of each row: a sample; after it the nearest training pictures, in pixels"
+    grid = make_grid(torch.cat(rows), 1 + arguments.count)
+    write_png(arguments.out, grid, {"Comment": comment})
+    lists = [[{"id": one.id, "rms_levels": one.distance} for one in row] for row in neighbours]
+    write_json(arguments.out.with_suffix(".json"), lists)
+
+
+if __name__ == "__main__":
+    run_recipe(main)
