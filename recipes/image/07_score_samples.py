@@ -8,12 +8,11 @@ could be measured decides the best scale.
 import argparse
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from latentspeech.core.command import run_recipe
 from latentspeech.core.device import choose_device
@@ -24,26 +23,13 @@ from latentspeech.core.eval.scorer import MetricUnavailable
 from latentspeech.core.files import atomic_path, write_json
 from latentspeech.core.provenance import describe_run
 from latentvision.data.sources.config import FolderConfig, SourceConfig, open_source
-from latentvision.data.sources.source import ImageSource
 from latentvision.eval.features import TITLES, FeatureKind, load_features
 from latentvision.eval.frechet import FrechetDistance, ImageSet, frechet_hole
-from latentvision.images.transforms import center_crop, to_tensor
+from recipes.image.picture_batches import picture_batches
 from recipes.image.samples import Drawing, read_drawing, scale_folder
 from recipes.image.source_option import parse_source
 
 logger = logging.getLogger(__name__)
-
-_BATCH = 50
-
-
-def images(source: ImageSource, size: int, limit: int = 0) -> Iterator[Tensor]:
-    """Batches (B, 3, size, size) of a source's pictures, evenly spread over it; 0: of all."""
-    indices = [i for number in range(source.num_shards) for i in source.shard(number)]
-    step = max(1, len(indices) // limit) if limit else 1
-    chosen = indices[::step][: limit or None]
-    for start in range(0, len(chosen), _BATCH):
-        batch = chosen[start : start + _BATCH]
-        yield torch.stack([to_tensor(center_crop(source.picture(i), size)) for i in batch])
 
 
 class Scoring:
@@ -68,7 +54,7 @@ class Scoring:
         scales = self.drawing.cfg_scales
         try:
             features = load_features(kind)
-            wanted = images(self.reference, self.size, self.limit)
+            wanted = picture_batches(self.reference, self.size, self.limit)
             distance = FrechetDistance(features, ImageSet(str(self.reference), wanted), device)
             return {scale: self._at(scale, distance, kind) for scale in scales}
         except (MetricUnavailable, InputError) as error:
@@ -76,7 +62,7 @@ class Scoring:
 
     def _at(self, scale: float, distance: FrechetDistance, kind: FeatureKind) -> MetricResult:
         folder = scale_folder(self.samples, scale)
-        drawn = images(open_source(FolderConfig(path=folder)), self.size)
+        drawn = picture_batches(open_source(FolderConfig(path=folder)), self.size)
         result = distance.measure(ImageSet(str(folder), drawn), key=f"fd_{kind}")
         logger.info("cfg_scale %g: %s %.3f", scale, result.name, result.value)
         return result

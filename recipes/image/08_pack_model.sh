@@ -2,7 +2,7 @@
 # Purpose: pack the model directory with the best guidance scale and its scores, write RESULTS.md, and draw a gallery beside the nearest training pictures
 # Reads:   $exp_dir/generator/checkpoints, $exp_dir/scores/sweep.json, $data_dir/tokenizer_check/scores.json, --seed
 # Writes:  $exp_dir/model, $exp_dir/RESULTS.md, $exp_dir/gallery.png, $exp_dir/neighbours.png
-# Cost:    fashion: 1 min; the neighbours read all training pictures
+# Cost:    fashion: 1 min; the neighbours read the training pictures of up to 16 classes
 
 set -euo pipefail
 # shellcheck source=recipes/lib/child.sh

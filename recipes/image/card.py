@@ -108,4 +108,6 @@ def _row(what: str, metric: MetricResult) -> str:
     value = f"{metric.value:.2f} {metric.unit}".strip()
     if metric.interval is not None:
         value += f" ({metric.interval[0]:.2f} to {metric.interval[1]:.2f})"
-    return f"| {what} | {metric.name} | {value}, {metric.num_scored} images | {metric.held_against} |"
+    return (
+        f"| {what} | {metric.name} | {value}, {metric.num_scored} images | {metric.held_against} |"
+    )

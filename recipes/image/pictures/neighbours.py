@@ -1,8 +1,9 @@
 """Shows samples beside the training pictures that are nearest to them: it draws, and does not copy.
 
-Nearest in pixels, by the root of the mean squared difference; mirror images count too, because the
-model is trained on both. Beside each sample its distance is compared with a real picture's: how far
-a validation picture would be is not known here, so the file's text gives the numbers alone.
+Nearest in pixels, by the root of the mean squared difference, among the pictures of the sample's
+class; mirror images count too, because the model is trained on both.
+
+B images, S image size.
 """
 
 import argparse
@@ -34,12 +35,20 @@ class Neighbour(NamedTuple):
     image: Tensor  # (3, S, S), mirrored if that is nearer
 
 
-def nearest(queries: Tensor, source_config: SourceConfig, count: int) -> list[list[Neighbour]]:
-    """The `count` nearest pictures of the source to each of the images (B, 3, S, S)."""
+def nearest(
+    queries: Tensor, labels: Tensor, source_config: SourceConfig, count: int
+) -> list[list[Neighbour]]:
+    """The `count` nearest pictures of the same class to each of the images (B, 3, S, S)."""
     source = open_source(source_config)
     size, flat = queries.shape[-1], queries.clamp(-1, 1).flatten(1)
     found: list[list[tuple[float, int, bool]]] = [[] for _ in queries]
-    indices = [i for number in range(source.num_shards) for i in source.shard(number)]
+    wanted = set(labels.tolist())
+    indices = [
+        index
+        for number in range(source.num_shards)
+        for index in source.shard(number)
+        if source.record(index).label in wanted
+    ]
 
     def image(index: int, mirrored: bool) -> Tensor:
         picture = to_tensor(center_crop(source.picture(index), size))
@@ -48,9 +57,12 @@ def nearest(queries: Tensor, source_config: SourceConfig, count: int) -> list[li
     for start in range(0, len(indices), _BATCH):
         batch = indices[start : start + _BATCH]
         images = torch.stack([image(index, False) for index in batch])
+        classes = torch.tensor([source.record(index).label for index in batch])
+        others = labels[:, None] != classes  # (B, batch)
         for mirrored in (False, True):
             real = (flip(images) if mirrored else images).flatten(1)
             distances = torch.cdist(flat, real) / flat.shape[1] ** 0.5 * _LEVELS  # (B, batch)
+            distances[others] = torch.inf
             for row, of_query in zip(found, distances.tolist(), strict=True):
                 pairs = zip(of_query, batch, strict=True)
                 row[:] = heapq.nsmallest(
@@ -62,10 +74,9 @@ def nearest(queries: Tensor, source_config: SourceConfig, count: int) -> list[li
     ]
 
 
-def draw_queries(painter: Painter, num: int, seed: int) -> Tensor:
-    """Samples (num, 3, S, S) whose classes take turns."""
-    generators = [make_generator(seed, "neighbours", place) for place in range(num)]
-    labels = torch.arange(num) % len(painter.class_names)
+def draw_queries(painter: Painter, labels: Tensor, seed: int) -> Tensor:
+    """A sample of each of the classes (B,) -> images (B, 3, S, S)."""
+    generators = [make_generator(seed, "neighbours", place) for place in range(len(labels))]
     latents = painter.model.generator.sample(labels, generators, painter.sampling())
     with torch.inference_mode():
         return painter.decode(latents).cpu()
@@ -82,13 +93,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="PNG file; .json goes beside it")
     arguments = parser.parse_args()
     painter = Painter.from_directory(arguments.model)
-    samples = draw_queries(painter, arguments.num, arguments.seed)
-    neighbours = nearest(samples, arguments.source, arguments.count)
+    labels = torch.arange(arguments.num) % len(painter.class_names)
+    samples = draw_queries(painter, labels, arguments.seed)
+    neighbours = nearest(samples, labels, arguments.source, arguments.count)
     rows = [
         torch.stack([sample, *(one.image for one in row)])
         for sample, row in zip(samples, neighbours, strict=True)
     ]
-    comment = "first of each row: a sample; after it the nearest training pictures, in pixels"
+    comment = "first of each row: a sample; then the nearest training pictures of its class"
     grid = make_grid(torch.cat(rows), 1 + arguments.count)
     write_png(arguments.out, grid, {"Comment": comment})
     lists = [[{"id": one.id, "rms_levels": one.distance} for one in row] for row in neighbours]
