@@ -39,6 +39,7 @@ if [[ ${debug:?} == false ]]; then
     tokenizer_args="loss.perceptual={\"kind\":\"lpips\",\"vgg_weights\":\"$vgg_weights\"} ${tokenizer_args?}"
   fi
   if [[ -n ${imagenet_dir?} ]]; then
+    imagenet_dir=$(realpath -m -- "$imagenet_dir")
     default_option train_source "{kind: folder, path: \"$imagenet_dir/train\"}"
     default_option valid_source "{kind: folder, path: \"$imagenet_dir/val\"}"
   fi

@@ -1,4 +1,4 @@
-"""Scores a tokenizer's copies of validation pictures, and shows some beside the originals."""
+"""Packs a tokenizer, scores its copies of validation pictures, and shows some."""
 
 import argparse
 from pathlib import Path
@@ -13,6 +13,7 @@ from latentvision.eval.reconstruction import ReconstructionConfig, score_reconst
 from latentvision.images.transforms import center_crop, make_grid, to_tensor
 from latentvision.images.writing import write_png
 from latentvision.tokenizer.model_directory import load_tokenizer
+from latentvision.training.pack_tokenizer import pack_tokenizer
 from recipes.image.source_option import parse_source
 from recipes.lib.progress_log import ProgressLog
 
@@ -39,13 +40,15 @@ def show_copies(tokenizer_dir: Path, config: SourceConfig, out: Path) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tokenizer", type=Path, required=True, help="model directory")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the training")
+    parser.add_argument("--tokenizer", type=Path, required=True, help="model directory to write")
     parser.add_argument("--source", type=parse_source, required=True)
     parser.add_argument("--max_images", type=int, required=True)
     parser.add_argument("--distances", default="", help="names, with spaces")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True, help="folder")
     arguments = parser.parse_args()
+    pack_tokenizer(arguments.run, arguments.tokenizer)
     arguments.out.mkdir(parents=True, exist_ok=True)
     show_copies(arguments.tokenizer, arguments.source, arguments.out / "copies.png")
     config = ReconstructionConfig(

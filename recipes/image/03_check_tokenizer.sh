@@ -8,7 +8,6 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-run python -m latentvision.cli.main tokenizer pack --quiet "${data_dir:?}/tokenizer" "$data_dir/tokenizer_model"
-run python -m recipes.image.03_check_tokenizer --tokenizer "$data_dir/tokenizer_model" \
+run python -m recipes.image.03_check_tokenizer --run "${data_dir:?}/tokenizer" --tokenizer "$data_dir/tokenizer_model" \
   --source "${valid_source:?}" --max_images "${max_copies:?}" --device "${device:?}" \
   --distances "${distances?}" --out "$data_dir/tokenizer_check"

@@ -6,6 +6,7 @@ with their mirror images.
 """
 
 import argparse
+import itertools
 from pathlib import Path
 
 from latentspeech.core.command import run_recipe
@@ -29,15 +30,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="gets a folder for each part")
     parser.add_argument("--pictures_per_shard", type=int, default=1000)
     parser.add_argument("--skip_bad", action="store_true", help="leave unreadable pictures out")
-    parser.add_argument("action", choices=["prepare", "extract", "finish"])
+    parser.add_argument("actions", nargs="+", choices=["prepare", "extract", "finish"])
     parser.add_argument("--rank", type=int, default=0)
     parser.add_argument("--world_size", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
-    for part in PARTS:
+    for part, action in itertools.product(PARTS, arguments.actions):
         source = getattr(arguments, f"{part}_source")
         folder = arguments.out / part
-        match arguments.action:
+        match action:
             case "prepare":
                 key = {"tokenizer": tokenizer_hash(arguments.tokenizer)}
                 key |= {"source": source.model_dump(mode="json")}

@@ -14,8 +14,4 @@ command=(python -m recipes.image.04_extract_latents --tokenizer "${data_dir:?}/t
   --train_source "${train_source:?}" --valid_source "${valid_source:?}" --out "$data_dir/latents"
   --pictures_per_shard $([[ ${debug:?} == true ]] && echo 20 || echo 1000))
 if [[ ${skip_bad:?} == true ]]; then command+=(--skip_bad); fi
-if ((${node_rank:?} == 0)); then run "${command[@]}" prepare; fi
-meet latents_prepared
-run_ranks "${command[@]}" extract
-meet latents_made
-if ((node_rank == 0)); then run "${command[@]}" finish; fi
+run_shared latents extract "${command[@]}"

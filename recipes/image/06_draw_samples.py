@@ -2,8 +2,8 @@
 
 A sample is OUT/cfg_SCALE/CLASS/NUMBER.png. Its noise follows from the seed, its class and its
 number, so it depends on no other sample, and a killed run goes on with those that are missing.
-`prepare` removes samples of another model, `draw` draws those of one rank, `finish` writes
-drawn.json once all ranks have ended.
+`prepare` packs the model and removes samples of another one, `draw` draws those of one rank,
+`finish` writes drawn.json once all ranks have ended.
 """
 
 import argparse
@@ -18,8 +18,10 @@ from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
 from latentspeech.core.files import write_json
 from latentspeech.core.tensors import make_generator
+from latentvision.generation.model_directory import read_generator_config
 from latentvision.generation.painter import Painter
 from latentvision.images.writing import write_png
+from latentvision.training.pack_generator import pack_generator
 from recipes.image.samples import DRAWN, Drawing, scale_folder
 from recipes.lib.progress_log import ProgressLog
 from recipes.lib.result_folder import open_result_folder
@@ -93,40 +95,34 @@ def model_hash(model: Path) -> str:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="model directory")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the training")
+    parser.add_argument("--model", type=Path, required=True, help="model directory to write")
     parser.add_argument("--out", type=Path, required=True, help="folder of the samples")
     parser.add_argument("--cfg_scales", required=True, help="numbers, with spaces")
     parser.add_argument("--per_class", type=int, required=True)
     parser.add_argument("--batch_size", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("action", choices=["prepare", "draw", "finish"])
+    parser.add_argument("actions", nargs="+", choices=["prepare", "draw", "finish"])
     parser.add_argument("--rank", type=int, default=0)
     parser.add_argument("--world_size", type=int, default=1)
     parser.add_argument("--device", default="cpu")
-    arguments = parser.parse_args()
-    painter = Painter.from_directory(arguments.model, arguments.device)
+    a = parser.parse_args()
+    if "prepare" in a.actions:
+        pack_generator(a.run, a.model)
     drawing = Drawing(
-        cfg_scales=tuple(float(scale) for scale in arguments.cfg_scales.split()),
-        per_class=arguments.per_class,
-        seed=arguments.seed,
-        class_names=painter.class_names,
-        model_hash=model_hash(arguments.model),
+        cfg_scales=tuple(float(scale) for scale in a.cfg_scales.split()),
+        per_class=a.per_class,
+        seed=a.seed,
+        class_names=read_generator_config(a.model).class_names,
+        model_hash=model_hash(a.model),
     )
-    match arguments.action:
-        case "prepare":
-            key = {"model": drawing.model_hash, "seed": drawing.seed}
-            open_result_folder(arguments.out, key)
-        case "draw":
-            draw_share(
-                painter,
-                drawing,
-                arguments.out,
-                arguments.batch_size,
-                arguments.rank,
-                arguments.world_size,
-            )
-        case "finish":
-            finish(drawing, arguments.out)
+    if "prepare" in a.actions:
+        open_result_folder(a.out, {"model": drawing.model_hash, "seed": drawing.seed})
+    if "draw" in a.actions:
+        painter = Painter.from_directory(a.model, a.device)
+        draw_share(painter, drawing, a.out, a.batch_size, a.rank, a.world_size)
+    if "finish" in a.actions:
+        finish(drawing, a.out)
 
 
 if __name__ == "__main__":

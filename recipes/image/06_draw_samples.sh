@@ -9,13 +9,7 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
-command=(python -m recipes.image.06_draw_samples --model "${exp_dir:?}/generator_model" --out "$exp_dir/samples"
+command=(python -m recipes.image.06_draw_samples --run "${exp_dir:?}/generator"
+  --model "$exp_dir/generator_model" --out "$exp_dir/samples"
   --cfg_scales "${cfg_scales:?}" --per_class "${per_class:?}" --batch_size "${sample_batch:?}" --seed "${seed:?}")
-if ((${node_rank:?} == 0)); then
-  run python -m latentvision.cli.main pack --quiet "$exp_dir/generator" "$exp_dir/generator_model"
-  run "${command[@]}" prepare
-fi
-meet samples_prepared
-run_ranks "${command[@]}" draw
-meet samples_drawn
-if ((node_rank == 0)); then run "${command[@]}" finish; fi
+run_shared samples draw "${command[@]}"

@@ -1,4 +1,7 @@
-"""Packs the model with its best guidance scale and a card of its scores, and writes RESULTS.md."""
+"""Packs the model with its best guidance scale and a card of its scores, and writes RESULTS.md.
+
+Also draws a gallery, and samples beside the training pictures that are nearest to them.
+"""
 
 import argparse
 from pathlib import Path
@@ -9,9 +12,13 @@ from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.train.engine import CONFIG_NAME
 from latentspeech.core.train.state.averaged_weights import training_state
 from latentvision.generation.model_directory import read_generator_config
+from latentvision.generation.painter import Painter
 from latentvision.training.generator_run import GeneratorRunConfig
 from latentvision.training.pack_generator import pack_generator
 from recipes.image.card import Made, card, read_sweep, scores_of_scale, table_of_scales
+from recipes.image.pictures.gallery import draw_gallery
+from recipes.image.pictures.neighbours import show_neighbours
+from recipes.image.source_option import parse_source
 from recipes.lib.results_file import read_table, write_results
 
 
@@ -60,8 +67,13 @@ def main() -> None:
     parser.add_argument("--data_dir", type=Path, required=True, help="tokenizer and latents")
     parser.add_argument("--data", required=True, help="where the pictures come from, and licence")
     parser.add_argument("--command", required=True, help="what was typed to run the recipe")
+    parser.add_argument("--source", type=parse_source, required=True, help="training pictures")
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     pack(arguments.exp_dir, arguments.data_dir, arguments.data, arguments.command)
+    painter = Painter.from_directory(arguments.exp_dir / "model")
+    draw_gallery(painter, arguments.exp_dir / "gallery.png", arguments.seed)
+    show_neighbours(painter, arguments.source, arguments.exp_dir / "neighbours.png", arguments.seed)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,4 @@ set -euo pipefail
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
 run python -m recipes.image.08_pack_model --exp_dir "${exp_dir:?}" --data_dir "${data_dir:?}" \
-  --data "${data_card:?}" --command "${stage_command:?}"
-run python -m recipes.image.pictures.gallery --model "$exp_dir/model" --out "$exp_dir/gallery.png" --seed "${seed:?}"
-run python -m recipes.image.pictures.neighbours --model "$exp_dir/model" --source "${train_source:?}" \
-  --out "$exp_dir/neighbours.png" --seed "$seed"
+  --data "${data_card:?}" --command "${stage_command:?}" --source "${train_source:?}" --seed "${seed:?}"

@@ -14,6 +14,10 @@ export data_card="${data_card:?say it in run.sh}"
 export debug_tokenizer_args="" debug_generator_args=""
 export toy_pictures=false
 
+check_machine() {
+  python tools/check_environment.py --quiet
+}
+
 # $1 is the default number of GPUs.
 add_image_options() {
   add_run_options
@@ -60,23 +64,24 @@ settle_debug() {
 }
 
 settle_image_options() {
-  local size=full suffix=
+  local scale=full suffix=
   check_number max_copies per_class sample_batch max_reference score_size seed
   [[ ${model:?} =~ ^(lm|dit|givt|vq|mar)$ ]] || fail "--model is '$model'; expected lm, dit, givt, vq or mar"
   if [[ $model == vq ]]; then suffix=_vq; fi
   if [[ ${debug:?} == true ]]; then
-    size=debug
+    scale=debug
     settle_debug
   fi
-  default_option data_dir "${egs_dir:?}/data/$size$suffix"
-  default_option exp_dir "$egs_dir/exp/$size/$model"
-  default_option tokenizer_config "$egs_dir/conf/tokenizer$suffix.yaml"
-  default_option generator_config "$egs_dir/conf/$model.yaml"
+  data_dir=${data_dir:-${egs_dir:?}/data/$scale$suffix}
+  exp_dir=${exp_dir:-$egs_dir/exp/$scale/$model}
+  tokenizer_config=${tokenizer_config:-$egs_dir/conf/tokenizer$suffix.yaml}
+  generator_config=${generator_config:-$egs_dir/conf/$model.yaml}
   settle_run_options
   if [[ -z ${train_source?} && $debug == true ]]; then
-    toy_pictures=true
+    toy_pictures=true data_card="toy pictures that the recipe makes"
     train_source="{kind: folder, path: \"$data_dir/pictures/train\"}"
     valid_source="{kind: folder, path: \"$data_dir/pictures/valid\"}"
   fi
+  if [[ -v OPTION_GIVEN[train_source] ]]; then data_card="pictures of the user: $train_source"; fi
   [[ -n $train_source && -n ${valid_source?} ]] || fail "--train_source and --valid_source name the pictures; give both"
 }

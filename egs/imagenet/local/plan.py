@@ -1,7 +1,7 @@
 """What each stage costs on ImageNet, from sizes and settings of conf/.
 
-    python3 egs/imagenet/local/plan.py                              tables in Markdown, as in README.md
-    python3 egs/imagenet/local/plan.py --stage 5 --size xl          two lines, as in --help
+    python3 egs/imagenet/local/plan.py                          tables in Markdown, as in README
+    python3 egs/imagenet/local/plan.py --stage 5 --size xl      two lines, as in --help
 
 GPU-hours are derived, not measured: operations of the matrices (attention scores are left out)
 divided by MFU times a card's dense bf16 rate. This file uses the standard library only, since

@@ -12,9 +12,10 @@ from latentvision.images.transforms import make_grid
 from latentvision.images.writing import write_png
 
 
-def draw_gallery(model: Path, out: Path, columns: int, max_classes: int, seed: int) -> None:
+def draw_gallery(
+    painter: Painter, out: Path, seed: int, columns: int = 16, max_classes: int = 20
+) -> None:
     """Writes the rows of the first `max_classes` classes as one PNG."""
-    painter = Painter.from_directory(model)
     names = painter.class_names[:max_classes]
     rows = []
     for label in range(len(names)):
@@ -34,12 +35,10 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="model directory")
     parser.add_argument("--out", type=Path, required=True, help="PNG file")
     parser.add_argument("--columns", type=int, default=16, help="samples of each class")
-    parser.add_argument("--max_classes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    draw_gallery(
-        arguments.model, arguments.out, arguments.columns, arguments.max_classes, arguments.seed
-    )
+    painter = Painter.from_directory(arguments.model)
+    draw_gallery(painter, arguments.out, arguments.seed, arguments.columns)
 
 
 if __name__ == "__main__":

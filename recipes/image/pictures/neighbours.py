@@ -82,6 +82,23 @@ def draw_queries(painter: Painter, labels: Tensor, seed: int) -> Tensor:
         return painter.decode(latents).cpu()
 
 
+def show_neighbours(
+    painter: Painter, source: SourceConfig, out: Path, seed: int, num: int = 16, count: int = 5
+) -> None:
+    """Writes a row for each sample: the sample, then its neighbours; their ids go into a .json."""
+    labels = torch.arange(num) % len(painter.class_names)
+    samples = draw_queries(painter, labels, seed)
+    neighbours = nearest(samples, labels, source, count)
+    rows = [
+        torch.stack([sample, *(one.image for one in row)])
+        for sample, row in zip(samples, neighbours, strict=True)
+    ]
+    comment = "first of each row: a sample; then the nearest training pictures of its class"
+    write_png(out, make_grid(torch.cat(rows), 1 + count), {"Comment": comment})
+    lists = [[{"id": one.id, "rms_levels": one.distance} for one in row] for row in neighbours]
+    write_json(out.with_suffix(".json"), lists)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -91,20 +108,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=5, help="neighbours of each")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="PNG file; .json goes beside it")
-    arguments = parser.parse_args()
-    painter = Painter.from_directory(arguments.model)
-    labels = torch.arange(arguments.num) % len(painter.class_names)
-    samples = draw_queries(painter, labels, arguments.seed)
-    neighbours = nearest(samples, labels, arguments.source, arguments.count)
-    rows = [
-        torch.stack([sample, *(one.image for one in row)])
-        for sample, row in zip(samples, neighbours, strict=True)
-    ]
-    comment = "first of each row: a sample; then the nearest training pictures of its class"
-    grid = make_grid(torch.cat(rows), 1 + arguments.count)
-    write_png(arguments.out, grid, {"Comment": comment})
-    lists = [[{"id": one.id, "rms_levels": one.distance} for one in row] for row in neighbours]
-    write_json(arguments.out.with_suffix(".json"), lists)
+    a = parser.parse_args()
+    painter = Painter.from_directory(a.model)
+    show_neighbours(painter, a.source, a.out, a.seed, a.num, a.count)
 
 
 if __name__ == "__main__":

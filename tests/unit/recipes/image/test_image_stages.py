@@ -123,7 +123,7 @@ def copy_samples(pictures: Path, folder: Path, shift: int) -> None:
     from PIL import Image
 
     for path in pictures.rglob("*.png"):
-        target = folder / path.parent.name / path.name
+        target = folder / path.parent.name / f"{int(path.stem):05d}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         with Image.open(path) as picture:
             picture.point(lambda level: min(255, level + shift)).save(target)
