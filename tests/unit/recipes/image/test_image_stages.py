@@ -12,6 +12,7 @@ from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.scorer import MetricUnavailable
 from latentvision.data.sources.config import FolderConfig, open_source
 from latentvision.eval.features import Features
+from latentvision.generation.generator import ImageSampling
 from latentvision.generation.painter import Painter
 from latentvision.images.transforms import center_crop, to_tensor
 from latentvision.training.pack_generator import pack_generator
@@ -38,7 +39,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def painter(tmp_path_factory: pytest.TempPathFactory) -> Painter:
     folder = tmp_path_factory.mktemp("model")
     run = train_tiny(folder, "lm", max_steps=2)
-    pack_generator(run.exp_dir, folder / "model")
+    pack_generator(run.exp_dir, folder / "model", sampling=ImageSampling(num_steps=2))
     return Painter.from_directory(folder / "model")
 
 
