@@ -1,6 +1,6 @@
 """The table and the pictures of the study's finished runs: means over seeds, with their range.
 
-    python -m recipes.image.study.report --config egs/fashion/conf/study.yaml --exp_dir DIR \
+    python -m recipes.image.study.report --config egs/fashion/conf/study/study.yaml --exp_dir DIR \
         --out egs/fashion/RESULTS.md
 
 Writes a section of RESULTS.md and, beside it, study.png: the distance over sigma.

@@ -1,6 +1,6 @@
 """Runs the study: tokenizers, their latents, and generators that are sampled and scored.
 
-    python -m recipes.image.study.run --config egs/fashion/conf/study.yaml --exp_dir DIR
+    python -m recipes.image.study.run --config egs/fashion/conf/study/study.yaml --exp_dir DIR
 
 The same command goes on where it stopped, after a kill too. `--minutes` starts no run after that
 time. Each finished generator has a file result.json; recipes.image.study.report makes the table and

@@ -17,6 +17,7 @@ from latentspeech.training.codec_run import CodecRunConfig
 from latentspeech.training.tts_run import TTSRunConfig
 from latentvision.training.generator_run import GeneratorRunConfig
 from latentvision.training.tokenizer_run import TokenizerRunConfig as ImageTokenizerRun
+from recipes.image.study.plan import StudyConfig
 from recipes.lib.stage_record import header_parts
 from recipes.tts.train_tokenizer import TokenizerRunConfig
 from tests.unit.recipes.shell import ROOT, run_bash
@@ -40,7 +41,9 @@ LIBRIHEAVY = ROOT / "egs/libriheavy/conf"
 
 
 def config_class(path: Path) -> type[Config]:
-    if path.parts[-3] in IMAGES:
+    if path.stem == "study":
+        return StudyConfig
+    if set(IMAGES) & set(path.parts):
         return ImageTokenizerRun if path.stem.startswith("tokenizer") else GeneratorRunConfig
     if path.stem.startswith("codec"):
         return CodecRunConfig

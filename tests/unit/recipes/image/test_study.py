@@ -24,7 +24,7 @@ from recipes.image.study.plan import (
 from recipes.image.study.report import plot, read_points, table
 from tests.unit.recipes.shell import ROOT
 
-CONF = ROOT / "egs/fashion/conf"
+CONF = ROOT / "egs/fashion/conf/study"
 SIDE = {"model_dim": 32, "num_layers": 1, "num_heads": 2, "ffn_dim": 64}
 
 
@@ -76,10 +76,10 @@ class MeanColour(Features):
 def small_study(folder: Path) -> Path:
     """The study of egs/fashion with toy pictures and networks."""
     make_toy_pictures(folder / "pictures")
-    tokenizer = read_yaml(CONF / "tokenizer_study.yaml")
+    tokenizer = read_yaml(CONF / "tokenizer.yaml")
     tokenizer["tokenizer"] |= {"image_size": 16, "patch_size": 4, "encoder": SIDE, "decoder": SIDE}
     tokenizer["train"] |= {"max_steps": 2}
-    generator = read_yaml(CONF / "lm_study.yaml")
+    generator = read_yaml(CONF / "lm.yaml")
     generator["model"]["backbone"] |= {"num_layers": 1, "num_heads": 2, "num_kv_heads": 2}
     generator["data"] |= {"batch_size": 4}
     generator["sampling"] = {"num_steps": 2}
@@ -96,8 +96,8 @@ def small_study(folder: Path) -> Path:
     }
     for name, content in (
         ("study", values),
-        ("tokenizer_study", tokenizer),
-        ("lm_study", generator),
+        ("tokenizer", tokenizer),
+        ("lm", generator),
     ):
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
     return folder / "study.yaml"
