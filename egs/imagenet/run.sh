@@ -30,7 +30,7 @@ conf=$egs_dir/conf
 [[ ${size:?} =~ ^(l|medium|large|xl|3b|study)$ ]] || fail "--size is '$size'; expected l, medium, large, xl, 3b or study"
 [[ ${pixels:?} =~ ^(256|384)$ ]] || fail "--pixels is '$pixels'; expected 256 or 384"
 [[ ${beit3?}${vgg_weights?} != *[[:space:]]* ]] || fail "--beit3 and --vgg_weights: give paths without spaces"
-suffix= tag=$size
+suffix="" tag=$size
 if [[ ${model:?} == vq ]]; then suffix=_vq; fi
 if [[ $pixels == 384 ]]; then suffix+=_384 tag+=_384; fi
 if [[ ${debug:?} == false ]]; then

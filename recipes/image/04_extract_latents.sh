@@ -9,9 +9,11 @@ set -euo pipefail
 # shellcheck source=recipes/lib/child.sh
 source "${recipes_root:?start it through run.sh in egs/}/recipes/lib/child.sh"
 
+pictures_per_shard=1000
 # Small shards let several processes share a toy set.
+if [[ ${debug:?} == true ]]; then pictures_per_shard=20; fi
 command=(python -m recipes.image.04_extract_latents --tokenizer "${data_dir:?}/tokenizer_model"
   --train_source "${train_source:?}" --valid_source "${valid_source:?}" --out "$data_dir/latents"
-  --pictures_per_shard $([[ ${debug:?} == true ]] && echo 20 || echo 1000))
+  --pictures_per_shard "$pictures_per_shard")
 if [[ ${skip_bad:?} == true ]]; then command+=(--skip_bad); fi
 run_shared latents extract "${command[@]}"

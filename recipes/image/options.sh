@@ -57,7 +57,7 @@ settle_debug() {
   debug_tokenizer_args+=" loss.perceptual=null loss.discriminator_start_step=10 loss.discriminator.channels=8"
   debug_tokenizer_args+=" loss.discriminator.num_layers=2 data.batch_size=16 train.precision=\"32\" train.accumulation=1"
   debug_generator_args+=" $run model.backbone.num_kv_heads=2 data.batch_size=16 train.precision=\"32\" train.accumulation=1"
-  if [[ $model == vq ]]; then debug_tokenizer_args+=" tokenizer.posterior.num_codes=32"; fi
+  if [[ ${model:?} == vq ]]; then debug_tokenizer_args+=" tokenizer.posterior.num_codes=32"; fi
   if [[ $model == lm || $model == mar ]]; then debug_generator_args+=" $head"; fi
   default_option per_class 4
   default_option cfg_scales "1 2"

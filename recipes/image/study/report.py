@@ -17,7 +17,7 @@ from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config
 from latentspeech.core.errors import DataError
 from latentspeech.core.files import atomic_path
-from recipes.image.study.plan import LEARNED, StudyConfig, all_runs
+from recipes.image.study.plan import LEARNED, Run, StudyConfig, all_runs
 from recipes.image.study.run import RESULT
 from recipes.lib.results_file import provenance_lines, this_command, write_section
 
@@ -50,17 +50,20 @@ class Point(NamedTuple):
 
 def read_points(study: StudyConfig, exp_dir: Path) -> tuple[list[Point], int, int]:
     """Points of the finished runs, in the study's order, and how many runs of how many are done."""
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    groups: dict[Run, list[dict[str, Any]]] = defaultdict(list)  # by the run without its seed
     runs = list(dict.fromkeys(all_runs(study)))
     done = 0
     for run in runs:
         path = exp_dir / "generators" / run.name / RESULT
         if path.is_file():
             done += 1
-            groups[run[:4]].append(json.loads(path.read_text(encoding="utf-8")))
+            groups[run._replace(seed=0)].append(json.loads(path.read_text(encoding="utf-8")))
     points = [
         Point(
-            *key,
+            key.part,
+            key.tokenizer,
+            key.model,
+            key.size,
             scale,
             tuple(result["distance"][scale] for result in results),
             results[0]["parameters"],
@@ -77,7 +80,7 @@ def table(points: Sequence[Point]) -> str:
     scales = list(dict.fromkeys(point.scale for point in points))
     rows: dict[tuple[str, ...], list[Point]] = defaultdict(list)
     for point in points:
-        rows[point[:4]].append(point)
+        rows[point.part, point.tokenizer, point.model, point.size].append(point)
     heading = " | ".join(f"cfg_scale {scale}" for scale in scales)
     lines = [
         f"| part | tokenizer | model | size | parameters | steps | seeds | {heading} |",

@@ -188,7 +188,7 @@ def step_flop(config: GeneratorRunConfig) -> float:
     latents = torch.zeros(_COUNTED_IMAGES, space.num_latents, space.latent_dim)
     batch = ImageBatch(latents, torch.zeros(_COUNTED_IMAGES, dtype=torch.long))
     with FlopCounterMode(display=False) as counter:
-        model.loss(batch, torch.Generator().manual_seed(0)).backward()
+        torch.autograd.backward(model.loss(batch, torch.Generator().manual_seed(0)))
     total: int = counter.get_total_flops()
     return total / _COUNTED_IMAGES * config.data.batch_size * config.train.accumulation
 
