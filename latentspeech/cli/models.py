@@ -1,6 +1,5 @@
 """`latentspeech models`: lists the names that --model takes, and describes model directories."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,22 +18,17 @@ def models(
     as_json: JsonOption = False,
 ) -> None:
     """List the built-in models, or describe model directories."""
+    from latentspeech.core.command import show_models
     from latentspeech.model_names import builtin_models, resolve_model
 
     known = builtin_models()
     if names:
         known = {name: resolve_model(name) or Path(name) for name in names}
-    rows = [describe(name, path) for name, path in known.items()]
-    if as_json:
-        print(json.dumps(rows))
-        return
-    if not rows:
-        print("no model is installed; egs/mini/run.sh trains one; give its path to describe it")
-    for row in rows:
-        print(_line(row))
+    none = "no model is installed; egs/mini/run.sh trains one; give its path to describe it"
+    show_models(known, describe, _line, none, as_json)
 
 
-def describe(name: str, path: Path) -> dict[str, Any]:
+def describe(path: Path) -> dict[str, Any]:
     """Kind, sizes and rates of a model directory; CheckpointError for another folder."""
     from latentspeech.codec.model_directory import KIND as CODEC
     from latentspeech.codec.model_directory import decoder_names, find_codec, read_codec_config
@@ -43,15 +37,13 @@ def describe(name: str, path: Path) -> dict[str, Any]:
     from latentspeech.tts.model_directory import KIND as TTS
 
     kind, config = read_description(path)
-    size_bytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    row = {"name": name, "kind": kind, "path": str(path), "size_bytes": size_bytes}
     if kind == CODEC:
         rates = _rates(read_codec_config(path))
-        return {**row, **rates, "decoders": decoder_names(path)}
+        return {"kind": kind, **rates, "decoders": decoder_names(path)}
     if kind == TTS:
         backbone = config["backbone"]
         sizes = {"layers": backbone["num_layers"], "model_dim": backbone["model_dim"]}
-        return {**row, **sizes, **_rates(read_codec_config(find_codec(path)))}
+        return {"kind": kind, **sizes, **_rates(read_codec_config(find_codec(path)))}
     raise CheckpointError(f"{path} holds a model of kind {kind!r}; expected {CODEC!r} or {TTS!r}")
 
 
@@ -74,4 +66,4 @@ def _line(row: dict[str, Any]) -> str:
     if "decoders" in row:
         further = f", further decoders: {', '.join(row['decoders'])}" if row["decoders"] else ""
         parts.append(f"{row['encoder']} to {row['decoder']}{further}")
-    return "  ".join([*parts, f"{row['size_bytes'] / 1e6:.1f} MB", row["path"]])
+    return "  ".join(parts)

@@ -1,6 +1,5 @@
 """`latentspeech score`: measures a pair of files, two folders, lhotse cuts or a list."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -68,7 +67,7 @@ def score(
     as_json: JsonOption = False,
 ) -> None:
     """Score audio. The report names files and metrics that fail; the exit code is then 1."""
-    from latentspeech.core.command import counted_progress
+    from latentspeech.core.command import counted_progress, show_metrics, show_scores
     from latentspeech.core.device import choose_device
     from latentspeech.core.eval.report_markdown import render
     from latentspeech.core.eval.weights import DOWNLOAD_VARIABLE
@@ -79,7 +78,9 @@ def score(
     if download:
         os.environ[DOWNLOAD_VARIABLE] = "1"  # worker processes inherit it
     if list_metrics:
-        _show_metrics(as_json)
+        from latentspeech.eval.scoring.availability import check_metrics
+
+        show_metrics(((m.name, m.about, m.missing) for m in check_metrics()), as_json)
         return
     if html is not None:
         check_page(html)
@@ -110,22 +111,5 @@ def score(
         from latentspeech.eval.page.report import write_html
 
         write_html(report, html)
-    if as_json:
-        print(json.dumps(report.to_dict()))
-    elif not quiet:
-        print(render(report), end="")
-    if report.failures or report.holes:
-        raise typer.Exit(1)
-
-
-def _show_metrics(as_json: bool) -> None:
-    from latentspeech.eval.scoring.availability import check_metrics
-
-    found = []
-    for metric in check_metrics():
-        found.append({"name": metric.name, "about": metric.about, "missing": metric.missing})
-        if not as_json:
-            state = "available" if metric.missing is None else " ".join(metric.missing.split())
-            print(f"{metric.name:18} {metric.about}\n{'':18} {state}")
-    if as_json:
-        print(json.dumps(found))
+    complete = not report.failures and not report.holes
+    show_scores(report.to_dict, lambda: render(report), complete, as_json, quiet)

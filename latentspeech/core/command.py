@@ -9,13 +9,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError, PeerError
 from latentspeech.core.files import NO_SPACE
 
+EXIT_INCOMPLETE = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 EXIT_OF_SIGNAL = 128  # and the signal's number
@@ -97,6 +99,116 @@ def report(values: dict[str, Any], text: str, as_json: bool, quiet: bool) -> Non
         print(json.dumps(values))
     elif not quiet:
         print(text, file=sys.stderr)
+
+
+def show_log(quiet: bool) -> None:
+    """Lets the log of a long command go to stderr; with `quiet` only its warnings."""
+    level = logging.WARNING if quiet else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
+
+
+def train_from_file(
+    config_class: type[Any],
+    train: Callable[[Any], Any],
+    path: Path,
+    changes: Sequence[str] | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Trains the run of a YAML file and reports how it ended.
+
+    Args:
+        config_class: class of the run's configuration, which has a folder `exp_dir`.
+        train: starts or resumes a run and returns a `TrainResult`.
+        path: the YAML file.
+        changes: settings to change, each as a.b=c.
+        quiet: print nothing but warnings and errors.
+        as_json: print the result as JSON.
+
+    Raises:
+        ConfigError: the file or a change is wrong.
+    """
+    from latentspeech.core.config import load_config
+
+    show_log(quiet)
+    run = load_config(config_class, path, changes or ())
+    result = train(run)
+    values = {"exp_dir": str(run.exp_dir), **result._asdict()}
+    report(values, f"{run.exp_dir}: step {result.step} ({result.reason})", as_json, quiet)
+
+
+def show_models(
+    models: Mapping[str, Path],
+    describe: Callable[[Path], dict[str, Any]],
+    line: Callable[[dict[str, Any]], str],
+    none_installed: str,
+    as_json: bool,
+) -> None:
+    """Prints a row for each model directory: its name, path and size, and what `describe` finds.
+
+    Args:
+        models: directories by name.
+        describe: the facts of a directory; it raises CheckpointError for another folder.
+        line: a row as text.
+        none_installed: the text if there are no models.
+        as_json: print a list of rows instead.
+    """
+    rows = []
+    for name, path in models.items():
+        facts = describe(path)
+        size_bytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        rows.append({"name": name, "path": str(path), "size_bytes": size_bytes, **facts})
+    if as_json:
+        print(json.dumps(rows))
+        return
+    if not rows:
+        print(none_installed)
+    for row in rows:
+        print(f"{line(row)}  {row['size_bytes'] / 1e6:.1f} MB  {row['path']}")
+
+
+def show_scores(
+    values: Callable[[], dict[str, Any]],
+    text: Callable[[], str],
+    complete: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Prints a report of scores on stdout; exit code 1 says that a number is missing in it.
+
+    Args:
+        values: makes the content of the JSON object.
+        text: makes the text for readers.
+        complete: whether every metric has a value, of all items.
+        as_json: print the JSON object instead of the text.
+        quiet: print no text.
+    """
+    if as_json:
+        print(json.dumps(values()))
+    elif not quiet:
+        print(text(), end="")
+    if not complete:
+        sys.exit(EXIT_INCOMPLETE)
+
+
+def show_metrics(
+    found: Iterable[tuple[str, str, str | None]], as_json: bool, name_width: int = 18
+) -> None:
+    """Prints which metrics this machine can measure.
+
+    Args:
+        found: name, description, and what is missing (None: nothing) of each, as they are checked.
+        as_json: print one list instead.
+        name_width: width of the column of names.
+    """
+    rows = []
+    for name, about, missing in found:
+        rows.append({"name": name, "about": about, "missing": missing})
+        if not as_json:
+            state = "available" if missing is None else " ".join(missing.split())
+            print(f"{name:{name_width}} {about}\n{'':{name_width}} {state}")
+    if as_json:
+        print(json.dumps(rows))
 
 
 @contextmanager

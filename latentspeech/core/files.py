@@ -170,8 +170,9 @@ def _flush(path: Path) -> None:
 
 
 def _raise_if_disk_full(error: Exception, path: Path) -> None:
-    # Libraries that are not written in Python (safetensors) raise their own error type, with the
-    # error number in the text.
+    # Libraries that are not written in Python (safetensors) raise their own error type, and shutil
+    # one for many files, with the error number in the text.
     full = isinstance(error, OSError) and error.errno in NO_SPACE
-    if full or any(f"os error {number})" in str(error) for number in NO_SPACE):
+    marks = (mark for n in NO_SPACE for mark in (f"os error {n})", f"[Errno {n}]"))
+    if full or any(mark in str(error) for mark in marks):
         raise InputError(f"no space left on the disk for {path}; free some or write elsewhere")

@@ -6,7 +6,7 @@ Commands import torch only when they run, so `--help` and usage errors answer at
 import typer
 
 from latentspeech.core.command import run_command
-from latentvision.cli import models, pack, sample, tokenizer, train, train_generator
+from latentvision.cli import models, pack, sample, score, tokenizer, train, train_generator
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,6 +15,7 @@ app = typer.Typer(
     help="LatentLM images: tokenizers of pictures, and models that draw them.",
 )
 app.command("sample")(sample.sample)
+app.command("score")(score.score)
 app.command("pack")(pack.pack)
 app.command("models")(models.models)
 app.add_typer(tokenizer.app, name="tokenizer")

@@ -1,6 +1,5 @@
 """`latentvision models`: lists the names that --model takes, and describes model directories."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +7,11 @@ import typer
 
 from latentvision.cli.options import JsonOption
 
-KINDS = {"image_tokenizer": "tokenizer", "image_generator": "generator"}
+KINDS = {
+    "image_tokenizer": "tokenizer",
+    "image_generator": "generator",
+    "image_classifier": "classifier",
+}
 
 
 def models(
@@ -18,25 +21,21 @@ def models(
     as_json: JsonOption = False,
 ) -> None:
     """List the built-in models, or describe model directories."""
+    from latentspeech.core.command import show_models
     from latentvision.model_names import builtin_models, resolve_model
 
     known = builtin_models()
     if names:
         known = {name: resolve_model(name) or Path(name) for name in names}
-    rows = [describe(name, path) for name, path in known.items()]
-    if as_json:
-        print(json.dumps(rows))
-        return
-    if not rows:
-        print("no model is installed; `latentvision train` makes some; give a path to describe one")
-    for row in rows:
-        print(_line(row))
+    none = "no model is installed; `latentvision train` makes some; give a path to describe one"
+    show_models(known, describe, _line, none, as_json)
 
 
-def describe(name: str, path: Path) -> dict[str, Any]:
-    """Kind and sizes of a model directory and of its tokenizer; CheckpointError for another."""
+def describe(path: Path) -> dict[str, Any]:
+    """Kind and sizes of a model directory; CheckpointError for another folder."""
     from latentspeech.core.errors import CheckpointError
     from latentspeech.core.model_directory import read_description
+    from latentvision.eval.classifier import read_classifier
     from latentvision.tokenizer.model_directory import find_tokenizer, read_tokenizer_config
 
     kind = read_description(path).kind
@@ -45,12 +44,17 @@ def describe(name: str, path: Path) -> dict[str, Any]:
             f"{path} holds a model of kind {kind!r}; expected {' or '.join(map(repr, KINDS))}: "
             "give the directory of an image model"
         )
+    if KINDS[kind] == "classifier":
+        found = read_classifier(path)
+        return {
+            "kind": KINDS[kind],
+            "image_size": found.network.image_size,
+            "num_classes": len(found.class_names),
+            "test_accuracy": found.test.accuracy,
+        }
     config = read_tokenizer_config(find_tokenizer(path))
     return {
-        "name": name,
         "kind": KINDS[kind],
-        "path": str(path),
-        "size_bytes": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
         "image_size": config.image_size,
         "num_latents": config.num_latents,
         "latent_dim": config.latent_dim,
@@ -59,6 +63,8 @@ def describe(name: str, path: Path) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    latents = f"{row['num_latents']} x {row['latent_dim']} latents, {row['posterior']}"
-    parts = [row["name"], row["kind"], f"{row['image_size']} px", latents]
-    return "  ".join([*parts, f"{row['size_bytes'] / 1e6:.1f} MB", row["path"]])
+    if row["kind"] == "classifier":
+        what = f"{row['num_classes']} classes, {row['test_accuracy']:.4f} of test pictures right"
+    else:
+        what = f"{row['num_latents']} x {row['latent_dim']} latents, {row['posterior']}"
+    return "  ".join([row["name"], row["kind"], f"{row['image_size']} px", what])

@@ -1,6 +1,5 @@
 """Options that several commands share."""
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +16,3 @@ SetOption = Annotated[
 DeviceOption = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:N or auto.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-
-
-def show_log(quiet: bool) -> None:
-    """Lets the log of a long command go to stderr."""
-    level = logging.WARNING if quiet else logging.INFO
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latentspeech.core.command import counted_progress, report
+from latentspeech.core.command import counted_progress, report, show_log
 from latentspeech.core.version import VERSION
 from latentvision.cli.options import (
     ConfigOption,
@@ -15,7 +15,6 @@ from latentvision.cli.options import (
     ModelOption,
     QuietOption,
     SetOption,
-    show_log,
 )
 
 if TYPE_CHECKING:
@@ -193,7 +192,7 @@ def score(
     with counted_progress("copying", quiet or as_json) as progress:
         found = score_reconstruction(run, choose_device(device), progress)
     write_report(found, out)
-    values = {metric.name: metric.value for metric in found.metrics}
+    values = {metric.key: metric.value for metric in found.metrics}
     shown = ", ".join(
         f"{k} {'not measured' if v is None else f'{v:.4g}'}" for k, v in values.items()
     )

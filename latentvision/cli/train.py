@@ -2,16 +2,17 @@
 
 import typer
 
-from latentspeech.core.command import report
+from latentspeech.core.command import train_from_file
 from latentvision.cli.options import (
     ConfigOption,
     JsonOption,
     QuietOption,
     SetOption,
-    show_log,
 )
 
-app = typer.Typer(no_args_is_help=True, help="Train a tokenizer or a generator of images.")
+app = typer.Typer(
+    no_args_is_help=True, help="Train a tokenizer, generator or classifier of images."
+)
 
 
 @app.command("tokenizer")
@@ -22,11 +23,19 @@ def tokenizer(
     as_json: JsonOption = False,
 ) -> None:
     """Train an image tokenizer: a sigma-VAE, or one of its twins."""
-    from latentspeech.core.config import load_config
     from latentvision.training.tokenizer_run import TokenizerRunConfig, run_tokenizer
 
-    show_log(quiet)
-    run = load_config(TokenizerRunConfig, config, set_ or ())
-    result = run_tokenizer(run)
-    values = {"exp_dir": str(run.exp_dir), **result._asdict()}
-    report(values, f"{run.exp_dir}: step {result.step} ({result.reason})", as_json, quiet)
+    train_from_file(TokenizerRunConfig, run_tokenizer, config, set_, quiet, as_json)
+
+
+@app.command("classifier")
+def classifier(
+    config: ConfigOption,
+    set_: SetOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a classifier of real pictures, which judges samples; model/ appears in its folder."""
+    from latentvision.training.classifier_run import ClassifierRunConfig, run_classifier
+
+    train_from_file(ClassifierRunConfig, run_classifier, config, set_, quiet, as_json)

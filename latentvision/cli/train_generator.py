@@ -5,13 +5,12 @@ from typing import Literal, get_args
 
 import typer
 
-from latentspeech.core.command import report
+from latentspeech.core.command import train_from_file
 from latentvision.cli.options import (
     ConfigOption,
     JsonOption,
     QuietOption,
     SetOption,
-    show_log,
 )
 
 GeneratorKind = Literal["lm", "dit", "givt", "vq", "mar"]
@@ -50,17 +49,16 @@ def train_generator(
     Raises:
         ConfigError: the file is wrong, or its model is of another kind.
     """
-    from latentspeech.core.config import load_config
     from latentspeech.core.errors import ConfigError
+    from latentspeech.core.train.engine import TrainResult
     from latentvision.training.generator_run import GeneratorRunConfig, run_generator
 
-    show_log(quiet)
-    run = load_config(GeneratorRunConfig, config, changes)
-    if run.model.kind != kind:
-        raise ConfigError(
-            f"{config} has model.kind {run.model.kind}; expected {kind}: use `latentvision train "
-            f"{run.model.kind}`, or give a configuration of that kind"
-        )
-    result = run_generator(run)
-    values = {"exp_dir": str(run.exp_dir), **result._asdict()}
-    report(values, f"{run.exp_dir}: step {result.step} ({result.reason})", as_json, quiet)
+    def train(run: GeneratorRunConfig) -> TrainResult:
+        if run.model.kind != kind:
+            raise ConfigError(
+                f"{config} has model.kind {run.model.kind}; expected {kind}: use `latentvision "
+                f"train {run.model.kind}`, or give a configuration of that kind"
+            )
+        return run_generator(run)
+
+    train_from_file(GeneratorRunConfig, train, config, changes, quiet, as_json)

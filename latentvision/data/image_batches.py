@@ -78,7 +78,11 @@ class ImageBatches:
 
     def load(self, items: Sequence[int], seed: int) -> Tensor:
         """Decodes, crops and flips; DataError if a picture is bad, with `skip_bad` if all are."""
-        images = []
+        return self._load(items, seed)[1]
+
+    def _load(self, items: Sequence[int], seed: int) -> tuple[list[int], Tensor]:
+        """The items that could be read, and their images (B, 3, S, S)."""
+        kept, images = [], []
         for index in items:
             try:
                 picture = center_crop(self._source.picture(index), self._image_size)
@@ -87,6 +91,7 @@ class ImageBatches:
                     raise
                 logger.warning("left out: %s", error)
                 continue
+            kept.append(index)
             images.append(to_tensor(picture))
         if not images:
             raise DataError(
@@ -95,10 +100,10 @@ class ImageBatches:
             )
         batch = torch.stack(images)
         if self._valid:
-            return batch
+            return kept, batch
         draws = torch.rand(len(batch), generator=make_generator(seed, "flip"))
         mirrored = draws < self._config.flip_probability
-        return torch.where(mirrored[:, None, None, None], flip(batch), batch)
+        return kept, torch.where(mirrored[:, None, None, None], flip(batch), batch)
 
     def _first_indices(self) -> list[int]:
         found: list[int] = []

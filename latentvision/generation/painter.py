@@ -20,8 +20,8 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.nn.packed_linear import can_pack, pack_linears
 from latentspeech.core.tensors import make_generator
 from latentspeech.core.version import VERSION
+from latentvision.data.labels import class_number
 from latentvision.generation.generator import Advance, ImageSampling
-from latentvision.generation.labels import class_number
 from latentvision.generation.model_directory import LoadedGenerator, load_generator
 from latentvision.images.transforms import make_grid
 from latentvision.images.writing import write_png
@@ -76,6 +76,25 @@ class Painter:
         own = self.model.config.sampling.model_dump()
         return parse_config(ImageSampling, own | given, "options")
 
+    def class_of(self, label: str | int | None) -> tuple[int, str | None]:
+        """Number and name of a class; without one the null class and None.
+
+        Raises:
+            InputError: there is no such class.
+        """
+        if label is None:
+            return self.model.config.space.null_class, None
+        number = class_number(label, self.class_names)
+        return number, self.class_names[number]
+
+    def provenance(self, class_name: str | None, seed: int, **changes: Any) -> dict[str, str]:
+        """The text chunks of a file of pictures of this class, seed and settings."""
+        return {
+            "Software": f"latentvision {VERSION}",
+            "Comment": f"drawn by model {self.name}: class {class_name or 'any'}, seed {seed}, "
+            f"{_described(self.sampling(**changes))}",
+        }
+
     @torch.inference_mode()
     def sample(
         self,
@@ -83,6 +102,7 @@ class Painter:
         num: int = 1,
         seed: int = 0,
         advance: Advance = lambda done, of_all: None,
+        first: int = 0,
         **changes: Any,
     ) -> Pictures:
         """Draws pictures of a class.
@@ -92,6 +112,7 @@ class Painter:
             num: how many; picture i depends on the seed and on i alone.
             seed: the same seed gives the same pictures.
             advance: is told how much of the work is done.
+            first: number i of the first picture.
             changes: settings of `ImageSampling` that differ from the model's, such as cfg_scale.
 
         Raises:
@@ -100,14 +121,10 @@ class Painter:
         """
         if num < 1:
             raise ConfigError(f"num is {num}; expected at least 1 picture")
-        config, sampling = self.model.config, self.sampling(**changes)
-        if label is None:
-            number, name = config.space.null_class, "any"
-        else:
-            number = class_number(label, self.class_names)
-            name = self.class_names[number]
-        generators = [make_generator(seed, "picture", index) for index in range(num)]
-        batches = [range(num)[first : first + BATCH_SIZE] for first in range(0, num, BATCH_SIZE)]
+        sampling = self.sampling(**changes)
+        number, name = self.class_of(label)
+        generators = [make_generator(seed, "picture", first + index) for index in range(num)]
+        batches = [range(num)[start : start + BATCH_SIZE] for start in range(0, num, BATCH_SIZE)]
         parts = []
         for place, batch in enumerate(batches):
 
@@ -121,12 +138,7 @@ class Painter:
                 tell,
             )
             parts.append(self.decode(latents).cpu())
-        provenance = {
-            "Software": f"latentvision {VERSION}",
-            "Comment": f"drawn by model {self.name}: class {name}, seed {seed}, "
-            f"{_described(sampling)}",
-        }
-        return Pictures(torch.cat(parts), provenance)
+        return Pictures(torch.cat(parts), self.provenance(name, seed, **changes))
 
     def decode(self, latents: Tensor) -> Tensor:
         """The generator's latents (B, N, D), or codes (B, N, 1), -> images (B, 3, H, W)."""

@@ -31,8 +31,8 @@ def render(report: EvalReport) -> str:
 
 def _table(report: EvalReport) -> list[str]:
     lines = [
-        f"| metric | value | 95% over {report.item_name}s | 95% over {report.group_name}s "
-        "| better | scored | failed |",
+        f"| metric | value | 95% over {_plural(report.item_name)} "
+        f"| 95% over {_plural(report.group_name)} | better | scored | failed |",
         "|---|---|---|---|---|---|---|",
     ]
     for metric in report.metrics:
@@ -147,6 +147,10 @@ def _failures(report: EvalReport) -> list[str]:
 
 def _interval(edges: Interval | None) -> str:
     return "none" if edges is None else f"{edges[0]:.3f} to {edges[1]:.3f}"
+
+
+def _plural(noun: str) -> str:
+    return noun + ("es" if noun.endswith("s") else "s")
 
 
 def _one_line(text: str) -> str:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from latentspeech.core.config import Config
 from latentspeech.core.data.file_store import LocalCacheConfig
+from latentvision.data.sources.array import ArrayImages
 from latentvision.data.sources.emoji import EmojiImages, EmojiSplit
 from latentvision.data.sources.folder import ImageFolder
 from latentvision.data.sources.idx import FASHION_CLASSES, IdxImages
@@ -57,8 +58,15 @@ class EmojiConfig(Config):
     split: EmojiSplit = Field("train", description="test: a tenth of the emoji, in all skin tones")
 
 
+class ArrayConfig(Config):
+    """A file of many images of one size, such as ADM's .npz of samples."""
+
+    kind: Literal["array"] = "array"
+    path: Path = Field(description=".npz or .safetensors file")
+
+
 SourceConfig = Annotated[
-    FolderConfig | TarConfig | ParquetConfig | FashionConfig | EmojiConfig,
+    FolderConfig | TarConfig | ParquetConfig | FashionConfig | EmojiConfig | ArrayConfig,
     Field(discriminator="kind"),
 ]
 
@@ -83,3 +91,5 @@ def open_source(config: SourceConfig, skip_bad: bool = False) -> ImageSource:
             return IdxImages(images, labels, FASHION_CLASSES)
         case EmojiConfig():
             return EmojiImages(config.folder, config.split)
+        case ArrayConfig():
+            return ArrayImages(config.path)

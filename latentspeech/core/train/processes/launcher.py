@@ -131,6 +131,12 @@ class Launcher:
         self._fabric.barrier()
 
 
+def is_main_process() -> bool:
+    """Whether this process is the first of its run; it answers after `train` too."""
+    distributed = torch.distributed
+    return not distributed.is_initialized() or distributed.get_rank() == 0
+
+
 def _under_torchrun() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ
 

@@ -180,15 +180,15 @@ def test_copies_are_scored(folder: Path) -> None:
     values = {
         "tokenizer_dir": str(make_tokenizer_directory(folder)),
         "source": {"kind": "folder", "path": str(make_folder(folder / "pictures"))},
-        "distances": [],
+        "metrics": ["psnr", "ssim"],
     }
     (folder / "score.yaml").write_text(yaml.safe_dump(values))
     arguments = ("tokenizer", "score", "--config", folder / "score.yaml")
     code, out, _ = latentvision(*arguments, "--out", folder / "report.json", "--json")
     assert code == 0
     metrics = json.loads(out)["metrics"]
-    assert metrics.keys() == {"PSNR", "SSIM"}
-    assert EvalReport.read(folder / "report.json").metric("psnr").value == metrics["PSNR"]
+    assert metrics.keys() == {"psnr", "ssim"}
+    assert EvalReport.read(folder / "report.json").metric("psnr").value == metrics["psnr"]
     assert "| PSNR |" in (folder / "report.md").read_text()
 
 

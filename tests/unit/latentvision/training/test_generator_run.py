@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError
 from latentspeech.core.latents.normalizer import RunningMoments
-from latentvision.generation.labels import class_number
+from latentvision.data.labels import class_number
 from latentvision.generation.model_directory import load_generator
 from latentvision.generation.models import find_generator, load
 from latentvision.generation.space import ImageSpace

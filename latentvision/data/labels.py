@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from latentspeech.core.errors import InputError
 
 _SHOWN = 12
+_SPACES = str.maketrans("_-/", "   ")
 
 
 def class_number(label: str | int, class_names: Sequence[str]) -> int:
@@ -33,5 +34,5 @@ def _remedy(text: str, class_names: Sequence[str], by_name: dict[str, int]) -> s
 
 
 def _plain(name: str) -> str:
-    """The name without case and with single spaces for dashes and underscores."""
-    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
+    """The name without case and with single spaces for dashes, underscores and slashes."""
+    return " ".join(name.casefold().translate(_SPACES).split())
