@@ -17,6 +17,13 @@ source "$egs_dir/../../recipes/image/options.sh"
 add_image_options 0
 parse_options "$@"
 
+# Inception's weights are not on every machine, and grey pictures of 28 pixels are far from what it knows.
+default_option metrics "fd-efficientnet kid-efficientnet precision-efficientnet recall-efficientnet fd-classifier accuracy recognised"
+default_option copy_metrics "psnr ssim fd-efficientnet"
+default_option cfg_scales "1 1.5 2 3"
+default_option per_class 200
+default_option max_reference 5000
+default_option max_copies 5000
 if [[ ${debug:?} == false ]]; then
   default_option train_source "{kind: fashion_mnist, split: train}"
   default_option valid_source "{kind: fashion_mnist, split: test}"

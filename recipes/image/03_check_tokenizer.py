@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, required=True, help="model directory to write")
     parser.add_argument("--source", type=parse_source, required=True)
     parser.add_argument("--max_images", type=int, required=True)
-    parser.add_argument("--distances", default="", help="names, with spaces")
+    parser.add_argument("--metrics", required=True, help="names, with spaces")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True, help="folder")
     arguments = parser.parse_args()
@@ -55,7 +55,7 @@ def main() -> None:
         tokenizer_dir=arguments.tokenizer,
         source=arguments.source,
         max_images=arguments.max_images,
-        distances=tuple(arguments.distances.split()),
+        metrics=tuple(arguments.metrics.split()),
     )
     progress = ProgressLog("copies", "pictures")
     report = score_reconstruction(config, choose_device(arguments.device), progress)

@@ -26,12 +26,12 @@ _LIMITS = """## Limits
 
 
 class Sweep(Config):
-    """sweep.json of stage 7."""
+    """sweep.json of stage 8."""
 
     best_cfg_scale: float | None = Field(description="scale of the smallest first distance")
-    distances: dict[str, dict[str, float]] = Field(description="name -> scale -> value")
-    holes: dict[str, str] = Field(description="distances that could not be measured, and why")
-    settings: dict[str, object] = Field(description="samples and reference")
+    decided_by: str | None = Field(description="that distance")
+    values: dict[str, dict[str, float]] = Field(description="metric -> scale -> value")
+    holes: dict[str, str] = Field(description="metrics that could not be measured, and why")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Made:
 
 
 def read_sweep(scores: Path) -> Sweep:
-    """Reads sweep.json of the folder of stage 7."""
+    """Reads sweep.json of the folder of stage 8."""
     return parse_config(Sweep, read_yaml(scores / "sweep.json"), origin=str(scores))
 
 
@@ -58,13 +58,13 @@ def scores_of_scale(scores: Path, cfg_scale: float) -> EvalReport | None:
 
 
 def table_of_scales(sweep: Sweep) -> str:
-    """The distances over the guidance scales, in Markdown."""
-    scales = sorted({scale for values in sweep.distances.values() for scale in values}, key=float)
+    """The metrics over the guidance scales, in Markdown."""
+    scales = sorted({scale for values in sweep.values.values() for scale in values}, key=float)
     lines = []
     if scales:
         lines += ["| cfg_scale | " + " | ".join(scales) + " |", "|---" * (len(scales) + 1) + "|"]
-    for name, values in sweep.distances.items():
-        cells = [f"{values[scale]:.2f}" if scale in values else "none" for scale in scales]
+    for name, values in sweep.values.items():
+        cells = [f"{values[scale]:.3g}" if scale in values else "none" for scale in scales]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines += [f"\nNot measured: {name}: {reason}" for name, reason in sweep.holes.items()]
     return "\n".join(lines)
@@ -105,9 +105,9 @@ def card(made: Made, copies: EvalReport, scores: EvalReport | None) -> str:
 def _row(what: str, metric: MetricResult) -> str:
     if metric.value is None:
         return f"| {what} | {metric.name} | not measured: {metric.hole} | |"
-    value = f"{metric.value:.2f} {metric.unit}".strip()
+    value = f"{metric.value:.4g} {metric.unit}".strip()
     if metric.interval is not None:
-        value += f" ({metric.interval[0]:.2f} to {metric.interval[1]:.2f})"
+        value += f" ({metric.interval[0]:.4g} to {metric.interval[1]:.4g})"
     return (
         f"| {what} | {metric.name} | {value}, {metric.num_scored} images | {metric.held_against} |"
     )

@@ -11,7 +11,7 @@ stage_dir=$recipes_root/recipes/image
 # States where the pictures come from and their licence, for the model card.
 export data_card="${data_card:?say it in run.sh}"
 # Settings that turn any run of this recipe into its toy twin; --..._args come after them.
-export debug_tokenizer_args="" debug_generator_args=""
+export debug_tokenizer_args="" debug_generator_args="" debug_classifier_args=""
 export toy_pictures=false
 
 check_machine() {
@@ -36,9 +36,11 @@ add_image_options() {
   add_option sample_batch 100 "images drawn at once"
   add_option max_reference 0 "pictures of the validation set that samples are scored against; 0 for all"
   add_option score_size 0 "pixels to which samples and pictures are scaled before they are scored; 0: the model's own"
-  add_option distances "inception efficientnet" "networks of the Frechet distances; the first that this machine has decides the best scale"
+  add_path classifier_config "" "YAML of the classifier that judges samples (default conf/classifier.yaml, if there is one)"
+  add_option metrics "fid is kid precision recall fd-efficientnet fd-classifier accuracy recognised" "of samples (latentvision score --list-metrics); the first distance that this machine has decides the best scale"
+  add_option copy_metrics "psnr ssim lpips fid fd-efficientnet" "of copies by the tokenizer"
   add_flag skip_bad "leave pictures that cannot be read out, with a warning"
-  add_option throughput "" "sizes of LatentLM and DiT to time in stage 9, as 'medium xl'; empty: none"
+  add_option throughput "" "sizes of LatentLM and DiT to time in stage 10, as 'medium xl'; empty: none"
   add_option throughput_batches "1 8" "batch sizes to time"
   add_option device auto "where copies and scores are computed: cpu, cuda, cuda:N; auto takes a GPU if there is one"
   add_option seed 0 "of the samples"
@@ -57,6 +59,7 @@ settle_debug() {
   debug_tokenizer_args+=" loss.perceptual=null loss.discriminator_start_step=10 loss.discriminator.channels=8"
   debug_tokenizer_args+=" loss.discriminator.num_layers=2 data.batch_size=16 train.precision=\"32\" train.accumulation=1"
   debug_generator_args+=" $run model.backbone.num_kv_heads=2 data.batch_size=16 train.precision=\"32\" train.accumulation=1"
+  debug_classifier_args="$run network.image_size=32 network.channels=[8,16] data.batch_size=16"
   if [[ ${model:?} == vq ]]; then debug_tokenizer_args+=" tokenizer.posterior.num_codes=32"; fi
   if [[ $model == lm || $model == mar ]]; then debug_generator_args+=" $head"; fi
   default_option per_class 4
@@ -76,6 +79,9 @@ settle_image_options() {
   exp_dir=${exp_dir:-$egs_dir/exp/$scale/$model}
   tokenizer_config=${tokenizer_config:-$egs_dir/conf/tokenizer$suffix.yaml}
   generator_config=${generator_config:-$egs_dir/conf/$model.yaml}
+  if [[ -z ${classifier_config?} && -f $egs_dir/conf/classifier.yaml ]]; then
+    classifier_config=$egs_dir/conf/classifier.yaml
+  fi
   settle_run_options
   if [[ -z ${train_source?} && $debug == true ]]; then
     toy_pictures=true data_card="toy pictures that the recipe makes"

@@ -24,7 +24,7 @@ from recipes.image.card import read_sweep, scores_of_scale
 from recipes.lib.results_file import this_command, write_results
 
 # The keys of this project's reports that are the paper's metrics.
-_KEYS = {"fd_inception": "fid", "inception-score": "inception-score"}
+_KEYS = {"fid": "fid", "is": "inception-score"}
 NOTE = (
     "The paper's rows are printed values. A row of this run is empty until its experiment was run: "
     "nothing in it is estimated.\n"
@@ -78,13 +78,13 @@ def poster_row(table: PaperTable, experiments: Mapping[str, Path]) -> OurRow:
 
 
 def scaling_lines(experiments: Mapping[str, Path]) -> list[str]:
-    """Distance at the best scale, by name of the experiment, in Markdown."""
-    lines = ["| experiment | steps | best cfg_scale | distances |", "|---|---|---|---|"]
+    """Scores at the best scale, by name of the experiment, in Markdown."""
+    lines = ["| experiment | steps | best cfg_scale | scores |", "|---|---|---|---|"]
     for name, exp_dir in experiments.items():
         sweep = read_sweep(exp_dir / "scores")
         scale = sweep.best_cfg_scale
         key = "" if scale is None else f"{scale:g}"
-        values = ", ".join(f"{n} {v[key]:.2f}" for n, v in sweep.distances.items() if key in v)
+        values = ", ".join(f"{n} {v[key]:.4g}" for n, v in sweep.values.items() if key in v)
         steps = training_state(exp_dir / "generator").step
         lines.append(f"| {name} | {steps} | {key or 'none'} | {values or 'not measured'} |")
     return lines
@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--table2", nargs="*", default=[], help="256=DIR 384=DIR of --size xl")
     parser.add_argument("--poster", nargs="*", default=[], help="lm=DIR dit=DIR of --size study")
     parser.add_argument("--scaling", nargs="*", default=[], help="NAME=DIR of any experiments")
-    parser.add_argument("--throughput", nargs="*", default=[], type=Path, help="files of stage 9")
+    parser.add_argument("--throughput", nargs="*", default=[], type=Path, help="files of stage 10")
     a = parser.parse_args()
     first, second, poster = (load_paper_table(number) for number in (1, 2, POSTER))
     tables = [

@@ -14,7 +14,7 @@ from PIL import Image
 from latentvision.images.writing import read_provenance
 
 ROOT = Path(__file__).parents[2]
-NUM_STAGES = 10
+NUM_STAGES = 11
 TIMEOUT_S = 600
 
 pytestmark = pytest.mark.slow
@@ -98,10 +98,11 @@ def test_it_draws_every_class_at_every_scale(folder: Path) -> None:
 
 def test_results_and_card_hold_what_was_measured(folder: Path) -> None:
     results = (folder / "exp/RESULTS.md").read_text()
-    for word in ("command:", "commit:", "hardware:", "PSNR", "SSIM", "FD-EffLite0", "gallery.png"):
+    for word in ("command:", "commit:", "hardware:", "PSNR", "SSIM", "Recognised", "gallery.png"):
         assert word in results
     sweep = json.loads((folder / "exp/scores/sweep.json").read_text())
-    assert "30 images; expected more than 1280" in sweep["holes"]["FD-EffLite0"]
+    assert "12 images; expected more than 1280" in sweep["holes"]["FD-EffLite0"]
+    assert set(sweep["values"]["Accuracy"]) == {"1", "2"}
     card = (folder / "exp/model/README.md").read_text()
     assert "Classes: cross, disc, square." in card
     assert "data: toy pictures that the recipe makes" in card
@@ -110,7 +111,8 @@ def test_results_and_card_hold_what_was_measured(folder: Path) -> None:
         with Image.open(folder / "exp" / name) as picture:
             picture.verify()
     neighbours = json.loads((folder / "exp/neighbours.json").read_text())
-    assert [row[0]["id"].split("/")[0] for row in neighbours[:3]] == ["cross", "disc", "square"]
+    assert len(neighbours["by_pixels"]) == 16 - 4  # there are but twelve samples at a scale
+    assert neighbours["num_training"] == 90
 
 
 def test_the_model_directory_draws(folder: Path) -> None:

@@ -41,7 +41,6 @@ class StudyConfig(Config):
     cfg_scales: tuple[float, ...] = Field(description="guidance scales of the samples")
     per_class: int = Field(ge=1, description="samples of each class and scale")
     max_reference: int = Field(ge=1, description="pictures that the distance is measured from")
-    distance: Literal["inception", "efficientnet"] = Field(description="network of the distance")
 
 
 class Run(NamedTuple):

@@ -143,7 +143,7 @@ def main() -> None:
             f"{arguments.exp_dir} has no finished run; recipes.image.study.run makes some"
         )
     picture = arguments.out.parent / "study.png"
-    metric = f"{study.distance} Frechet distance, lower is better"
+    metric = "Frechet distance over the classifier's features, lower is better"
     plot(points, metric, picture)
     lines = [
         "## The study of the tokenizer's noise\n",

@@ -1,16 +1,18 @@
 """Runs the study: tokenizers, their latents, and generators that are sampled and scored.
 
-    python -m recipes.image.study.run --config egs/fashion/conf/study/study.yaml --exp_dir DIR
+    python -m recipes.image.study.run --config egs/fashion/conf/study/study.yaml \
+        --classifier DATA_DIR/classifier/model --exp_dir DIR
 
-The same command goes on where it stopped, after a kill too. `--minutes` starts no run after that
-time. Each finished generator has a file result.json; recipes.image.study.report makes the table and
-the pictures of those that there are.
+Distances are Frechet distances over the features of that classifier, which a recipe trains. The
+same command goes on where it stopped, after a kill too. `--minutes` starts no run after that time.
+Each finished generator has a file result.json; recipes.image.study.report makes the table and the
+picture of those that there are.
 """
 
 import argparse
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,11 @@ from latentspeech.core.tensors import make_generator
 from latentvision.data.extract_latents import extract_latents
 from latentvision.data.sources.config import open_source
 from latentvision.data.sources.source import ImageSource
-from latentvision.eval.features import load_features
-from latentvision.eval.frechet import FrechetDistance, ImageSet
+from latentvision.eval.features import FeatureKind, load_features
+from latentvision.eval.picture_set import PictureSet
+from latentvision.eval.sets.frechet import frechet_distance
+from latentvision.eval.sets.measure import FeatureSet
+from latentvision.eval.sets.seen import SeenFeatures
 from latentvision.generation.build import build_generator
 from latentvision.generation.painter import Painter
 from latentvision.generation.space import ImageBatch
@@ -36,7 +41,6 @@ from latentvision.training.generator_run import GeneratorRunConfig, run_generato
 from latentvision.training.pack_generator import pack_generator
 from latentvision.training.pack_tokenizer import pack_tokenizer
 from latentvision.training.tokenizer_run import TokenizerRunConfig, run_tokenizer
-from recipes.image.picture_batches import picture_batches
 from recipes.image.study.plan import (
     Run,
     StudyConfig,
@@ -48,6 +52,7 @@ from recipes.image.study.plan import (
 logger = logging.getLogger(__name__)
 
 RESULT = "result.json"
+_NETWORK: FeatureKind = "classifier"
 _COUNTED_IMAGES = 2
 _DRAWN_TOGETHER = 100
 
@@ -69,11 +74,12 @@ class FirstShards:
 class Study:
     """The study in a folder."""
 
-    def __init__(self, config_path: Path, exp_dir: Path) -> None:
+    def __init__(self, config_path: Path, exp_dir: Path, classifier: Path) -> None:
         self.config = load_config(StudyConfig, config_path)
         self.folder = exp_dir
         self._conf = config_path.parent
-        self._distance: FrechetDistance | None = None
+        self._networks = {_NETWORK: load_features(_NETWORK, classifier)}
+        self._reference: FeatureSet | None = None
 
     def run(self, run: Run) -> None:
         """Trains, samples and scores one generator, with its tokenizer if that is missing."""
@@ -96,7 +102,6 @@ class Study:
         values = {
             "run": run._asdict(),
             "distance": found,
-            "metric": self._frechet().name,
             "num_samples": self.config.per_class * len(painter.class_names),
             "parameters": parameters,
             "steps": result.step,
@@ -150,23 +155,20 @@ class Study:
         train = config.train.model_copy(update={"max_steps": steps, "validate_every": steps})
         return config.model_copy(update={"train": train})
 
-    def _frechet(self) -> FrechetDistance:
-        if self._distance is None:
-            source = open_source(self.config.valid_source)
-            size = load_tokenizer(self._any_tokenizer()).config.image_size
-            images = picture_batches(source, size, self.config.max_reference)
-            features = load_features(self.config.distance)
-            self._distance = FrechetDistance(features, ImageSet(str(source), images))
-        return self._distance
-
-    def _any_tokenizer(self) -> Path:
-        return next((self.folder / "tokenizers").glob("*/model"))
-
     def _measure(self, painter: Painter, scale: float, seed: int) -> float:
-        drawn = self._drawn(painter, scale, seed)
-        value = self._frechet().measure(ImageSet(f"samples at {scale:g}", drawn)).value
-        assert value is not None
-        return value
+        drawn = self._features(self._drawn(painter, scale, seed))
+        if self._reference is None:
+            size = painter.model.tokenizer.config.image_size
+            source = open_source(self.config.valid_source)
+            pictures = PictureSet(source, size, self.config.max_reference)
+            self._reference = self._features(batch.images for batch in pictures.batches())
+        return frechet_distance(drawn, self._reference, seed).value
+
+    def _features(self, batches: Iterable[Tensor]) -> FeatureSet:
+        seen = SeenFeatures(self._networks, "cpu")
+        for images in batches:
+            seen.add(images)
+        return seen.sets("images")[_NETWORK]
 
     @torch.inference_mode()
     def _drawn(self, painter: Painter, scale: float, seed: int) -> Iterator[Tensor]:
@@ -207,10 +209,11 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="YAML of the study")
+    parser.add_argument("--classifier", type=Path, required=True, help="its directory")
     parser.add_argument("--exp_dir", type=Path, required=True, help="folder of all runs")
     parser.add_argument("--minutes", type=float, default=0, help="start no run later; 0: no limit")
     arguments = parser.parse_args()
-    study = Study(arguments.config, arguments.exp_dir)
+    study = Study(arguments.config, arguments.exp_dir, arguments.classifier)
     runs = list(dict.fromkeys(all_runs(study.config)))
     done = run_study(study, runs, arguments.minutes)
     logger.info("%d of %d runs are done; the same command goes on", done, len(runs))

@@ -5,26 +5,25 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
-from torch import Tensor
 
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.scorer import MetricUnavailable
 from latentvision.data.sources.config import FolderConfig, open_source
-from latentvision.eval.features import Features
+from latentvision.eval import tools
+from latentvision.eval.features import FeatureKind, Features
 from latentvision.generation.generator import ImageSampling
 from latentvision.generation.painter import Painter
 from latentvision.images.transforms import center_crop, to_tensor
 from latentvision.training.pack_generator import pack_generator
-from recipes.image.pictures.neighbours import nearest
 from recipes.image.pictures.toy import CLASSES, make_toy_pictures
 from recipes.image.samples import Drawing, read_drawing, scale_folder
 from recipes.image.source_option import parse_source
+from tests.tiny_features import Means
 from tests.tiny_image_runs import train_tiny
 
 list_pictures = importlib.import_module("recipes.image.01_list_pictures")
 draw_samples = importlib.import_module("recipes.image.06_draw_samples")
-score_samples = importlib.import_module("recipes.image.07_score_samples")
+score_samples = importlib.import_module("recipes.image.08_score_samples")
 SIZE = 16
 
 
@@ -105,20 +104,6 @@ def test_a_killed_drawing_draws_what_is_missing(painter: Painter, tmp_path: Path
     assert read_drawing(tmp_path) == plan
 
 
-class MeanColour(Features):
-    """Three features: the mean of each channel."""
-
-    num_features = 3
-    title = "FD-colour"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.description = {"features": "mean colour"}
-
-    def forward(self, images: Tensor) -> Tensor:
-        return images.float().mean(dim=(2, 3))
-
-
 def copy_samples(pictures: Path, folder: Path, shift: int) -> None:
     """The validation pictures as samples, `shift` levels brighter."""
     from PIL import Image
@@ -141,33 +126,23 @@ def test_the_scale_of_the_smallest_distance_is_the_best(
     )
     draw_samples.finish(plan, samples)
 
-    def load(kind: str) -> Features:
+    def load(kind: FeatureKind, classifier: Path | None = None) -> Features:
         if kind == "inception":
             raise MetricUnavailable("no weights; fetch them")
-        return MeanColour()
+        return Means()
 
-    monkeypatch.setattr(score_samples, "load_features", load)
-    scoring = score_samples.Scoring(samples, FolderConfig(path=valid), 0, 0)
-    kinds = ("inception", "efficientnet")
-    score_samples.score(scoring, kinds, torch.device("cpu"), tmp_path / "scores")
+    monkeypatch.setattr(tools, "load_features", load)
+    score_samples.score_scales(
+        samples,
+        FolderConfig(path=valid),
+        ["fid", "fd-efficientnet", "fd-classifier"],
+        tmp_path / "scores",
+    )
     sweep = json.loads((tmp_path / "scores/sweep.json").read_text())
-    assert sweep["best_cfg_scale"] == 1.5
-    assert sweep["distances"]["FD-colour"]["1.5"] == pytest.approx(0, abs=1e-3)
-    assert sweep["distances"]["FD-colour"]["3"] > sweep["distances"]["FD-colour"]["1"] > 100
+    assert (sweep["best_cfg_scale"], sweep["decided_by"]) == (1.5, "FD-EffLite0")
+    assert sweep["values"]["FD-EffLite0"]["3"] > sweep["values"]["FD-EffLite0"]["1"] > 1
     assert sweep["holes"] == {"FID": "no weights; fetch them"}
+    assert "FD-Classifier" not in sweep["values"]  # no classifier was given
     report = json.loads((tmp_path / "scores/cfg_3.json").read_text())
     assert report["settings"]["cfg_scale"] == 3
-    assert report["metrics"][1]["description"]["num_samples"] == 30
-
-
-def test_a_copy_of_a_training_picture_is_found(pictures: Path) -> None:
-    config = FolderConfig(path=pictures / "train")
-    source = open_source(config)
-    index = next(i for i in range(len(source)) if source.record(i).id == "disc/007")  # type: ignore[arg-type]
-    image = to_tensor(center_crop(source.picture(index), SIZE))
-    queries = torch.stack([image, image.flip(-1), image])
-    found = nearest(queries, torch.tensor([1, 1, 2]), config, 2)
-    for row in found[:2]:  # the second is found as a mirror image
-        assert (row[0].id, round(row[0].distance, 3)) == ("disc/007", 0)
-        assert row[1].distance > 0
-    assert found[2][0].id.startswith("square/")
+    assert {metric["num_scored"] for metric in report["metrics"] if metric["value"]} == {30}

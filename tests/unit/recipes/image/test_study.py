@@ -2,14 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from torch import Tensor
 
 from latentspeech.core.config import load_config, parse_config, read_yaml
-from latentvision.eval.features import Features
 from latentvision.generation.build import ModelConfig
 from latentvision.training.generator_run import GeneratorRunConfig
 from recipes.image.pictures.toy import make_toy_pictures
@@ -22,6 +19,7 @@ from recipes.image.study.plan import (
     posterior_settings,
 )
 from recipes.image.study.report import plot, read_points, table
+from tests.tiny_features import Means
 from tests.unit.recipes.shell import ROOT
 
 CONF = ROOT / "egs/fashion/conf/study"
@@ -59,20 +57,6 @@ def test_posteriors_by_name(study: StudyConfig) -> None:
     assert posterior_settings(study, "vq")["kind"] == "vq"
 
 
-class MeanColour(Features):
-    """Three features: the mean of each channel."""
-
-    num_features = 3
-    title = "FD-colour"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.description: dict[str, Any] = {}
-
-    def forward(self, images: Tensor) -> Tensor:
-        return images.float().mean(dim=(2, 3))
-
-
 def small_study(folder: Path) -> Path:
     """The study of egs/fashion with toy pictures and networks."""
     make_toy_pictures(folder / "pictures")
@@ -105,9 +89,9 @@ def small_study(folder: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_run_is_scored_once_and_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study_run, "load_features", lambda kind: MeanColour())
+    monkeypatch.setattr(study_run, "load_features", lambda kind, classifier: Means())
     config = small_study(tmp_path)
-    study = study_run.Study(config, tmp_path / "exp")
+    study = study_run.Study(config, tmp_path / "exp", tmp_path)
     runs = [run for run in all_runs(study.config) if run.part == "noise"][:2]
     assert study_run.run_study(study, runs, minutes=10) == 2
     lm, dit = (tmp_path / "exp/generators" / run.name / "result.json" for run in runs)
@@ -115,10 +99,10 @@ def test_a_run_is_scored_once_and_reported(tmp_path: Path, monkeypatch: pytest.M
     assert all(set(value["distance"]) == {"1", "2"} for value in values)
     assert values[1]["steps"] > values[0]["steps"] > 1  # a step of DiT costs less
     before = lm.stat().st_mtime_ns
-    assert study_run.run_study(study_run.Study(config, tmp_path / "exp"), runs) == 2
+    assert study_run.run_study(study_run.Study(config, tmp_path / "exp", tmp_path), runs) == 2
     assert lm.stat().st_mtime_ns == before
     points, done, count = read_points(study.config, tmp_path / "exp")
     assert (done, count, len(points)) == (2, 8, 4)
     assert "| noise | sigma_0.5 | dit | medium |" in table(points)
-    plot(points, "FD-colour", tmp_path / "study.png")
+    plot(points, "FD", tmp_path / "study.png")
     assert (tmp_path / "study.png").stat().st_size > 1000

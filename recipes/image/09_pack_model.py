@@ -1,32 +1,40 @@
 """Packs the model with its best guidance scale and a card of its scores, and writes RESULTS.md.
 
-Also draws a gallery, and samples beside the training pictures that are nearest to them.
+Also draws a gallery, and shows samples beside the training pictures that are nearest to them.
 """
 
 import argparse
 from pathlib import Path
 
+import torch
+
 from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config
+from latentspeech.core.device import choose_device
 from latentspeech.core.eval.report import EvalReport
+from latentspeech.core.files import write_json
 from latentspeech.core.train.engine import CONFIG_NAME
 from latentspeech.core.train.state.averaged_weights import training_state
+from latentvision.data.sources.config import FolderConfig, SourceConfig, open_source
+from latentvision.eval.features import FeatureKind, load_features
+from latentvision.eval.neighbours import find_neighbours
+from latentvision.eval.picture_set import PictureSet, size_of_first
+from latentvision.generation.generator import ImageSampling
 from latentvision.generation.model_directory import read_generator_config
 from latentvision.generation.painter import Painter
 from latentvision.training.generator_run import GeneratorRunConfig
 from latentvision.training.pack_generator import pack_generator
 from recipes.image.card import Made, card, read_sweep, scores_of_scale, table_of_scales
 from recipes.image.pictures.gallery import draw_gallery
-from recipes.image.pictures.neighbours import show_neighbours
+from recipes.image.samples import read_drawing, scale_folder
 from recipes.image.source_option import parse_source
+from recipes.lib.progress_log import ProgressLog
 from recipes.lib.results_file import read_table, write_results
 
 
-def pack(exp_dir: Path, data_dir: Path, data: str, command: str) -> None:
-    """Writes EXP_DIR/model and EXP_DIR/RESULTS.md."""
+def pack(exp_dir: Path, data_dir: Path, data: str, command: str) -> ImageSampling:
+    """Writes EXP_DIR/model and EXP_DIR/RESULTS.md; returns the model's sampling settings."""
     run = load_config(GeneratorRunConfig, exp_dir / "generator" / CONFIG_NAME)
-    tokenizer = training_state(data_dir / "tokenizer")
-    generator = training_state(exp_dir / "generator")
     sweep = read_sweep(exp_dir / "scores")
     sampling = run.sampling
     if sweep.best_cfg_scale is not None:
@@ -38,7 +46,10 @@ def pack(exp_dir: Path, data_dir: Path, data: str, command: str) -> None:
         sampling=sampling,
         data=data,
         command=command,
-        trainings={"tokenizer": tokenizer, run.model.kind: generator},
+        trainings={
+            "tokenizer": training_state(data_dir / "tokenizer"),
+            run.model.kind: training_state(exp_dir / "generator"),
+        },
     )
     scores = scores_of_scale(exp_dir / "scores", sampling.cfg_scale)
     pack_generator(exp_dir / "generator", exp_dir / "model", card(made, copies, scores), sampling)
@@ -58,22 +69,56 @@ def pack(exp_dir: Path, data_dir: Path, data: str, command: str) -> None:
         exp_dir / "generator_curves.png",
     ]
     write_results(exp_dir / "RESULTS.md", command, runs, "\n\n".join(tables), pictures)
+    return sampling
+
+
+def show_neighbours(
+    samples: Path,
+    source: SourceConfig,
+    classifier: Path,
+    out: Path,
+    seed: int,
+    device: torch.device,
+) -> None:
+    """Writes a picture of 16 of the samples with their neighbours; their names go into a .json."""
+    kind: FeatureKind = "classifier" if classifier.is_dir() else "efficientnet"
+    drawn = open_source(FolderConfig(path=samples))
+    size = size_of_first(drawn)
+    found = find_neighbours(
+        PictureSet(drawn, size),
+        PictureSet(open_source(source), size),
+        load_features(kind, classifier).to(device),
+        seed=seed,
+        progress=ProgressLog("training pictures compared", "pictures"),
+    )
+    found.save(out, kind)
+    write_json(out.with_suffix(".json"), found.to_dict(kind))
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--exp_dir", type=Path, required=True, help="generator, samples, scores")
-    parser.add_argument("--data_dir", type=Path, required=True, help="tokenizer and latents")
+    parser.add_argument("--data_dir", type=Path, required=True, help="tokenizer, classifier")
     parser.add_argument("--data", required=True, help="where the pictures come from, and licence")
     parser.add_argument("--command", required=True, help="what was typed to run the recipe")
     parser.add_argument("--source", type=parse_source, required=True, help="training pictures")
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    pack(arguments.exp_dir, arguments.data_dir, arguments.data, arguments.command)
-    painter = Painter.from_directory(arguments.exp_dir / "model")
-    draw_gallery(painter, arguments.exp_dir / "gallery.png", arguments.seed)
-    show_neighbours(painter, arguments.source, arguments.exp_dir / "neighbours.png", arguments.seed)
+    parser.add_argument("--device", default="auto")
+    a = parser.parse_args()
+    sampling = pack(a.exp_dir, a.data_dir, a.data, a.command)
+    draw_gallery(Painter.from_directory(a.exp_dir / "model"), a.exp_dir / "gallery.png", a.seed)
+    samples = a.exp_dir / "samples"
+    scales = read_drawing(samples).cfg_scales
+    shown = sampling.cfg_scale if sampling.cfg_scale in scales else scales[0]
+    show_neighbours(
+        scale_folder(samples, shown),
+        a.source,
+        a.data_dir / "classifier/model",
+        a.exp_dir / "neighbours.png",
+        a.seed,
+        choose_device(a.device),
+    )
 
 
 if __name__ == "__main__":
