@@ -58,7 +58,8 @@ def main() -> None:
                     remake_command="the recipe's stage 4",
                 )
             case "finish":
-                write_statistics(folder)
+                if not (folder / "stats.safetensors").is_file():  # a single rank has written it
+                    write_statistics(folder)
 
 
 if __name__ == "__main__":

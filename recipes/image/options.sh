@@ -48,7 +48,7 @@ add_image_options() {
 
 # The toy twins: pictures of 32 pixels, 16 latents, a few seconds a training.
 settle_debug() {
-  local run="train.max_steps=20 train.log_every=5 train.validate_every=20 train.checkpoint_every=5"
+  local run="train.max_steps=20 train.num_workers=0 train.log_every=5 train.validate_every=20 train.checkpoint_every=5"
   local head="model.head_layers=1 model.head_ffn_dim=64" size side
   size="model_dim=32 num_layers=1 num_heads=2 ffn_dim=64"
   debug_tokenizer_args="$run tokenizer.image_size=32 tokenizer.patch_size=8 tokenizer.latent_dim=4"
