@@ -22,6 +22,12 @@ def score(
     reference: Annotated[
         Path | None, typer.Option(help="Real pictures, or the originals of copies, likewise.")
     ] = None,
+    reference_statistics: Annotated[
+        Path | None,
+        typer.Option(
+            help="For fid, instead: .npz with mu and sigma of the reference, such as ADM's."
+        ),
+    ] = None,
     metrics: Annotated[
         str, typer.Option(help="Comma-separated names; --list-metrics shows them.")
     ] = DEFAULT_METRICS,
@@ -84,6 +90,7 @@ def score(
     request = ScoreRequest(
         samples=samples,
         reference=reference,
+        reference_statistics=reference_statistics,
         metrics=metrics,
         classifier=classifier,
         image_size=image_size,

@@ -26,7 +26,7 @@ _LABELS: Mapping[FeatureKind, str] = {
 }
 _NETWORKS: Mapping[FeatureKind, str] = {
     "inception": "InceptionV3",
-    "efficientnet": "EfficientNet-Lite0, which ships",
+    "efficientnet": "EfficientNet-Lite0, from a package",
     "classifier": "the classifier of --classifier",
 }
 

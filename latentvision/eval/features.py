@@ -28,7 +28,11 @@ FeatureKind = Literal["inception", "efficientnet", "classifier"]
 
 INCEPTION = WeightSource(
     name="inception-fid",
-    weights=("weights-inception-2015-12-05-6726825d.pth",),
+    # The second is pytorch-fid's name for the same file.
+    weights=(
+        "weights-inception-2015-12-05-6726825d.pth",
+        "pt_inception-2015-12-05-6726825d.pth",
+    ),
     licence="Apache-2.0",
     size_mb=91,
     url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"

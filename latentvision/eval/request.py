@@ -16,6 +16,7 @@ from latentvision.eval.features import FeatureKind, load_features
 from latentvision.eval.neighbours import Neighbours, find_neighbours
 from latentvision.eval.picture_set import PictureSet, size_of_first
 from latentvision.eval.scoring import Progress, score_pictures
+from latentvision.eval.sets.inception_statistics import read_statistics
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class ScoreRequest:
 
     samples: Path
     reference: Path | None = None
+    reference_statistics: Path | None = None
     metrics: str = ""  # names between commas
     classifier: Path | None = None
     image_size: int | None = None
@@ -48,7 +50,9 @@ def score_request(request: ScoreRequest, progress: Progress | None = None) -> Ev
     source = open_pictures(request.samples)
     size = request.image_size or size_of_first(source)
     samples = PictureSet(source, size, request.max_samples)
-    reference = training = None
+    reference = training = statistics = None
+    if request.reference_statistics is not None:
+        statistics = read_statistics(request.reference_statistics)
     if request.reference is not None:
         reference = PictureSet(open_pictures(request.reference), size, request.max_reference)
     if request.training is not None:
@@ -58,6 +62,7 @@ def score_request(request: ScoreRequest, progress: Progress | None = None) -> Ev
         reference,
         metrics,
         classifier=request.classifier,
+        statistics=statistics,
         device=request.device,
         seed=request.seed,
         progress=progress,

@@ -8,7 +8,9 @@ from latentspeech.core.eval.report import MetricResult
 from latentspeech.core.eval.scorer import package_version
 from latentvision.eval.catalogue import Metric
 from latentvision.eval.features import Features
+from latentvision.eval.sets.frechet import distance_from
 from latentvision.eval.sets.inception_score import inception_score
+from latentvision.eval.sets.inception_statistics import InceptionStatistics
 from latentvision.eval.sets.measure import FeatureSet, Measured
 from latentvision.eval.tools import Tools
 
@@ -18,6 +20,7 @@ class Sets(NamedTuple):
 
     made: FeatureSet | None
     real: FeatureSet | None
+    statistics: InceptionStatistics | None  # take the place of `real`
     image_size: int
     num_unreadable: int
 
@@ -42,7 +45,10 @@ def set_result(name: str, metric: Metric, tools: Tools, sets: Sets, seed: int) -
             hole = f"{metric.title}: {error}"
         else:
             description = _describe(network, sets, measured)
-    if measured is not None and sets.real is not None and metric.measure is not None:
+    if measured is not None and sets.statistics is not None:
+        against = str(sets.statistics)
+        description |= {"reference": against}
+    elif measured is not None and sets.real is not None and metric.measure is not None:
         against = f"{len(sets.real)} images of {sets.real.name}"
         description |= {"reference": sets.real.name, "num_reference": len(sets.real)}
     return MetricResult(
@@ -65,6 +71,8 @@ def set_result(name: str, metric: Metric, tools: Tools, sets: Sets, seed: int) -
 
 def _measure(metric: Metric, network: Features, sets: Sets, seed: int) -> Measured:
     assert sets.made is not None
+    if sets.statistics is not None:
+        return distance_from(sets.made, sets.statistics.moments, seed)
     if metric.measure is not None:
         assert sets.real is not None
         return metric.measure(sets.made, sets.real, seed)

@@ -1,4 +1,4 @@
-"""The networks and scorers that a list of metrics needs, each loaded once, or why they lack."""
+"""Loads the networks and scorers that metrics need, each once; a missing one is a hole."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

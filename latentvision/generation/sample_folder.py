@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from latentspeech.core.errors import InputError
+from latentspeech.core.errors import ConfigError, InputError
 from latentspeech.core.files import remove_leftovers
 from latentspeech.core.tensors import derive_seed
 from latentvision.generation.painter import BATCH_SIZE, Painter
@@ -40,8 +40,10 @@ def draw_folder(
 
     Raises:
         InputError: there is no such class, or a picture of other settings is in the folder.
-        ConfigError: a setting is out of range, or has no effect on this model.
+        ConfigError: `num` or a setting is out of range, or a setting has no effect on this model.
     """
+    if num < 1:
+        raise ConfigError(f"num is {num}; expected at least 1 picture of each class")
     done = drawn = 0
     total = num * len(labels)
     named = [painter.class_of(label) for label in labels]  # all are checked before any is drawn

@@ -1,8 +1,9 @@
-"""A small training of each kind of generator, to be started as one process or several.
+"""A small training of each kind of generator, or of a classifier, in one process or several.
 
 python image_process_run.py FOLDER EXP_NAME MAX_STEPS ACCUMULATION STRATEGY KIND [KIND ...]
 
-FOLDER holds the tokenizers and latents of tests/tiny_image_runs.py.
+FOLDER holds the tokenizers and latents of tests/tiny_image_runs.py, or the pictures of
+tests/tiny_classifier.py. KIND is that of a generator, or classifier.
 """
 
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import torch
 
+from latentvision.training.classifier_run import run_classifier
 from latentvision.training.generator_run import run_generator
+from tests.tiny_classifier import classifier_run
 from tests.tiny_image_runs import tiny_run
 
 if __name__ == "__main__":
@@ -18,5 +21,10 @@ if __name__ == "__main__":
     folder, name, steps, accumulation, strategy, *kinds = sys.argv[1:]
     for kind in kinds:
         settings = {"accumulation": int(accumulation), "strategy": strategy}
+        exp_dir = Path(folder) / f"{name}-{kind}"
+        if kind == "classifier":
+            train = {"max_steps": int(steps), "log_every": 1, **settings}
+            run_classifier(classifier_run(Path(folder), train=train, exp_dir=exp_dir))
+            continue
         run = tiny_run(Path(folder), kind, int(steps), **settings)
-        run_generator(run.model_copy(update={"exp_dir": Path(folder) / f"{name}-{kind}"}))
+        run_generator(run.model_copy(update={"exp_dir": exp_dir}))

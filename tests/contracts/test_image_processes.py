@@ -1,15 +1,18 @@
-"""Two processes train every generator of images as one does, under either strategy."""
+"""Two processes train generators and a classifier of images as one does."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
+from latentvision.eval.classifier import load_classifier
 from tests.contracts.test_processes import assert_same_curve, tensors
 from tests.contracts.test_resume import PARTS
+from tests.tiny_classifier import classifier_run
 from tests.tiny_generators import KINDS
 from tests.tiny_image_runs import tiny_run
 
@@ -19,11 +22,13 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 STEPS = 4
 
 
-def train(folder: Path, name: str, processes: int, strategy: str) -> None:
+def train(
+    folder: Path, name: str, processes: int, strategy: str, kinds: Sequence[str] = tuple(KINDS)
+) -> None:
     command = [sys.executable] if processes == 1 else TORCHRUN
     accumulation = 2 // processes
     result = subprocess.run(
-        [*command, SCRIPT, str(folder), name, str(STEPS), str(accumulation), strategy, *KINDS],
+        [*command, SCRIPT, str(folder), name, str(STEPS), str(accumulation), strategy, *kinds],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -47,3 +52,17 @@ def test_two_processes_draw_the_curve_of_one(tmp_path: Path) -> None:
                 assert first.keys() == second.keys()
                 for name in first:
                     torch.testing.assert_close(first[name], second[name], rtol=2e-3, atol=2e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_train_the_classifier_of_one(tmp_path: Path) -> None:
+    classifier_run(tmp_path)  # makes the pictures
+    for name, processes in (("one", 1), ("two", 2)):
+        train(tmp_path, name, processes, "ddp", ["classifier"])
+    one, two = (tmp_path / f"{name}-classifier" for name in ("one", "two"))
+    assert_same_curve(one, two)
+    models = [load_classifier(exp_dir / "model") for exp_dir in (one, two)]  # written once each
+    assert models[0].config == models[1].config
+    states = [model.network.state_dict() for model in models]
+    for name, tensor in states[0].items():
+        torch.testing.assert_close(tensor, states[1][name], rtol=2e-3, atol=2e-5)

@@ -65,16 +65,15 @@ def frechet_distance(samples: FeatureSet, reference: FeatureSet, seed: int = 0) 
     Raises:
         InputError: a set has no more images than features, so that its covariance is singular.
     """
+    _check_size(reference)
+    return distance_from(samples, moments(reference.features), seed)
+
+
+def distance_from(samples: FeatureSet, real: Moments, seed: int = 0) -> Measured:
+    """`frechet_distance` from a reference of which only the moments are known."""
     from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
 
-    for images in (samples, reference):
-        size = images.features.shape[1]
-        if len(images) <= size:
-            raise InputError(
-                f"{images.name} has {len(images)} images; expected more than {size}, the number of "
-                "features: give more images, or measure KID"
-            )
-    real = moments(reference.features)
+    _check_size(samples)
     centre = real.mean
     whole = _sums(samples.features, centre)
     statistics = [
@@ -83,6 +82,15 @@ def frechet_distance(samples: FeatureSet, reference: FeatureSet, seed: int = 0) 
     ]
     value = float(fid_statistics_to_metric(*statistics, verbose=False)[KEY_METRIC_FID])
     return Measured(value, _interval(value, samples.features, whole, real, seed))
+
+
+def _check_size(images: FeatureSet) -> None:
+    size = images.features.shape[1]
+    if len(images) <= size:
+        raise InputError(
+            f"{images.name} has {len(images)} images; expected more than {size}, the number of "
+            "features: give more images, or measure KID"
+        )
 
 
 def moments(features: Tensor) -> Moments:
@@ -116,7 +124,8 @@ def _interval(
     for group in groups:
         left = whole.minus(_sums(features[group], real.mean)).moments(real.mean)
         without.append(distance(left, real, root))
-    return jackknife_interval(value, without)
+    low, high = jackknife_interval(value, without)
+    return max(0.0, low), high  # a distance is not negative
 
 
 def _sums(features: Tensor, centre: Tensor) -> _Sums:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from latentspeech.core.command import report, run_command
+from latentspeech.core.command import report, run_command, show_models, show_scores
 from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError, PeerError
 
 
@@ -67,6 +67,27 @@ def test_a_result_is_json_on_stdout_or_a_line_on_stderr(capsys):
     assert (shown.out, shown.err) == ("", "done\n")
     report({}, "done", as_json=False, quiet=True)
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_incomplete_report_is_printed_and_ends_with_1(capsys):
+    show_scores(lambda: {"a": 1}, lambda: "a 1\n", True, as_json=False, quiet=False)
+    assert capsys.readouterr().out == "a 1\n"
+    with pytest.raises(SystemExit) as ended:
+        show_scores(lambda: {"a": 1}, lambda: "a 1\n", False, as_json=True, quiet=True)
+    assert ended.value.code == 1
+    assert json.loads(capsys.readouterr().out) == {"a": 1}
+
+
+def test_models_are_rows_of_one_shape(tmp_path, capsys):
+    (tmp_path / "weights").write_bytes(bytes(1_500_000))
+    arguments = ({"tiny": tmp_path}, lambda path: {"kind": "k"}, lambda row: f"{row['name']} k")
+    show_models(*arguments, "none", as_json=True)
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row == {"name": "tiny", "path": str(tmp_path), "size_bytes": 1_500_000, "kind": "k"}
+    show_models(*arguments, "none", as_json=False)
+    assert capsys.readouterr().out == f"tiny k  1.5 MB  {tmp_path}\n"
+    show_models({}, *arguments[1:], "none", as_json=False)
+    assert capsys.readouterr().out == "none\n"
 
 
 def test_a_reader_that_has_gone_ends_the_program_quietly():

@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,16 @@ def test_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path):
     with pytest.raises(InputError, match="no space left"), atomic_directory(tmp_path / "d"):
         raise RuntimeError("I/O error: No space left on device (os error 28)")
     assert names(tmp_path) == []
+
+
+def test_full_disk_while_a_folder_is_copied_is_the_same_line(tmp_path: Path):
+    """shutil collects the errors of all files into one of its own, without their number."""
+    reason = str(OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(InputError, match="no space left"), atomic_directory(tmp_path / "model"):
+        raise shutil.Error([("from/a", "to/a", reason)])
+    with pytest.raises(shutil.Error), atomic_directory(tmp_path / "model"):
+        raise shutil.Error([("from/a", "to/a", "[Errno 2] No such file")])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_directory_replaces_a_complete_one(tmp_path: Path):

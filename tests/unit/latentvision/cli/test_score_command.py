@@ -159,6 +159,7 @@ def test_a_folder_of_samples_can_be_gone_on_with(model: Path, tmp_path: Path) ->
     assert comment.endswith(", picture 2")
     fails("is another picture", *command[:-1], "--every-class", "--num", 3, "--seed", 1)
     fails("no class 'sneakr'; did you mean 'sneaker'", *command[:-1], "--label", "sneakr")
+    fails("num is 0; expected at least 1", *command[:-1], "--num", 0)
     fails("give --out-dir, and no --label", "sample", "--model", model, "--every-class")
     (out / files[0]).write_bytes(b"cut")
     fails("is no whole picture", *command[:-1], "--every-class", "--num", 3)

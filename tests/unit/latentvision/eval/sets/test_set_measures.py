@@ -111,6 +111,13 @@ def test_no_interval_where_a_group_less_would_be_singular() -> None:
     assert frechet_distance(FeatureSet("more", features(9, seed=1)), real).interval is not None
 
 
+def test_the_interval_of_a_distance_does_not_go_below_zero() -> None:
+    real = FeatureSet("reference", features(400, seed=50))
+    found = frechet_distance(FeatureSet("alike", features(60, seed=1)), real)
+    assert found.interval is not None
+    assert found.interval[0] >= 0
+
+
 def test_the_interval_of_the_frechet_distance_covers_other_samples() -> None:
     """The half width is about t(9) deviations of the distances of fresh samples."""
     real = FeatureSet("reference", features(400, seed=50))
