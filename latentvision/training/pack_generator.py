@@ -7,18 +7,22 @@ from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.core.train.engine import CONFIG_NAME
 from latentspeech.core.train.state.averaged_weights import load_averaged
 from latentvision.generation.build import build_generator
+from latentvision.generation.generator import ImageSampling
 from latentvision.generation.model_directory import GeneratorConfig, save_generator
 from latentvision.tokenizer.model_directory import load_tokenizer, tokenizer_hash
 from latentvision.training.generator_run import GeneratorRunConfig, class_names, run_space
 
 
-def pack_generator(exp_dir: Path, directory: Path, card: str = "") -> None:
+def pack_generator(
+    exp_dir: Path, directory: Path, card: str = "", sampling: ImageSampling | None = None
+) -> None:
     """Writes the run's model, with its tokenizer, into `directory`, which is replaced as a whole.
 
     Args:
         exp_dir: folder of the run.
         directory: the model directory to write.
         card: text of README.md; empty: a line about the training.
+        sampling: how the model draws by default; None: as the run's configuration says.
 
     Raises:
         CheckpointError: the run has no checkpoint, or it does not fit the run's config.yaml.
@@ -33,7 +37,7 @@ def pack_generator(exp_dir: Path, directory: Path, card: str = "") -> None:
         space=space,
         model=run.model,
         class_names=class_names(shards),
-        sampling=run.sampling,
+        sampling=sampling or run.sampling,
         tokenizer_hash=tokenizer_hash(run.tokenizer_dir),
     )
     text = card or (

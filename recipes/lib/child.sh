@@ -48,6 +48,38 @@ train() {
   if [[ $result == *'"reason": "signal"'* ]]; then exit 130; fi
 }
 
+# run_ranks COMMAND...: runs the command in one process for each GPU or CPU thread (--nproc) of every node, and
+# gives each its --rank, --world_size and --device.
+run_ranks() {
+  local processes=${nproc:?} device=cpu rank child
+  local -a children=()
+  if ((${ngpu:?} > 0)); then processes=$ngpu; fi
+  # The ranks of node 0 come first; every node has the same number of ranks.
+  for ((rank = 0; rank < processes; rank++)); do
+    if ((ngpu > 0)); then device=cuda:$rank; fi
+    OMP_NUM_THREADS=1 run_last "$@" --rank $((${node_rank:?} * processes + rank)) \
+      --world_size $((processes * ${nnodes:?})) --device "$device" &
+    children+=($!)
+  done
+  for child in "${children[@]}"; do wait "$child"; done
+}
+
+# run_shared NAME ACTION COMMAND...: `COMMAND prepare` on node 0, `COMMAND ACTION` in all ranks, then `COMMAND
+# finish` on node 0. A single process does all in one call, which saves it two starts.
+run_shared() {
+  local name=$1 action=$2
+  shift 2
+  if ((${nnodes:?} == 1 && (${ngpu:?} == 1 || (ngpu == 0 && ${nproc:?} == 1)))); then
+    run_ranks "$@" prepare "$action" finish
+    return
+  fi
+  if ((${node_rank:?} == 0)); then run "$@" prepare; fi
+  meet "${name}_prepared"
+  run_ranks "$@" "$action"
+  meet "${name}_done"
+  if ((node_rank == 0)); then run "$@" finish; fi
+}
+
 # meet NAME: waits until every node is at NAME, so that all can read what one of them wrote before.
 meet() {
   if ((${nnodes:?} > 1)); then

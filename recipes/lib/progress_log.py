@@ -9,10 +9,11 @@ REPORT_EVERY_S = 20.0
 
 
 class ProgressLog:
-    """Call it with the number of utterances that are done and the number of all."""
+    """Call it with the number of items that are done and the number of all."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, items: str = "utterances") -> None:
         self._name = name
+        self._items = items
         self._last = time.monotonic()
         self._told = -1
 
@@ -21,4 +22,4 @@ class ProgressLog:
         due = done == total or time.monotonic() - self._last > REPORT_EVERY_S
         if due and done != self._told:
             self._last, self._told = time.monotonic(), done
-            logger.info("%s: %d of %d utterances", self._name, done, total)
+            logger.info("%s: %d of %d %s", self._name, done, total, self._items)

@@ -15,6 +15,9 @@ from latentspeech.core.eval.paper_tables.table import load_paper_table
 from latentspeech.core.train.optim import learning_rate
 from latentspeech.training.codec_run import CodecRunConfig
 from latentspeech.training.tts_run import TTSRunConfig
+from latentvision.training.generator_run import GeneratorRunConfig
+from latentvision.training.tokenizer_run import TokenizerRunConfig as ImageTokenizerRun
+from recipes.image.study.plan import StudyConfig
 from recipes.lib.stage_record import header_parts
 from recipes.tts.train_tokenizer import TokenizerRunConfig
 from tests.unit.recipes.shell import ROOT, run_bash
@@ -33,10 +36,15 @@ RUNNABLE = [
 ]
 CONFIGS = sorted((ROOT / "egs").glob("*/conf/**/*.yaml"))
 SCRIPTS = sorted({*RUNNABLE, *(ROOT / "recipes").rglob("*.sh")})
+IMAGES = ("fashion", "imagenet")
 LIBRIHEAVY = ROOT / "egs/libriheavy/conf"
 
 
 def config_class(path: Path) -> type[Config]:
+    if path.stem == "study":
+        return StudyConfig
+    if set(IMAGES) & set(path.parts):
+        return ImageTokenizerRun if path.stem.startswith("tokenizer") else GeneratorRunConfig
     if path.stem.startswith("codec"):
         return CodecRunConfig
     return TTSRunConfig if path.stem.startswith("tts") else TokenizerRunConfig
