@@ -119,7 +119,7 @@ class PageBatches:
                 "their pictures are missing or their text is empty; see that the disk with the "
                 "pictures is there, or make batch_elements larger"
             )
-        dims = (self._sequences.encoder.latent_dim,)
+        dims = self._sequences.encoder.latent_dims
         return pack(sequences, dims, self._config.row_length, too_long="cut")
 
     def _sequence(self, item: PlannedPage, seed: int) -> MixedSequence | None:

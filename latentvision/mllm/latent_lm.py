@@ -1,4 +1,6 @@
-"""The multimodal LatentLM: core's model with the vocabulary of pages and pictures as its modality.
+"""The multimodal LatentLM: core's model with the vocabulary of pages, pictures its modality.
+
+Its twin of codes (VQ-MLLM) has the same backbone and no modality, because codes are tokens.
 
 The defaults are the paper's sizes (5.2, appendix D): a backbone of 1.3B and a head of six layers.
 
@@ -55,3 +57,8 @@ def multimodal_lm_config(
     return LatentLMConfig(
         backbone=config.backbone, vocab_size=vocabulary.size, modalities=(picture,)
     )
+
+
+def code_lm_config(vocabulary: Vocabulary, backbone: TransformerConfig) -> LatentLMConfig:
+    """The twin of codes: a language model of the vocabulary, which has the codes at its end."""
+    return LatentLMConfig(backbone=backbone, vocab_size=vocabulary.size)

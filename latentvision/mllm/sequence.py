@@ -5,17 +5,20 @@
 
 The latents of a picture are clean, so one pass learns to read it and to draw it. What is learned:
 
-    text, latents, BOI, EOI, page_end   targets. EOI after a fixed number of latents must come, and
-                                        so has no loss (core's `decision_ids`).
-    a question                          no target: the user asks it
-    the mark question                   a target after an answer, whose end it is; else none
-    the mark answer                     no target: it is given
-    page_begin                          no target
+    text, latents, BOI, page_end   targets
+    EOI                            no target: it must come after the fixed number of latents
+    a question                     no target: the user asks it
+    the mark question              a target after an answer, whose end it is; else none
+    the mark answer                no target: it is given
+    page_begin                     no target
+
+In a model of codes (VQ) the codes stand in place of the latents, as tokens.
 
 n pictures of the page, N latents of a picture, D latent size.
 """
 
 import torch
+from torch import Tensor
 
 from latentspeech.core.lm.generate import token_span
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
@@ -33,7 +36,7 @@ class PageSequences:
     def __init__(self, tokenizer: TextTokenizer, encoder: PictureEncoder) -> None:
         self.tokenizer = tokenizer
         self.encoder = encoder
-        self.vocabulary = make_vocabulary(tokenizer.size)
+        self.vocabulary = make_vocabulary(tokenizer.size, encoder.num_codes)
 
     @property
     def picture_elements(self) -> int:
@@ -49,7 +52,7 @@ class PageSequences:
             ends: False if the page goes on after its last part; it has no page_end then.
         """
         pictures = [part.decode() for part in page.parts if isinstance(part, Picture)]
-        latents = iter(self.encoder.encode(pictures, generator))  # n of (N, D)
+        latents = iter(self.encoder.encode(pictures, generator))  # n of (N, D) or (N,)
         spans: list[TokenSpan | LatentSpan] = [token_span([self.vocabulary.page_begin])]
         answered = False
         for part in page.parts:
@@ -58,11 +61,17 @@ class PageSequences:
             else:
                 spans += [
                     token_span([self.vocabulary.boi], target=True),
-                    LatentSpan(IMAGE, next(latents), target=True, whole=True),
-                    token_span([self.vocabulary.eoi], target=True),
+                    self._picture(next(latents)),
+                    token_span([self.vocabulary.eoi]),
                 ]
             answered = isinstance(part, Text) and part.mark == "answer"
         return [*spans, token_span([self.vocabulary.page_end], target=True)] if ends else spans
+
+    def _picture(self, encoded: Tensor) -> TokenSpan | LatentSpan:
+        """The span of latents (N, D) or of codes (N,)."""
+        if self.encoder.num_codes:
+            return TokenSpan(self.vocabulary.codes + encoded, target=True, whole=True)
+        return LatentSpan(IMAGE, encoded, target=True, whole=True)
 
     def _text(self, part: Text, answered: bool) -> list[TokenSpan | LatentSpan]:
         ids = self.tokenizer.encode(part.text)

@@ -7,34 +7,20 @@ from torch import Tensor, nn
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import decision_ids, latent_lm_loss
 from latentspeech.core.lm.mixed_sequence import MixedBatch, MixedSequence, collate, pack
-from latentspeech.core.nn.transformer import TransformerConfig
 from latentvision.mllm.documents.page import Page, Picture, Text
 from latentvision.mllm.latent_lm import MultimodalLMConfig, multimodal_lm_config
 from latentvision.mllm.sequence import PageSequences
 from latentvision.mllm.tokens.cl100k import SIZE
 from latentvision.mllm.tokens.vocabulary import make_vocabulary
+from tests.tiny_multimodal import TINY
 from tests.tiny_pictures import picture
-
-TINY = MultimodalLMConfig(
-    backbone=TransformerConfig(
-        model_dim=32,
-        num_layers=2,
-        num_heads=2,
-        num_kv_heads=2,
-        head_dim=16,
-        ffn_dim=48,
-        ffn_kind="swiglu",
-    ),
-    head_layers=2,
-    head_ffn_dim=48,
-)
 
 
 def model_of(sequences: PageSequences) -> LatentLM:
     torch.manual_seed(0)
     encoder = sequences.encoder
     config = multimodal_lm_config(
-        sequences.vocabulary, encoder.num_latents, encoder.latent_dim, TINY
+        sequences.vocabulary, encoder.num_latents, encoder.latent_dims[0], TINY
     )
     model = LatentLM(config)
     for parameter in model.parameters():  # heads begin with zeros, which would hide mistakes
@@ -58,7 +44,7 @@ def pages(sequences: PageSequences, *plans: str) -> list[MixedSequence]:
 
 
 def batch_of(sequences: PageSequences, rows: Sequence[MixedSequence]) -> MixedBatch:
-    batch = collate(rows, (sequences.encoder.latent_dim,))
+    batch = collate(rows, sequences.encoder.latent_dims)
     batch.latents = tuple(latents.double() for latents in batch.latents)
     return batch
 
@@ -115,7 +101,7 @@ def test_reading_costs_the_same_with_pictures_to_draw_in_the_batch(
 ) -> None:
     """The token loss of reading pages is the same beside pages that draw: no noised copies."""
     model = model_of(sequences)
-    dims = (sequences.encoder.latent_dim,)
+    dims = sequences.encoder.latent_dims
     read, drawn = pages(sequences, "pqa", "tp")
 
     def nats(*rows: MixedSequence) -> Tensor:
@@ -145,7 +131,7 @@ def test_packed_pages_do_not_see_each_other(sequences: PageSequences) -> None:
     model = model_of(sequences)
     rows = pages(sequences, "tp", "pqa")
     alone = [model(batch_of(sequences, [row]))[0] for row in rows]
-    packed = pack(rows, (sequences.encoder.latent_dim,), 128)
+    packed = pack(rows, sequences.encoder.latent_dims, 128)
     packed.latents = tuple(latents.double() for latents in packed.latents)
     assert len(packed.kinds) == 1
     together = model(packed)[0]

@@ -39,7 +39,7 @@ def listed(sequences: PageSequences, sequence: MixedSequence) -> list[tuple[str,
 def test_a_page_of_text_and_pictures(sequences: PageSequences) -> None:
     parts = (Text("the cat"), shown(sequences, 0), shown(sequences, 1), Text("\u00e9nd"))
     sequence = sequences.sequence(Page("a", "interleaved", parts), generator())
-    image = [("boi", True), ("[16 latents]", True), ("eoi", True)]
+    image = [("boi", True), ("[16 latents]", True), ("eoi", False)]
     assert listed(sequences, sequence) == [
         ("page_begin", False),
         ("the cat", True),
