@@ -30,7 +30,9 @@ from latentvision.mllm.sequence import PageSequences
 
 logger = logging.getLogger(__name__)
 
-_MARKS = 3  # page_begin, page_end and the mark of a question or answer, roughly
+_MARKS = 2  # page_begin and page_end
+# Of pages this many times shorter than a row, which are often alike, the plan rounds sizes up.
+_SMALL = 8
 
 
 class PageBatchConfig(Config):
@@ -137,7 +139,11 @@ class PageBatches:
 
     def _estimate(self, size: PageSize) -> int:
         text = math.ceil(size.text_bytes / self._config.bytes_per_token)
-        return _MARKS + text + size.num_pictures * self._sequences.picture_elements
+        elements = _MARKS + text + size.num_pictures * self._sequences.picture_elements
+        row = self._config.row_length
+        # A row that holds 15 alike pages and a half has room for 15. Without this, the pages of a
+        # batch would need one row more, with a single page in it.
+        return math.ceil(row / (row // elements)) if _SMALL * elements <= row else elements
 
     def _shortened(self, page: Page) -> Page:
         """The page itself, or as many of its parts as a batch has room for."""

@@ -83,6 +83,16 @@ def test_pictures_are_never_cut(tmp_path: Path, sequences: PageSequences) -> Non
     assert total == 24
 
 
+def test_alike_pages_fill_their_rows(tmp_path: Path, sequences: PageSequences) -> None:
+    """Nine of these pages fit a row; nineteen are within two rows' elements, but need a third."""
+    rows = [{"parts": [{"picture": "0.png"}]}] * 51
+    for batch in loaded(
+        batches_of(tmp_path, sequences, [rows], batch_elements=392, row_length=196)
+    ):
+        assert batch.kinds.shape[0] == 2
+        assert float((batch.kinds != PADDING).float().mean()) > 0.9
+
+
 def test_a_hundred_pictures(tmp_path: Path, sequences: PageSequences) -> None:
     row = {"parts": [{"picture": f"{n % 4}.png"} for n in range(100)] + [{"text": "end"}]}
     (batch,) = loaded(batches_of(tmp_path, sequences, [[row]], batch_elements=2000))
@@ -92,7 +102,7 @@ def test_a_hundred_pictures(tmp_path: Path, sequences: PageSequences) -> None:
     assert batch.kinds.shape[1] <= ROW
     # What does not fit a batch is left out, and the page does not end.
     (batch,) = loaded(batches_of(tmp_path, sequences, [[row]], batch_elements=200))
-    assert num_spans(batch, sequences, "eoi") == (200 - 3) // 18
+    assert num_spans(batch, sequences, "eoi") == (200 - 2) // 18
     assert num_spans(batch, sequences, "page_end") == 0
 
 
