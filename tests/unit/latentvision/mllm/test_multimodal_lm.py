@@ -49,6 +49,7 @@ def batch_of(sequences: PageSequences, rows: Sequence[MixedSequence]) -> MixedBa
     return batch
 
 
+@pytest.mark.slow
 def test_the_papers_size() -> None:
     vocabulary = make_vocabulary(SIZE)
     config = multimodal_lm_config(vocabulary, 256, 16, MultimodalLMConfig())
