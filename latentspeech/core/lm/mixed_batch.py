@@ -116,10 +116,9 @@ def cut(sequence: MixedSequence, max_length: int) -> list[MixedSequence]:
     room = fresh = max_length  # places free in the last piece: now, and when it was begun
     for span in sequence:
         length, start = num_elements([span]), 0
-        whole = _is_whole(span)
         while start < length:
             taken = min(room, length - start)
-            if whole and taken < length:
+            if span.whole and taken < length:
                 taken = 0
             if taken:
                 pieces[-1].append(_part(span, start, start + taken))
@@ -127,7 +126,7 @@ def cut(sequence: MixedSequence, max_length: int) -> list[MixedSequence]:
                 continue
             if room == fresh:
                 raise ValueError(
-                    f"a span of {length} latents that must not be cut does not fit rows of "
+                    f"a span of {length} elements that must not be cut does not fit rows of "
                     f"{max_length}; make rows at least {length + max_length - fresh} long"
                 )
             context = _context(pieces[-1][-1])
@@ -136,13 +135,9 @@ def cut(sequence: MixedSequence, max_length: int) -> list[MixedSequence]:
     return list(pieces)
 
 
-def _is_whole(span: TokenSpan | LatentSpan) -> bool:
-    return isinstance(span, LatentSpan) and span.whole
-
-
 def _context(last: TokenSpan | LatentSpan) -> list[TokenSpan | LatentSpan]:
     """The spans that a piece begins with if the previous piece ends with the span `last`."""
-    if _is_whole(last):
+    if last.whole:
         return []
     length = num_elements([last])
     return [replace(_part(last, length - 1, length), target=False)]

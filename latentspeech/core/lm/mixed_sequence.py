@@ -21,11 +21,14 @@ class TokenSpan:
 
     A token may have further ids, `neighbours` (n, C), whose embeddings are added to its own;
     NO_NEIGHBOUR adds nothing. The code that makes the sequence decides what the C places mean.
+
+    `whole` says that `cut` must not divide them, for instance because they are one image's codes.
     """
 
     ids: AnyArray
     target: bool
     neighbours: AnyArray | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -93,10 +93,21 @@ def test_what_fits_is_left_as_it_is() -> None:
 
 
 def test_what_cannot_be_cut_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"span of 6 latents .* does not fit rows of 6"):
+    with pytest.raises(ValueError, match=r"span of 6 elements .* does not fit rows of 6"):
         cut(document(), 6)
     with pytest.raises(ValueError, match="expected 2 or more"):
         cut(document(), 1)
+
+
+def test_whole_tokens_stay_together() -> None:
+    """As the codes of an image do; the piece after them has no context."""
+    codes = TokenSpan(torch.arange(100, 106), True, whole=True)
+    text_before = TokenSpan(torch.arange(3), True)
+    pieces = cut([text_before, codes, TokenSpan(torch.arange(9), True)], 7)
+    listed = [[span.ids.tolist() for span in piece] for piece in pieces]  # type: ignore[union-attr]
+    assert listed == [[[0, 1, 2]], [[2], list(range(100, 106))], [list(range(7))], [[6], [7, 8]]]
+    with pytest.raises(ValueError, match="span of 6 elements"):
+        cut([text_before, codes], 6)
 
 
 def test_packing_cuts_on_request_alone() -> None:

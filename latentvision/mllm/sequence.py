@@ -1,0 +1,85 @@
+"""A page as one sequence of tokens and latents (paper section 3, appendix D).
+
+    page_begin  text  BOI latents EOI  text  ...  page_end
+    page_begin  BOI latents EOI  question What is it?  answer A dog.  page_end
+
+The latents of a picture are clean, so one pass learns to read it and to draw it. What is learned:
+
+    text, latents, BOI, page_end   targets
+    EOI                            no target: it must come after the fixed number of latents
+    a question                     no target: the user asks it
+    the mark question              a target after an answer, whose end it is; else none
+    the mark answer                no target: it is given
+    page_begin                     no target
+
+In a model of codes (VQ) the codes stand in place of the latents, as tokens.
+
+n pictures of the page, N latents of a picture, D latent size.
+"""
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.lm.generate import token_span
+from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
+from latentvision.mllm.documents.page import Page, Picture, Text
+from latentvision.mllm.pictures import PictureEncoder
+from latentvision.mllm.tokens.text_tokenizer import TextTokenizer
+from latentvision.mllm.tokens.vocabulary import make_vocabulary
+
+IMAGE = 0  # index of the modality
+
+
+class PageSequences:
+    """Makes sequences of pages with one text tokenizer and one encoder of pictures."""
+
+    def __init__(self, tokenizer: TextTokenizer, encoder: PictureEncoder) -> None:
+        self.tokenizer = tokenizer
+        self.encoder = encoder
+        self.vocabulary = make_vocabulary(tokenizer.size, encoder.num_codes)
+
+    @property
+    def picture_elements(self) -> int:
+        """Elements that a picture takes, BOI and EOI among them."""
+        return self.encoder.num_latents + 2
+
+    def sequence(self, page: Page, generator: torch.Generator, ends: bool = True) -> MixedSequence:
+        """The sequence of a page whose pictures are decoded and shrunk.
+
+        Args:
+            page: the page as it is learned.
+            generator: draws the samples of the pictures' posteriors.
+            ends: False if the page goes on after its last part; it has no page_end then.
+        """
+        pictures = [part.decode() for part in page.parts if isinstance(part, Picture)]
+        latents = iter(self.encoder.encode(pictures, generator))  # n of (N, D) or (N,)
+        spans: list[TokenSpan | LatentSpan] = [token_span([self.vocabulary.page_begin])]
+        answered = False
+        for part in page.parts:
+            if isinstance(part, Text):
+                spans += self._text(part, answered)
+            else:
+                spans += [
+                    token_span([self.vocabulary.boi], target=True),
+                    self._picture(next(latents)),
+                    token_span([self.vocabulary.eoi]),
+                ]
+            answered = isinstance(part, Text) and part.mark == "answer"
+        return [*spans, token_span([self.vocabulary.page_end], target=True)] if ends else spans
+
+    def _picture(self, encoded: Tensor) -> TokenSpan | LatentSpan:
+        """The span of latents (N, D) or of codes (N,)."""
+        if self.encoder.num_codes:
+            return TokenSpan(self.vocabulary.codes + encoded, target=True, whole=True)
+        return LatentSpan(IMAGE, encoded, target=True, whole=True)
+
+    def _text(self, part: Text, answered: bool) -> list[TokenSpan | LatentSpan]:
+        ids = self.tokenizer.encode(part.text)
+        match part.mark:
+            case "plain":
+                return [token_span(ids, target=True)]
+            case "question":
+                mark = token_span([self.vocabulary.question], target=answered)
+                return [mark, token_span(ids)]
+            case "answer":
+                return [token_span([self.vocabulary.answer]), token_span(ids, target=True)]
