@@ -15,6 +15,7 @@ from latentspeech.core.eval.paper_tables.table import load_paper_table
 from latentspeech.core.train.optim import learning_rate
 from latentspeech.training.codec_run import CodecRunConfig
 from latentspeech.training.tts_run import TTSRunConfig
+from latentvision.training.classifier_run import ClassifierRunConfig
 from latentvision.training.generator_run import GeneratorRunConfig
 from latentvision.training.tokenizer_run import TokenizerRunConfig as ImageTokenizerRun
 from recipes.image.study.plan import StudyConfig
@@ -43,6 +44,8 @@ LIBRIHEAVY = ROOT / "egs/libriheavy/conf"
 def config_class(path: Path) -> type[Config]:
     if path.stem == "study":
         return StudyConfig
+    if path.stem == "classifier":
+        return ClassifierRunConfig
     if set(IMAGES) & set(path.parts):
         return ImageTokenizerRun if path.stem.startswith("tokenizer") else GeneratorRunConfig
     if path.stem.startswith("codec"):
