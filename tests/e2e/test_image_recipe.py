@@ -101,7 +101,7 @@ def test_results_and_card_hold_what_was_measured(folder: Path) -> None:
     for word in ("command:", "commit:", "hardware:", "PSNR", "SSIM", "Recognised", "gallery.png"):
         assert word in results
     sweep = json.loads((folder / "exp/scores/sweep.json").read_text())
-    assert "12 images; expected more than 1280" in sweep["holes"]["FD-EffLite0"]
+    assert "30 images; expected more than 1280" in sweep["holes"]["FD-EffLite0"]
     assert set(sweep["values"]["Accuracy"]) == {"1", "2"}
     card = (folder / "exp/model/README.md").read_text()
     assert "Classes: cross, disc, square." in card
