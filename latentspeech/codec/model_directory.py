@@ -131,7 +131,7 @@ def _side_settings(config: EncoderConfig | DecoderConfig) -> dict[str, Any]:
 
 
 def decoder_directory(directory: Path, name: str) -> Path:
-    """The folder of a further decoder; CheckpointError if there is none of this name."""
+    """The folder of the further decoder `name`; CheckpointError if the model does not have it."""
     known = decoder_names(directory)
     if name not in known:
         further = f"it has {', '.join(known)}" if known else "it has none beside its own"

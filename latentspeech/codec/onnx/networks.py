@@ -1,7 +1,7 @@
 """The graphs of the codec's encoders and decoders, layer by layer as their torch modules have them.
 
-What is learned is in the graphs; what is not, the Fourier transforms and the source of pulses, is
-in numpy (spectra.py, harmonics.py).
+The graphs hold the learned layers. The Fourier transforms and the source of pulses have no weights;
+numpy computes them (spectra.py, harmonics.py).
 
 B batch, T inputs, D latent dimension.
 """
