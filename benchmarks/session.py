@@ -34,7 +34,7 @@ WORKER = """
 import json, sys, time
 import torch
 import latentspeech
-from latentspeech.core.lm.generate import SamplingConfig
+from latentspeech.core.lm.sampling.generate import SamplingConfig
 from latentspeech.text.normalizer import normalize
 from latentspeech.tts.latent_writer import Sentence, write_steps
 runtime, text, name, threads = sys.argv[1:]

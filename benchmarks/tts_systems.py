@@ -117,7 +117,7 @@ def _millions(module: "nn.Module") -> float:
 
 def _stored_millions(*directories: Path) -> float:
     """The number of weights in model directories, in millions."""
-    from latentspeech.core.model_directory import read_arrays
+    from latentspeech.core.storage.model_directory import read_arrays
 
     sizes = (array.size for path in directories for array in read_arrays(path).values())
     return sum(sizes) / 1e6

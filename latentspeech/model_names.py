@@ -5,7 +5,7 @@ The environment variable LATENTSPEECH_MODEL applies where no model is asked for.
 
 from pathlib import Path
 
-from latentspeech.core.model_names import resolve_name, shipped_models
+from latentspeech.core.storage.model_names import resolve_name, shipped_models
 
 MODEL_VARIABLE = "LATENTSPEECH_MODEL"
 MODELS_FOLDER = Path(__file__).parent / "models"

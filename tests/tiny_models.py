@@ -8,7 +8,7 @@ from latentspeech.codec.config import CodecConfig, ConvNeXtConfig
 from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import save_codec
 from latentspeech.core.lm.latent_lm import LatentLM
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
 from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.text.tokenizers import CharacterTokenizer, CharacterTokenizerConfig
 from latentspeech.text.tokenizers.protocol import Case

@@ -28,11 +28,11 @@ from latentspeech.core.latents.sigma_vae import (
     sample_posteriors,
 )
 from latentspeech.core.lm.config import LatentLMConfig, ModalityConfig
-from latentspeech.core.lm.generate import token_span
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss, loss_counts
 from latentspeech.core.lm.mixed_batch import MixedBatch, collate
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence
+from latentspeech.core.lm.sampling.generate import token_span
 from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.core.nn.modulated_transformer import (
     ModulatedTransformer,

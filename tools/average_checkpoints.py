@@ -21,8 +21,8 @@ from torch import Tensor
 
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import CheckpointError, InputError
-from latentspeech.core.files import atomic_directory
-from latentspeech.core.model_directory import WEIGHTS_NAME, read_description, read_weights
+from latentspeech.core.storage.files import atomic_directory
+from latentspeech.core.storage.model_directory import WEIGHTS_NAME, read_description, read_weights
 from latentspeech.core.train.run_config import config_hash, write_config
 from latentspeech.core.train.state.checkpoint import (
     STATE_NAME,

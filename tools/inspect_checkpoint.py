@@ -19,7 +19,7 @@ from torch import Tensor
 
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import CheckpointError
-from latentspeech.core.model_directory import (
+from latentspeech.core.storage.model_directory import (
     WEIGHTS_NAME,
     read_description,
     read_weights,

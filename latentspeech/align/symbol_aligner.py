@@ -25,7 +25,7 @@ from latentspeech.audio.io import load_audio
 from latentspeech.audio.mel import HOPS_PER_WINDOW, MelBank, MelScale
 from latentspeech.core.config import Config, parse_config
 from latentspeech.core.errors import DataError, InputError
-from latentspeech.core.model_directory import load_weights, read_model_config
+from latentspeech.core.storage.model_directory import load_weights, read_model_config
 from latentspeech.data.manifest import CorpusUtterance
 from latentspeech.text.tokenizers import MisakiTokenizer
 

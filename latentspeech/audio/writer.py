@@ -24,7 +24,7 @@ from latentspeech.audio.media_writer import AacEncoder, import_av
 from latentspeech.audio.pcm import mono
 from latentspeech.audio.sink import Sink
 from latentspeech.core.errors import InputError
-from latentspeech.core.files import atomic_path, check_target
+from latentspeech.core.storage.files import atomic_path, check_target
 
 logger = logging.getLogger(__name__)
 

@@ -44,7 +44,7 @@ def encode(
     from latentspeech.codec.latent_file import LatentFile, write_latents
     from latentspeech.codec.model_directory import codec_hash, find_codec
     from latentspeech.codec.runtime import load_codec
-    from latentspeech.core.files import check_target
+    from latentspeech.core.storage.files import check_target
 
     check_target(target, suffix=".safetensors")
     directory = find_codec(model)

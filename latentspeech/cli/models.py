@@ -33,7 +33,7 @@ def describe(path: Path) -> dict[str, Any]:
     from latentspeech.codec.model_directory import KIND as CODEC
     from latentspeech.codec.model_directory import decoder_names, find_codec, read_codec_config
     from latentspeech.core.errors import CheckpointError
-    from latentspeech.core.model_directory import read_description
+    from latentspeech.core.storage.model_directory import read_description
     from latentspeech.tts.model_directory import KIND as TTS
 
     kind, config = read_description(path)

@@ -104,7 +104,7 @@ def synth(
 
     from latentspeech.audio.writer import check_writable
     from latentspeech.core.config import parse_config
-    from latentspeech.core.lm.sampling_config import SamplingConfig
+    from latentspeech.core.lm.sampling.config import SamplingConfig
     from latentspeech.tts.length_guard import GUARDED, STREAMED, LengthGuard
     from latentspeech.tts.model_directory import read_tts_config
     from latentspeech.tts.models import find_tts

@@ -35,7 +35,7 @@ def write_testset(
     The list is the same on every machine. Audio that is missing or damaged is named, and the exit
     code is then 1.
     """
-    from latentspeech.core.files import check_target
+    from latentspeech.core.storage.files import check_target
     from latentspeech.eval.protocols.table import PROTOCOLS, make_testset
     from latentspeech.eval.protocols.testset import Options
     from latentspeech.eval.scoring.lists import write_list

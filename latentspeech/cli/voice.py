@@ -48,7 +48,7 @@ def export(
     """Turn a recording into a voice file that every model on the same codec can use."""
     from latentspeech.codec.model_directory import codec_hash, find_codec
     from latentspeech.codec.runtime import load_codec
-    from latentspeech.core.files import check_target
+    from latentspeech.core.storage.files import check_target
     from latentspeech.tts.prompt import encode_prompt, save_voice
 
     check_target(target, suffix=".safetensors")

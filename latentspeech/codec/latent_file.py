@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from latentspeech.audio.reading import AUDIO_SUFFIXES
 from latentspeech.core.errors import CheckpointError, InputError
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 
 FORMAT = "latentspeech-latents-1"
 

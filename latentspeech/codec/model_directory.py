@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from latentspeech.codec.config import CodecConfig, DecoderConfig, EncoderConfig
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import CheckpointError
-from latentspeech.core.model_directory import (
+from latentspeech.core.storage.model_directory import (
     content_hash,
     load_weights,
     read_arrays,

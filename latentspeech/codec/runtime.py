@@ -19,8 +19,8 @@ from latentspeech.codec.model_directory import (
     read_codec_config,
 )
 from latentspeech.codec.onnx.codec import OnnxCodec
-from latentspeech.core.model_directory import WEIGHTS_NAME, StoredArrays
-from latentspeech.core.weights import Weights
+from latentspeech.core.storage.model_directory import WEIGHTS_NAME, StoredArrays
+from latentspeech.core.storage.weights import Weights
 
 if TYPE_CHECKING:
     from latentspeech.codec.model import Codec

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from latentspeech.core.errors import CheckpointError, ConfigError, DataError, InputError, PeerError
 from latentspeech.core.extras import missing_extra
-from latentspeech.core.files import NO_SPACE
+from latentspeech.core.storage.files import NO_SPACE
 
 EXIT_INCOMPLETE = 1
 EXIT_BAD_INPUT = 2

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from latentspeech.core.data.file_lock import exclusive
 from latentspeech.core.errors import DataError
-from latentspeech.core.files import TEMPORARY_PREFIX, atomic_directory, write_json
+from latentspeech.core.storage.files import TEMPORARY_PREFIX, atomic_directory, write_json
 from latentspeech.data.cut_index import CutIndex
 from latentspeech.data.utterances import Utterance, load_utterance
 

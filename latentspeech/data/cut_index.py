@@ -22,7 +22,12 @@ from torch import Tensor
 from latentspeech.core.config import Config
 from latentspeech.core.data.file_lock import exclusive
 from latentspeech.core.errors import DataError
-from latentspeech.core.files import TEMPORARY_PREFIX, atomic_directory, remove_directory, write_json
+from latentspeech.core.storage.files import (
+    TEMPORARY_PREFIX,
+    atomic_directory,
+    remove_directory,
+    write_json,
+)
 from latentspeech.data.utterances import (
     Utterance,
     iterate_cuts,

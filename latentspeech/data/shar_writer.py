@@ -15,7 +15,7 @@ from lhotse.shar.writers import AudioTarWriter, JsonlShardWriter
 from lhotse.supervision import AlignmentItem
 
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 from latentspeech.data.cut_index import CutIndex
 from latentspeech.data.utterances import Utterance, iterate_cuts, load_utterance
 

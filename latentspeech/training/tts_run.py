@@ -10,7 +10,7 @@ from latentspeech.core.config import Config
 from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.core.errors import CheckpointError
 from latentspeech.core.lm.lora import LoRAConfig
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
 from latentspeech.core.train.engine import TrainConfig, TrainResult, train
 from latentspeech.core.train.optim import OptimizerConfig
 from latentspeech.core.train.seeding import seed_initialization

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentspeech.core.errors import InputError
-from latentspeech.core.lm.generate import generate
 from latentspeech.core.lm.mixed_sequence import MixedSequence
-from latentspeech.core.lm.row_policy import GenerationLimits
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.generate import generate
+from latentspeech.core.lm.sampling.row_policy import GenerationLimits
 from latentspeech.text.normalizer import NormalizedText
 from latentspeech.tts.layouts.layout import unconditional_prompt
 from latentspeech.tts.length_guard import LengthGuard, without_minimum

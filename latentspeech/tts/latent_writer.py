@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from latentspeech.core.lm.generate import GeneratedElement, generate
 from latentspeech.core.lm.mixed_sequence import MixedSequence
-from latentspeech.core.lm.prefix_store import Prefix
 from latentspeech.core.lm.runtime import Runtime
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.generate import GeneratedElement, generate
+from latentspeech.core.lm.sampling.prefix_store import Prefix
 from latentspeech.text.normalizer import NormalizedText, normalize
 from latentspeech.tts.layouts.layout import SpokenText, unconditional_prompt, voice_prefix
 from latentspeech.tts.length_guard import without_minimum

@@ -15,7 +15,7 @@ import math
 from pydantic import Field
 
 from latentspeech.core.config import Config
-from latentspeech.core.lm.row_policy import GenerationLimits
+from latentspeech.core.lm.sampling.row_policy import GenerationLimits
 
 SLOWEST_S_PER_CHARACTER = 0.22
 FASTEST_S_PER_CHARACTER = 0.025

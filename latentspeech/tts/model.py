@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeInt
 from latentspeech.core.config import Config
 from latentspeech.core.diffusion.config import DiffusionConfig
 from latentspeech.core.lm.config import LatentLMConfig, ModalityConfig
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
 from latentspeech.core.nn.config import TransformerConfig
 
 SPEECH = 0  # index of the only modality

@@ -19,11 +19,12 @@ from latentspeech.codec.runtime import CodecRuntime, TorchCodec, load_codec
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import CheckpointError, ConfigError
 from latentspeech.core.extras import is_installed, require
-from latentspeech.core.files import atomic_directory
-from latentspeech.core.lm.prefix_store import PrefixStore
 from latentspeech.core.lm.runtime import Runtime
-from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.model_directory import (
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.prefix_store import PrefixStore
+from latentspeech.core.onnx.runtime import OnnxRuntime
+from latentspeech.core.storage.files import atomic_directory
+from latentspeech.core.storage.model_directory import (
     WEIGHTS_NAME,
     load_weights,
     num_parameters,
@@ -31,8 +32,7 @@ from latentspeech.core.model_directory import (
     read_model_config,
     write_model,
 )
-from latentspeech.core.onnx.runtime import OnnxRuntime
-from latentspeech.core.weights import Weights
+from latentspeech.core.storage.weights import Weights
 from latentspeech.text.tokenizers import Tokenizer, load_tokenizer
 from latentspeech.tts.equalizer import Equalizer, NoEqualizer
 from latentspeech.tts.layouts.build import build_layout

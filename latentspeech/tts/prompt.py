@@ -21,7 +21,7 @@ from latentspeech.audio.reading import AUDIO_SUFFIXES, open_source
 from latentspeech.audio.speech.spoken_part import SpokenPart, read_spoken_part
 from latentspeech.codec.runtime import CodecRuntime
 from latentspeech.core.errors import CheckpointError, InputError
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 from latentspeech.tts.equalizer import log_gains
 
 Floats = NDArray[np.float32]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from latentspeech.audio.io import write_audio
 from latentspeech.core.errors import CheckpointError, InputError
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
 from latentspeech.core.version import VERSION
 from latentspeech.text.normalizer import NormalizedText, normalize
 from latentspeech.text.pronunciation import readable_part

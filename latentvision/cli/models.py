@@ -34,7 +34,7 @@ def models(
 def describe(path: Path) -> dict[str, Any]:
     """Kind and sizes of a model directory; CheckpointError for another folder."""
     from latentspeech.core.errors import CheckpointError
-    from latentspeech.core.model_directory import read_description
+    from latentspeech.core.storage.model_directory import read_description
     from latentvision.eval.classifier import read_classifier
     from latentvision.tokenizer.model_directory import find_tokenizer, read_tokenizer_config
 

@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from latentspeech.core.config import Config, parse_config
 from latentspeech.core.errors import InputError
-from latentspeech.core.files import atomic_directory
-from latentspeech.core.model_directory import load_weights, read_model_config, write_model
+from latentspeech.core.storage.files import atomic_directory
+from latentspeech.core.storage.model_directory import load_weights, read_model_config, write_model
 
 KIND = "image_classifier"
 _GROUP_CHANNELS = 8

@@ -21,7 +21,7 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.scorer import package_version, require_packages
 from latentspeech.core.eval.weight_files import load_tensors
 from latentspeech.core.eval.weights import WeightSource, resolve
-from latentspeech.core.model_directory import weights_hash
+from latentspeech.core.storage.model_directory import weights_hash
 from latentvision.eval.classifier import load_classifier
 
 FeatureKind = Literal["inception", "efficientnet", "classifier"]

@@ -9,7 +9,7 @@ from latentspeech.core.device import CPU
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import write_report
-from latentspeech.core.files import check_target
+from latentspeech.core.storage.files import check_target
 from latentvision.data.sources.locate import open_pictures
 from latentvision.eval.catalogue import choose_metrics
 from latentvision.eval.features import FeatureKind, load_features

@@ -15,7 +15,7 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.report import EvalReport, MetricResult
 from latentspeech.core.eval.statistics import CONFIDENCE, NUM_RESAMPLES
 from latentspeech.core.eval.summary import summarise
-from latentspeech.core.provenance import describe_run
+from latentspeech.core.storage.provenance import describe_run
 from latentvision.eval.catalogue import Metric
 from latentvision.eval.features import FeatureKind
 from latentvision.eval.picture_set import PictureSet

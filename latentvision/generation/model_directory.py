@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 
 from latentspeech.core.config import Config, parse_config
 from latentspeech.core.errors import CheckpointError
-from latentspeech.core.files import atomic_directory
-from latentspeech.core.model_directory import load_weights, read_model_config, write_model
+from latentspeech.core.storage.files import atomic_directory
+from latentspeech.core.storage.model_directory import load_weights, read_model_config, write_model
 from latentvision.generation.build import ModelConfig, build_generator
 from latentvision.generation.generator import ImageGenerator, ImageSampling
 from latentvision.generation.space import ImageSpace

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.core.errors import ConfigError, InputError
-from latentspeech.core.files import remove_leftovers
 from latentspeech.core.seeds import derive_seed
+from latentspeech.core.storage.files import remove_leftovers
 from latentvision.generation.painter import BATCH_SIZE, Painter
 from latentvision.images.writing import read_provenance, write_png
 

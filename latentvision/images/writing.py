@@ -7,7 +7,7 @@ from PIL import Image, PngImagePlugin
 from torch import Tensor
 
 from latentspeech.core.errors import InputError
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 from latentspeech.core.tensors import check_shape
 from latentvision.images.transforms import to_pixels
 

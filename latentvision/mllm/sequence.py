@@ -20,8 +20,8 @@ n pictures of the page, N latents of a picture, D latent size.
 import torch
 from torch import Tensor
 
-from latentspeech.core.lm.generate import token_span
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
+from latentspeech.core.lm.sampling.generate import token_span
 from latentvision.mllm.documents.page import Page, Picture, Text
 from latentvision.mllm.pictures import PictureEncoder
 from latentvision.mllm.tokens.text_tokenizer import TextTokenizer

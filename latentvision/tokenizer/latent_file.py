@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from latentspeech.core.errors import CheckpointError, InputError
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 from latentvision.tokenizer.model import TokenizerConfig
 
 FORMAT = "latentvision-latents-1"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import CheckpointError
-from latentspeech.core.model_directory import (
+from latentspeech.core.storage.model_directory import (
     content_hash,
     load_weights,
     read_arrays,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.core.config import load_config
-from latentspeech.core.files import atomic_directory
+from latentspeech.core.storage.files import atomic_directory
 from latentspeech.core.train.engine import CONFIG_NAME
 from latentspeech.core.train.metric_log import FILE_NAME
 from latentspeech.core.train.state.averaged_weights import load_averaged

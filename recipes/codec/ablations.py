@@ -22,7 +22,7 @@ from latentspeech.core.config import load_config
 from latentspeech.core.errors import CheckpointError, DataError
 from latentspeech.core.eval.comparison import compare
 from latentspeech.core.eval.report import EvalReport, Interval
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 from latentspeech.core.train.run_config import config_hash
 from latentspeech.core.train.state.checkpoint import newest_checkpoint
 from latentspeech.eval.metrics.catalogue import make_scorer

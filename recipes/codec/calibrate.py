@@ -23,7 +23,7 @@ from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import load_codec_module
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError, InputError
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 from latentspeech.core.tensors import make_generator
 from latentspeech.data.utterances import load_utterance, read_utterances
 from latentspeech.eval.metrics.audio_scorer import AudioScorer

@@ -30,8 +30,8 @@ from latentspeech.core.device import AUTO, CPU, DEVICE_HELP, choose_device, desc
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import render, write_report
-from latentspeech.core.files import atomic_path, write_json
 from latentspeech.core.latents.sigma_vae import sample_posterior
+from latentspeech.core.storage.files import atomic_path, write_json
 from latentspeech.core.tensors import make_generator
 from latentspeech.data.utterances import Utterance, load_utterance
 from latentspeech.eval.metrics.catalogue import make_scorers

@@ -17,7 +17,7 @@ from latentspeech.codec.model_directory import save_codec, save_decoder
 from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config
 from latentspeech.core.errors import CheckpointError, ConfigError
-from latentspeech.core.files import atomic_directory
+from latentspeech.core.storage.files import atomic_directory
 from latentspeech.core.train.state.averaged_weights import Provenance, load_averaged, training_state
 from latentspeech.training.codec_run import CodecRunConfig
 from recipes.codec.card import CardNotes, codec_card, decoder_card

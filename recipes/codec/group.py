@@ -14,7 +14,7 @@ from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import load_codec_module, save_codec
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.files import atomic_directory
+from latentspeech.core.storage.files import atomic_directory
 
 
 def grouped(codec: Codec, frames: int) -> Codec:

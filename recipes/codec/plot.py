@@ -18,7 +18,7 @@ from latentspeech.audio.io import load_audio
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.report import EvalReport, ItemResult
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 
 SAMPLE_RATE = 24_000
 WINDOW_S = 0.040  # resolves the harmonics of a low voice

@@ -16,8 +16,8 @@ from latentspeech.audio.io import load_audio, write_audio
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.scorer import MetricUnavailable
-from latentspeech.core.files import write_json
-from latentspeech.core.provenance import hardware
+from latentspeech.core.storage.files import write_json
+from latentspeech.core.storage.provenance import hardware
 from latentspeech.eval.scoring.files import ScoreInputs
 from latentspeech.eval.scoring.lists import EvalList, read_list
 from latentspeech.eval.scoring.run import score_inputs

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from latentspeech.core.command import run_recipe
-from latentspeech.core.files import atomic_path, write_json
+from latentspeech.core.storage.files import atomic_path, write_json
 from latentspeech.core.train.state.averaged_weights import Provenance, training_state
 from recipes.fine_tune.score_both import score, table
 from recipes.lib.results_file import write_results

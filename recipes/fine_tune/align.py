@@ -14,8 +14,8 @@ import torch
 from latentspeech.align.symbol_aligner import add_times
 from latentspeech.core.config import parse_config
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.files import write_json
-from latentspeech.core.model_directory import read_model_config
+from latentspeech.core.storage.files import write_json
+from latentspeech.core.storage.model_directory import read_model_config
 from latentspeech.core.tensors import make_generator
 from latentspeech.data.manifest import CorpusUtterance
 from latentspeech.text.tokenizers import MisakiTokenizer, load_tokenizer

@@ -16,7 +16,7 @@ from torch import Tensor
 from latentspeech.audio.io import check_not_silent, load_audio, write_audio
 from latentspeech.audio.speech.speech_check import check_speech
 from latentspeech.core.errors import InputError
-from latentspeech.core.files import atomic_path, write_json
+from latentspeech.core.storage.files import atomic_path, write_json
 from latentspeech.data.manifest import MANIFEST_NAME
 from latentspeech.text.normalizer import normalize
 from recipes.fine_tune.transcripts import Recording, read_folder

@@ -11,7 +11,7 @@ import yaml
 from latentspeech.codec.model_directory import find_codec
 from latentspeech.core.command import run_recipe
 from latentspeech.core.config import merge, read_yaml
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 from latentspeech.tts.model import SPEECH, SpeechLMConfig, TTSModelConfig
 from latentspeech.tts.model_directory import read_tts_config
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 from latentvision.data.sources.config import SourceConfig, open_source
 from recipes.image.source_option import parse_source
 

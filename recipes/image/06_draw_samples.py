@@ -16,7 +16,7 @@ import torch
 
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 from latentspeech.core.tensors import make_generator
 from latentvision.generation.model_directory import read_generator_config
 from latentvision.generation.painter import Painter

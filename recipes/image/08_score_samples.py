@@ -17,7 +17,7 @@ from latentspeech.core.command import run_recipe
 from latentspeech.core.device import choose_device
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import write_report
-from latentspeech.core.files import atomic_path, write_json
+from latentspeech.core.storage.files import atomic_path, write_json
 from latentvision.data.sources.config import FolderConfig, SourceConfig, open_source
 from latentvision.eval.catalogue import choose_metrics
 from latentvision.eval.picture_set import PictureSet, size_of_first

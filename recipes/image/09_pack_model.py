@@ -12,7 +12,7 @@ from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config
 from latentspeech.core.device import choose_device
 from latentspeech.core.eval.report import EvalReport
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 from latentspeech.core.train.engine import CONFIG_NAME
 from latentspeech.core.train.state.averaged_weights import training_state
 from latentvision.data.sources.config import FolderConfig, SourceConfig, open_source

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.report import EvalReport
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 
 GROUPS = ("train", "valid")
 # What a quantity's name in the log cannot say.

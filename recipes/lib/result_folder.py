@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from latentspeech.core.errors import DataError
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 
 KEY_NAME = "made_with.json"
 

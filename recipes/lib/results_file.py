@@ -16,8 +16,8 @@ from pathlib import Path
 
 import torch
 
-from latentspeech.core.files import atomic_path
-from latentspeech.core.provenance import git_commit, hardware
+from latentspeech.core.storage.files import atomic_path
+from latentspeech.core.storage.provenance import git_commit, hardware
 
 
 def read_table(path: Path) -> str:

@@ -22,8 +22,8 @@ from typing import Any, Literal
 from latentspeech.core.command import run_recipe
 from latentspeech.core.config import read_yaml
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.files import write_json
-from latentspeech.core.provenance import git_commit
+from latentspeech.core.storage.files import write_json
+from latentspeech.core.storage.provenance import git_commit
 
 logger = logging.getLogger(__name__)
 

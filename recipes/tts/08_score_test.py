@@ -6,7 +6,7 @@ from pathlib import Path
 from latentspeech.core.command import run_recipe
 from latentspeech.core.device import AUTO, DEVICE_HELP, choose_device
 from latentspeech.core.eval.report_markdown import render
-from latentspeech.core.files import atomic_path, write_json
+from latentspeech.core.storage.files import atomic_path, write_json
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.lists import read_list
 from recipes.tts.test_set.score_parts import parts_table, read_kinds_of_voice

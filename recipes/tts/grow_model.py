@@ -18,9 +18,9 @@ from torch import Tensor
 
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.files import atomic_directory
 from latentspeech.core.lm.latent_lm import LatentLM
-from latentspeech.core.model_directory import write_model
+from latentspeech.core.storage.files import atomic_directory
+from latentspeech.core.storage.model_directory import write_model
 from latentspeech.core.train.seeding import seed_initialization
 from latentspeech.tts.model import SPEECH
 from latentspeech.tts.model_directory import KIND, load_lm

@@ -11,7 +11,7 @@ from latentspeech.core.config import load_config
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.lora import add_lora, merge_lora
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
 from latentspeech.core.train.state.averaged_weights import (
     Provenance,
     Weights,

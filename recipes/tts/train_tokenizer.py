@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from latentspeech.core.config import Config
-from latentspeech.core.files import atomic_directory
+from latentspeech.core.storage.files import atomic_directory
 from latentspeech.data.cut_index import CutIndex
 from latentspeech.text.tokenizers import BPETokenizerConfig, TokenizerConfig, build_tokenizer
 

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from latentspeech.core.lm.generate import GeneratedElement, generate, token_span
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.mixed_batch import collate
 from latentspeech.core.lm.mixed_sequence import LatentSpan, TokenSpan
-from latentspeech.core.lm.row_draws import BLOCK
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.generate import GeneratedElement, generate, token_span
+from latentspeech.core.lm.sampling.row_draws import BLOCK
 from latentspeech.core.lm.torch_runtime import TorchRuntime
 from latentspeech.core.tensors import make_generator
 from latentspeech.tts.layouts.aligned_policy import AlignedLimits, AlignedPolicy

@@ -5,13 +5,13 @@ import torch
 
 from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.generate import generate, token_span
 from latentspeech.core.lm.loss import decision_ids, latent_lm_loss
 from latentspeech.core.lm.mixed_batch import PADDING, collate, pack
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
-from latentspeech.core.lm.prefix_store import Prefix, PrefixStore
-from latentspeech.core.lm.row_policy import GenerationLimits
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.generate import generate, token_span
+from latentspeech.core.lm.sampling.prefix_store import Prefix, PrefixStore
+from latentspeech.core.lm.sampling.row_policy import GenerationLimits
 from latentspeech.core.lm.torch_runtime import TorchRuntime
 from tests.mixed_models import DIMS, RUNTIMES, MakeRuntime, make, randomize
 

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from latentspeech.core.latents.config import SigmaVAEConfig
 from latentspeech.core.latents.sigma_vae import sample_posterior
-from latentspeech.core.lm.generate import generate
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.lm.mixed_batch import collate
-from latentspeech.core.lm.row_policy import GenerationLimits
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.generate import generate
+from latentspeech.core.lm.sampling.row_policy import GenerationLimits
 from latentspeech.core.lm.torch_runtime import TorchRuntime
 from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.tts.layouts.layout import (

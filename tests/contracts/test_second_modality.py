@@ -18,11 +18,11 @@ from latentspeech.core.data.latent_statistics import write_statistics
 from latentspeech.core.data.train_data import TrainData
 from latentspeech.core.diffusion.process import at_each_time
 from latentspeech.core.diffusion.sampling import LatentSampling
-from latentspeech.core.lm.generate import GeneratedElement, generate, token_span
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.mixed_sequence import TOKEN
-from latentspeech.core.lm.row_policy import GenerationLimits
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.generate import GeneratedElement, generate, token_span
+from latentspeech.core.lm.sampling.row_policy import GenerationLimits
 from latentspeech.core.lm.torch_runtime import TorchRuntime
 from latentspeech.core.tensors import make_generator
 from latentspeech.core.train.engine import TrainConfig, train

@@ -8,16 +8,16 @@ import torch
 
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.config import LatentLMConfig, ModalityConfig
-from latentspeech.core.lm.generate import GeneratedElement, generate, token_span
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.lm.mixed_batch import collate
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
-from latentspeech.core.lm.prefix_store import read_prefix
-from latentspeech.core.lm.row_policy import Decision, GenerationLimits, Integers
 from latentspeech.core.lm.runtime import Runtime
-from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.lm.session import Session, SessionRow, SessionStep
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.generate import GeneratedElement, generate, token_span
+from latentspeech.core.lm.sampling.prefix_store import read_prefix
+from latentspeech.core.lm.sampling.row_policy import Decision, GenerationLimits, Integers
+from latentspeech.core.lm.sampling.session import Session, SessionRow, SessionStep
 from latentspeech.core.lm.torch_runtime import TorchRuntime
 from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.core.onnx.from_torch import onnx_runtime

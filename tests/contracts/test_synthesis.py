@@ -13,7 +13,7 @@ import latentspeech
 from latentspeech.audio.io import write_audio
 from latentspeech.codec import model_directory as codec_directory
 from latentspeech.core.errors import CheckpointError, InputError
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
 from latentspeech.model_names import MODELS_FOLDER
 from latentspeech.text.normalizer import normalize, normalizer
 from latentspeech.tts import retries

@@ -11,7 +11,7 @@ import soundfile
 
 from latentspeech.audio.io import load_audio
 from latentspeech.core.lm.latent_lm import LatentLM
-from latentspeech.core.model_directory import read_weights
+from latentspeech.core.storage.model_directory import read_weights
 from latentspeech.model_names import builtin_models
 from latentspeech.tts.model_directory import load_lm
 from tests.real_recordings import SAMPLE_RATE, real_recordings

@@ -33,7 +33,7 @@ from egs.libriheavy.local.codec_mix.clip import Clip
 from latentspeech.audio.completeness import find_defect
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.files import atomic_path, write_json
+from latentspeech.core.storage.files import atomic_path, write_json
 
 logger = logging.getLogger(__name__)
 

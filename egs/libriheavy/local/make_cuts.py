@@ -28,7 +28,7 @@ import soundfile
 
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
-from latentspeech.core.files import atomic_path, remove_leftovers, write_json
+from latentspeech.core.storage.files import atomic_path, remove_leftovers, write_json
 
 logger = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from torch import Tensor
 from latentspeech.audio.io import load_audio, write_audio
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
 
 logger = logging.getLogger(__name__)

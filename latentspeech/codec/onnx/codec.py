@@ -26,7 +26,7 @@ from latentspeech.codec.onnx import networks
 from latentspeech.codec.onnx.harmonics import PitchEstimate, PulseSpectra
 from latentspeech.codec.onnx.spectra import InverseSpectrum, LogSpectrum, complex_spectrum
 from latentspeech.codec.onnx.stream_graph import StreamFunction
-from latentspeech.core.weights import Weights
+from latentspeech.core.storage.weights import Weights
 
 Floats = NDArray[np.float32]
 

@@ -19,7 +19,7 @@ from latentspeech.codec.onnx.stream_graph import (
     linear,
     stage,
 )
-from latentspeech.core.weights import Weights
+from latentspeech.core.storage.weights import Weights
 
 
 def convnext_encoder(config: ConvNeXtConfig, weights: Weights, latent_dim: int) -> StreamGraph:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentspeech.core.onnx.graph import OnnxFunction, OnnxGraph
-from latentspeech.core.weights import Weights
+from latentspeech.core.storage.weights import Weights
 
 Floats = NDArray[np.float32]
 _END = np.iinfo(np.int64).max

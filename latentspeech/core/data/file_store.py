@@ -20,7 +20,7 @@ from pydantic import Field
 from latentspeech.core.config import Config
 from latentspeech.core.data.file_lock import exclusive
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.files import TEMPORARY_PREFIX, atomic_path
+from latentspeech.core.storage.files import TEMPORARY_PREFIX, atomic_path
 
 logger = logging.getLogger(__name__)
 

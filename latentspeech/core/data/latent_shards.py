@@ -29,7 +29,7 @@ from latentspeech.core.data.latent_format import (
 )
 from latentspeech.core.data.recent import Recent
 from latentspeech.core.errors import DataError
-from latentspeech.core.files import atomic_path, write_json
+from latentspeech.core.storage.files import atomic_path, write_json
 
 logger = logging.getLogger(__name__)
 

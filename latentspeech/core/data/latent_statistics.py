@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import save_file
 
 from latentspeech.core.data.latent_shards import LatentShards
-from latentspeech.core.files import atomic_path, remove_leftovers
 from latentspeech.core.latents.normalizer import RunningMoments
+from latentspeech.core.storage.files import atomic_path, remove_leftovers
 
 logger = logging.getLogger(__name__)
 

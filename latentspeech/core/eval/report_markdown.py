@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latentspeech.core.eval.report import Bucket, EvalReport, Interval, MetricResult
-from latentspeech.core.files import atomic_path, write_json
+from latentspeech.core.storage.files import atomic_path, write_json
 
 _SHOWN_FAILURES = 20
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from latentspeech.core.errors import CheckpointError, ConfigError
 from latentspeech.core.eval.scorer import MetricUnavailable
 from latentspeech.core.eval.weight_files import check_whole, file_sha256, first_lines
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ D latent size, C further ids of a token.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from latentspeech.core.lm.array_ops import AnyArray
+from latentspeech.core.lm.sampling.array_ops import AnyArray
 
 NO_NEIGHBOUR = -1
 TOKEN = 0  # a larger kind is a modality: 1 + its index

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentspeech.core.diffusion.sampling import LatentSampling
-from latentspeech.core.lm.array_ops import AnyArray, ArrayOps
 from latentspeech.core.lm.config import LatentLMConfig
 from latentspeech.core.lm.mixed_sequence import MixedSequence
+from latentspeech.core.lm.sampling.array_ops import AnyArray, ArrayOps
 
 
 class SavedRow(Protocol):

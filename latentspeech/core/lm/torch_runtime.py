@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from latentspeech.core.diffusion.guidance import guide
-from latentspeech.core.lm.array_ops import Flags, Floats, Integers, TokenChoice
 from latentspeech.core.lm.config import LatentLMConfig
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.mixed_batch import collate
 from latentspeech.core.lm.mixed_sequence import MixedSequence
 from latentspeech.core.lm.runtime import Sampler, SavedRow
-from latentspeech.core.lm.token_sampling import sample_tokens
+from latentspeech.core.lm.sampling.array_ops import Flags, Floats, Integers, TokenChoice
+from latentspeech.core.lm.sampling.token_sampling import sample_tokens
 from latentspeech.core.nn.kv_cache import KVCache
 from latentspeech.core.nn.transformer import Transformer
 from latentspeech.core.tensors import make_generator

@@ -7,7 +7,7 @@ from torch import nn
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.onnx.runtime import OnnxRuntime
-from latentspeech.core.weights import Weights
+from latentspeech.core.storage.weights import Weights
 
 
 def module_weights(module: nn.Module) -> Weights:

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentspeech.core.diffusion.config import DiffusionHeadConfig
-from latentspeech.core.lm.array_ops import NumpyOps
 from latentspeech.core.lm.config import LatentLMConfig
 from latentspeech.core.lm.mixed_sequence import (
     NO_NEIGHBOUR,
@@ -24,10 +23,11 @@ from latentspeech.core.lm.mixed_sequence import (
     num_elements,
 )
 from latentspeech.core.lm.runtime import SavedRow
+from latentspeech.core.lm.sampling.array_ops import NumpyOps
 from latentspeech.core.onnx.graph import Array
 from latentspeech.core.onnx.head import OnnxDiffusion
 from latentspeech.core.onnx.transformer import OnnxCache, OnnxRow, OnnxTransformer
-from latentspeech.core.weights import Weights
+from latentspeech.core.storage.weights import Weights
 
 
 class OnnxRuntime:

@@ -20,7 +20,7 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.core.onnx.graph import Array, OnnxFunction, OnnxGraph, Shape
 from latentspeech.core.onnx.proto import INT64
-from latentspeech.core.weights import Weights
+from latentspeech.core.storage.weights import Weights
 
 _BLOCK = 64  # positions by which a cache grows
 _FIRST_ROWS = 2  # rows of a new cache

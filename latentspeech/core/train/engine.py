@@ -17,7 +17,7 @@ from pydantic import Field
 from latentspeech.core.config import Config
 from latentspeech.core.data.train_data import TrainData
 from latentspeech.core.errors import CheckpointError, InputError
-from latentspeech.core.provenance import git_commit
+from latentspeech.core.storage.provenance import git_commit
 from latentspeech.core.tensors import make_generator
 from latentspeech.core.train.batches import Plan, PlannedBatch, load_batches
 from latentspeech.core.train.block_transforms import prepare_units

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 
 FILE_NAME = "metrics.jsonl"
 

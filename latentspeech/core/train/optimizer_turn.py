@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from latentspeech.core.errors import DataError
-from latentspeech.core.files import write_json
 from latentspeech.core.seeds import derive_seed
+from latentspeech.core.storage.files import write_json
 from latentspeech.core.tensors import make_generator
 from latentspeech.core.train.batches import PlannedBatch
 from latentspeech.core.train.metric_log import Mean

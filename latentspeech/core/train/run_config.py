@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from latentspeech.core.errors import CheckpointError
-from latentspeech.core.files import atomic_path
-from latentspeech.core.provenance import git_commit
+from latentspeech.core.storage.files import atomic_path
+from latentspeech.core.storage.provenance import git_commit
 
 SCHEMA_VERSION = 1
 

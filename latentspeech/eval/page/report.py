@@ -13,7 +13,7 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.report import EvalReport, Interval, MetricResult
 from latentspeech.core.eval.scorer import require_packages
 from latentspeech.core.eval.text_table import TextTable
-from latentspeech.core.files import atomic_path, check_target
+from latentspeech.core.storage.files import atomic_path, check_target
 from latentspeech.eval.page.examples import AudioBudget, make_examples, worst_first
 from latentspeech.eval.page.plots import against_length, histogram, label_of, number
 

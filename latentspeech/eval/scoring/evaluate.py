@@ -12,7 +12,7 @@ from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.report import EvalReport, Failure, ItemResult
 from latentspeech.core.eval.statistics import CONFIDENCE, NUM_RESAMPLES
 from latentspeech.core.eval.summary import summarise
-from latentspeech.core.provenance import describe_run
+from latentspeech.core.storage.provenance import describe_run
 from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.catalogue import METRICS, make_scorer
 from latentspeech.eval.scoring.flags import find_flags

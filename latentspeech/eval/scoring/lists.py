@@ -21,7 +21,7 @@ from typing import Any
 
 from latentspeech.audio.reading import AUDIO_SUFFIXES
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.files import atomic_path, write_json
+from latentspeech.core.storage.files import atomic_path, write_json
 from latentspeech.eval.scoring.pair import EvalPair
 
 INFO_SCHEMA_VERSION = 1

@@ -14,7 +14,7 @@ from latentspeech.core.device import CPU
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import write_report
-from latentspeech.core.files import check_target
+from latentspeech.core.storage.files import check_target
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.files import ScoreInputs, check_request, select_pairs

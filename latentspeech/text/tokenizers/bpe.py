@@ -15,7 +15,7 @@ from pydantic import Field
 
 from latentspeech.core.config import Config, parse_config
 from latentspeech.core.errors import CheckpointError, DataError
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 from latentspeech.text.normalizer import normalize
 from latentspeech.text.normalizer.punctuation import KEPT_PUNCTUATION
 from latentspeech.text.tokenizers.metadata import read_metadata, write_metadata

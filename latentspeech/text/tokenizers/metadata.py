@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from latentspeech.core.config import Config, parse_config
 from latentspeech.core.errors import CheckpointError, ConfigError
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 
 FILE_NAME = "tokenizer.json"
 MetadataT = TypeVar("MetadataT", bound=Config)

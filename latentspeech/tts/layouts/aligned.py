@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.array_ops import AnyArray
 from latentspeech.core.lm.config import ModalityConfig
 from latentspeech.core.lm.mixed_sequence import (
     NO_NEIGHBOUR,
@@ -29,7 +28,8 @@ from latentspeech.core.lm.mixed_sequence import (
     TokenSpan,
 )
 from latentspeech.core.lm.runtime import Runtime
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.array_ops import AnyArray
+from latentspeech.core.lm.sampling.config import SamplingConfig
 from latentspeech.tts.layouts.aligned_policy import AlignedLimits, AlignedPolicy
 from latentspeech.tts.layouts.layout import (
     ConditioningConfig,

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from latentspeech.core.lm.array_ops import AnyArray, Integers
 from latentspeech.core.lm.mixed_sequence import MixedSequence, TokenSpan
-from latentspeech.core.lm.row_policy import Decision, GenerationLimits
 from latentspeech.core.lm.runtime import Runtime
+from latentspeech.core.lm.sampling.array_ops import AnyArray, Integers
+from latentspeech.core.lm.sampling.row_policy import Decision, GenerationLimits
 
 _TINY = 1e-30  # smallest probability whose logarithm is taken
 _MAX_EXPONENT = 700.0  # e to it is still a float64

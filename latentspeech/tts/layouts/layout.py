@@ -20,12 +20,12 @@ import numpy as np
 from pydantic import Field
 
 from latentspeech.core.config import Config
-from latentspeech.core.lm.array_ops import AnyArray
 from latentspeech.core.lm.config import ModalityConfig
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan
-from latentspeech.core.lm.row_policy import GenerationLimits, RowPolicy
 from latentspeech.core.lm.runtime import Runtime
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.array_ops import AnyArray
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.row_policy import GenerationLimits, RowPolicy
 from latentspeech.tts.model import SPEECH, LayoutKind
 
 if TYPE_CHECKING:

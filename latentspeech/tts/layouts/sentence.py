@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from latentspeech.core.lm.array_ops import AnyArray
 from latentspeech.core.lm.config import ModalityConfig
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence
-from latentspeech.core.lm.row_policy import GenerationLimits
 from latentspeech.core.lm.runtime import Runtime
-from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.lm.switch_policy import SwitchPolicy
+from latentspeech.core.lm.sampling.array_ops import AnyArray
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.row_policy import GenerationLimits
+from latentspeech.core.lm.sampling.switch_policy import SwitchPolicy
 from latentspeech.tts.layouts.layout import (
     ConditioningConfig,
     SpokenText,

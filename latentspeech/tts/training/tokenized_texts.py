@@ -20,7 +20,7 @@ from latentspeech.core.data.file_lock import exclusive
 from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.core.data.recent import Recent
 from latentspeech.core.errors import InputError
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 from latentspeech.text.tokenizers import Tokenizer
 
 logger = logging.getLogger(__name__)

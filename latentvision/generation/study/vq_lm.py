@@ -17,14 +17,14 @@ from latentspeech.core.config import Config
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.latents.normalizer import LatentNormalizer
 from latentspeech.core.lm.config import LatentLMConfig
-from latentspeech.core.lm.generate import token_span
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.lm.mixed_batch import MixedBatch
 from latentspeech.core.lm.mixed_sequence import TOKEN
-from latentspeech.core.lm.row_policy import GenerationLimits
-from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.lm.session import Session, SessionRow
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.generate import token_span
+from latentspeech.core.lm.sampling.row_policy import GenerationLimits
+from latentspeech.core.lm.sampling.session import Session, SessionRow
 from latentspeech.core.lm.torch_runtime import TorchRuntime
 from latentspeech.core.train.task import Unit
 from latentvision.generation.backbone import BackboneConfig

@@ -10,7 +10,7 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from latentspeech.core.errors import ConfigError, DataError, InputError
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 from latentvision.mllm.tokens.text_tokenizer import check_ids, check_text
 
 NUM_BYTES = 256

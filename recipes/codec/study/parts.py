@@ -20,7 +20,7 @@ from latentspeech.codec.model_directory import decoding_hash, load_codec_module
 from latentspeech.core.command import run_recipe
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import write_report
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 from latentspeech.core.tensors import make_generator
 from latentspeech.data.utterances import Utterance, load_utterance, read_utterances
 from latentspeech.eval.metrics.catalogue import make_scorers

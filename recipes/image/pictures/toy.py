@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from latentspeech.core.command import run_recipe
-from latentspeech.core.files import atomic_directory
+from latentspeech.core.storage.files import atomic_directory
 
 CLASSES = ("cross", "disc", "square")
 SIZE = 40  # pixels a side

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config
 from latentspeech.core.errors import DataError
-from latentspeech.core.files import atomic_path
+from latentspeech.core.storage.files import atomic_path
 from recipes.image.study.plan import LEARNED, Run, StudyConfig, all_runs
 from recipes.image.study.run import RESULT
 from recipes.lib.results_file import provenance_lines, this_command, write_section

@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config, merge, parse_config, read_yaml
 from latentspeech.core.data.latent_shards import LatentShards
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 from latentspeech.core.tensors import make_generator
 from latentvision.data.extract_latents import extract_latents
 from latentvision.data.sources.config import open_source

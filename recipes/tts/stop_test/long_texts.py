@@ -19,7 +19,7 @@ from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
 from latentspeech.core.eval.report import MetricResult
 from latentspeech.core.eval.text_table import TextTable
-from latentspeech.core.files import atomic_path, write_json
+from latentspeech.core.storage.files import atomic_path, write_json
 from latentspeech.data.utterances import read_utterances
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.evaluate import evaluate

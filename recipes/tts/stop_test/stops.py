@@ -26,8 +26,8 @@ from latentspeech.audio.speech.speech_check import check_speech
 from latentspeech.core.command import run_recipe
 from latentspeech.core.device import choose_device
 from latentspeech.core.errors import ConfigError, DataError, InputError
-from latentspeech.core.files import atomic_path, write_json
 from latentspeech.core.seeds import derive_seed
+from latentspeech.core.storage.files import atomic_path, write_json
 from latentspeech.data.utterances import Utterance, load_utterance, read_utterances
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem, choose_evaluation_items
 from latentspeech.text.normalizer import normalize

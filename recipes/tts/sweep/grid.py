@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
 from recipes.tts.test_set.sampling_options import change_sampling
 
 Field = Literal["cfg_scale", "num_steps", "noise_scale"]

@@ -13,8 +13,8 @@ from latentspeech.core.eval.comparison import compare
 from latentspeech.core.eval.paper_tables.beside import cell_of, own_heading
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.text_table import TextTable
-from latentspeech.core.files import atomic_path
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.storage.files import atomic_path
 from latentspeech.eval.metrics.catalogue import METRICS, make_scorer
 from recipes.tts.sweep.grid import HEADINGS, Sweep, setting_name
 

@@ -21,9 +21,9 @@ from latentspeech.core.device import choose_device
 from latentspeech.core.errors import DataError
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import write_report as write_scores
-from latentspeech.core.files import atomic_path
-from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.provenance import hardware
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.storage.files import atomic_path
+from latentspeech.core.storage.provenance import hardware
 from latentspeech.data.utterances import read_utterances
 from latentspeech.eval.metrics.audio_scorer import AudioScorer
 from latentspeech.eval.metrics.catalogue import make_scorers

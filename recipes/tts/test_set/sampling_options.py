@@ -8,7 +8,7 @@ import torch
 from latentspeech.core.config import parse_config
 from latentspeech.core.device import AUTO, DEVICE_HELP
 from latentspeech.core.diffusion.solver_steps import SolverKind
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
 
 SOLVERS: tuple[str, ...] = get_args(SolverKind)
 _GPU_BATCH = 16

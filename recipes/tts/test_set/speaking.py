@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.model_directory import weights_hash
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.storage.model_directory import weights_hash
 from latentspeech.tts.length_guard import (
     AS_IN_THE_PAPER,
     FASTEST_S_PER_CHARACTER,

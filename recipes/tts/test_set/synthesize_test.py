@@ -19,9 +19,9 @@ from pathlib import Path
 
 from latentspeech.audio.io import read_audio
 from latentspeech.core.device import choose_device
-from latentspeech.core.files import write_json
-from latentspeech.core.provenance import hardware
 from latentspeech.core.seeds import derive_seed
+from latentspeech.core.storage.files import write_json
+from latentspeech.core.storage.provenance import hardware
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem
 from latentspeech.eval.scoring.lists import ListRow, write_list
 from latentspeech.text.normalizer import normalize

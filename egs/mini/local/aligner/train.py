@@ -22,7 +22,7 @@ from latentspeech.audio.io import load_audio
 from latentspeech.audio.mel import LOG_FLOOR
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
-from latentspeech.core.model_directory import write_model
+from latentspeech.core.storage.model_directory import write_model
 from latentspeech.core.tensors import make_generator
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
 from latentspeech.text.tokenizers import MisakiTokenizer

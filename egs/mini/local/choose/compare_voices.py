@@ -22,7 +22,7 @@ from egs.mini.local.sources.terms import SEVERAL_PEOPLE
 from latentspeech.audio.io import load_audio
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import DataError
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 from latentspeech.data.manifest import CorpusUtterance, read_manifest
 from latentspeech.eval.models.speakers.ge2e import Ge2e
 from latentspeech.eval.models.speakers.speaker_model import SAMPLE_RATE

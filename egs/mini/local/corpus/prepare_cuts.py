@@ -35,7 +35,7 @@ from egs.mini.local.corpus.items import Item, read_items
 from egs.mini.local.sources.terms import SOURCE_TERMS, held_out_speakers
 from latentspeech.core.command import run_recipe
 from latentspeech.core.errors import ConfigError, DataError
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 from latentspeech.data.cuts import cuts_from_manifest, write_cuts
 from latentspeech.data.manifest import CorpusUtterance, split_by_speaker
 

@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from egs.mini.local.corpus.writer import SAMPLE_RATE, CorpusWriter
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 from latentspeech.data.manifest import MANIFEST_NAME
 
 # Where the audio and the texts of each source come from; install_sources.sh fetches the npm ones.

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from latentspeech.audio.io import resample, write_audio
 from latentspeech.core.errors import DataError
-from latentspeech.core.files import atomic_path, remove_leftovers
+from latentspeech.core.storage.files import atomic_path, remove_leftovers
 from latentspeech.data.manifest import MANIFEST_NAME
 
 SAMPLE_RATE = 24000

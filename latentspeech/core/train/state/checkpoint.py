@@ -19,7 +19,7 @@ from torch import Tensor
 
 from latentspeech.core.config import Config, parse_config
 from latentspeech.core.errors import CheckpointError, ConfigError
-from latentspeech.core.files import (
+from latentspeech.core.storage.files import (
     atomic_directory,
     remove_directory,
     remove_leftovers,

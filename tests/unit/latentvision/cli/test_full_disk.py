@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from latentspeech.core.files import TEMPORARY_PREFIX
+from latentspeech.core.storage.files import TEMPORARY_PREFIX
 from latentspeech.core.train.state.checkpoint import newest_checkpoint
 from latentvision.training.pack_generator import pack_generator
 from tests.tiny_classifier import classifier_run, write_classifier

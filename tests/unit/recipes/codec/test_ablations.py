@@ -12,7 +12,7 @@ from latentspeech.core.config import load_config
 from latentspeech.core.errors import DataError
 from latentspeech.core.eval.report import EvalReport, ItemResult, MetricResult
 from latentspeech.core.eval.scorer import Score
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 from latentspeech.training.codec_run import CodecRunConfig
 from recipes.codec.ablations import about, hash_of, is_done, scores_table, section
 from recipes.lib.results_file import write_results, write_section

@@ -9,7 +9,7 @@ import pytest
 from latentspeech.core.config import load_config
 from latentspeech.core.errors import DataError
 from latentspeech.core.eval.report_markdown import write_report
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 from latentspeech.training.codec_run import CodecRunConfig
 from recipes.codec.noise_table import last_log_ratio, table
 from tests.unit.recipes.shell import ROOT, run_bash

@@ -7,7 +7,7 @@ import pytest
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.paper_tables.table import POSTER, load_paper_table
 from latentspeech.core.eval.report import EvalReport, MetricResult
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 from recipes.image.paper_results import main_row, measured, named_folders, poster_row
 from tests.unit.recipes.shell import ROOT
 

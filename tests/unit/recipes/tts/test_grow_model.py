@@ -10,8 +10,8 @@ import torch
 import latentspeech
 from latentspeech.audio.io import write_audio
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.model_directory import read_model_config
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.storage.model_directory import read_model_config
 from latentspeech.tts.model_directory import KIND, load_lm
 from recipes.tts import grow_model
 from tests.tiny_models import make_model_directory, voice_like

@@ -6,7 +6,7 @@ import pytest
 
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.report_markdown import write_report
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 from recipes.tts.paper_results import paper_results, parse_ablations, parse_experiments
 from tests.unit.recipes.tts.test_published_rows import metric, report
 

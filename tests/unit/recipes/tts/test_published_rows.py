@@ -11,7 +11,7 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.eval.paper_tables.table import load_paper_table
 from latentspeech.core.eval.report import EvalReport, MetricResult
 from latentspeech.core.eval.report_markdown import write_report
-from latentspeech.core.files import write_json
+from latentspeech.core.storage.files import write_json
 from recipes.codec_benchmark.results import mel_table, quality_table, speed_table
 from recipes.tts.pack_model import parse_scores
 from recipes.tts.published_rows import published_rows

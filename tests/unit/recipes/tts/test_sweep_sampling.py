@@ -11,7 +11,7 @@ from latentspeech.audio.io import load_audio, write_audio
 from latentspeech.core.errors import ConfigError, DataError
 from latentspeech.core.eval.report import EvalReport, ItemResult, MetricResult
 from latentspeech.core.eval.scorer import Score
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
 from latentspeech.data.utterances import Utterance
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.protocols.cut_utterances import EvaluationItem

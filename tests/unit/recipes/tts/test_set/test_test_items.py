@@ -11,7 +11,7 @@ import torch
 
 from latentspeech.audio.io import load_audio, write_audio
 from latentspeech.core.errors import ConfigError, DataError, InputError
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
 from latentspeech.data.cuts import cuts_from_manifest, write_cuts
 from latentspeech.data.manifest import CorpusUtterance
 from latentspeech.data.utterances import Utterance

@@ -25,14 +25,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.array_ops import AnyArray, Flags, Integers
 from latentspeech.core.lm.mixed_sequence import TOKEN, MixedSequence, TokenSpan, num_elements
-from latentspeech.core.lm.prefix_store import Prefix
-from latentspeech.core.lm.row_draws import RowDraws
-from latentspeech.core.lm.row_policy import GenerationLimits, RowPolicy
 from latentspeech.core.lm.runtime import Runtime
-from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.lm.switch_policy import SwitchPolicy
+from latentspeech.core.lm.sampling.array_ops import AnyArray, Flags, Integers
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.prefix_store import Prefix
+from latentspeech.core.lm.sampling.row_draws import RowDraws
+from latentspeech.core.lm.sampling.row_policy import GenerationLimits, RowPolicy
+from latentspeech.core.lm.sampling.switch_policy import SwitchPolicy
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from latentspeech.core.lm.array_ops import Floats, Integers
+from latentspeech.core.lm.sampling.array_ops import Floats, Integers
 
 BLOCK = 64  # draws made at once
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from latentspeech.core.model_names import resolve_name, shipped_models
+from latentspeech.core.storage.model_names import resolve_name, shipped_models
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from latentspeech.core.errors import InputError
-from latentspeech.core.files import (
+from latentspeech.core.storage.files import (
     atomic_directory,
     atomic_path,
     remove_directory,

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from latentspeech.core.lm.array_ops import AnyArray
 from latentspeech.core.lm.mixed_sequence import MixedSequence, TokenSpan, num_elements
-from latentspeech.core.lm.prefix_store import Prefix
-from latentspeech.core.lm.row_policy import GenerationLimits, RowPolicy
 from latentspeech.core.lm.runtime import Runtime
-from latentspeech.core.lm.sampling_config import SamplingConfig
-from latentspeech.core.lm.session import Session, SessionRow, SessionStep
+from latentspeech.core.lm.sampling.array_ops import AnyArray
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.prefix_store import Prefix
+from latentspeech.core.lm.sampling.row_policy import GenerationLimits, RowPolicy
+from latentspeech.core.lm.sampling.session import Session, SessionRow, SessionStep
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ import pytest
 from latentspeech.core.config import parse_config
 from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.config import SamplingConfig
 
 SHARED = {"num_steps": 5, "cfg_scale": 2.0, "noise_scale": 0.3}
 

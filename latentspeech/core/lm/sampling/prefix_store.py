@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from latentspeech.core.lm.array_ops import AnyArray
 from latentspeech.core.lm.mixed_sequence import LatentSpan, MixedSequence, TokenSpan, num_elements
 from latentspeech.core.lm.runtime import Runtime, SavedRow
+from latentspeech.core.lm.sampling.array_ops import AnyArray
 
 
 class Prefix(NamedTuple):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from latentspeech.core.lm.array_ops import NumpyOps, TokenChoice
+from latentspeech.core.lm.sampling.array_ops import NumpyOps, TokenChoice
 from latentspeech.core.lm.torch_runtime import TorchOps
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from latentspeech.core.lm.token_sampling import sample_tokens
+from latentspeech.core.lm.sampling.token_sampling import sample_tokens
 
 LOGITS = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
 

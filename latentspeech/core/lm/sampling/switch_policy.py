@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.lm.array_ops import AnyArray, Flags, Integers, TokenChoice
 from latentspeech.core.lm.mixed_sequence import TOKEN, LatentSpan, MixedSequence, num_elements
-from latentspeech.core.lm.row_policy import Decision, GenerationLimits
 from latentspeech.core.lm.runtime import Runtime
-from latentspeech.core.lm.sampling_config import SamplingConfig
+from latentspeech.core.lm.sampling.array_ops import AnyArray, Flags, Integers, TokenChoice
+from latentspeech.core.lm.sampling.config import SamplingConfig
+from latentspeech.core.lm.sampling.row_policy import Decision, GenerationLimits
 
 _NOT_FIXED = -1
 

@@ -19,8 +19,8 @@ from safetensors import SafetensorError, safe_open
 
 from latentspeech.core.config import Config
 from latentspeech.core.errors import CheckpointError
-from latentspeech.core.files import atomic_path
 from latentspeech.core.forks import prepare_for_forks
+from latentspeech.core.storage.files import atomic_path
 
 if TYPE_CHECKING:
     import torch

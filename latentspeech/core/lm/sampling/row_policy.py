@@ -2,7 +2,7 @@
 
 A policy reads the softmax head's logits of all rows at once. It copies the few numbers that it
 needs from the device in one transfer and decides for all rows with arrays on the host, where the
-decision is used. The paper's policy is `core/lm/switch_policy.py`; a layout with tokens among its
+decision is used. The paper's policy is in `switch_policy.py`; a layout with tokens among its
 latents has its own policy.
 
 N slots, n rows in use (the first n slots), V vocabulary, d model width.
@@ -11,8 +11,8 @@ N slots, n rows in use (the first n slots), V vocabulary, d model width.
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from latentspeech.core.lm.array_ops import AnyArray, Flags, Integers
 from latentspeech.core.lm.mixed_sequence import MixedSequence
+from latentspeech.core.lm.sampling.array_ops import AnyArray, Flags, Integers
 
 
 @dataclass(frozen=True)

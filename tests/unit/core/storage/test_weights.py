@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from latentspeech.core.errors import CheckpointError
-from latentspeech.core.weights import Weights
+from latentspeech.core.storage.weights import Weights
 
 
 def make() -> Weights:
