@@ -1,6 +1,6 @@
-"""A small training of any kind, to be started as one process or several.
+"""Small trainings of any kind, one after the other, to be started as one process or several.
 
-python process_run.py KIND EXP_DIR MAX_STEPS CHECKPOINT_EVERY [key=JSON ...]
+python process_run.py KIND EXP_DIR MAX_STEPS CHECKPOINT_EVERY [key=JSON ...] [-- KIND ...]
 
 KIND is toy, counted, tts, codec or tokenizer.
 """
@@ -50,6 +50,7 @@ LM = latent_lm_config(
     latent_dim=4,
 )
 SIDE = ConvNeXtConfig(strides=(4, 5, 5), base_channels=4, depths=(0, 1, 1, 1), layer_scale=0.1)
+MAX_LOGITS = loss.MAX_LOGITS
 DISCRIMINATORS = DiscriminatorsConfig(
     multi_period=MultiPeriodConfig(periods=(2, 3), channels=(4, 8)),
     complex_stft=ComplexStftConfig(window_lengths=(512,), channels=4),
@@ -143,28 +144,39 @@ def make_data(kind: str, extra: dict) -> ToyData:
     return data
 
 
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    torch.set_num_threads(1)
-    kind, folder, steps, every = sys.argv[1:5]
+def run_one(kind: str, folder: str, steps: str, every: str, *settings: str) -> str:
+    """Trains as the words of a command line say; returns why it ended."""
     Path(f"{folder}.pid.{os.environ.get('RANK', '0')}").write_text(str(os.getpid()))
-    extra = {key: json.loads(value) for key, value in (a.split("=", 1) for a in sys.argv[5:])}
-    loss.MAX_LOGITS = extra.pop("max_logits", loss.MAX_LOGITS)
+    extra = {key: json.loads(value) for key, value in (word.split("=", 1) for word in settings)}
+    loss.MAX_LOGITS = extra.pop("max_logits", MAX_LOGITS)
     limit = extra.pop("file_limit_bytes", None)
     if limit is not None and os.environ.get("RANK", "0") == "0":
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    result = run(
+        Path(folder),
+        int(steps),
+        task=make_task(kind, extra),
+        data=make_data(kind, extra),
+        checkpoint_every=int(every),
+        # Five batches: two processes have unlike shares of them.
+        validate_data=make_data(kind, {"num_items": 20}),
+        **extra,
+    )
+    return result.reason
+
+
+def split(words: list[str]) -> list[list[str]]:
+    """The words between each two "--"."""
+    ends = [place for place, word in enumerate([*words, "--"]) if word == "--"]
+    return [words[a:b] for a, b in zip([0, *(end + 1 for end in ends)], ends, strict=False)]
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    torch.set_num_threads(1)
     try:
-        result = run(
-            Path(folder),
-            int(steps),
-            task=make_task(kind, extra),
-            data=make_data(kind, extra),
-            checkpoint_every=int(every),
-            # Five batches: two processes have unlike shares of them.
-            validate_data=make_data(kind, {"num_items": 20}),
-            **extra,
-        )
+        for words in split(sys.argv[1:]):
+            sys.stdout.write(run_one(*words) + "\n")
     except ValueError as error:  # as the command line does it
         sys.stderr.write(f"rank {os.environ.get('RANK', '0')}, {type(error).__name__}: {error}\n")
         sys.exit(2)
-    sys.stdout.write(result.reason + "\n")

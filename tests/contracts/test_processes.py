@@ -1,5 +1,6 @@
 """Several processes compute what one does, under either strategy, and none is lost in silence."""
 
+import itertools
 import json
 import os
 import signal
@@ -23,16 +24,26 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 pytestmark = pytest.mark.slow
 
 
-def start(kind: str, folder: Path, steps: int, every: int, processes: int, **settings: object):
-    command = [sys.executable] if processes == 1 else TORCHRUN
+def words(kind: str, folder: Path, steps: int, every: int = 2, **settings: object) -> list[str]:
+    """One run on the command line of process_run.py."""
     values = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
+    return [kind, str(folder), str(steps), str(every), *values]
+
+
+def launch(processes: int, *runs: list[str]) -> subprocess.Popen:
+    """Starts runs that follow each other in the same processes."""
+    command = [sys.executable] if processes == 1 else TORCHRUN
     return subprocess.Popen(
-        [*command, SCRIPT, kind, str(folder), str(steps), str(every), *values],
+        [*command, SCRIPT, *itertools.chain(*([*run, "--"] for run in runs))][:-1],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def start(kind: str, folder: Path, steps: int, every: int, **settings: object):
+    return launch(2, words(kind, folder, steps, every, **settings))
 
 
 def finish(process: subprocess.Popen, code: int = 0) -> str:
@@ -42,7 +53,7 @@ def finish(process: subprocess.Popen, code: int = 0) -> str:
 
 
 def train(kind: str, folder: Path, steps: int, processes: int = 2, **settings: object) -> str:
-    return finish(start(kind, folder, steps, 2, processes, **settings))
+    return finish(launch(processes, words(kind, folder, steps, **settings)))
 
 
 def assert_same_curve(left: Path, right: Path, rel: float = 1e-4) -> None:
@@ -56,17 +67,24 @@ def tensors(folder: Path, step: int, part: str) -> dict[str, torch.Tensor]:
     return load_file(folder / f"checkpoints/step_{step:08d}/{part}.safetensors")
 
 
-@pytest.mark.parametrize("kind", ["toy", "tts", "codec", "tokenizer"])
-def test_two_processes_draw_the_curve_of_one(tmp_path: Path, kind: str):
+def test_two_processes_draw_the_curve_of_one(tmp_path: Path):
     """One that accumulates twice, two under DDP and two under FSDP2: dropout and noise included."""
-    steps = 4 if kind in ("codec", "tokenizer") else 8
-    train(kind, tmp_path / "one", steps, processes=1, accumulation=2)
-    for strategy in ("ddp", "fsdp"):
-        folder = tmp_path / strategy
-        train(kind, folder, steps, strategy=strategy)
-        assert_same_curve(tmp_path / "one", folder)
+    kinds = {"toy": 8, "tts": 8, "codec": 4, "tokenizer": 4}
+    for name, processes, settings in (
+        ("one", 1, {"accumulation": 2}),
+        ("ddp", 2, {"strategy": "ddp"}),
+        ("fsdp", 2, {"strategy": "fsdp"}),
+    ):
+        runs = [
+            words(kind, tmp_path / f"{name}-{kind}", steps, **settings)
+            for kind, steps in kinds.items()
+        ]
+        finish(launch(processes, *runs))
+    for (kind, steps), strategy in itertools.product(kinds.items(), ("ddp", "fsdp")):
+        one, two = tmp_path / f"one-{kind}", tmp_path / f"{strategy}-{kind}"
+        assert_same_curve(one, two)
         for part in PARTS:
-            first, second = tensors(tmp_path / "one", steps, part), tensors(folder, steps, part)
+            first, second = tensors(one, steps, part), tensors(two, steps, part)
             assert first.keys() == second.keys()
             for name in first.keys() - {"model.count", "count"}:
                 assert first[name].dtype == second[name].dtype
@@ -76,11 +94,12 @@ def test_two_processes_draw_the_curve_of_one(tmp_path: Path, kind: str):
 def test_unequal_batches_make_the_mean_over_all_rows(tmp_path: Path):
     """Rows shared out as 4 and 3, over processes or rounds, train as one batch of 7 does."""
     settings = {"num_items": 7, "shuffle": False, "dropout": 0.0, "noise": 0.0}
-    train("counted", tmp_path / "one", 6, processes=1, batch_size=7, **settings)
-    settings["batch_size"] = 4
-    train("counted", tmp_path / "rounds", 6, processes=1, accumulation=2, **settings)
-    for strategy in ("ddp", "fsdp"):
-        train("counted", tmp_path / strategy, 6, strategy=strategy, **settings)
+
+    def counted(name: str, **more: object) -> list[str]:
+        return words("counted", tmp_path / name, 6, **{**settings, "batch_size": 4, **more})
+
+    finish(launch(1, counted("one", batch_size=7), counted("rounds", accumulation=2)))
+    finish(launch(2, *(counted(name, strategy=name) for name in ("ddp", "fsdp"))))
     for name in ("rounds", "ddp", "fsdp"):
         assert_same_curve(tmp_path / "one", tmp_path / name, rel=2e-5)
         first, second = tensors(tmp_path / "one", 6, "ema"), tensors(tmp_path / name, 6, "ema")
@@ -94,11 +113,15 @@ def test_strategies_and_savings_go_together(tmp_path: Path):
     Blocks are recomputed, and logits in chunks of four decisions.
     """
     saving = {"activation_checkpointing": True, "max_logits": 100}
-    train("tts", tmp_path / "whole", 4)
-    train("tts", tmp_path / "mixed", 2, accumulation=1)
-    train("tts", tmp_path / "mixed", 4, strategy="fsdp", **saving)
-    train("tts", tmp_path / "mixed", 6, strategy="ddp", **saving)
-    train("tts", tmp_path / "whole", 6)
+    whole, mixed = tmp_path / "whole", tmp_path / "mixed"
+    runs = [
+        words("tts", whole, 4),
+        words("tts", mixed, 2, accumulation=1),
+        words("tts", mixed, 4, strategy="fsdp", **saving),
+        words("tts", mixed, 6, strategy="ddp", **saving),
+        words("tts", whole, 6),
+    ]
+    finish(launch(2, *runs))
     ours, theirs = ([line for line in untimed(tmp_path / name) if "train/loss" in line]
                     for name in ("mixed", "whole"))  # fmt: skip
     assert [line["step"] for line in ours] == [1, 2, 3, 4, 5, 6]
@@ -107,14 +130,15 @@ def test_strategies_and_savings_go_together(tmp_path: Path):
 
 
 def test_bf16_slices_agree_with_whole_ones(tmp_path: Path):
-    for strategy in ("ddp", "fsdp"):
-        train("tts", tmp_path / strategy, 4, strategy=strategy, precision="bf16", accumulation=2)
+    settings = {"precision": "bf16", "accumulation": 2}
+    strategies = ("ddp", "fsdp")
+    finish(launch(2, *(words("tts", tmp_path / s, 4, strategy=s, **settings) for s in strategies)))
     assert_same_curve(tmp_path / "ddp", tmp_path / "fsdp", rel=2e-2)
     assert {v.dtype for v in tensors(tmp_path / "fsdp", 4, "ema").values()} == {torch.float32}
 
 
 def test_muon_is_refused_where_matrices_are_cut(tmp_path: Path):
-    process = start("tts", tmp_path / "run", 2, 2, 2, strategy="fsdp", optimizer="muon")
+    process = start("tts", tmp_path / "run", 2, 2, strategy="fsdp", optimizer="muon")
     err = finish(process, code=1)
     assert "ConfigError: optimizer.kind: muon works on whole matrices" in err
 
@@ -124,14 +148,22 @@ def test_killed_on_two_it_goes_on_with_the_same_samples(tmp_path: Path, strategy
     settings = {"strategy": strategy, "sleep_s": 0.03}
     steps = 14
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    train("toy", whole, steps, items_log=f"{tmp_path}/whole_items", **settings)
-    process = start("toy", killed, steps, 1, 2, items_log=f"{tmp_path}/first_items", **settings)
+    process = start("toy", killed, steps, 1, items_log=f"{tmp_path}/first_items", **settings)
     wait_for(lambda: num_lines(killed) >= 5, process)
     process.kill()  # torchrun; its processes go with it
     process.communicate(timeout=30)
     reached = newest_checkpoint(killed).state.step
     assert 0 < reached < steps
-    train("toy", killed, steps, items_log=f"{tmp_path}/later_items", **settings)
+    runs = ((killed, "later"), (whole, "whole"))
+    finish(
+        launch(
+            2,
+            *(
+                words("toy", folder, steps, items_log=f"{tmp_path}/{name}_items", **settings)
+                for folder, name in runs
+            ),
+        )
+    )
     for rank in (0, 1):
         name = f"_items.{rank}"
         everything = (tmp_path / f"whole{name}").read_text().splitlines()
@@ -146,7 +178,7 @@ def killed_rank(folder: Path, rank: int, number: signal.Signals) -> None:
 
 def test_a_killed_process_is_named_and_the_checkpoint_survives(tmp_path: Path):
     folder = tmp_path / "run"
-    process = start("toy", folder, 2000, 2, 2, sleep_s=0.02)
+    process = start("toy", folder, 2000, 2, sleep_s=0.02)
     wait_for(lambda: num_lines(folder) >= 6, process)
     killed_rank(folder, 1, signal.SIGKILL)
     began = time.monotonic()
@@ -162,7 +194,7 @@ def test_a_killed_process_is_named_and_the_checkpoint_survives(tmp_path: Path):
 def test_the_error_of_one_process_reaches_all(tmp_path: Path):
     folder = tmp_path / "run"
     settings = {"shuffle": False, "broken_item": 22}  # in the third batch of rank 1
-    err = finish(start("toy", folder, 2000, 1, 2, **settings), code=1)
+    err = finish(start("toy", folder, 2000, 1, **settings), code=1)
     assert "rank 1, DataError: item 22 is corrupt" in err
     assert "rank 0, PeerError: process of rank 1 stopped: DataError: item 22 is corrupt" in err
     assert newest_checkpoint(folder).state.step == 2
@@ -173,13 +205,12 @@ def test_a_full_disk_reaches_all_and_keeps_the_last_checkpoint(tmp_path: Path):
     folder = tmp_path / "run"
     train("tts", folder, 2)
     sizes = [item.stat().st_size for item in (folder / "checkpoints/step_00000002").iterdir()]
-    process = start("tts", folder, 2000, 2, 2, file_limit_bytes=max(sizes) - 100)
+    process = start("tts", folder, 2000, 2, file_limit_bytes=max(sizes) - 100)
     err = finish(process, code=1)
     assert "rank 0, InputError: no space left on the disk for" in err
     assert "rank 1, PeerError: process of rank 0 stopped: InputError: no space left" in err
     assert [item.name for item in (folder / "checkpoints").iterdir()] == ["step_00000002"]
-    train("tts", folder, 4)
-    train("tts", tmp_path / "whole", 4)
+    finish(launch(2, words("tts", folder, 4), words("tts", tmp_path / "whole", 4)))
     first, second = (tensors(f, 4, "model") for f in (folder, tmp_path / "whole"))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -187,7 +218,7 @@ def test_a_full_disk_reaches_all_and_keeps_the_last_checkpoint(tmp_path: Path):
 def test_a_process_that_hangs_is_named(tmp_path: Path):
     """The other waits in an exchange that never ends; the watch ends it."""
     folder = tmp_path / "run"
-    process = start("toy", folder, 2000, 2, 2, sleep_s=0.02, peer_timeout_s=5)
+    process = start("toy", folder, 2000, 2, sleep_s=0.02, peer_timeout_s=5)
     wait_for(lambda: num_lines(folder) >= 6, process)
     killed_rank(folder, 1, signal.SIGSTOP)
     limit = time.monotonic() + 60

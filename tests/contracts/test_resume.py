@@ -128,32 +128,3 @@ def test_signal_finishes_the_step_and_checkpoints(tmp_path: Path, number: signal
     name = f"checkpoints/step_{last + 2:08d}/model.safetensors"
     first, second = load_file(tmp_path / "run" / name), load_file(tmp_path / "whole" / name)
     assert all(torch.equal(first[key], second[key]) for key in first)
-
-
-@pytest.mark.slow
-def test_two_processes_equal_one(tmp_path: Path):
-    """DDP over gloo: batches of 4 on two processes are batches of 8 on one; then it resumes."""
-    settings = ["dropout=0", "noise=0", "validate_every=2"]
-    process = start(tmp_path / "one", 6, 3, 0.0, *settings, "batch_size=8")
-    assert process.wait(60) == 0, process.communicate()
-    two = tmp_path / "two"
-    for steps in ("3", "6"):
-        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        toy = [str(TOY_FOLDER / "toy_task.py"), str(two), steps, "3", "0.0", *settings]
-        result = subprocess.run(
-            [*launch, "--nproc_per_node", "2", *toy],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert result.returncode == 0, result.stderr[-3000:]
-    one_lines = [line for line in untimed(tmp_path / "one") if "train/model_loss" in line]
-    two_lines = [line for line in untimed(two) if "train/model_loss" in line]
-    assert [line["step"] for line in two_lines] == [1, 2, 3, 4, 5, 6]
-    for single, double in zip(one_lines, two_lines, strict=True):
-        assert double == pytest.approx(single, rel=1e-4)
-    first = load_file(tmp_path / "one/checkpoints/step_00000006/model.safetensors")
-    second = load_file(two / "checkpoints/step_00000006/model.safetensors")
-    for key in first.keys() - {"model.count"}:
-        torch.testing.assert_close(first[key], second[key], rtol=1e-4, atol=1e-6)
