@@ -44,8 +44,8 @@ class Point(NamedTuple):
     def text(self) -> str:
         """The mean, and the range of the seeds if there are several."""
         if len(self.values) == 1:
-            return f"{self.mean:.1f}"
-        return f"{self.mean:.1f} ({min(self.values):.1f} to {max(self.values):.1f})"
+            return f"{self.mean:.3f}"
+        return f"{self.mean:.3f} ({min(self.values):.3f} to {max(self.values):.3f})"
 
 
 def read_points(study: StudyConfig, exp_dir: Path) -> tuple[list[Point], int, int]:

@@ -24,6 +24,7 @@ from latentspeech.core.command import run_recipe
 from latentspeech.core.config import load_config, merge, parse_config, read_yaml
 from latentspeech.core.data.latent_shards import LatentShards
 from latentspeech.core.storage.files import write_json
+from latentspeech.core.storage.model_directory import read_weights
 from latentspeech.core.tensors import make_generator
 from latentvision.data.extract_latents import extract_latents
 from latentvision.data.sources.config import open_source
@@ -98,7 +99,8 @@ class Study:
             f"{scale:g}": self._measure(painter, scale, run.seed)
             for scale in self.config.cfg_scales
         }
-        parameters = sum(p.numel() for p in painter.model.generator.parameters())
+        # A painter's fused layers are no parameters any more, so the file is asked.
+        parameters = sum(tensor.numel() for tensor in read_weights(folder / "model").values())
         values = {
             "run": run._asdict(),
             "distance": found,

@@ -33,7 +33,7 @@ def study() -> StudyConfig:
 
 def test_the_first_seed_has_every_setting_before_the_second_begins(study: StudyConfig) -> None:
     runs = list(all_runs(study))
-    assert len(set(runs)) == len(runs) == 3 * (7 * 2 + 4 + 2 * 2)
+    assert len(set(runs)) == len(runs) == 3 * (6 * 2 + 4 + 2 * 2)
     seeds = [run.seed for run in runs]
     assert seeds == sorted(seeds)
     of_seed = [{run._replace(seed=0) for run in runs if run.seed == seed} for seed in study.seeds]
@@ -98,6 +98,7 @@ def test_a_run_is_scored_once_and_reported(tmp_path: Path, monkeypatch: pytest.M
     values = [json.loads(path.read_text()) for path in (lm, dit)]
     assert all(set(value["distance"]) == {"1", "2"} for value in values)
     assert values[1]["steps"] > values[0]["steps"] > 1  # a step of DiT costs less
+    assert all(value["parameters"] > 4 * 32**2 for value in values)  # more than attention
     before = lm.stat().st_mtime_ns
     assert study_run.run_study(study_run.Study(config, tmp_path / "exp", tmp_path), runs) == 2
     assert lm.stat().st_mtime_ns == before
