@@ -78,7 +78,7 @@ def synth(
         float | None, typer.Option(help="Silence between sentences, s. Default: 0.25.")
     ] = None,
     paragraph_pause: Annotated[
-        float | None, typer.Option(help="Silence between paragraphs, s. Default: 0.25.")
+        float | None, typer.Option(help="Silence between paragraphs, s. Default: 0.6.")
     ] = None,
     lexicon: Annotated[
         Path | None,

@@ -13,9 +13,9 @@ class Pauses(Config):
     """Silence between pieces of text, beside what the voice itself pauses at punctuation."""
 
     sentence_s: float = Field(0.25, ge=0, le=10, description="between two sentences, s")
-    paragraph_s: float = Field(0.25, ge=0, le=10, description="between two paragraphs, s")
+    paragraph_s: float = Field(0.6, ge=0, le=10, description="between two paragraphs, s")
     clause_s: float = Field(
-        0.25, ge=0, le=10, description="where a sentence is too long to be spoken at once, s"
+        0.15, ge=0, le=10, description="where a sentence is too long to be spoken at once, s"
     )
 
 
