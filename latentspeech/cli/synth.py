@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from latentspeech.cli.delivery import make_delivery
 from latentspeech.cli.options import JsonOption, ModelOption, QuietOption
 from latentspeech.cli.transcript import find_transcript
 from latentspeech.core.command import report
@@ -17,7 +18,6 @@ from latentspeech.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from latentspeech.codec.runtime import Floats
-    from latentspeech.text.reading import Delivery
     from latentspeech.tts.speaking.piece_speaker import Chunk
     from latentspeech.tts.synthesizer import Synthesizer
     from latentspeech.tts.words.word_clock import WordTime
@@ -166,23 +166,6 @@ def _check_output(stream: bool, out: Path | None, as_json: bool) -> None:
         raise ConfigError("--stream writes to stdout, so --out cannot; give one of them")
     if stream and as_json:
         raise ConfigError("--stream writes audio to stdout, so --json cannot; leave one out")
-
-
-def make_delivery(
-    speed: float,
-    sentence_pause: float | None,
-    paragraph_pause: float | None,
-    lexicon: Path | None,
-) -> "Delivery":
-    """Returns the delivery that the options of a command ask for."""
-    from latentspeech.core.config import parse_config
-    from latentspeech.text.reading import PLAIN, Delivery, Lexicon
-
-    asked = {"sentence_s": sentence_pause, "paragraph_s": paragraph_pause}
-    given = {name: value for name, value in asked.items() if value is not None}
-    entries = {} if lexicon is None else Lexicon.from_file(lexicon).model_dump()
-    values = {"speed": speed, "pauses": PLAIN.pauses.model_dump() | given, "lexicon": entries}
-    return parse_config(Delivery, values, "options")
 
 
 def _with_times(

@@ -142,6 +142,21 @@ class Synthesizer:
             )
         return prompt
 
+    def reading(self, text: str, delivery: Delivery = PLAIN) -> Reading:
+        """Divides a text into the pieces that would be spoken, with its written words.
+
+        Raises:
+            InputError: there is nothing to speak, or SSML is wrong.
+            ConfigError: the pace is out of range.
+        """
+        readable = readable_part if isinstance(self.model.tokenizer, MisakiTokenizer) else as_it_is
+        reading = read_text(text, delivery, MAX_SENTENCE_CHARACTERS, readable)
+        if not reading.pieces:
+            raise InputError(
+                f"there is nothing to speak in the text {text[:40]!r}; give at least one word"
+            )
+        return reading
+
     def synthesize(
         self,
         text: str,
@@ -180,8 +195,8 @@ class Synthesizer:
     ) -> list[Audio]:
         """Speaks several texts at once; each result equals that of a single call up to rounding."""
         sampling = self._sampling(sampling)
-        readings = [self._read(text, delivery) for text in texts]
-        voices = [self._as_prompt(prompt) for prompt in prompts]
+        readings = [self.reading(text, delivery) for text in texts]
+        voices = [self.as_prompt(prompt) for prompt in prompts]
         spoken = [SpokenParts(self.sample_rate) for _ in texts]
         before: list[Latents | None] = [None] * len(texts)
         for number in range(max(len(reading.pieces) for reading in readings)):
@@ -239,9 +254,9 @@ class Synthesizer:
         """
         if chunk_frames < 1:
             raise InputError(f"chunk_frames is {chunk_frames}; expected at least 1")
-        voice = self._as_prompt(prompt)
+        voice = self.as_prompt(prompt)
         speaker = PieceSpeaker(self.model, self._sampling(sampling), chunk_frames)
-        reading = self._read(text, delivery)
+        reading = self.reading(text, delivery)
         before: Latents | None = None
         num_samples = 0
         for number, part in enumerate(reading.pieces):
@@ -267,7 +282,7 @@ class Synthesizer:
     ) -> list[WrittenSentence]:
         """Writes the latents of several sentences, each as a whole without splitting."""
         rows = [
-            Sentence(normalize(text), self._as_prompt(prompt), seed, None, guard.min_length)
+            Sentence(normalize(text), self.as_prompt(prompt), seed, None, guard.min_length)
             for text, prompt, seed in zip(sentences, prompts, seeds, strict=True)
         ]
         return write(self.model, rows, self._sampling(sampling), guard.retries)
@@ -281,7 +296,7 @@ class Synthesizer:
         audio, _ = equalizer.step(self.model.codec.decode(latents[None]), equalizer.init_state(1))
         return to_samples(audio)
 
-    def _as_prompt(self, prompt: Prompt | Path | str) -> Prompt:
+    def as_prompt(self, prompt: Prompt | Path | str) -> Prompt:
         """Returns a Prompt as it is; a .safetensors file or a name is a voice, else a recording."""
         if isinstance(prompt, Prompt):
             return prompt
@@ -294,15 +309,6 @@ class Synthesizer:
             return self.model.sampling
         check_speech_sampling(given)
         return given
-
-    def _read(self, text: str, delivery: Delivery) -> Reading:
-        readable = readable_part if isinstance(self.model.tokenizer, MisakiTokenizer) else as_it_is
-        reading = read_text(text, delivery, MAX_SENTENCE_CHARACTERS, readable)
-        if not reading.pieces:
-            raise InputError(
-                f"there is nothing to speak in the text {text[:40]!r}; give at least one word"
-            )
-        return reading
 
     def _symbols(self, reading: Reading, number: int, delivery: Delivery) -> PieceSymbols:
         timed = self.model.layout.needs_symbol_times
