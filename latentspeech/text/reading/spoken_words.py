@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from latentspeech.text.normalizer import normalize
 
-_MOST_SKIPPED = 2000  # words of both lists between two places where they agree
+_MOST_SKIPPED = 200  # words of both lists between two places where they agree
+_MOST_COMPARED = 1_000_000  # pairs of words
 
 
 class Owners(NamedTuple):
@@ -43,7 +44,7 @@ def word_owners(read: Sequence[str], spoken: Sequence[str]) -> Owners:
         skipped, between = _next_agreement(written, place, heard, done)
         found = _divide(read, place, skipped, heard[done : done + between])
         if found and skipped:
-            joined.update({*range(found[0] + 1, place + skipped)} - {*found})
+            joined.update({*range(place, place + skipped)} - {*found})
         owners += found
         place += skipped
     return Owners(owners, joined)
@@ -67,8 +68,10 @@ def _next_agreement(
     At the end of both lists one word is enough; without such a place all words are skipped.
     """
     left, rest = len(written) - place, len(heard) - start
-    for total in range(1, min(left + rest, _MOST_SKIPPED)):
-        for skipped in range(min(total, left) + 1):
+    for total in range(1, left + rest):
+        # Far away only one list is skipped, such as a page in another script.
+        near = total <= _MOST_SKIPPED
+        for skipped in range(min(total, left) + 1) if near else (0, total):
             i, j = place + skipped, start + total - skipped
             if i >= len(written) or j >= len(heard) or not _agree(written, i, heard, j):
                 continue
@@ -81,10 +84,14 @@ def _next_agreement(
 
 def _divide(read: Sequence[str], place: int, count: int, heard: list[str]) -> list[int]:
     """Returns the owners of spoken words among `count` written words from `place` on."""
+    if not heard:
+        return []
     if count == 0:
         return [max(0, min(place - 1, len(read) - 1))] * len(heard)
     if count == 1:
         return [place] * len(heard)
+    if count * len(heard) > _MOST_COMPARED:
+        return [place + k * count // len(heard) for k in range(len(heard))]
     alone = [(word, place + k) for k in range(count) for word in _read_alone(read[place + k])]
     owners: list[int] = []
     matcher = SequenceMatcher(None, [word for word, _ in alone], heard, autojunk=False)
@@ -94,7 +101,7 @@ def _divide(read: Sequence[str], place: int, count: int, heard: list[str]) -> li
             owners += [alone[first + k * (last - first) // length][1] for k in range(length)]
         else:  # a word that only the whole text has goes to the word before it
             owners += [owners[-1] if owners else place] * length
-    return owners
+    return [place, *owners[1:]]  # so that what precedes the first owner is not lost: "EUR 30"
 
 
 @lru_cache(maxsize=4096)

@@ -44,6 +44,7 @@ def test_each_written_word_has_what_is_spoken_for_it() -> None:
 
 def test_words_that_are_spoken_in_another_order_are_one() -> None:
     assert ("$5 million", "five million dollars") in pairs(read("It costs $5 million a year."))
+    assert pairs(read("It is EUR 30."))[2:] == [("EUR", "thirty"), ("30.", "euros")]
 
 
 def test_words_that_are_not_spoken_have_no_part() -> None:
@@ -66,6 +67,14 @@ def test_lost_words_do_not_move_the_others() -> None:
     read_words = ["one", "two", "x", "y", "three", "four"]
     assert word_owners(read_words, ["one", "two", "three", "four"]).of_spoken == [0, 1, 4, 5]
     assert word_owners(["a", "b"], ["a", "new", "b"]).of_spoken == [0, 0, 1]
+    many = [f"lost{k}" for k in range(5000)]
+    found = word_owners(["a", *many, "b", "c"], ["a", "b", "c"])
+    assert found.of_spoken == [0, 5001, 5002]
+
+
+def test_texts_that_have_nothing_in_common_are_divided_in_order() -> None:
+    read_words, spoken = [f"a{k}" for k in range(1500)], [f"b{k}" for k in range(3000)]
+    assert word_owners(read_words, spoken).of_spoken == [k // 2 for k in range(3000)]
 
 
 def test_pauses_are_as_asked() -> None:
