@@ -58,7 +58,7 @@ def parse_ssml(text: str) -> Marked:
     parser.CharacterDataHandler = document.characters
     parser.StartDoctypeDeclHandler = document.doctype
     try:
-        parser.Parse(text.removeprefix("\ufeff").strip(), True)
+        parser.Parse(_from_declaration(text), True)
     except expat.ExpatError as error:
         raise InputError(
             f"the SSML is not well-formed: {expat.ErrorString(error.code)} in line "
@@ -71,6 +71,12 @@ def parse_ssml(text: str) -> Marked:
         names = ", ".join(sorted(document.passed_over))
         logger.warning("these parts of the SSML change nothing in this voice: %s", names)
     return tuple(document.found)
+
+
+def _from_declaration(text: str) -> str:
+    """Returns the document without what may not precede an XML declaration; lines keep numbers."""
+    text = text.removeprefix("\ufeff")
+    return text.lstrip() if text.lstrip().startswith("<?xml") else text
 
 
 @dataclass

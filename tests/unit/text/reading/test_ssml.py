@@ -84,6 +84,7 @@ def test_what_changes_nothing_is_spoken_and_named(caplog: pytest.LogCaptureFixtu
     ("ssml", "message"),
     [
         ("<speak>a\n <b</speak>", "not well-formed.*line 2, column"),
+        ("\n\n<speak>a <b</speak>\n", "not well-formed.*line 3, column"),
         ("<speak>a</speak> b", "not well-formed.*line 1"),
         ("<speak>a", "not well-formed"),
         ("<speak>&nbsp;</speak>", "undefined entity in line 1, column 8"),
@@ -120,3 +121,8 @@ def test_entities_cannot_grow() -> None:
 
 def test_a_break_has_its_length() -> None:
     assert Break(0.7) in parse_ssml("<speak>a<break strength='strong'/>b</speak>")
+
+
+def test_space_before_a_declaration_is_no_trouble() -> None:
+    ssml = '\ufeff\n <?xml version="1.0"?>\n<speak>Hi</speak>\n'
+    assert source_text(parse_ssml(ssml)).strip() == "Hi"
