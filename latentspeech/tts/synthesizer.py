@@ -3,7 +3,7 @@
 Each sentence is written after the prompt and, in the layout `aligned`, after the end of the
 sentence before. It has its own seed, derived from the caller's. Its latents are decoded from a new
 decoder state, and there are pauses between sentences. `stream` yields in chunks what `synthesize`
-returns.
+returns, and `stream_chunks` the times of words with it. Text may be SSML (text/reading/ssml.py).
 
 A sentence of more than `MAX_SENTENCE_CHARACTERS` is spoken in pieces, with a pause between them;
 the continuation of a recording (tts/continuation.py) is not split.
