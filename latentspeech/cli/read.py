@@ -106,7 +106,7 @@ def _kept(folder: Path) -> Iterator[None]:
     try:
         yield
     except (Stopped, OSError, ValueError) as error:
-        if folder.is_dir():
+        if any(folder.glob("[!.]*")):
             error.add_note(f"what was spoken is kept in {folder}; the same command goes on")
         raise
 
