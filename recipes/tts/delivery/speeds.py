@@ -51,9 +51,13 @@ def measure(
     report = evaluate(pairs, make_scorers(["wer-w"]))
     return {
         "duration_s": round(duration_s, 2),
-        "wer_w_percent": report.metrics[0].value,
+        "wer_w_percent": _rounded(report.metrics[0].value),
         "pitch_hz": round(float(np.median(np.concatenate(pitches))), 1),
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def main() -> None:
