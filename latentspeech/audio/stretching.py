@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 
-_WINDOW_S = 0.03  # two periods of the lowest voices
+_WINDOW_S = 0.02  # longer ones blur fast speech, and two periods of low voices still fit
 _SEARCH_S = 0.01  # either way
 _LEAST_ENERGY = 1e-8
 
