@@ -94,12 +94,15 @@ class SymbolAligner(nn.Module):
         return self.output(x).transpose(1, 2)
 
     @torch.no_grad()
-    def symbol_ends(self, audio: Tensor, ids: Sequence[int]) -> tuple[list[float], float]:
-        """Seconds at which each of the N symbols ends in samples (S,), and how well the text fits.
+    def symbol_times(
+        self, audio: Tensor, ids: Sequence[int]
+    ) -> tuple[list[float], list[float], float]:
+        """Seconds at which each of the N symbols begins and ends in samples (S,), and the fit.
 
-        The last symbol ends with the audio. The fit is the log likelihood of a frame on the path
-        minus that of the frame's best class, as a mean over frames; it is near 0 where the text is
-        what is said. Raises DataError where there are more symbols than frames.
+        Silence before the first symbol and after the last one belongs to neither. The fit is the
+        log likelihood of a frame on the path minus that of the frame's best class, as a mean over
+        frames; it is near 0 where the text is what is said. Raises DataError where there are more
+        symbols than frames.
         """
         scores = self(self.features(audio)[None])[0].log_softmax(dim=-1)  # (T, C)
         path = [self.silence_id, *ids, self.silence_id]
@@ -113,8 +116,13 @@ class SymbolAligner(nn.Module):
         # The middle of frame k is at k hops, so symbol n begins half a hop before its first one.
         seconds = [max(0.0, (start - 0.5) / self.config.frame_rate) for start in starts]
         duration_s = len(audio) / self.config.sample_rate
-        ends = [min(second, duration_s) for second in seconds[2:-1]]
-        return [*ends, duration_s], fit
+        seconds = [min(second, duration_s) for second in seconds]
+        return seconds[1:-1], seconds[2:], fit
+
+    def symbol_ends(self, audio: Tensor, ids: Sequence[int]) -> tuple[list[float], float]:
+        """The ends by `symbol_times`, and the fit; the last symbol ends with the audio, (S,)."""
+        _, ends, fit = self.symbol_times(audio, ids)
+        return [*ends[:-1], len(audio) / self.config.sample_rate], fit
 
 
 def best_path(scores: Tensor) -> list[int]:

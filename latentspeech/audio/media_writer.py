@@ -1,4 +1,4 @@
-"""Encodes AAC in an MP4 container (.m4a), which libsndfile cannot write, through PyAV (FFmpeg).
+"""Encodes AAC in MP4 (.m4a, .m4b), which libsndfile cannot write, through PyAV (FFmpeg).
 
 T samples.
 """
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from latentspeech.audio.chapters import BookTags, set_chapters
 from latentspeech.audio.sink import Sink
 from latentspeech.core.errors import ConfigError
 
@@ -17,12 +18,17 @@ BIT_RATE = 96_000  # bits a second, for one channel
 class AacEncoder:
     """Encodes blocks of one channel into `file`."""
 
-    def __init__(self, file: Sink, sample_rate: int, comment: str) -> None:
+    def __init__(
+        self, file: Sink, sample_rate: int, comment: str, tags: BookTags | None = None
+    ) -> None:
         av = import_av()
         self._frame_type = av.AudioFrame
         self._container = av.open(file, "w", format="ipod")
         if comment:
             self._container.metadata["comment"] = comment
+        if tags is not None:
+            self._container.metadata.update(tags.texts())
+            set_chapters(self._container, tags.chapters)
         self._stream = self._container.add_stream("aac", rate=sample_rate, layout="mono")
         self._stream.bit_rate = BIT_RATE
         self._sample_rate = sample_rate
@@ -47,7 +53,7 @@ def import_av() -> Any:
         import av
     except ImportError:
         raise ConfigError(
-            "writing .m4a needs PyAV, which is not installed; run: pip install "
+            "writing .m4a and .m4b needs PyAV, which is not installed; run: pip install "
             '"latentspeech[media]", or write .wav, .flac, .ogg, .opus or .mp3'
         ) from None
     return av

@@ -20,6 +20,7 @@ import numpy as np
 import soundfile
 from numpy.typing import ArrayLike, NDArray
 
+from latentspeech.audio.chapters import BookTags
 from latentspeech.audio.media_writer import AacEncoder, import_av
 from latentspeech.audio.pcm import mono
 from latentspeech.audio.sink import Sink
@@ -46,6 +47,7 @@ _FORMATS = {
     ".opus": _Format("OGG", "OPUS", 0.5, (8000, 12000, 16000, 24000, 48000)),
     ".mp3": _Format("MP3", "MPEG_LAYER_III", 0.5, _MPEG_RATES),
     ".m4a": _Format("AAC", "", 0.5, (*_MPEG_RATES, 64000, 88200, 96000)),
+    ".m4b": _Format("AAC", "", 0.5, (*_MPEG_RATES, 64000, 88200, 96000)),  # an audiobook
 }
 # The Vorbis encoder keeps a whole write on the stack, so long audio must go in blocks. All blocks
 # but the last have this length, so that a file does not depend on the pieces it was written in.
@@ -97,13 +99,20 @@ class AudioWriter:
         comment: goes into the metadata of the file and says where the audio comes from.
         keep_part: if the block fails or is interrupted, keep what was written at `part_path` and
             say so in a note of the exception.
+        tags: title, author and chapters of a book; formats that have no chapters leave them out
+            (`audio/chapters.py` writes a list of them).
 
     Raises:
         InputError: the file cannot be written, the disk is full, or samples are NaN.
     """
 
     def __init__(
-        self, path: Path, sample_rate: int, comment: str = "", keep_part: bool = False
+        self,
+        path: Path,
+        sample_rate: int,
+        comment: str = "",
+        keep_part: bool = False,
+        tags: BookTags | None = None,
     ) -> None:
         check_writable(path, sample_rate)
         self.path = path
@@ -111,6 +120,7 @@ class AudioWriter:
         self.num_samples = 0
         self._comment = comment
         self._keep_part = keep_part
+        self._tags = tags
         self._waiting: list[NDArray[np.float32]] = []
         self._num_waiting = 0
         self._num_clipped = 0
@@ -127,7 +137,7 @@ class AudioWriter:
                 folder = stack.enter_context(tempfile.TemporaryDirectory())
                 self._temporary = Path(folder) / self.path.name
             self._sink = stack.enter_context(Sink(self._temporary, _RESERVE_BYTES))
-            self._encoder = _open_encoder(self._sink, self.path, self.sample_rate, self._comment)
+            self._encoder = self._open_encoder()
             self._stack = stack.pop_all()
         return self
 
@@ -175,6 +185,30 @@ class AudioWriter:
                 self.num_samples,
             )
 
+    def _open_encoder(self) -> "_Encoder":
+        form = _FORMATS[self.path.suffix.lower()]
+        if form.container == "AAC":
+            return AacEncoder(self._sink, self.sample_rate, self._comment, self._tags)
+        try:
+            encoder = soundfile.SoundFile(
+                self._sink,
+                "w",
+                self.sample_rate,
+                channels=1,
+                format=form.container,
+                subtype=form.subtype,
+            )
+        except soundfile.LibsndfileError as error:
+            raise InputError(
+                f"cannot write {self.path} at {self.sample_rate} Hz: {error.error_string} "
+                "Use .wav or .flac, which take any rate"
+            ) from None
+        texts = {} if self._tags is None else self._tags.texts()
+        for name, value in {**texts, "comment": self._comment}.items():
+            if value:
+                setattr(encoder, name, value)
+        return encoder
+
     def _finish(self) -> None:
         if self._num_waiting:
             rest, self._waiting, self._num_waiting = np.concatenate(self._waiting), [], 0
@@ -203,24 +237,6 @@ class _Encoder(Protocol):
     def write(self, block: NDArray[np.float32]) -> object: ...
 
     def close(self) -> None: ...
-
-
-def _open_encoder(file: Sink, path: Path, sample_rate: int, comment: str) -> _Encoder:
-    form = _FORMATS[path.suffix.lower()]
-    if form.container == "AAC":
-        return AacEncoder(file, sample_rate, comment)
-    try:
-        encoder = soundfile.SoundFile(
-            file, "w", sample_rate, channels=1, format=form.container, subtype=form.subtype
-        )
-    except soundfile.LibsndfileError as error:
-        raise InputError(
-            f"cannot write {path} at {sample_rate} Hz: {error.error_string} "
-            "Use .wav or .flac, which take any rate"
-        ) from None
-    if comment:
-        encoder.comment = comment
-    return encoder
 
 
 def _check_finite(path: Path, audio: NDArray[np.float32], start: int) -> None:

@@ -13,6 +13,7 @@ from latentspeech.cli import (
     codec_stream,
     compare,
     models,
+    read,
     score,
     synth,
     testset,
@@ -31,6 +32,7 @@ app = typer.Typer(
     help="LatentLM speech: a streaming sigma-VAE codec and next-token-diffusion TTS.",
 )
 app.command("synth")(synth.synth)
+app.command("read")(read.read)
 app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("testset")(testset.write_testset)

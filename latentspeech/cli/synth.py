@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from latentspeech.cli.delivery import make_delivery
 from latentspeech.cli.options import JsonOption, ModelOption, QuietOption
 from latentspeech.cli.transcript import find_transcript
 from latentspeech.core.command import report
@@ -17,7 +18,9 @@ from latentspeech.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from latentspeech.codec.runtime import Floats
+    from latentspeech.tts.speaking.piece_speaker import Chunk
     from latentspeech.tts.synthesizer import Synthesizer
+    from latentspeech.tts.words.word_clock import WordTime
 
 DEFAULT_OUT = Path("out.wav")
 SECONDS_PER_CHARACTER = 1 / 15  # of speech, about, to compare its size with the free space
@@ -68,6 +71,23 @@ def synth(
         bool,
         typer.Option("--equalizer/--no-equalizer", help="Undo how the codec colours the voice."),
     ] = True,
+    speed: Annotated[
+        float, typer.Option(help="Pace, 0.5 to 2 times the voice's own; the pitch stays.")
+    ] = 1.0,
+    sentence_pause: Annotated[
+        float | None, typer.Option(help="Silence between sentences, s. Default: 0.25.")
+    ] = None,
+    paragraph_pause: Annotated[
+        float | None, typer.Option(help="Silence between paragraphs, s. Default: 0.6.")
+    ] = None,
+    lexicon: Annotated[
+        Path | None,
+        typer.Option(help="File of pronunciations: a word, a tab, and a spelling or /IPA/."),
+    ] = None,
+    timestamps: Annotated[
+        Path | None,
+        typer.Option(help="File for the times of words: .json, .srt, .vtt or .TextGrid."),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:N or auto.")] = "cpu",
     runtime: Annotated[
         Literal["torch", "onnx", "onnx-int8"] | None,
@@ -89,14 +109,12 @@ def synth(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Speak a text in the voice of a recording."""
-    if stream and out is not None:
-        raise ConfigError("--stream writes to stdout, so --out cannot; give one of them")
-    if stream and as_json:
-        raise ConfigError("--stream writes audio to stdout, so --json cannot; leave one out")
+    """Speak a text, or SSML, in the voice of a recording."""
+    _check_output(stream, out, as_json)
     if (prompt is None) == (voice is None):
         raise ConfigError("give either --prompt RECORDING or --voice VOICE")
     spoken = _read_text(text, text_file)
+    delivery = make_delivery(speed, sentence_pause, paragraph_pause, lexicon)
     _refuse_wordless(spoken)
     if strict:
         _refuse_foreign(spoken)
@@ -110,9 +128,12 @@ def synth(
     from latentspeech.tts.models import find_tts
     from latentspeech.tts.sampling_range import check_speech_sampling
     from latentspeech.tts.synthesizer import Synthesizer
+    from latentspeech.tts.words.word_files import check_word_file
 
     if not stream:  # a long text takes minutes, which a wrong name must not cost
         check_writable(out, seconds=len(spoken) * SECONDS_PER_CHARACTER)
+    if timestamps is not None:
+        check_word_file(timestamps)
     directory = find_tts(model)
     changes = {"cfg_scale": cfg_scale, "num_steps": num_steps, "noise_scale": noise_scale}
     given = {name: value for name, value in changes.items() if value is not None}
@@ -132,11 +153,45 @@ def synth(
         uses_text = speaker.model.layout.uses_prompt_text
         hear = partial(find_transcript, quiet=quiet or as_json) if uses_text else None
         source = speaker.prompt(_existing(prompt), prompt_text, equalizer, hear)
-    chunks = speaker.stream(spoken, source, seed, sampling, guard=guard)
+    chunks = speaker.stream_chunks(spoken, source, seed, sampling, guard=guard, delivery=delivery)
+    samples = _with_times(chunks, speaker, timestamps)
     if stream:
-        _stream(chunks, speaker.sample_rate, stream_format)
+        _stream(samples, speaker.sample_rate, stream_format)
     else:
-        _write(chunks, speaker.sample_rate, out, seed, quiet=quiet, as_json=as_json)
+        _write(samples, speaker.sample_rate, out, seed, quiet=quiet, as_json=as_json)
+
+
+def _check_output(stream: bool, out: Path | None, as_json: bool) -> None:
+    if stream and out is not None:
+        raise ConfigError("--stream writes to stdout, so --out cannot; give one of them")
+    if stream and as_json:
+        raise ConfigError("--stream writes audio to stdout, so --json cannot; leave one out")
+
+
+def _with_times(
+    chunks: "Iterator[Chunk]", speaker: "Synthesizer", timestamps: Path | None
+) -> "Iterator[Floats]":
+    """Yields the samples of a stream; at its end it writes the times of the words, if asked."""
+    from latentspeech.tts.words.word_files import write_words
+
+    if timestamps is not None and not speaker.model.layout.needs_symbol_times:
+        raise ConfigError(
+            "--timestamps needs a model that knows when its words are heard (layout aligned), and "
+            "this one does not; leave the option out or use another --model"
+        )
+
+    def samples() -> "Iterator[Floats]":
+        words: list[WordTime] = []
+        num_samples = 0
+        for chunk in chunks:
+            words += chunk.words
+            num_samples += len(chunk.samples)
+            if len(chunk.samples):
+                yield chunk.samples
+        if timestamps is not None:
+            write_words(timestamps, words, num_samples / speaker.sample_rate)
+
+    return samples()
 
 
 def _check_source(prompt: Path | None, voice: str | None) -> None:
@@ -152,10 +207,12 @@ def _check_source(prompt: Path | None, voice: str | None) -> None:
 
 def _refuse_wordless(text: str) -> None:
     from latentspeech.text.normalizer import normalize
+    from latentspeech.text.reading import plain_text
 
-    if any(character.isalnum() for character in text):
+    plain = plain_text(text)
+    if any(character.isalnum() for character in plain):
         return
-    if not any(character.isalnum() for character in normalize(text)):  # "&" becomes a word
+    if not any(character.isalnum() for character in normalize(plain)):  # "&" becomes a word
         raise InputError(
             f"there is nothing to speak in the text {text[:40]!r}; give at least one word"
         )
@@ -164,8 +221,9 @@ def _refuse_wordless(text: str) -> None:
 def _refuse_foreign(text: str) -> None:
     from latentspeech.text.normalizer import normalize
     from latentspeech.text.pronunciation import readable_part
+    from latentspeech.text.reading import plain_text
 
-    readable_part(normalize(text), strict=True)
+    readable_part(normalize(plain_text(text)), strict=True)
 
 
 def _device(asked: str) -> str:

@@ -36,6 +36,7 @@ class Sentence:
     seed: int
     before: NDArray[np.float32] | None = None  # (T, D) latents of the sentence before
     min_length: bool = True  # as in LengthGuard
+    ids: tuple[int, ...] | None = None  # tokens of the text; None: the tokenizer's own
 
 
 def write(
@@ -56,7 +57,7 @@ def write_steps(
     """Writes all sentences at once; yields {index: its next element} at each step."""
     runtime, rate = model.runtime, model.codec.config.frame_rate
     speech = model.layout.speech
-    text_ids = model.tokenizer.encode_batch([sentence.text for sentence in sentences])
+    text_ids = _text_ids(model, sentences)
     voices: list[SpokenText | None] = [_voice(model, sentence) for sentence in sentences]
     without: list[MixedSequence] = []
     if sampling.guided:
@@ -96,14 +97,23 @@ def _write_once(
     model: TTSModel, sentences: Sequence[Sentence], sampling: SamplingConfig, attempt: int
 ) -> list[WrittenSentence]:
     latents: list[list[NDArray[np.float32]]] = [[] for _ in sentences]
+    frames: list[list[int]] = [[] for _ in sentences]
     truncated = [False] * len(sentences)
     for step in write_steps(model, sentences, sampling, attempt):
         for i, element in step.items():
             truncated[i] |= element.truncated
             if element.latent is not None:
                 latents[i].append(element.latent)
-    rows = zip(latents, truncated, strict=True)
-    return [WrittenSentence(np.stack(row), was_truncated) for row, was_truncated in rows]
+            else:
+                frames[i].append(len(latents[i]))
+    rows = zip(latents, truncated, frames, strict=True)
+    return [WrittenSentence(np.stack(row), cut, tuple(places)) for row, cut, places in rows]
+
+
+def _text_ids(model: TTSModel, sentences: Sequence[Sentence]) -> list[Sequence[int]]:
+    """Returns the tokens of each sentence; those that none gives are encoded together."""
+    encoded = iter(model.tokenizer.encode_batch([one.text for one in sentences if one.ids is None]))
+    return [next(encoded) if one.ids is None else one.ids for one in sentences]
 
 
 def _voice(model: TTSModel, sentence: Sentence) -> SpokenText:

@@ -27,6 +27,8 @@ class WrittenSentence:
 
     latents: NDArray[np.float32]
     truncated: bool
+    # Number of latents before each token: in the layout aligned the symbols, then the end.
+    symbol_frames: tuple[int, ...] = ()
 
     def is_good(self, text: NormalizedText, frame_rate: float) -> bool:
         """Returns whether the model stopped by itself and the length is plausible for the text."""

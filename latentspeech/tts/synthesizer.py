@@ -3,14 +3,13 @@
 Each sentence is written after the prompt and, in the layout `aligned`, after the end of the
 sentence before. It has its own seed, derived from the caller's. Its latents are decoded from a new
 decoder state, and there are pauses between sentences. `stream` yields in chunks what `synthesize`
-returns.
+returns, and `stream_chunks` the times of words with it. Text may be SSML (text/reading/ssml.py).
 
 A sentence of more than `MAX_SENTENCE_CHARACTERS` is spoken in pieces, with a pause between them;
 the continuation of a recording (tts/continuation.py) is not split.
 """
 
-import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,21 +18,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentspeech.audio.io import write_audio
+from latentspeech.audio.stretching import Stretcher
 from latentspeech.core.errors import CheckpointError, InputError
 from latentspeech.core.lm.sampling.config import SamplingConfig
 from latentspeech.core.version import VERSION
 from latentspeech.text.normalizer import NormalizedText, normalize
 from latentspeech.text.pronunciation import readable_part
-from latentspeech.text.sentences import split_normalized
+from latentspeech.text.reading import PLAIN, Delivery, Reading, read_text
 from latentspeech.text.tokenizers import MisakiTokenizer
-from latentspeech.tts.latent_writer import Sentence, write, write_steps
+from latentspeech.tts.latent_writer import Sentence, write
 from latentspeech.tts.length_guard import GUARDED, STREAMED, LengthGuard
 from latentspeech.tts.model_directory import RuntimeKind, TTSModel, load_tts
 from latentspeech.tts.prompt import Hear, Prompt, encode_prompt, load_voice
-from latentspeech.tts.retries import WrittenSentence, warn, write_until_good
+from latentspeech.tts.retries import WrittenSentence
 from latentspeech.tts.sampling_range import check_speech_sampling
-from latentspeech.tts.threaded_decoder import ThreadedDecoder, to_samples
+from latentspeech.tts.speaking.parts import SpokenParts, later_chunks, silence
+from latentspeech.tts.speaking.piece_speaker import Chunk, PieceSpeaker
+from latentspeech.tts.threaded_decoder import stretch, to_samples
 from latentspeech.tts.voices import builtin_voices, resolve_voice
+from latentspeech.tts.words.onset import Onset
+from latentspeech.tts.words.symbol_words import PieceSymbols, piece_symbols
+from latentspeech.tts.words.word_clock import WordTime, times_of_words
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +47,6 @@ Samples = NDArray[np.float32]
 Latents = NDArray[np.float32]
 
 MAX_SENTENCE_CHARACTERS = 200
-PAUSE_S = 0.25
 PROVENANCE = f"synthetic speech, made by latentspeech {VERSION}"
 
 
@@ -52,6 +56,7 @@ class Audio:
 
     samples: Samples
     sample_rate: int
+    words: tuple[WordTime, ...] = ()  # as written, with their times (layout `aligned`; else none)
 
     @property
     def duration_s(self) -> float:
@@ -137,6 +142,21 @@ class Synthesizer:
             )
         return prompt
 
+    def reading(self, text: str, delivery: Delivery = PLAIN) -> Reading:
+        """Divides a text into the pieces that would be spoken, with its written words.
+
+        Raises:
+            InputError: there is nothing to speak, or SSML is wrong.
+            ConfigError: the pace is out of range.
+        """
+        readable = readable_part if isinstance(self.model.tokenizer, MisakiTokenizer) else as_it_is
+        reading = read_text(text, delivery, MAX_SENTENCE_CHARACTERS, readable)
+        if not reading.pieces:
+            raise InputError(
+                f"there is nothing to speak in the text {text[:40]!r}; give at least one word"
+            )
+        return reading
+
     def synthesize(
         self,
         text: str,
@@ -144,21 +164,25 @@ class Synthesizer:
         seed: int = 0,
         sampling: SamplingConfig | None = None,
         guard: LengthGuard = GUARDED,
+        delivery: Delivery = PLAIN,
     ) -> Audio:
         """Speaks a text of any length; the same seed gives the same samples.
 
         Args:
-            text: written English.
+            text: written English, or SSML if it begins with `<speak`.
             prompt: a voice, the name or file of a voice, or a recording.
             seed: seed of all noise.
             sampling: how latents are drawn; None uses the sampling of the model directory.
             guard: measures against a sentence that is too short or too long.
+            delivery: speed, pauses and the pronunciations of words.
 
         Raises:
-            InputError: there is nothing to speak, or the recording cannot serve as a prompt.
-            ConfigError: no speech comes out with such sampling (tts/sampling_range.py).
+            InputError: there is nothing to speak, SSML is wrong, or the recording cannot serve as a
+                prompt.
+            ConfigError: no speech comes out with such sampling (tts/sampling_range.py) or at such
+                a pace, or the model cannot do what SSML or the lexicon asks.
         """
-        return self.synthesize_batch([text], [prompt], [seed], sampling, guard)[0]
+        return self.synthesize_batch([text], [prompt], [seed], sampling, guard, delivery)[0]
 
     def synthesize_batch(
         self,
@@ -167,31 +191,29 @@ class Synthesizer:
         seeds: Sequence[int],
         sampling: SamplingConfig | None = None,
         guard: LengthGuard = GUARDED,
+        delivery: Delivery = PLAIN,
     ) -> list[Audio]:
         """Speaks several texts at once; each result equals that of a single call up to rounding."""
         sampling = self._sampling(sampling)
-        sentences = [self._sentences(text) for text in texts]
-        voices = [self._as_prompt(prompt) for prompt in prompts]
-        spoken: list[list[Samples]] = [[] for _ in texts]
+        readings = [self.reading(text, delivery) for text in texts]
+        voices = [self.as_prompt(prompt) for prompt in prompts]
+        spoken = [SpokenParts(self.sample_rate) for _ in texts]
         before: list[Latents | None] = [None] * len(texts)
-        for number in range(max(len(parts) for parts in sentences)):
-            rows = [i for i, parts in enumerate(sentences) if number < len(parts)]
+        for number in range(max(len(reading.pieces) for reading in readings)):
+            rows = [i for i, reading in enumerate(readings) if number < len(reading.pieces)]
+            pieces = [self._symbols(readings[i], number, delivery) for i in rows]
             now = [
-                Sentence(
-                    sentences[i][number],
-                    voices[i],
-                    sentence_seed(seeds[i], number),
-                    before[i],
-                    guard.min_length,
-                )
-                for i in rows
+                self._sentence(piece, voices[i], seeds[i], number, before[i], guard)
+                for i, piece in zip(rows, pieces, strict=True)
             ]
             all_written = write(self.model, now, sampling, guard.retries)
-            for i, written in zip(rows, all_written, strict=True):
+            for i, piece, written in zip(rows, pieces, all_written, strict=True):
                 before[i] = written.latents
-                spoken[i] += [self._pause()] if number else []
-                spoken[i].append(self.decode(written.latents, voices[i]))
-        return [Audio(np.concatenate(parts), self.sample_rate) for parts in spoken]
+                spoken[i].add_pause(readings[i].pieces[number].pause_s)
+                spoken[i].add(*self._decode_piece(piece, written, voices[i]))
+        for parts, reading in zip(spoken, readings, strict=True):
+            parts.add_pause(reading.pause_after_s)
+        return [Audio(parts.samples, self.sample_rate, parts.words) for parts in spoken]
 
     def stream(
         self,
@@ -201,6 +223,7 @@ class Synthesizer:
         sampling: SamplingConfig | None = None,
         chunk_frames: int = 16,
         guard: LengthGuard = STREAMED,
+        delivery: Delivery = PLAIN,
     ) -> Iterator[Samples]:
         """Yields samples (n,) while latents are written, in chunks of 1, 2, 4, ... latents.
 
@@ -208,21 +231,46 @@ class Synthesizer:
         again, so if the guard has retries, a sentence is held back until it is complete. The
         samples are those of `synthesize` with the same guard.
         """
+        for chunk in self.stream_chunks(
+            text, prompt, seed, sampling, chunk_frames, guard, delivery
+        ):
+            if len(chunk.samples):
+                yield chunk.samples
+
+    def stream_chunks(
+        self,
+        text: str,
+        prompt: Prompt | Path | str,
+        seed: int = 0,
+        sampling: SamplingConfig | None = None,
+        chunk_frames: int = 16,
+        guard: LengthGuard = STREAMED,
+        delivery: Delivery = PLAIN,
+    ) -> Iterator[Chunk]:
+        """Yields what `stream` does, with the words and their times.
+
+        A word comes once its end is known. Speech is written many times faster than it is heard,
+        so a player that shows words knows them in time. A chunk may have words and no samples.
+        """
         if chunk_frames < 1:
             raise InputError(f"chunk_frames is {chunk_frames}; expected at least 1")
-        voice = self._as_prompt(prompt)
-        sampling = self._sampling(sampling)
+        voice = self.as_prompt(prompt)
+        speaker = PieceSpeaker(self.model, self._sampling(sampling), chunk_frames)
+        reading = self.reading(text, delivery)
         before: Latents | None = None
-        for number, part in enumerate(self._sentences(text)):
-            if number:
-                yield self._pause()
-            own_seed = sentence_seed(seed, number)
-            sentence = Sentence(part, voice, own_seed, before, guard.min_length)
-            if guard.retries:
-                before, chunks = self._hold_back(sentence, sampling, chunk_frames, guard.retries)
-                yield from chunks
-            else:
-                before = yield from self._stream_sentence(sentence, sampling, chunk_frames)
+        num_samples = 0
+        for number, part in enumerate(reading.pieces):
+            if part.pause_s:
+                pause = silence(part.pause_s, self.sample_rate)
+                num_samples += len(pause)
+                yield Chunk(pause)
+            piece = self._symbols(reading, number, delivery)
+            sentence = self._sentence(piece, voice, seed, number, before, guard)
+            chunks = speaker.speak(sentence, piece, guard.retries)
+            before, length = yield from later_chunks(chunks, num_samples, self.sample_rate)
+            num_samples += length
+        if reading.pause_after_s:
+            yield Chunk(silence(reading.pause_after_s, self.sample_rate))
 
     def write_latents(
         self,
@@ -234,7 +282,7 @@ class Synthesizer:
     ) -> list[WrittenSentence]:
         """Writes the latents of several sentences, each as a whole without splitting."""
         rows = [
-            Sentence(normalize(text), self._as_prompt(prompt), seed, None, guard.min_length)
+            Sentence(normalize(text), self.as_prompt(prompt), seed, None, guard.min_length)
             for text, prompt, seed in zip(sentences, prompts, seeds, strict=True)
         ]
         return write(self.model, rows, self._sampling(sampling), guard.retries)
@@ -248,52 +296,7 @@ class Synthesizer:
         audio, _ = equalizer.step(self.model.codec.decode(latents[None]), equalizer.init_state(1))
         return to_samples(audio)
 
-    def _stream_sentence(
-        self, sentence: Sentence, sampling: SamplingConfig, chunk_frames: int
-    ) -> Generator[Samples, None, Latents]:
-        """Yields samples (n,) of a sentence while it is written; returns its latents (T, D)."""
-        heard: list[Latents] = []
-        truncated = False
-        with ThreadedDecoder(self.model, sentence.voice, chunk_frames) as decoder:
-            for step in write_steps(self.model, [sentence], sampling):
-                truncated |= step[0].truncated
-                if step[0].latent is not None:
-                    heard.append(step[0].latent)
-                    decoder.put(step[0].latent)
-                yield from decoder.finished()
-            rest = decoder.rest()
-        if truncated:
-            warn(sentence.text, truncated, 1)
-        yield from rest
-        return np.stack(heard)
-
-    def _hold_back(
-        self, sentence: Sentence, sampling: SamplingConfig, chunk_frames: int, retries: int
-    ) -> tuple[Latents, list[Samples]]:
-        """Returns the latents (T, D) of a sentence and its samples (n,) in chunks.
-
-        Each attempt is decoded while it is written; the chunks of a bad attempt are dropped.
-        """
-        chunks: list[Samples] = []
-
-        def write_once(_: Sequence[int], attempt: int) -> list[WrittenSentence]:
-            chunks.clear()
-            latents: list[Latents] = []
-            truncated = False
-            with ThreadedDecoder(self.model, sentence.voice, chunk_frames) as decoder:
-                for step in write_steps(self.model, [sentence], sampling, attempt):
-                    truncated |= step[0].truncated
-                    if step[0].latent is not None:
-                        latents.append(step[0].latent)
-                        decoder.put(step[0].latent)
-                chunks.extend(decoder.rest())
-            return [WrittenSentence(np.stack(latents), truncated)]
-
-        frame_rate = self.model.codec.config.frame_rate
-        (written,) = write_until_good([sentence.text], frame_rate, retries, write_once)
-        return written.latents, chunks
-
-    def _as_prompt(self, prompt: Prompt | Path | str) -> Prompt:
+    def as_prompt(self, prompt: Prompt | Path | str) -> Prompt:
         """Returns a Prompt as it is; a .safetensors file or a name is a voice, else a recording."""
         if isinstance(prompt, Prompt):
             return prompt
@@ -307,18 +310,39 @@ class Synthesizer:
         check_speech_sampling(given)
         return given
 
-    def _sentences(self, text: str) -> list[NormalizedText]:
-        spoken = normalize(text)
-        if not any(character.isalnum() for character in spoken):
-            raise InputError(
-                f"there is nothing to speak in the text {text[:40]!r}; give at least one word"
-            )
-        if isinstance(self.model.tokenizer, MisakiTokenizer):
-            spoken = readable_part(spoken)
-        return split_normalized(spoken, MAX_SENTENCE_CHARACTERS)
+    def _symbols(self, reading: Reading, number: int, delivery: Delivery) -> PieceSymbols:
+        timed = self.model.layout.needs_symbol_times
+        piece = reading.pieces[number]
+        return piece_symbols(self.model.tokenizer, reading, piece, delivery.speed, timed)
 
-    def _pause(self) -> Samples:
-        return np.zeros(math.floor(PAUSE_S * self.sample_rate), dtype=np.float32)
+    def _sentence(
+        self,
+        piece: PieceSymbols,
+        voice: Prompt,
+        seed: int,
+        number: int,
+        before: Latents | None,
+        guard: LengthGuard,
+    ) -> Sentence:
+        own_seed = sentence_seed(seed, number)
+        return Sentence(piece.text, voice, own_seed, before, guard.min_length, piece.ids)
+
+    def _decode_piece(
+        self, piece: PieceSymbols, written: WrittenSentence, voice: Prompt
+    ) -> tuple[Samples, tuple[WordTime, ...]]:
+        """Returns the samples (n,) of a piece at its pace, and its words' times."""
+        latents, frame_rate = written.latents, self.model.codec.config.frame_rate
+        samples = self.decode(latents, voice)
+        words, rates = times_of_words(piece, written.symbol_frames, len(latents), frame_rate)
+        if piece.is_stretched:
+            stretcher = Stretcher(self.sample_rate)
+            samples = np.concatenate((stretch(stretcher, samples, rates), stretcher.finish()))
+        return samples, Onset(self.sample_rate).step(samples, words, last=True)
+
+
+def as_it_is(text: NormalizedText) -> NormalizedText:
+    """Returns the text; the tokenizer takes all of its words."""
+    return text
 
 
 def sentence_seed(seed: int, sentence: int) -> int:

@@ -49,12 +49,17 @@ def commands_of(folder: Path, model: str | None, speaker: list[str]) -> list[lis
     """Each command once; recordings at a rate that is not the codec's."""
     recording = str(folder / "ref.wav")
     of_model = ["--model", model] if model else []
+    narrator = ["--voice", speaker[1]]
+    delivery = ["--text", "<speak>One.<break/></speak>", "--speed", "2"]
+    delivery += ["--timestamps", str(folder / "words.srt")]
     out, latents = str(folder / "out.wav"), str(folder / "latents.safetensors")
     return [
         ["voice", "list"],
         ["models", *([model] if model else [])],
         ["synth", *of_model, *speaker, "--text", "One two.", "--out", out],
         ["synth", *of_model, "--prompt", recording, "--text", "One.", "--stream", "--quiet"],
+        ["synth", *of_model, *speaker, *delivery, "--out", out],
+        ["read", *of_model, *narrator, str(folder / "book.md"), "--out", out],
         ["codec", "encode", *of_model, recording, latents],
         ["codec", "decode", *of_model, latents, out],
         ["codec", "reconstruct", *of_model, recording, str(folder / "copy.flac")],
@@ -64,6 +69,7 @@ def commands_of(folder: Path, model: str | None, speaker: list[str]) -> list[lis
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write_audio(tmp_path / "ref.wav", voice_like(2.0, 16_000), 16_000)
+    (tmp_path / "book.md").write_text("# One\n\nTwo.\n")
     return tmp_path
 
 

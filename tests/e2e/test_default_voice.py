@@ -15,6 +15,7 @@ from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.pair import EvalPair
 from latentspeech.tts.models import find_tts, load
 from latentspeech.tts.voices import builtin_voices
+from recipes.tts.delivery.word_times import measure, summary
 
 pytestmark = pytest.mark.slow
 
@@ -118,3 +119,12 @@ def test_the_runtimes_say_the_same() -> None:
     )
     assert torch_audio.shape == onnx_audio.shape
     assert np.linalg.norm(torch_audio - onnx_audio) < 0.05 * np.linalg.norm(torch_audio)
+
+
+def test_words_are_heard_when_the_voice_says() -> None:
+    errors, count = measure(load("tts"), TEXTS, ["heart"])
+    found = summary([error for values in errors.values() for error in values])
+    assert count == len(TEXTS)
+    assert found["count"] == 2 * len(" ".join(TEXTS).split())
+    assert found["median_ms"] < 35
+    assert found["p95_ms"] < 150

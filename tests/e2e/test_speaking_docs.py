@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 MADE_BY = {
     "README.md": ("out.wav", "copy.wav", "me.safetensors", "book.wav"),
     "docs/voice.md": ("out.wav", "me.safetensors", "book.wav", "noon.flac"),
+    "docs/delivery.md": ("out.wav", "out.srt", "ssml.wav", "fast.wav", "book.wav"),
 }
 
 
@@ -37,6 +38,7 @@ def folder(tmp_path: Path) -> Path:
     """Where a reader would try the commands: a recording and a text."""
     write_audio(tmp_path / "ref.wav", voice_like(3.0), 24_000)
     (tmp_path / "book.txt").write_text("The tide comes in. It goes out again.", encoding="utf-8")
+    (tmp_path / "words.tsv").write_text("nginx\tengine X\n", encoding="utf-8")
     return tmp_path
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from latentspeech.core.lm.sampling.config import SamplingConfig
 from latentspeech.core.storage.model_directory import weights_hash
+from latentspeech.text.reading import PLAIN
 from latentspeech.tts.length_guard import (
     AS_IN_THE_PAPER,
     FASTEST_S_PER_CHARACTER,
@@ -20,7 +21,7 @@ from latentspeech.tts.length_guard import (
     SLOWEST_S_PER_CHARACTER,
     LengthGuard,
 )
-from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS, PAUSE_S
+from latentspeech.tts.synthesizer import MAX_SENTENCE_CHARACTERS
 from recipes.tts.test_set.sampling_options import (
     add_retries_option,
     add_sampling_options,
@@ -92,7 +93,7 @@ class Speaking:
             return f"{longest}, {shortest}"
         return (
             f"{longest}, {shortest}; a sentence above {MAX_SENTENCE_CHARACTERS} characters in "
-            f"pieces with {PAUSE_S:g} s of pause"
+            f"pieces with {PLAIN.pauses.clause_s:g} s of pause"
         )
 
     def _sampling(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from latentspeech.audio.io import load_audio, write_audio
+from latentspeech.tts.speaking.piece_speaker import Chunk
 from latentspeech.tts.synthesizer import Synthesizer
 from tests.cli_runner import latentspeech
 from tests.tiny_models import make_model_directory, voice_like
@@ -102,13 +103,13 @@ def test_speech_is_kept_when_a_signal_stops_it(
     recording, out = tmp_path / "ref.wav", tmp_path / "book.wav"
     write_audio(recording, voice_like(1.5), 24_000)
 
-    def speak(*_: object, **__: object) -> Iterator[np.ndarray]:
+    def speak(*_: object, **__: object) -> Iterator[Chunk]:
         for place in range(10):
             if place == 3:
                 os.kill(os.getpid(), number)
-            yield np.full(24_000, 0.1, dtype=np.float32)
+            yield Chunk(np.full(24_000, 0.1, dtype=np.float32))
 
-    monkeypatch.setattr(Synthesizer, "stream", speak)
+    monkeypatch.setattr(Synthesizer, "stream_chunks", speak)
     # A background job of a shell inherits that SIGINT is ignored, and nohup's that SIGHUP is.
     before = signal.signal(number, signal.SIG_DFL)
     try:

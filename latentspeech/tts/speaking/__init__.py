@@ -1,0 +1,1 @@
+"""Speaking one piece of text while it is written."""

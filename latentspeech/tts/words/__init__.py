@@ -1,0 +1,1 @@
+"""When words are spoken: their symbols, their times, and the files that hold them."""
