@@ -216,14 +216,10 @@ class Session:
                     "cfg_scale is not 1"
                 )
             _check_row(row, self._runtime.config.vocab_size)
-            longest = max(
-                num_elements(prompt) + (prefix.saved.end if prefix else 0)
-                for prompt, prefix in _sequences(row)
-            )
-            needed = longest + row.limits.max_elements + 1
+            needed, most = num_positions(row), row.limits.max_elements
             if needed > self._capacity:
                 raise ConfigError(
-                    f"a row of {longest} elements that may get {row.limits.max_elements} more "
+                    f"a row of {needed - most - 1} elements that may get {most} more "
                     f"needs {needed} positions and the session holds {self._capacity} a row; give "
                     "it a shorter prompt or limit, or open a session of larger capacity"
                 )
@@ -357,6 +353,15 @@ class Session:
         self._generators.pop()
         self._hidden, self._fed = self._hidden[:last], self._fed[:last]
         self._inputs = None if self._inputs is None or not last else self._inputs[:last]
+
+
+def num_positions(row: SessionRow) -> int:
+    """The positions that a row may need: its prefix, prompt, new elements and one on trial."""
+    longest = max(
+        num_elements(prompt) + (prefix.saved.end if prefix else 0)
+        for prompt, prefix in _sequences(row)
+    )
+    return longest + row.limits.max_elements + 1
 
 
 def _check_row(row: SessionRow, vocab_size: int) -> None:
