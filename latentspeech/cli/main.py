@@ -14,6 +14,7 @@ from latentspeech.cli import (
     compare,
     models,
     score,
+    serve,
     synth,
     testset,
     train,
@@ -31,6 +32,7 @@ app = typer.Typer(
     help="LatentLM speech: a streaming sigma-VAE codec and next-token-diffusion TTS.",
 )
 app.command("synth")(synth.synth)
+app.command("serve")(serve.serve)
 app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("testset")(testset.write_testset)

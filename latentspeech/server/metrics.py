@@ -10,24 +10,40 @@ class Metrics:
     """Gauges, counters and histograms; names end in their units."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        own = {"namespace": "latentspeech", "registry": self.registry}
-        self.waiting = Gauge("waiting_speeches", "Speeches that wait for a row.", **own)
-        self.rows = Gauge("rows", "Sentences that are being written.", **own)
-        self.step_s = Histogram("step_seconds", "Time of a step.", buckets=_STEP_S, **own)
+        self.registry = registry = CollectorRegistry()
+        self.waiting = Gauge(
+            "latentspeech_waiting_speeches", "Speeches that wait for a row.", registry=registry
+        )
+        self.rows = Gauge(
+            "latentspeech_rows", "Sentences that are being written.", registry=registry
+        )
+        self.step_s = Histogram(
+            "latentspeech_step_seconds", "Time of a step.", buckets=_STEP_S, registry=registry
+        )
         self.first_audio_s = Histogram(
-            "first_audio_seconds",
+            "latentspeech_first_audio_seconds",
             "Time from a request to its first audio.",
             buckets=_FIRST_AUDIO_S,
-            **own,
+            registry=registry,
         )
-        self.audio_s = Counter("audio_seconds", "Length of all speech that was sent.", **own)
+        self.audio_s = Counter(
+            "latentspeech_audio_seconds", "Length of all speech that was made.", registry=registry
+        )
         self.requests = Counter(
-            "requests", "Requests for speech by how they ended.", ["outcome"], **own
+            "latentspeech_requests",
+            "Requests for speech by how they ended.",
+            ["outcome"],
+            registry=registry,
         )
-        self.refused = Counter("refused", "Requests that found the queue full.", **own)
-        self.cancelled = Counter("cancelled", "Speeches that were cancelled.", **own)
-        self.truncated = Counter("truncated_sentences", "Sentences cut at their limit.", **own)
+        self.refused = Counter(
+            "latentspeech_refused", "Requests that found the queue full.", registry=registry
+        )
+        self.cancelled = Counter(
+            "latentspeech_cancelled", "Speeches that were cancelled.", registry=registry
+        )
+        self.truncated = Counter(
+            "latentspeech_truncated_sentences", "Sentences cut at their limit.", registry=registry
+        )
 
     def text(self) -> bytes:
         """All of them in the format of Prometheus."""

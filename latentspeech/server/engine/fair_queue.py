@@ -30,7 +30,7 @@ class FairQueue:
 
     def take(self, count: int, rows_of: Counter[str]) -> list[Speech]:
         """Removes and returns at most `count` speeches; `rows_of` has the rows of each client."""
-        rows_of, taken = rows_of.copy(), []
+        rows_of, taken = rows_of.copy(), list[Speech]()
         while self._waiting and len(taken) < count:
             first = min(self._waiting, key=lambda one: (rows_of[one.client], one.deadline_s))
             del self._waiting[first]
