@@ -1,6 +1,7 @@
 """A server for tests: in a thread of this process, on a free port, with a tiny model."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ class Running(NamedTuple):
     server: Server
     speaker: Synthesizer
     voice: Prompt
+    wyoming_port: int | None
 
 
 def make_model_and_voice(folder: Path) -> tuple[Path, Path]:
@@ -61,7 +63,11 @@ def running_server(folder: Path, **settings: Any) -> Iterator[Running]:
     thread.start()
     speaker = load(model, runtime="onnx")
     try:
-        yield Running(f"http://127.0.0.1:{port}", port, server, speaker, server.voice(VOICE))
+        while not web.started:
+            time.sleep(0.01)
+        wyoming_port = getattr(web.config.app.state, "wyoming_port", None)
+        voice = server.voice(VOICE)
+        yield Running(f"http://127.0.0.1:{port}", port, server, speaker, voice, wyoming_port)
         assert server.engine.num_speeches == server.engine.num_rows == 0
     finally:
         web.should_exit = True
