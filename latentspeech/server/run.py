@@ -11,6 +11,8 @@ from latentspeech.server.config import ServerConfig
 from latentspeech.server.http.app import make_app
 from latentspeech.server.server import Server
 
+_BACKLOG = 2048  # connections that wait to be accepted
+
 logger = logging.getLogger(__name__)
 
 
@@ -48,6 +50,7 @@ def listen(host: str, port: int) -> socket.socket:
         found = socket.socket(family, socket.SOCK_STREAM)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))
+        found.listen(_BACKLOG)
     except OSError as error:
         raise ConfigError(
             f"cannot listen at {host} port {port}: {error.strerror or error}; give another --host "
