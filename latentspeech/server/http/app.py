@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from latentspeech.core.version import VERSION
 from latentspeech.server.http.body_limit import BodyLimit
 from latentspeech.server.http.errors import add_error_handlers
+from latentspeech.server.http.page_routes import page_routes
 from latentspeech.server.http.service_routes import service_routes
 from latentspeech.server.http.speech_routes import speech_routes
 from latentspeech.server.http.voice_routes import voice_routes
@@ -40,5 +41,6 @@ def make_app(server: Server) -> FastAPI:
     app.include_router(voice_routes(server))
     app.include_router(websocket_routes(server))
     app.include_router(service_routes(server))
+    app.include_router(page_routes())
     app.add_middleware(BodyLimit, max_bytes=server.config.limits.max_upload_bytes)
     return app
