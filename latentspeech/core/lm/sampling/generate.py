@@ -44,7 +44,9 @@ def generate(
     prefixes: Sequence[Prefix | None] | None = None,
     policy: RowPolicy | None = None,
 ) -> Iterator[list[GeneratedElement | None]]:
-    """Continues each prompt; yields a list of B elements a step, None for rows that have ended.
+    """Continues each prompt; yields a list of B elements a step.
+
+    An element is None where a row has ended, or has to wait for the backbone while others need not.
 
     Args:
         runtime: the runtime of a model in evaluation mode.
