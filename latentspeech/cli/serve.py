@@ -17,7 +17,9 @@ def serve(
     ),
     port: Annotated[int, typer.Option(help="0 takes one that is free and prints it.")] = 8000,
     model: ModelOption = None,
-    runtime: Annotated[str | None, typer.Option(help="torch, onnx or onnx-int8.")] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="torch, onnx or onnx-int8. Default: onnx on a CPU.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
     max_rows: Annotated[int, typer.Option(help="Sentences that are written at once.")] = 16,
     max_waiting: Annotated[int, typer.Option(help="Requests that may wait; more get 429.")] = 256,

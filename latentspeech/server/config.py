@@ -31,7 +31,8 @@ class ServerConfig(Config):
     port: int = Field(8000, ge=0, le=65535, description="0: any that is free")
     wyoming_port: int | None = Field(None, ge=0, le=65535, description="None: no Wyoming")
     model: str | None = Field(None, description="directory or name; None: find_tts's choice")
-    runtime: RuntimeKind | None = Field(None, description="None: load_tts's choice")
+    # Weights of one byte are faster for one row, but not for several, and rounding moves them more.
+    runtime: RuntimeKind | None = Field(None, description="None: onnx on a CPU, torch elsewhere")
     device: str = Field("cpu", description="device of the model")
     voices_dir: Path = Field(Path("voices"), description="folder of the voices of clients")
     default_voice: str | None = Field(None, description="None: the first that ships")

@@ -37,7 +37,8 @@ class Server:
         self.config = config
         self.keys = read_keys(config.api_keys)
         directory: Path = find_tts(config.model)
-        model = load_tts(directory, config.device, config.runtime)
+        runtime = config.runtime or ("onnx" if config.device == "cpu" else None)
+        model = load_tts(directory, config.device, runtime)
         self.voices = VoiceLibrary(config.voices_dir, model.codec_hash, config.limits.max_voices)
         self._check_aliases()
         needs_text = model.layout.uses_prompt_text

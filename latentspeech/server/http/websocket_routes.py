@@ -121,8 +121,7 @@ class _Conversation:
     async def run(self) -> None:
         """Handles messages until the client has no more, or has gone."""
         while True:
-            given = (await self._socket.receive_text()).encode("utf-8", "replace")
-            context_id = None
+            given, context_id = await self._receive(), None
             try:
                 message = _ANY.validate_json(given)
                 if isinstance(message, _Config):
@@ -147,6 +146,14 @@ class _Conversation:
         """Cancels what is not finished."""
         for context_id in list(self._contexts):
             self._drop(context_id)
+
+    async def _receive(self) -> bytes:
+        """The next message, text or not; WebSocketDisconnect if the client has gone."""
+        received = await self._socket.receive()
+        if received["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(received.get("code", 1000))
+        given: bytes = received.get("bytes") or (received.get("text") or "").encode()
+        return given
 
     async def _handle(self, message: _Text | _Control) -> None:
         context = self._contexts.get(message.context_id)
