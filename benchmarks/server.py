@@ -208,7 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16, 64, 100])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--max-rows", type=int, default=16)
+    parser.add_argument("--max-rows", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1, help="ignored; the server chooses")
     parser.add_argument("--elastic", action="store_true")
     arguments = parser.parse_args()

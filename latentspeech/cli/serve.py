@@ -21,7 +21,7 @@ def serve(
         str | None, typer.Option(help="torch, onnx or onnx-int8. Default: onnx on a CPU.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
-    max_rows: Annotated[int, typer.Option(help="Sentences that are written at once.")] = 16,
+    max_rows: Annotated[int, typer.Option(help="Sentences that are written at once.")] = 32,
     max_waiting: Annotated[int, typer.Option(help="Requests that may wait; more get 429.")] = 256,
     voices_dir: Annotated[Path, typer.Option(help="Folder of the voices of clients.")] = Path(
         "voices"

@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 class EngineConfig(Config):
     """How much the engine takes on at a time."""
 
-    max_rows: int = Field(16, ge=1, description="sentences that are written at once")
+    max_rows: int = Field(32, ge=1, description="sentences that are written at once")
     max_waiting: int = Field(256, ge=1, description="speeches that wait for their first row")
     max_voices: int = Field(32, ge=1, description="voices whose state of the model is kept")
     elastic: bool = Field(False, description="whether speech gets cheaper under load (quality.py)")
