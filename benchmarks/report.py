@@ -132,6 +132,39 @@ def session_table() -> list[str]:
     return [*lines, *_table(head, rows), ""]
 
 
+def server_table() -> list[str]:
+    """Shows first audio and speed of a server with many clients at once."""
+    values = load("server")
+    columns = {
+        "clients at once": "clients",
+        "first audio p50, ms": "first_p50_ms",
+        "p95, ms": "first_p95_ms",
+        "x real time, all": "x_real_time",
+        "over one client": "over_one",
+        "processor s for 1 s": "processor_s_per_s",
+        "one client / this": "processor_over_one",
+    }
+    rows = [[f"{row[key]:.4g}" for key in columns.values()] for row in values["results"]]
+    leavers, memory = values["leavers"], values["memory"]
+    how = (
+        f"`latentspeech serve` with {values['max_rows']} rows and float32 weights; at each level "
+        f"all clients ask at once, medians of {values['repeats']} turns (benchmarks/server.py). "
+        "Other programs shared the machine, so the columns of processor time say more than those "
+        "of clock time."
+    )
+    left = (
+        f"Of {leavers['clients']} clients {leavers['left']} left early. The server then held "
+        f"{_held(leavers['after'])}; before {_held(leavers['before'])}. Its memory was "
+        f"{memory['at_start_mb']:g} MB at the start and {memory['at_end_mb']:g} MB at the end."
+    )
+    lines = ["## Server", "", hardware_line(values), "", how, "", *_table([*columns], rows)]
+    return [*lines, "", left, ""]
+
+
+def _held(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items())
+
+
 def image_tables() -> list[str]:
     """Compares LatentLM with DiT in drawing the latents of images."""
     values = load("image_throughput")
@@ -184,6 +217,7 @@ def main() -> None:
         *tts_table("tts_step_paper"),
         *tts_table("tts_step_mini"),
         *session_table(),
+        *server_table(),
         *image_tables(),
     ]
     (HERE / "RESULTS.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")

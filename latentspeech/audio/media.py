@@ -105,3 +105,14 @@ def _stated_s(container: "InputContainer") -> float | None:
     if container.duration is not None and len(container.streams) == 1:
         return container.duration / 1_000_000
     return None
+
+
+def media_comment(path: Path) -> str:
+    """The comment in the metadata of a file or of its sound; empty if there is none.
+
+    Raises InputError for a file that FFmpeg cannot read.
+    """
+    with _opened(path) as container:
+        of_sound = container.streams.audio[0].metadata
+        found = {key.lower(): value for key, value in {**of_sound, **container.metadata}.items()}
+    return found.get("comment") or found.get("description") or ""

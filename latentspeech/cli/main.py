@@ -15,6 +15,7 @@ from latentspeech.cli import (
     models,
     read,
     score,
+    serve,
     synth,
     testset,
     train,
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.command("synth")(synth.synth)
 app.command("read")(read.read)
+app.command("serve")(serve.serve)
 app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("testset")(testset.write_testset)

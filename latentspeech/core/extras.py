@@ -22,6 +22,10 @@ _EXTRAS = {
     "torchvision": "vision",
     "pyarrow": "vision",
     "av": "media",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "prometheus_client": "serve",
+    "wyoming": "serve",
 }
 
 

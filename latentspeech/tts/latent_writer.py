@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from latentspeech.core.lm.mixed_sequence import MixedSequence
 from latentspeech.core.lm.runtime import Runtime
 from latentspeech.core.lm.sampling.config import SamplingConfig
-from latentspeech.core.lm.sampling.generate import GeneratedElement, generate
-from latentspeech.core.lm.sampling.prefix_store import Prefix
+from latentspeech.core.lm.sampling.generate import GeneratedElement, generate_rows
+from latentspeech.core.lm.sampling.prefix_store import PrefixStore
+from latentspeech.core.lm.sampling.session import SessionRow
 from latentspeech.text.normalizer import NormalizedText, normalize
 from latentspeech.tts.layouts.layout import SpokenText, unconditional_prompt, voice_prefix
 from latentspeech.tts.length_guard import without_minimum
@@ -55,42 +55,48 @@ def write_steps(
     model: TTSModel, sentences: Sequence[Sentence], sampling: SamplingConfig, attempt: int = 0
 ) -> Iterator[dict[int, GeneratedElement]]:
     """Writes all sentences at once; yields {index: its next element} at each step."""
-    runtime, rate = model.runtime, model.codec.config.frame_rate
-    speech = model.layout.speech
     text_ids = _text_ids(model, sentences)
-    voices: list[SpokenText | None] = [_voice(model, sentence) for sentence in sentences]
-    without: list[MixedSequence] = []
-    if sampling.guided:
-        without = [unconditional_prompt(speech)] * len(sentences)
-    prefixes: list[Prefix | None] | None = None
     # The prompts of several sentences are read faster at once, without stored prefixes.
-    if len(sentences) == 1 and sentences[0].before is None:
-        assert voices[0] is not None
-        whole = [voice_prefix(speech, voices[0]), *without]
-        prefixes = [model.prefixes.get(sequence) for sequence in whole]
-        voices, without = [None], [[] for _ in without]
-    prompts = [model.layout.prompt(*row) for row in zip(text_ids, voices, strict=True)]
-    limits = [
-        model.layout.limits(sentence.text, ids, rate)
+    prefixes = model.prefixes if len(sentences) == 1 else None
+    rows = [
+        session_row(model, sentence, ids, sampling, prefixes, attempt)
         for sentence, ids in zip(sentences, text_ids, strict=True)
     ]
-    limits = [
-        limit if sentence.min_length else without_minimum(limit)
-        for sentence, limit in zip(sentences, limits, strict=True)
-    ]
-    stream = stream_of_noise("synthesis", attempt)
-    steps = generate(
-        runtime,
-        prompts,
-        sampling,
-        limits,
-        [runtime.ops.generator(sentence.seed, stream) for sentence in sentences],
-        without or None,
-        prefixes,
-        model.layout.policy(runtime, sampling),
+    policy = model.layout.policy(model.runtime, sampling)
+    for step in generate_rows(model.runtime, rows, sampling, policy):
+        yield {i: _on_host(model.runtime, one) for i, one in enumerate(step) if one is not None}
+
+
+def session_row(
+    model: TTSModel,
+    sentence: Sentence,
+    text_ids: Sequence[int],
+    sampling: SamplingConfig,
+    prefixes: PrefixStore | None = None,
+    attempt: int = 0,
+) -> SessionRow:
+    """Makes the row of a session that writes a sentence, whose text has these token ids.
+
+    A sentence without one before it starts from the prefix of its voice, if there are `prefixes`.
+    """
+    layout, rate = model.layout, model.codec.config.frame_rate
+    voice: SpokenText | None = _voice(model, sentence)
+    without = unconditional_prompt(layout.speech) if sampling.guided else None
+    prefix = unconditional_prefix = None
+    if prefixes is not None and sentence.before is None:
+        assert voice is not None
+        prefix, voice = prefixes.get(voice_prefix(layout.speech, voice)), None
+        if without is not None:
+            unconditional_prefix, without = prefixes.get(without), []
+    limits = layout.limits(sentence.text, text_ids, rate)
+    return SessionRow(
+        layout.prompt(text_ids, voice),
+        limits if sentence.min_length else without_minimum(limits),
+        model.runtime.ops.generator(sentence.seed, stream_of_noise("synthesis", attempt)),
+        without,
+        prefix,
+        unconditional_prefix,
     )
-    for step in steps:
-        yield {i: _on_host(runtime, one) for i, one in enumerate(step) if one is not None}
 
 
 def _write_once(

@@ -8,7 +8,7 @@ T frames, D latent dimension, n samples, F frequencies.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,9 +126,9 @@ def equalizer_gains(codec: CodecRuntime, audio: Floats, latents: Floats) -> Floa
     return log_gains(audio, copy, codec.config.sample_rate)
 
 
-def save_voice(prompt: Prompt, path: Path) -> None:
-    """Writes a voice file."""
-    metadata = {"format": FORMAT, "codec_hash": prompt.codec_hash}
+def save_voice(prompt: Prompt, path: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Writes a voice file; `notes` are further entries of its metadata."""
+    metadata = {**(notes or {}), "format": FORMAT, "codec_hash": prompt.codec_hash}
     if prompt.transcript is not None:
         metadata["transcript"] = prompt.transcript
     with atomic_path(path) as temporary:

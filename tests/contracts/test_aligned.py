@@ -114,3 +114,51 @@ def test_a_script_does_not_end_before_enough_latents() -> None:
     )
     kinds = [element.kind for (element,) in steps if element is not None]
     assert kinds == [0, 0, 1, 1, 1, 0]
+
+
+def test_rows_stay_in_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows whose tokens come at different times take no more passes together than the longest."""
+    model = randomize(make())
+    runtime = TorchRuntime(model)
+    passes = 0
+    open_cache = runtime.open
+
+    def counted(*sizes: int) -> object:
+        cache = open_cache(*sizes)
+        feed = cache.feed
+
+        def count(x: torch.Tensor) -> torch.Tensor:
+            nonlocal passes
+            passes += 1
+            return feed(x)
+
+        monkeypatch.setattr(cache, "feed", count)
+        return cache
+
+    monkeypatch.setattr(runtime, "open", counted)
+    scripts = [token_span([*range(first, 9), 11]) for first in (1, 3, 5)]
+    sampling = SamplingConfig(num_steps=1, stop_bias=-3.0)
+
+    def written(rows: list[int]) -> list[list[int]]:
+        steps = generate(
+            runtime,
+            [[token_span([9 - row, 10])] for row in rows],
+            sampling,
+            [AlignedLimits(100, script=scripts[row], max_run=3) for row in rows],
+            [runtime.ops.generator(row, "row") for row in rows],
+            policy=AlignedPolicy(runtime, 0, sampling.stop_bias),
+        )
+        found: list[list[int]] = [[] for _ in rows]
+        for step in steps:
+            for row, element in zip(found, step, strict=True):
+                row += [element.token_id] if element is not None else []
+        return found
+
+    alone, counts = [], []
+    for row in range(3):
+        passes = 0
+        alone += written([row])
+        counts.append(passes)
+    passes = 0
+    assert written([0, 1, 2]) == alone
+    assert passes == max(counts) < max(map(len, alone))

@@ -9,13 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from latentspeech.core.lm.mixed_sequence import MixedSequence, TokenSpan, num_elements
+from latentspeech.core.lm.mixed_sequence import MixedSequence, TokenSpan
 from latentspeech.core.lm.runtime import Runtime
 from latentspeech.core.lm.sampling.array_ops import AnyArray
 from latentspeech.core.lm.sampling.config import SamplingConfig
 from latentspeech.core.lm.sampling.prefix_store import Prefix
 from latentspeech.core.lm.sampling.row_policy import GenerationLimits, RowPolicy
-from latentspeech.core.lm.sampling.session import Session, SessionRow, SessionStep
+from latentspeech.core.lm.sampling.session import (
+    Session,
+    SessionRow,
+    SessionStep,
+    num_positions,
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,9 @@ def generate(
     prefixes: Sequence[Prefix | None] | None = None,
     policy: RowPolicy | None = None,
 ) -> Iterator[list[GeneratedElement | None]]:
-    """Continues each prompt; yields a list of B elements a step, None for rows that have ended.
+    """Continues each prompt; yields a list of B elements a step.
+
+    An element is None where a row has ended, or has to wait for the backbone while others need not.
 
     Args:
         runtime: the runtime of a model in evaluation mode.
@@ -63,16 +70,21 @@ def generate(
     halves = before[:num_rows], before[num_rows:] or [None] * num_rows
     parts = (prompts, limits, generators, without, *halves)
     rows = [SessionRow(*row) for row in zip(*parts, strict=True)]
-    everything = [*zip(prompts, halves[0], strict=True), *zip(without, halves[1], strict=True)]
-    longest = max(
-        num_elements(sequence or ()) + (prefix.saved.end if prefix else 0)
-        for sequence, prefix in everything
-    )
-    room = max(limit.max_elements for limit in limits)
-    session = Session(runtime, sampling, num_rows, longest + room + 1, policy)
+    yield from generate_rows(runtime, rows, sampling, policy)
+
+
+def generate_rows(
+    runtime: Runtime,
+    rows: Sequence[SessionRow],
+    sampling: SamplingConfig,
+    policy: RowPolicy | None = None,
+) -> Iterator[list[GeneratedElement | None]]:
+    """Does what `generate` does, for B rows that are given whole."""
+    capacity = max(num_positions(row) for row in rows)
+    session = Session(runtime, sampling, len(rows), capacity, policy)
     session.add(rows)
     while session.num_rows:
-        yield _elements(session.step(), num_rows)
+        yield _elements(session.step(), len(rows))
 
 
 def token_span(ids: Sequence[int], target: bool = False) -> TokenSpan:

@@ -3,9 +3,11 @@
     session = Session(runtime, sampling, num_slots=64, capacity=600)
     (row_id,) = session.add([SessionRow(prompt, limits, generator)])
     while session.num_rows:
-        step = session.step()      # the next element of every row
+        step = session.step()      # the next element of every row, or of those that are ready
 
-The prompt of a row is read when the row is added. Each step then runs all rows. A row leaves when
+The prompt of a row is read when the row is added. A step then runs all rows, or first, without the
+backbone, only those that are ready: new rows and rows whose token on trial has come. So rows stay
+in phase, and the backbone never runs for a row that does not need it. A row leaves when
 it ends or is dropped, which frees its slot for another. The rows in use are always the first slots,
 so the cost of a step depends only on their number. Each row has its own random numbers and never
 sees another: its result equals that of a session with only this row, bit for bit if the matrix
@@ -31,8 +33,10 @@ from latentspeech.core.lm.sampling.array_ops import AnyArray, Flags, Integers
 from latentspeech.core.lm.sampling.config import SamplingConfig
 from latentspeech.core.lm.sampling.prefix_store import Prefix
 from latentspeech.core.lm.sampling.row_draws import RowDraws
-from latentspeech.core.lm.sampling.row_policy import GenerationLimits, RowPolicy
+from latentspeech.core.lm.sampling.row_policy import Decision, GenerationLimits, RowPolicy
 from latentspeech.core.lm.sampling.switch_policy import SwitchPolicy
+
+_NOTHING = -1  # the kind of element of a row that a step leaves as it is
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class StepLatents(NamedTuple):
 
 
 class SessionStep(NamedTuple):
-    """The next element of each of the n rows that were in use."""
+    """The next element of each of n rows: of all that were in use, or of those that were ready."""
 
     row_ids: list[int]  # n
     kinds: Integers  # (n,) TOKEN or 1 + modality index
@@ -151,7 +155,9 @@ class Session:
             self._release(self._row_ids.index(row_id))
 
     def step(self) -> SessionStep:
-        """Generates the next element of every row; rows that end with it leave the session.
+        """Generates the next element of every row, or of those that need no pass of the backbone.
+
+        Rows that end with it leave the session.
 
         Raises:
             ConfigError: the session is empty.
@@ -183,12 +189,13 @@ class Session:
 
     def _step(self) -> SessionStep:
         n = self.num_rows
-        num_fed, ahead = self._feed()
-        kinds, token_ids, done, truncated = self._policy.decide(
-            self._logits(), self._policy_state, self._take_uniforms()
-        )
-        self._num_new[:n] += 1
-        at_limit = self._num_new[:n] >= self._max_new[:n]
+        waits = self._fed.any(axis=1)  # (n,) for the backbone
+        active = np.ones(n, dtype=bool) if waits.all() else ~waits
+        is_full = bool(waits.all())
+        num_fed, ahead = self._feed() if is_full else (np.zeros_like(self._fed, np.int64), None)
+        kinds, token_ids, done, truncated = self._decide(active)
+        self._num_new[:n] += active
+        at_limit = (self._num_new[:n] >= self._max_new[:n]) & active
         done, truncated = done | at_limit, truncated | (at_limit & ~done)
         latents: dict[int, StepLatents] = {}
         for modality in range(len(self._noise)):
@@ -196,10 +203,29 @@ class Session:
             if len(places):
                 latents[modality] = self._write_latents(modality, places)
         step = SessionStep(self._row_ids.copy(), kinds, token_ids, done, truncated, latents)
-        self._settle(step, num_fed, ahead)
+        self._settle(step, num_fed, ahead, active)
         for slot in done.nonzero()[0][::-1].tolist():
             self._release(slot)
-        return step
+        return step if active.all() else _of_rows(step, active)
+
+    def _decide(self, active: Flags) -> Decision:
+        """Decides the next element of the active rows (n,); the others are as if not asked."""
+        logits, uniforms = self._logits(), self._take_uniforms(active)
+        if active.all():
+            return self._policy.decide(logits, self._policy_state, uniforms)
+        (idle,) = (~active).nonzero()
+        fields = {
+            name: field for name, field in vars(self._policy_state).items() if field is not None
+        }
+        held = {name: field[idle] for name, field in fields.items()}  # copies
+        kinds, token_ids, done, truncated = self._policy.decide(
+            logits, self._policy_state, uniforms
+        )
+        for name, values in held.items():
+            fields[name][idle] = values
+        return Decision(
+            np.where(active, kinds, _NOTHING), token_ids, done & active, truncated & active
+        )
 
     def _check(self, rows: Sequence[SessionRow]) -> None:
         if len(rows) > self.num_free:
@@ -216,14 +242,10 @@ class Session:
                     "cfg_scale is not 1"
                 )
             _check_row(row, self._runtime.config.vocab_size)
-            longest = max(
-                num_elements(prompt) + (prefix.saved.end if prefix else 0)
-                for prompt, prefix in _sequences(row)
-            )
-            needed = longest + row.limits.max_elements + 1
+            needed, most = num_positions(row), row.limits.max_elements
             if needed > self._capacity:
                 raise ConfigError(
-                    f"a row of {longest} elements that may get {row.limits.max_elements} more "
+                    f"a row of {needed - most - 1} elements that may get {most} more "
                     f"needs {needed} positions and the session holds {self._capacity} a row; give "
                     "it a shorter prompt or limit, or open a session of larger capacity"
                 )
@@ -270,10 +292,11 @@ class Session:
             return logits
         return self._ops.guide(logits, runtime.token_logits(self._hidden[:, 1]), scale)
 
-    def _take_uniforms(self) -> AnyArray | None:
+    def _take_uniforms(self, active: Flags) -> AnyArray | None:
         if self._sampling.temperature == 0:
             return None
-        drawn = self._uniforms.take(np.arange(self.num_rows), self._generators)
+        drawn = np.zeros((len(active), 1), dtype=np.float32)
+        drawn[active] = self._uniforms.take(active.nonzero()[0], self._generators)
         return self._ops.from_host(drawn[:, 0])
 
     def _write_latents(self, modality: int, places: Integers) -> StepLatents:
@@ -292,7 +315,9 @@ class Session:
         )
         return StepLatents(places, runtime.denormalize(modality, normalized))
 
-    def _settle(self, step: SessionStep, num_fed: Integers, ahead: AnyArray | None) -> None:
+    def _settle(
+        self, step: SessionStep, num_fed: Integers, ahead: AnyArray | None, active: Flags
+    ) -> None:
         """Keeps the accepted ones of the positions just fed, and prepares the next inputs."""
         is_token = step.kinds == TOKEN
         came = np.zeros_like(self._fed)  # (n, P) True if the token was already fed on trial
@@ -303,17 +328,21 @@ class Session:
             self._hidden[:, 0] = self._where(came[:, :1], ahead[:, None], self._hidden[:, :1])[:, 0]
         if np.count_nonzero(num_fed):
             self._cache.keep((num_fed + came).ravel())
-        goes_on = ~(step.done | came[:, 0])
-        self._fed = np.empty_like(came)
-        self._fed[:] = goes_on[:, None]
+        goes_on = active & ~(step.done | came[:, 0])
+        self._fed[active] = goes_on[active, None]
         if self._policy.tokens_are_condition:
-            self._fed[:, 1:] &= ~is_token[:, None]
+            self._fed[:, 1:] &= ~(is_token & active)[:, None]
         if not np.count_nonzero(goes_on):
             return
         has_tokens = bool(np.count_nonzero(is_token & goes_on))
         x = self._element_inputs(step, has_tokens)[:, None]  # (n, 1, d)
         trial = self._policy.trial_inputs(self._policy_state, len(x))
-        self._inputs = x if trial is None else self._ops.concat((x, trial[:, None]), axis=1)
+        x = x if trial is None else self._ops.concat((x, trial[:, None]), axis=1)
+        if self._inputs is None or active.all():
+            self._inputs = x
+        else:
+            (places,) = active.nonzero()
+            self._inputs[places] = x[places]
 
     def _element_inputs(self, step: SessionStep, has_tokens: bool) -> AnyArray:
         """The backbone's inputs for the elements just generated, (n, d)."""
@@ -357,6 +386,27 @@ class Session:
         self._generators.pop()
         self._hidden, self._fed = self._hidden[:last], self._fed[:last]
         self._inputs = None if self._inputs is None or not last else self._inputs[:last]
+
+
+def _of_rows(step: SessionStep, rows: Flags) -> SessionStep:
+    """The part of a step that some of its rows (n,) have; no other row has a latent in it."""
+    index = np.cumsum(rows) - 1
+    latents = {
+        modality: StepLatents(index[places], values)
+        for modality, (places, values) in step.latents.items()
+    }
+    row_ids = [row_id for row_id, is_in in zip(step.row_ids, rows.tolist(), strict=True) if is_in]
+    columns = (step.kinds, step.token_ids, step.done, step.truncated)
+    return SessionStep(row_ids, *(column[rows] for column in columns), latents)
+
+
+def num_positions(row: SessionRow) -> int:
+    """The positions that a row may need: its prefix, prompt, new elements and one on trial."""
+    longest = max(
+        num_elements(prompt) + (prefix.saved.end if prefix else 0)
+        for prompt, prefix in _sequences(row)
+    )
+    return longest + row.limits.max_elements + 1
 
 
 def _check_row(row: SessionRow, vocab_size: int) -> None:

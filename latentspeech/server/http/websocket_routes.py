@@ -1,0 +1,273 @@
+"""WS /v1/audio/speech/stream: text goes in while it is written, audio comes out while it is spoken.
+
+The client sends JSON. Everything but `type` may be left out, unless it is marked with *:
+
+    session.config  voice, response_format (pcm), seed      settings of the texts that follow
+    input.text      text*, context_id                       text goes on, in any pieces
+    input.flush     context_id                              what came so far is a whole text
+    input.done      context_id                              no more text comes
+    input.cancel    context_id                              stop; nothing more is sent
+
+The server answers with JSON and with audio. Without `context_id` there is one speech, its audio
+comes in binary messages, and after input.done the server ends the session. With `context_id` many
+speeches share the connection, and audio comes as base64 in `audio.delta`:
+
+    audio.start    context_id, sentence_index, format, sample_rate
+    audio.delta    context_id, audio
+    audio.done     context_id, sentence_index
+    context.done   context_id, cancelled
+    session.done
+    error          context_id, error
+"""
+
+import asyncio
+import base64
+import json
+from contextlib import ExitStack
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from latentspeech.core.errors import InputError
+from latentspeech.server.engine.speech import Samples
+from latentspeech.server.http.clients import client_of
+from latentspeech.server.http.errors import ApiError, as_api_error
+from latentspeech.server.http.speech_requests import VoiceId
+from latentspeech.server.server import Server
+from latentspeech.server.speech.formats import Format, make_encoder
+from latentspeech.server.speech.stream import SpeechStream
+from latentspeech.server.speech.written_text import WrittenText
+from latentspeech.tts.synthesizer import PROVENANCE
+
+_REFUSED = 1008  # the close code of WebSocket for a policy
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    context_id: str | None = Field(None, max_length=128)
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["session.config"]
+    voice: str | VoiceId | None = None
+    response_format: Format = "pcm"
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+
+
+class _Text(_Message):
+    type: Literal["input.text"]
+    text: str
+
+
+class _Control(_Message):
+    type: Literal["input.flush", "input.done", "input.cancel"]
+
+
+_ANY = TypeAdapter[_Config | _Text | _Control](
+    Annotated[_Config | _Text | _Control, Field(discriminator="type")]
+)
+
+
+def websocket_routes(server: Server) -> APIRouter:
+    """Makes the route of a server."""
+    router = APIRouter()
+    check = client_of(server)
+
+    @router.websocket("/v1/audio/speech/stream")
+    async def converse(socket: WebSocket) -> None:
+        await socket.accept()
+        try:
+            who = check(socket)
+        except Exception as error:
+            await socket.send_json({"type": "error", **as_api_error(error).body})
+            await socket.close(_REFUSED)
+            return
+        conversation = _Conversation(server, socket, who)
+        try:
+            await conversation.run()
+        except WebSocketDisconnect:
+            pass
+        finally:
+            conversation.close()
+
+    return router
+
+
+class _Context:
+    """One speech of a conversation: its text, its stream and the task that sends its audio."""
+
+    def __init__(self, stream: SpeechStream, audio_format: Format) -> None:
+        self.stream, self.format = stream, audio_format
+        self.text = WrittenText()
+        self.num_characters = 0
+        self.is_done = False
+        self.kept = ExitStack()
+        self.sending: asyncio.Task[None] | None = None
+
+
+class _Conversation:
+    """All speeches of a connection."""
+
+    def __init__(self, server: Server, socket: WebSocket, who: str) -> None:
+        self._server, self._socket, self._who = server, socket, who
+        self._settings = _Config(type="session.config")
+        self._contexts: dict[str | None, _Context] = {}
+        self._writing = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Handles messages until the client has no more, or has gone."""
+        while True:
+            given, context_id = await self._receive(), None
+            try:
+                message = _ANY.validate_json(given)
+                if isinstance(message, _Config):
+                    self._settings = message
+                    continue
+                context_id = message.context_id
+                await self._handle(message)
+                if context_id is None and message.type == "input.done":
+                    break
+            except ValidationError as error:
+                await self._send_error(None, _explain(error))
+            except Exception as error:
+                self._drop(context_id)
+                await self._send_error(context_id, as_api_error(error))
+        single = self._contexts.get(None)
+        if single is not None and single.sending is not None:
+            await single.sending
+        await self._send({"type": "session.done"})
+        await self._socket.close()
+
+    def close(self) -> None:
+        """Cancels what is not finished."""
+        for context_id in list(self._contexts):
+            self._drop(context_id)
+
+    async def _receive(self) -> bytes:
+        """The next message, text or not; WebSocketDisconnect if the client has gone."""
+        received = await self._socket.receive()
+        if received["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(received.get("code", 1000))
+        given: bytes = received.get("bytes") or (received.get("text") or "").encode()
+        return given
+
+    async def _handle(self, message: _Text | _Control) -> None:
+        context = self._contexts.get(message.context_id)
+        match message:
+            case _Text():
+                context = context or await self._open(message.context_id)
+                context.num_characters += len(message.text)
+                self._check(context)
+                await self._speak(context, context.text.add(message.text))
+            case _Control(type="input.cancel") if context is not None:
+                self._drop(message.context_id)
+                await self._send_done(message.context_id, cancelled=True)
+            case _Control() if context is not None:
+                await self._speak(context, context.text.flush())
+                if message.type == "input.done":
+                    context.is_done = True
+                    context.stream.finish()
+
+    async def _open(self, context_id: str | None) -> _Context:
+        """Starts a speech."""
+        if len(self._contexts) >= (most := self._server.config.limits.max_contexts):
+            raise InputError(f"{most} contexts are open, which is the limit; end some first")
+        asked = self._settings
+        name = asked.voice.id if isinstance(asked.voice, VoiceId) else asked.voice
+        stream = self._server.stream(self._server.voice(name), asked.seed, self._who)
+        context = _Context(stream, asked.response_format)
+        with ExitStack() as stack:
+            stack.enter_context(self._server.clients.speech(self._who))
+            stack.enter_context(stream)
+            stream.start()
+            context.kept = stack.pop_all()
+        self._contexts[context_id] = context
+        context.sending = asyncio.create_task(self._send_audio(context_id, context))
+        return context
+
+    def _check(self, context: _Context) -> None:
+        if context.is_done:
+            raise InputError("text came after input.done; open another context_id for it")
+        most = self._server.config.limits.max_characters
+        if context.num_characters > most:
+            raise InputError(
+                f"the text has {context.num_characters} characters; expected at most {most}: open "
+                "another context_id for the rest"
+            )
+
+    async def _speak(self, context: _Context, texts: list[str]) -> None:
+        for text in texts:
+            await context.stream.add(text)
+
+    def _drop(self, context_id: str | None) -> None:
+        context = self._contexts.pop(context_id, None)
+        if context is not None:
+            context.kept.close()
+            if context.sending is not None:
+                context.sending.cancel()
+
+    async def _send_audio(self, context_id: str | None, context: _Context) -> None:
+        """Sends the audio of a speech until it ends."""
+        encoder = make_encoder(context.format, self._server.sample_rate, PROVENANCE)
+        sentence = -1
+        try:
+            async for event in context.stream.events():
+                if event.sentence != sentence:
+                    sentence = event.sentence
+                    await self._send_start(context_id, context.format, sentence)
+                if isinstance(event, Samples):
+                    await self._send_bytes(context_id, encoder.write(event.values))
+                else:
+                    await self._send_about(context_id, "audio.done", sentence_index=sentence)
+            await self._send_bytes(context_id, encoder.close())
+            await self._send_done(context_id, cancelled=False)
+        except (WebSocketDisconnect, RuntimeError):
+            pass  # the client has gone, which `run` sees as well
+        except Exception as error:
+            await self._send_error(context_id, as_api_error(error))
+        finally:
+            context.kept.close()
+            self._contexts.pop(context_id, None)
+
+    async def _send_start(
+        self, context_id: str | None, audio_format: Format, sentence: int
+    ) -> None:
+        rate = self._server.sample_rate
+        await self._send_about(
+            context_id, "audio.start", sentence_index=sentence, format=audio_format,
+            sample_rate=rate,
+        )  # fmt: skip
+
+    async def _send_bytes(self, context_id: str | None, data: bytes) -> None:
+        if not data:
+            return
+        if context_id is not None:
+            audio = base64.b64encode(data).decode("ascii")
+            await self._send_about(context_id, "audio.delta", audio=audio)
+            return
+        async with self._writing:
+            await self._socket.send_bytes(data)
+
+    async def _send_done(self, context_id: str | None, cancelled: bool) -> None:
+        await self._send_about(context_id, "context.done", cancelled=cancelled)
+
+    async def _send_error(self, context_id: str | None, error: ApiError) -> None:
+        await self._send_about(context_id, "error", **error.body)
+
+    async def _send_about(self, context_id: str | None, kind: str, **values: Any) -> None:
+        about = {} if context_id is None else {"context_id": context_id}
+        await self._send({"type": kind, **about, **values})
+
+    async def _send(self, value: dict[str, Any]) -> None:
+        async with self._writing:
+            await self._socket.send_text(json.dumps(value))
+
+
+def _explain(error: ValidationError) -> ApiError:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return ApiError(400, f"{place or 'message'}: {first['msg']}", "invalid_request", place or None)

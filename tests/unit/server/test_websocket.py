@@ -1,0 +1,147 @@
+"""Text in while it is written, audio out while it is spoken, over a WebSocket."""
+
+import base64
+import json
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from latentspeech.server.speech.written_text import WrittenText
+from tests.running_server import VOICE, Running
+
+TEXT = "The tide comes in at six. Boats leave! Who knows why?"
+
+
+def open_socket(running: Running) -> ClientConnection:
+    return connect(f"ws://127.0.0.1:{running.port}/v1/audio/speech/stream")
+
+
+def send(socket: ClientConnection, kind: str, **values: Any) -> None:
+    socket.send(json.dumps({"type": kind, **values}))
+
+
+def until(socket: ClientConnection, kind: str) -> tuple[list[dict[str, Any]], bytes]:
+    """All messages up to one of that kind, and the audio among them."""
+    messages: list[dict[str, Any]] = []
+    audio = b""
+    while not messages or messages[-1]["type"] != kind:
+        received = socket.recv(timeout=60)
+        if isinstance(received, bytes):
+            audio += received
+        else:
+            messages.append(json.loads(received))
+    return messages, audio
+
+
+def samples_of(audio: bytes) -> np.ndarray:
+    return np.frombuffer(audio, "<i2") / np.float32(32768)
+
+
+def alone(running: Running, text: str, seed: int = 0) -> np.ndarray:
+    return np.concatenate(list(running.speaker.stream(text, running.voice, seed)))
+
+
+def wait_until_nothing_is_left(running: Running) -> None:
+    end = time.monotonic() + 20
+    while running.server.engine.num_speeches:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_text_in_pieces_is_the_speech_of_the_whole(running: Running) -> None:
+    with open_socket(running) as socket:
+        send(socket, "session.config", voice=VOICE, response_format="pcm", seed=2)
+        for start in range(0, len(TEXT), 7):
+            send(socket, "input.text", text=TEXT[start : start + 7])
+        send(socket, "input.done")
+        messages, audio = until(socket, "session.done")
+    np.testing.assert_allclose(samples_of(audio), alone(running, TEXT, 2), atol=1e-3)
+    kinds = [message["type"] for message in messages]
+    assert kinds == ["audio.start", "audio.done"] * 3 + ["context.done", "session.done"]
+    assert [one["sentence_index"] for one in messages if one["type"] == "audio.done"] == [0, 1, 2]
+    assert messages[0]["sample_rate"] == running.speaker.sample_rate
+
+
+def test_a_sentence_is_spoken_before_the_text_ends(running: Running) -> None:
+    with open_socket(running) as socket:
+        send(socket, "input.text", text="The first one. And")
+        messages, audio = until(socket, "audio.done")
+        assert len(audio)
+        send(socket, "input.flush")  # "And" alone
+        until(socket, "audio.done")
+        send(socket, "input.done")
+        until(socket, "session.done")
+    assert messages[0] == {**messages[0], "type": "audio.start", "format": "pcm"}
+
+
+def test_contexts_share_a_connection_and_are_cancelled_alone(running: Running) -> None:
+    with open_socket(running) as socket:
+        send(socket, "input.text", context_id="a", text="A long text of words. " * 100)
+        send(socket, "input.text", context_id="b", text="One two.")
+        send(socket, "input.cancel", context_id="a")
+        send(socket, "input.done", context_id="b")
+        messages, audio = until(socket, "context.done")
+        while messages[-1]["context_id"] != "b":
+            messages += until(socket, "context.done")[0]
+        assert not audio  # contexts get theirs as base64
+        ended = {one["context_id"]: one["cancelled"] for one in messages if "cancelled" in one}
+        assert ended == {"a": True, "b": False}
+        of_b = [one for one in messages if one["context_id"] == "b"]
+        pcm = b"".join(base64.b64decode(one["audio"]) for one in of_b if "audio" in one)
+        np.testing.assert_allclose(samples_of(pcm), alone(running, "One two."), atol=1e-3)
+        wait_until_nothing_is_left(running)
+
+
+def test_a_client_that_leaves_leaves_nothing(running: Running) -> None:
+    with open_socket(running) as socket:
+        send(socket, "input.text", text="A long text of many words. " * 100)
+        until(socket, "audio.start")
+    wait_until_nothing_is_left(running)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("{", "Invalid JSON"),
+        ('{"type": "input.text"}', "Field required"),
+        ('{"type": "shout"}', "input.text"),
+        ('{"type": "session.config", "response_format": "exe"}', "response_format"),
+        ('{"type": "input.text", "text": "' + "a" * 5000 + '"}', "5000 characters"),
+        ('{"type": "input.text", "text": "A\\ud800. B. "}', "Invalid JSON"),
+    ],
+)
+def test_a_bad_message_is_answered_and_the_session_goes_on(
+    running: Running, message: str, expected: str
+) -> None:
+    with open_socket(running) as socket:
+        socket.send(message)
+        messages, _ = until(socket, "error")
+        assert expected in messages[-1]["error"]["message"]
+        send(socket, "input.text", context_id="b", text="One.")
+        send(socket, "input.done", context_id="b")
+        until(socket, "context.done")
+
+
+def test_an_unknown_voice_is_said(running: Running) -> None:
+    with open_socket(running) as socket:
+        send(socket, "session.config", voice="nobody")
+        send(socket, "input.text", text="One.")
+        messages, _ = until(socket, "error")
+    assert messages[-1]["error"]["code"] == "voice_not_found"
+
+
+def test_what_of_a_text_is_complete() -> None:
+    text = WrittenText()
+    assert text.add("I met Mr. ") == []
+    assert text.add("Smith. He w") == ["I met Mr. Smith."]
+    assert text.add("as late") == []
+    assert text.add(".") == []
+    assert text.add(" Pi is 3.") == ["He was late."]
+    assert text.add("14 or so. ") == []
+    assert text.flush() == ["Pi is 3.14 or so. "]
+    assert text.flush() == []
+    assert text.add("... ") == []
+    assert text.flush() == []
