@@ -9,7 +9,7 @@ from latentspeech.core.lm.loss import decision_ids, latent_lm_loss
 from latentspeech.core.lm.mixed_batch import MixedBatch, collate, pack
 from latentspeech.core.lm.mixed_sequence import MixedSequence
 from latentvision.mllm.documents.page import Page, Picture, Text
-from latentvision.mllm.latent_lm import MultimodalLMConfig, multimodal_lm_config
+from latentvision.mllm.models.latent_lm import MultimodalLMConfig, multimodal_lm_config
 from latentvision.mllm.sequence import PageSequences
 from latentvision.mllm.tokens.cl100k import SIZE
 from latentvision.mllm.tokens.vocabulary import make_vocabulary

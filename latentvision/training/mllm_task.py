@@ -1,0 +1,86 @@
+"""The task that trains any model of pages: one model, one optimizer, losses by kind of element.
+
+B rows, T elements.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from latentspeech.core.lm.mixed_batch import PADDING, MixedBatch
+from latentspeech.core.lm.mixed_sequence import TOKEN
+from latentspeech.core.nn.sequence_mask import run_bounds
+from latentspeech.core.train.metric_log import Mean
+from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
+from latentspeech.core.train.task import Losses, Task, Unit
+from latentvision.mllm.models.page_model import PageModel
+from latentvision.mllm.tokens.vocabulary import Vocabulary
+
+
+class TokenKinds(NamedTuple):
+    """Where tokens of text and of pictures stand, (B, T) each."""
+
+    text: Tensor  # text before any picture of its page
+    described: Tensor  # text after a picture of its page
+    codes: Tensor  # codes of pictures
+
+
+def token_kinds(batch: MixedBatch, vocabulary: Vocabulary) -> TokenKinds:
+    """Tells tokens apart by the vocabulary, and by the pictures before them."""
+    is_token = batch.kinds == TOKEN
+    text = is_token & (batch.token_ids < vocabulary.text_size)
+    ended = (is_token & (batch.token_ids == vocabulary.eoi)).long()
+    segments = torch.zeros_like(batch.kinds) if batch.segment_ids is None else batch.segment_ids
+    first, _ = run_bounds(segments)
+    seen = ended.cumsum(dim=1)
+    before = seen - (seen - ended).gather(1, first)  # pictures of the page before each element
+    codes = is_token & (batch.token_ids >= vocabulary.codes)
+    return TokenKinds(text & (before == 0), text & (before > 0), codes)
+
+
+class PageTask(Task):
+    """A batch is a MixedBatch of pages."""
+
+    def __init__(self, model: PageModel, optimizer: OptimizerConfig) -> None:
+        super().__init__()
+        self.model = model
+        self._optimizer = optimizer
+
+    def optimizer_specs(self) -> dict[str, OptimizerSpec]:
+        """The only optimizer."""
+        return {"model": OptimizerSpec(self.model, self._optimizer)}
+
+    def units(self) -> list[Unit]:
+        """The blocks of the model."""
+        return self.model.units()
+
+    def training_step(
+        self, batch: MixedBatch, turn: str, step: int, generator: torch.Generator
+    ) -> Losses:
+        """The objective on one batch."""
+        loss = self.model.loss(batch, generator)
+        metrics: dict[str, Tensor | Mean] = {f"train/{k}": v for k, v in loss.metrics.items()}
+        padding = (batch.kinds == PADDING).float().mean()
+        metrics["train/padding_share"] = Mean(padding, batch.kinds.numel())
+        return Losses(loss.parts, metrics, "train/loss")
+
+    def counts(self, batch: MixedBatch, turn: str) -> Mapping[str, Tensor]:
+        """The elements of each part."""
+        return self.model.counts(batch)
+
+    def validation_step(self, batch: MixedBatch, generator: torch.Generator) -> dict[str, Mean]:
+        """The objective, and the nats of a token of text, of a description and of a code."""
+        loss = self.model.loss(batch, generator)
+        nats, targets = self.model.nats(batch)
+        found = {f"valid/{name}": mean for name, mean in loss.metrics.items()}
+        for name, where in token_kinds(batch, self.model.vocabulary)._asdict().items():
+            chosen = nats[where & targets]
+            if len(chosen):
+                found[f"valid/{name}_nats"] = Mean(chosen.mean(), len(chosen))
+        return found
+
+    def averaged_module(self) -> nn.Module:
+        """The whole model."""
+        return self.model
