@@ -1,43 +1,16 @@
-"""The task that trains any model of pages: one model, one optimizer, losses by kind of element.
-
-B rows, T elements.
-"""
+"""The task that trains any model of pages: one model, one optimizer, losses by kind of element."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from latentspeech.core.lm.mixed_batch import PADDING, MixedBatch
-from latentspeech.core.lm.mixed_sequence import TOKEN
-from latentspeech.core.nn.sequence_mask import run_bounds
 from latentspeech.core.train.metric_log import Mean
 from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
 from latentspeech.core.train.task import Losses, Task, Unit
 from latentvision.mllm.models.page_model import PageModel
-from latentvision.mllm.tokens.vocabulary import Vocabulary
-
-
-class TokenKinds(NamedTuple):
-    """Where tokens of text and of pictures stand, (B, T) each."""
-
-    text: Tensor  # text before any picture of its page
-    described: Tensor  # text after a picture of its page
-    codes: Tensor  # codes of pictures
-
-
-def token_kinds(batch: MixedBatch, vocabulary: Vocabulary) -> TokenKinds:
-    """Tells tokens apart by the vocabulary, and by the pictures before them."""
-    is_token = batch.kinds == TOKEN
-    text = is_token & (batch.token_ids < vocabulary.text_size)
-    ended = (is_token & (batch.token_ids == vocabulary.eoi)).long()
-    segments = torch.zeros_like(batch.kinds) if batch.segment_ids is None else batch.segment_ids
-    first, _ = run_bounds(segments)
-    seen = ended.cumsum(dim=1)
-    before = seen - (seen - ended).gather(1, first)  # pictures of the page before each element
-    codes = is_token & (batch.token_ids >= vocabulary.codes)
-    return TokenKinds(text & (before == 0), text & (before > 0), codes)
+from latentvision.mllm.token_kinds import token_kinds
 
 
 class PageTask(Task):

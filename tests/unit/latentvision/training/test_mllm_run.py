@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from latentspeech.core.errors import CheckpointError, ConfigError, DataError
 from latentvision.mllm.documents.config import open_pages
 from latentvision.mllm.model_directory import load_page_model
+from latentvision.mllm.token_kinds import token_kinds
 from latentvision.training.mllm_data import picture_statistics, training_data, validation_data
 from latentvision.training.mllm_run import open_sequences, run_pages
-from latentvision.training.mllm_task import token_kinds
 from latentvision.training.pack_mllm import pack_page_model
 from tests.tiny_page_models import KINDS, tiny_run, train_tiny
 from tests.tiny_tokenizer import make_tokenizer_directory
