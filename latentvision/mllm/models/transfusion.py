@@ -127,8 +127,11 @@ class Transfusion(PageModel):
         states = hidden[batch.kinds == _PICTURE].unflatten(0, x0.shape[:2])  # (n, N, d)
         if len(x0):
             of_picture = (self.predict(states).float() - noised.target).square().mean()
-        else:  # 0, with a gradient of the head, which all processes must have
-            of_picture = self.predict(hidden.new_zeros(1, x0.shape[1], x.shape[-1])).sum() * 0
+        else:
+            # 0, with gradients of all parts, in the order of a batch that has pictures: processes
+            # that share out the weights must meet there.
+            states = hidden[:1, :1].expand(1, x0.shape[1], x.shape[-1])
+            of_picture = self.predict(states).sum() * 0
         of_text, num_tokens = token_loss(
             self.lm, batch, hidden.flatten(0, 1), self._text_targets(batch)
         )
