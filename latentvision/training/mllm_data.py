@@ -1,10 +1,5 @@
 """The data of a run of a model of pages: sources mixed by weight, and those of validation.
 
-Pictures are encoded when their batch is loaded, by the processes of `train.num_workers`. So there
-are no shards of latents to make and to keep, each epoch draws new samples of the posterior, and
-pages of any kind need one format; the price is one pass of the tokenizer's encoder a picture and
-epoch.
-
 N latents of a picture, D latent size.
 """
 
@@ -50,7 +45,7 @@ class PageDataConfig(PageBatchConfig):
     rounds: int = Field(100, ge=1, description="rounds of the weights in a window")
     num_windows: int = Field(100, ge=1, description="windows an epoch of the mixture")
     statistics_pictures: int = Field(
-        1000, ge=2, description="training pictures that the scale of latents is measured on"
+        256, ge=2, description="training pictures that the scale of latents is measured on"
     )
 
 

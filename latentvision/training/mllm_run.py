@@ -1,6 +1,7 @@
 """A training run of a model of pages: its configuration, and the data, task and engine it joins."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -17,8 +18,10 @@ from latentvision.mllm.models.build import (
 )
 from latentvision.mllm.models.latent_lm import MultimodalLMConfig
 from latentvision.mllm.models.sampling import PageSampling
+from latentvision.mllm.pictures import PictureEncoder
 from latentvision.mllm.sequence import PageSequences
 from latentvision.mllm.tokens.config import TextTokenizerConfig, open_text_tokenizer
+from latentvision.tokenizer.model import Tokenizer
 from latentvision.tokenizer.model_directory import load_tokenizer
 from latentvision.training.mllm_data import (
     PageDataConfig,
@@ -27,6 +30,7 @@ from latentvision.training.mllm_data import (
     validation_data,
 )
 from latentvision.training.mllm_task import PageTask
+from latentvision.training.picture_encoding import BatchEncoder, PatchEncoder
 
 
 class PageRunConfig(Config):
@@ -47,28 +51,39 @@ class PageRunConfig(Config):
     train: TrainConfig = Field(description="length and hardware of the training")
 
 
-def open_sequences(run: PageRunConfig) -> PageSequences:
-    """The tokenizers of the run.
+class PageTokenizers(NamedTuple):
+    """The tokenizers of a run."""
+
+    pictures: Tokenizer
+    encoder: PictureEncoder  # pictures to what the model has
+    sequences: PageSequences  # of patches, which become latents or codes in a step
+
+
+def open_tokenizers(run: PageRunConfig) -> PageTokenizers:
+    """Reads the tokenizers of the run.
 
     Raises:
         ConfigError: the image tokenizer is not of the kind that the model needs.
     """
-    encoder = build_encoder(load_tokenizer(run.picture_tokenizer_dir), run.model)
-    return PageSequences(open_text_tokenizer(run.text_tokenizer), encoder)
+    tokenizer = load_tokenizer(run.picture_tokenizer_dir)
+    encoder = build_encoder(tokenizer, run.model)
+    text = open_text_tokenizer(run.text_tokenizer)
+    sequences = PageSequences(text, PatchEncoder(tokenizer.config), encoder.num_codes)
+    return PageTokenizers(tokenizer, encoder, sequences)
 
 
 def run_pages(run: PageRunConfig) -> TrainResult:
     """Starts or resumes the run in `exp_dir`."""
-    sequences, seed = open_sequences(run), run.train.seed
-    encoder = sequences.encoder
+    tokenizer, encoder, sequences = open_tokenizers(run)
+    seed, codes = run.train.seed, encoder.num_codes > 0
     seed_initialization(seed)
     model = build_page_model(sequences.tokenizer.size, space_of(encoder), run.model)
-    if not encoder.num_codes:
+    if not codes:
         sources = [open_pages(source.pages) for source in run.data.train_sources]
         most = run.data.statistics_pictures
         model.set_statistics(*picture_statistics(sources, encoder, most, seed))
     return train(
-        PageTask(model, run.optimizer),
+        PageTask(model, run.optimizer, BatchEncoder(tokenizer, model.vocabulary, codes)),
         training_data(run.data, sequences, seed),
         validation_data(run.data, sequences, seed),
         run.train,

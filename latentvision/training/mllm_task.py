@@ -11,15 +11,17 @@ from latentspeech.core.train.optim import OptimizerConfig, OptimizerSpec
 from latentspeech.core.train.task import Losses, Task, Unit
 from latentvision.mllm.models.page_model import PageModel
 from latentvision.mllm.token_kinds import token_kinds
+from latentvision.training.picture_encoding import BatchEncoder
 
 
 class PageTask(Task):
-    """A batch is a MixedBatch of pages."""
+    """A batch is a MixedBatch of pages whose pictures are patches."""
 
-    def __init__(self, model: PageModel, optimizer: OptimizerConfig) -> None:
+    def __init__(self, model: PageModel, optimizer: OptimizerConfig, encoder: BatchEncoder) -> None:
         super().__init__()
         self.model = model
         self._optimizer = optimizer
+        self._encoder = encoder
 
     def optimizer_specs(self) -> dict[str, OptimizerSpec]:
         """The only optimizer."""
@@ -33,7 +35,7 @@ class PageTask(Task):
         self, batch: MixedBatch, turn: str, step: int, generator: torch.Generator
     ) -> Losses:
         """The objective on one batch."""
-        loss = self.model.loss(batch, generator)
+        loss = self.model.loss(self._encoder(batch, generator), generator)
         metrics: dict[str, Tensor | Mean] = {f"train/{k}": v for k, v in loss.metrics.items()}
         padding = (batch.kinds == PADDING).float().mean()
         metrics["train/padding_share"] = Mean(padding, batch.kinds.numel())
@@ -45,6 +47,7 @@ class PageTask(Task):
 
     def validation_step(self, batch: MixedBatch, generator: torch.Generator) -> dict[str, Mean]:
         """The objective, and the nats of a token of text, of a description and of a code."""
+        batch = self._encoder(batch, generator)
         loss = self.model.loss(batch, generator)
         nats, targets = self.model.nats(batch)
         found = {f"valid/{name}": mean for name, mean in loss.metrics.items()}

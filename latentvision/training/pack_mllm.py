@@ -9,7 +9,7 @@ from latentvision.mllm.model_directory import PageModelDescription, save_page_mo
 from latentvision.mllm.models.build import build_page_model, space_of
 from latentvision.mllm.models.sampling import PageSampling
 from latentvision.tokenizer.model_directory import tokenizer_hash
-from latentvision.training.mllm_run import PageRunConfig, open_sequences
+from latentvision.training.mllm_run import PageRunConfig, open_tokenizers
 
 
 def pack_page_model(
@@ -27,8 +27,8 @@ def pack_page_model(
         CheckpointError: the run has no checkpoint, or it does not fit the run's config.yaml.
     """
     run = load_config(PageRunConfig, exp_dir / CONFIG_NAME)
-    sequences = open_sequences(run)
-    model = build_page_model(sequences.tokenizer.size, space_of(sequences.encoder), run.model)
+    _, encoder, sequences = open_tokenizers(run)
+    model = build_page_model(sequences.tokenizer.size, space_of(encoder), run.model)
     state = load_averaged(exp_dir, model)
     description = PageModelDescription(
         model=run.model,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Purpose: train the model of pages of the kind --model; pictures are encoded as their batches are loaded
+# Purpose: train the model of pages of the kind --model; pictures are encoded step by step
 # Reads:   $data_dir/tokenizer_model, $data_dir/text_tokenizer.json, $data_dir/pages.json, --page_config, --page_args, --weights
 # Writes:  $exp_dir/pages/config.yaml, $exp_dir/pages/checkpoints, $exp_dir/curves.png
 # Cost:    egs/mllm: some CPU hours, debug seconds; the paper's size: 200B elements of a 1.3B model

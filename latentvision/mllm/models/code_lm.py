@@ -6,6 +6,7 @@ R pages, N codes of a picture.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -60,8 +61,8 @@ class CodeLM(PageModel):
         return PageLoss(found.parts, {"token": Mean(found.token.detach(), found.num_tokens)})
 
     def counts(self, batch: MixedBatch) -> Mapping[str, Tensor]:
-        """The decisions of the batch."""
-        return loss_counts(self.lm, batch)
+        """The decisions of the batch, whether its pictures are codes yet or not."""
+        return loss_counts(self.lm, replace(batch, latents=()))
 
     def inputs(self, batch: MixedBatch) -> tuple[Tensor, Tensor | None]:
         """The embeddings of text and codes; no blocks."""

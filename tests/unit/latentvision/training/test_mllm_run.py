@@ -8,12 +8,15 @@ import torch
 from safetensors.torch import load_file
 
 from latentspeech.core.errors import CheckpointError, ConfigError, DataError
+from latentspeech.core.lm.mixed_batch import pack
 from latentvision.mllm.documents.config import open_pages
+from latentvision.mllm.documents.page import Page, Picture, Text
 from latentvision.mllm.model_directory import load_page_model
 from latentvision.mllm.token_kinds import token_kinds
 from latentvision.training.mllm_data import picture_statistics, training_data, validation_data
-from latentvision.training.mllm_run import open_sequences, run_pages
+from latentvision.training.mllm_run import open_tokenizers, run_pages
 from latentvision.training.pack_mllm import pack_page_model
+from latentvision.training.picture_encoding import BatchEncoder
 from tests.tiny_page_models import KINDS, tiny_run, train_tiny
 from tests.tiny_tokenizer import make_tokenizer_directory
 
@@ -49,19 +52,55 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, kind: str) ->
 
 def test_the_mixture_has_its_shares_and_the_twins_its_batches(tmp_path: Path) -> None:
     runs = {kind: tiny_run(tmp_path, kind) for kind in KINDS}
-    data = {k: training_data(r.data, open_sequences(r), r.train.seed) for k, r in runs.items()}
+    opened = {kind: open_tokenizers(run) for kind, run in runs.items()}
+    data = {
+        k: training_data(run.data, opened[k].sequences, run.train.seed) for k, run in runs.items()
+    }
     plans = {k: source.plan(0, 0) for k, source in data.items()}
     assert plans["latent_lm"] == plans["transfusion"] == plans["vq"]
     sources = [items[0].source for items in plans["vq"]]
     assert [sources.count(number) for number in range(3)] == [4, 2, 2]
-    batches = {k: source.load(plans[k][0], 1) for k, source in data.items()}
-    assert torch.equal(batches["latent_lm"].token_ids, batches["transfusion"].token_ids)
-    assert batches["vq"].kinds.shape == batches["latent_lm"].kinds.shape
+    pairs = sources.index(1)
+    first, *others = (data[k].load(plans[k][pairs], 1) for k in KINDS)
+    for other in others:
+        for name in ("kinds", "token_ids", "targets"):
+            assert torch.equal(getattr(first, name), getattr(other, name)), name
+        assert torch.equal(first.latents[0], other.latents[0])
+
+
+def test_patches_become_latents_and_codes(tmp_path: Path) -> None:
+    """Those of the encoders that read whole pictures; codes stand in the pictures' places."""
+    for kind in ("latent_lm", "vq"):
+        run = tiny_run(tmp_path, kind)
+        tokenizer, encoder, sequences = open_tokenizers(run)
+        pages = open_pages(run.data.train_sources[1].pages)
+        pictures = [encoder.shrink(pages.page(n).parts[0].decode()) for n in range(3)]  # type: ignore[union-attr]
+        generator = torch.Generator().manual_seed(0)
+        rows = [
+            sequences.sequence(Page("", "pair", (Text("the cat"), Picture("", p))), generator)
+            for p in pictures
+        ]
+        batch = pack(rows, sequences.encoder.latent_dims, 60)
+        codes = kind == "vq"
+        made = BatchEncoder(tokenizer, sequences.vocabulary, codes)(batch, generator.manual_seed(1))
+        expected = encoder.encode(pictures, generator.manual_seed(1))
+        if codes:
+            found = made.token_ids[batch.kinds == 1] - sequences.vocabulary.codes
+            assert torch.equal(found.view(3, -1), expected)
+            assert made.latents == ()
+            assert int(made.kinds.max()) == 0
+        else:
+            torch.testing.assert_close(made.latents[0], expected.flatten(0, 1))
+        text = pack(rows[:1], sequences.encoder.latent_dims, 60)
+        text.kinds, text.latents = text.kinds.clamp(max=0), (text.latents[0][:0],)
+        assert (
+            BatchEncoder(tokenizer, sequences.vocabulary, codes)(text, generator).kinds.max() == 0
+        )
 
 
 def test_validation_reads_every_source_and_tells_text_apart(tmp_path: Path) -> None:
     run = tiny_run(tmp_path, "latent_lm")
-    sequences = open_sequences(run)
+    sequences = open_tokenizers(run).sequences
     data = validation_data(run.data, sequences, seed=0)
     assert data.num_windows() == 3
     encode = sequences.tokenizer.encode
@@ -79,7 +118,7 @@ def test_validation_reads_every_source_and_tells_text_apart(tmp_path: Path) -> N
 
 def test_the_scale_of_latents_is_that_of_the_training_pictures(tmp_path: Path) -> None:
     run = tiny_run(tmp_path, "latent_lm")
-    encoder = open_sequences(run).encoder
+    encoder = open_tokenizers(run).encoder
     sources = [open_pages(source.pages) for source in run.data.train_sources]
     mean, std = picture_statistics(sources, encoder, 20, seed=0)
     pictures = [sources[1].page(index).parts[0] for index in sources[1].shard(0)]
