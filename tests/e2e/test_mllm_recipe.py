@@ -130,3 +130,13 @@ def test_twins_share_pages_backbone_and_steps(folder: Path) -> None:
     ]
     assert all(c.model.backbone == configs[0].model.backbone for c in configs)
     assert len({config.row_length for config in configs}) == 1
+
+
+def test_models_side_by_side(folder: Path) -> None:
+    runs = [f"{kind}={folder}/exp-{kind}" for kind in ("latent_lm", "transfusion")]
+    run_all([["-m", "recipes.mllm.compare", *runs, "--out", str(folder / "RESULTS.md")]])
+    text = (folder / "RESULTS.md").read_text()
+    for words in ("| transfusion |", "CIDEr-D", "| VQ-MLLM | paper | 2.79", "curves.png"):
+        assert words in text
+    with Image.open(folder / "curves.png") as picture:
+        picture.verify()

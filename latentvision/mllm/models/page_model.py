@@ -26,6 +26,7 @@ from latentspeech.core.lm.sampling.prefix_store import Prefix
 from latentspeech.core.lm.sampling.row_policy import GenerationLimits
 from latentspeech.core.lm.sampling.session import Session, SessionRow
 from latentspeech.core.lm.torch_runtime import TorchRuntime
+from latentspeech.core.nn.kv_cache import KVCache
 from latentspeech.core.train.metric_log import Mean
 from latentspeech.core.train.task import Unit
 from latentvision.generation.generator import Advance
@@ -61,6 +62,13 @@ class ReadPage(NamedTuple):
     def length(self) -> int:
         """The number of elements."""
         return 1 + (0 if self.prefix is None else self.prefix.saved.end)
+
+
+def load_page(cache: KVCache, row: int, prefix: Prefix | None) -> None:
+    """Puts what was read of a page into an empty row of a cache."""
+    if prefix is not None:
+        assert isinstance(prefix.saved, KVCache), "`PageModel.read` saves no other"
+        cache.load_row(row, prefix.saved)
 
 
 class PageModel(nn.Module, ABC):
@@ -156,8 +164,7 @@ class PageModel(nn.Module, ABC):
         start = 0 if prefix is None else prefix.saved.end
         x, block_ids = self.inputs(self.batch([sequence]))
         cache = self.lm.backbone.init_state(1, start + x.shape[1])
-        if prefix is not None:
-            cache.load_row(0, prefix.saved)  # type: ignore[arg-type]  # `read` saves no other
+        load_page(cache, 0, prefix)
         hidden, cache = self.lm.backbone.step(x, cache, block_ids=block_ids)
         return Prefix(cache, hidden[0, -1])
 

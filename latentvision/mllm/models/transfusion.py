@@ -40,7 +40,13 @@ from latentspeech.core.train.metric_log import Mean
 from latentspeech.core.train.task import Unit
 from latentvision.generation.generator import Advance, normal_noise
 from latentvision.mllm.models.latent_lm import PAPER_BACKBONE
-from latentvision.mllm.models.page_model import PageLoss, PageModel, PictureSpace, ReadPage
+from latentvision.mllm.models.page_model import (
+    PageLoss,
+    PageModel,
+    PictureSpace,
+    ReadPage,
+    load_page,
+)
 from latentvision.mllm.models.sampling import PageSampling
 from latentvision.mllm.sequence import IMAGE
 from latentvision.mllm.tokens.vocabulary import Vocabulary
@@ -213,8 +219,7 @@ class Transfusion(PageModel):
         """A cache of pages, their last tokens included, with room for a picture."""
         cache = self.lm.backbone.init_state(len(rows), max(row.length for row in rows) + count)
         for place, row in enumerate(rows):
-            if row.prefix is not None:
-                cache.load_row(place, row.prefix.saved)  # type: ignore[arg-type]
+            load_page(cache, place, row.prefix)
         last = torch.tensor([[row.last] for row in rows], device=self.device)
         _, cache = self.lm.backbone.step(self.lm.embed_tokens(last, None), cache)
         return cache

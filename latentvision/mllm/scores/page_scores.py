@@ -10,7 +10,6 @@ The paper's Table 3 prints 2.7 as "perplexity" of text, which is nats a token.
 
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from pydantic import Field
 
@@ -174,8 +173,3 @@ def _add_hits(found: _Items, title: str, asked: Sequence[Question], answers: Seq
         if hits:
             scores = [(one.key, answer, scorer.score(float(hit))) for one, answer, hit in hits]
             found.add(scorer, scores)
-
-
-def score_directory(model: Path, config: PageScoringConfig, device: str = "cpu") -> EvalReport:
-    """Measures a model directory on pages."""
-    return score_pages(PageWriter.from_directory(model, device), config)

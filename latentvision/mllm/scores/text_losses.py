@@ -4,7 +4,7 @@ Pages are taken as they are; of a pair the picture comes first, so its caption i
 Marks and codes of pictures are not counted.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,7 +39,6 @@ def text_losses(
     source: PageSource,
     most: int,
     counted: Counted = "all",
-    progress: Callable[[int], None] = lambda done: None,
 ) -> list[TextLoss]:
     """The cost of the first `most` pages; without text, or with lost pictures, they are left out.
 
@@ -48,7 +47,6 @@ def text_losses(
         source: the pages.
         most: how many pages.
         counted: all text, or only that which comes after a picture of its page.
-        progress: is told the number of pages done.
     """
     losses: list[TextLoss] = []
     waiting: list[Page] = []
@@ -60,7 +58,6 @@ def text_losses(
         if len(waiting) == _PAGES_AT_ONCE:
             losses += _losses(writer, waiting, counted)
             waiting = []
-            progress(len(losses))
     return losses + (_losses(writer, waiting, counted) if waiting else [])
 
 
