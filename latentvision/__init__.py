@@ -3,6 +3,9 @@
     import latentvision
     painter = latentvision.load("path/of/model")
     painter.sample("sneaker", num=4, seed=1).save("sneakers.png")
+    writer = latentvision.load_multimodal("path/of/model")
+    writer.draw("a red apple", seed=1).save("apple.png")
+    writer.caption("cat.png")
 
 Importing this package loads no torch; the names below are imported when first used.
 """
@@ -13,13 +16,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from latentvision.generation.models import load
     from latentvision.generation.painter import Painter, Pictures
+    from latentvision.mllm.loading import load_multimodal
+    from latentvision.mllm.open_page import OpenPage
+    from latentvision.mllm.page_writer import PageWriter
 
-__all__ = ["Painter", "Pictures", "load"]
+__all__ = ["OpenPage", "PageWriter", "Painter", "Pictures", "load", "load_multimodal"]
 
 _HOMES = {
+    "OpenPage": "latentvision.mllm.open_page",
+    "PageWriter": "latentvision.mllm.page_writer",
     "Painter": "latentvision.generation.painter",
     "Pictures": "latentvision.generation.painter",
     "load": "latentvision.generation.models",
+    "load_multimodal": "latentvision.mllm.loading",
 }
 
 

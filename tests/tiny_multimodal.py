@@ -1,7 +1,7 @@
 """The sizes of a multimodal model that is made in milliseconds, for tests."""
 
 from latentspeech.core.nn.config import TransformerConfig
-from latentvision.mllm.latent_lm import MultimodalLMConfig
+from latentvision.mllm.models.latent_lm import MultimodalLMConfig
 
 TINY = MultimodalLMConfig(
     backbone=TransformerConfig(

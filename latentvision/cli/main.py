@@ -6,15 +6,31 @@ Commands import torch only when they run, so `--help` and usage errors answer at
 import typer
 
 from latentspeech.core.command import run_command
-from latentvision.cli import models, pack, sample, score, tokenizer, train, train_generator
+from latentvision.cli import (
+    ask,
+    caption,
+    chat,
+    draw,
+    models,
+    pack,
+    sample,
+    score,
+    tokenizer,
+    train,
+    train_generator,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="LatentLM images: tokenizers of pictures, and models that draw them.",
+    help="LatentLM images: tokenizers of pictures, models that draw them, and models of pages.",
 )
 app.command("sample")(sample.sample)
+app.command("draw")(draw.draw)
+app.command("caption")(caption.caption)
+app.command("ask")(ask.ask)
+app.command("chat")(chat.chat)
 app.command("score")(score.score)
 app.command("pack")(pack.pack)
 app.command("models")(models.models)

@@ -11,6 +11,7 @@ KINDS = {
     "image_tokenizer": "tokenizer",
     "image_generator": "generator",
     "image_classifier": "classifier",
+    "page_model": "pages",
 }
 
 
@@ -36,6 +37,7 @@ def describe(path: Path) -> dict[str, Any]:
     from latentspeech.core.errors import CheckpointError
     from latentspeech.core.storage.model_directory import read_description
     from latentvision.eval.classifier import read_classifier
+    from latentvision.mllm.model_directory import PICTURE_TOKENIZER, read_page_model_config
     from latentvision.tokenizer.model_directory import find_tokenizer, read_tokenizer_config
 
     kind = read_description(path).kind
@@ -52,9 +54,12 @@ def describe(path: Path) -> dict[str, Any]:
             "num_classes": len(found.class_names),
             "test_accuracy": found.test.accuracy,
         }
-    config = read_tokenizer_config(find_tokenizer(path))
+    pages = KINDS[kind] == "pages"
+    config = read_tokenizer_config(path / PICTURE_TOKENIZER if pages else find_tokenizer(path))
+    of_pages = {"model": read_page_model_config(path).model.kind} if pages else {}
     return {
         "kind": KINDS[kind],
+        **of_pages,
         "image_size": config.image_size,
         "num_latents": config.num_latents,
         "latent_dim": config.latent_dim,

@@ -11,7 +11,8 @@ from latentvision.cli.options import (
 )
 
 app = typer.Typer(
-    no_args_is_help=True, help="Train a tokenizer, generator or classifier of images."
+    no_args_is_help=True,
+    help="Train a tokenizer, generator or classifier of images, or a model of text and pictures.",
 )
 
 
@@ -39,3 +40,16 @@ def classifier(
     from latentvision.training.classifier_run import ClassifierRunConfig, run_classifier
 
     train_from_file(ClassifierRunConfig, run_classifier, config, set_, quiet, as_json)
+
+
+@app.command("mllm")
+def mllm(
+    config: ConfigOption,
+    set_: SetOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model of text and pictures: a LatentLM, Transfusion or a model of codes."""
+    from latentvision.training.mllm_run import PageRunConfig, run_pages
+
+    train_from_file(PageRunConfig, run_pages, config, set_, quiet, as_json)

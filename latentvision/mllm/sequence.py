@@ -33,10 +33,14 @@ IMAGE = 0  # index of the modality
 class PageSequences:
     """Makes sequences of pages with one text tokenizer and one encoder of pictures."""
 
-    def __init__(self, tokenizer: TextTokenizer, encoder: PictureEncoder) -> None:
+    def __init__(
+        self, tokenizer: TextTokenizer, encoder: PictureEncoder, num_codes: int | None = None
+    ) -> None:
+        """Args: `num_codes` of the vocabulary; None: the encoder's, which are put into pages."""
         self.tokenizer = tokenizer
         self.encoder = encoder
-        self.vocabulary = make_vocabulary(tokenizer.size, encoder.num_codes)
+        codes = encoder.num_codes if num_codes is None else num_codes
+        self.vocabulary = make_vocabulary(tokenizer.size, codes)
 
     @property
     def picture_elements(self) -> int:

@@ -1,4 +1,4 @@
-"""Two processes train generators and a classifier of images as one does."""
+"""Two processes train generators, models of pages and a classifier of images as one does."""
 
 import os
 import subprocess
@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from latentvision.eval.classifier import load_classifier
+from tests import tiny_page_models
 from tests.contracts.test_processes import assert_same_curve, tensors
 from tests.contracts.test_resume import PARTS
 from tests.tiny_classifier import classifier_run
@@ -20,10 +21,12 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = str(ROOT / "tests" / "contracts" / "image_process_run.py")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 STEPS = 4
+# A rank of a model of pages may have text alone while another has pictures.
+ALL_KINDS = (*KINDS, *(f"pages-{kind}" for kind in tiny_page_models.KINDS))
 
 
 def train(
-    folder: Path, name: str, processes: int, strategy: str, kinds: Sequence[str] = tuple(KINDS)
+    folder: Path, name: str, processes: int, strategy: str, kinds: Sequence[str] = ALL_KINDS
 ) -> None:
     command = [sys.executable] if processes == 1 else TORCHRUN
     accumulation = 2 // processes
@@ -41,10 +44,13 @@ def train(
 def test_two_processes_draw_the_curve_of_one(tmp_path: Path) -> None:
     for kind in ("lm", "vq"):
         tiny_run(tmp_path, kind)  # makes tokenizers and latents, before several processes do
+    (tmp_path / "pages").mkdir()
+    for kind in ("latent_lm", "vq"):
+        tiny_page_models.tiny_run(tmp_path / "pages", kind)
     train(tmp_path, "one", 1, "ddp")
     for strategy in ("ddp", "fsdp"):
         train(tmp_path, strategy, 2, strategy)
-        for kind in KINDS:
+        for kind in ALL_KINDS:
             one, two = tmp_path / f"one-{kind}", tmp_path / f"{strategy}-{kind}"
             assert_same_curve(one, two)
             for part in PARTS:

@@ -59,7 +59,7 @@ def latent_lm_loss(model: LatentLM, batch: MixedBatch, generator: torch.Generato
     """Runs the backbone once, then all heads. `generator` draws diffusion times and noise."""
     hidden = model(batch).flatten(0, 1)  # (B T, d)
     targets = _predicted(batch)
-    token_loss, num_tokens = _token_loss(model, batch, hidden, targets)
+    of_tokens, num_tokens = token_loss(model, batch, hidden, targets)
     losses: list[Tensor] = []
     counts: list[int] = []
     for modality, latents in enumerate(batch.latents):
@@ -75,7 +75,7 @@ def latent_lm_loss(model: LatentLM, batch: MixedBatch, generator: torch.Generato
         counts.append(len(places))
         losses.append(per_latent.mean() if len(places) else per_latent.sum())
     weights = tuple(modality.diffusion_weight for modality in model.config.modalities)
-    return LatentLMLoss(token_loss, num_tokens, tuple(losses), tuple(counts), weights)
+    return LatentLMLoss(of_tokens, num_tokens, tuple(losses), tuple(counts), weights)
 
 
 def loss_counts(model: LatentLM, batch: MixedBatch) -> dict[str, Tensor]:
@@ -126,9 +126,10 @@ def _places(mask: Tensor) -> Tensor:
     return mask.flatten().nonzero().squeeze(1)
 
 
-def _token_loss(
+def token_loss(
     model: LatentLM, batch: MixedBatch, hidden: Tensor, targets: Tensor
 ) -> tuple[Tensor, int]:
+    """L_LM of hidden states (B T, d) at the targets (B, T), and the number of decisions."""
     ids, choice = decision_ids(model, batch)
     places = _places(targets & choice)  # (N,)
     states = hidden.index_select(0, places - 1)  # (N, d)

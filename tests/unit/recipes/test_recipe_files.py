@@ -17,6 +17,7 @@ from latentspeech.training.codec_run import CodecRunConfig
 from latentspeech.training.tts_run import TTSRunConfig
 from latentvision.training.classifier_run import ClassifierRunConfig
 from latentvision.training.generator_run import GeneratorRunConfig
+from latentvision.training.mllm_run import PageRunConfig
 from latentvision.training.tokenizer_run import TokenizerRunConfig as ImageTokenizerRun
 from recipes.image.study.plan import StudyConfig
 from recipes.lib.stage_record import header_parts
@@ -46,6 +47,8 @@ def config_class(path: Path) -> type[Config]:
         return StudyConfig
     if path.stem == "classifier":
         return ClassifierRunConfig
+    if "mllm" in path.relative_to(ROOT).parts:
+        return ImageTokenizerRun if path.stem.startswith("tokenizer") else PageRunConfig
     if set(IMAGES) & set(path.parts):
         return ImageTokenizerRun if path.stem.startswith("tokenizer") else GeneratorRunConfig
     if path.stem.startswith("codec"):

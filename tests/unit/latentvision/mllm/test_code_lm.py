@@ -13,7 +13,7 @@ from latentvision.images.transforms import to_tensor
 from latentvision.mllm.batches import PageBatchConfig, PageBatches
 from latentvision.mllm.documents.config import JsonLinesPagesConfig, open_pages
 from latentvision.mllm.documents.page import Page, Picture, Text
-from latentvision.mllm.latent_lm import code_lm_config
+from latentvision.mllm.models.code_lm import code_lm_config
 from latentvision.mllm.pictures import CodeEncoder
 from latentvision.mllm.sequence import PageSequences
 from tests.tiny_multimodal import TINY

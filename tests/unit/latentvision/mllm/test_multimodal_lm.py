@@ -1,6 +1,5 @@
 from collections.abc import Sequence
 
-import pytest
 import torch
 from torch import Tensor, nn
 
@@ -9,10 +8,8 @@ from latentspeech.core.lm.loss import decision_ids, latent_lm_loss
 from latentspeech.core.lm.mixed_batch import MixedBatch, collate, pack
 from latentspeech.core.lm.mixed_sequence import MixedSequence
 from latentvision.mllm.documents.page import Page, Picture, Text
-from latentvision.mllm.latent_lm import MultimodalLMConfig, multimodal_lm_config
+from latentvision.mllm.models.latent_lm import multimodal_lm_config
 from latentvision.mllm.sequence import PageSequences
-from latentvision.mllm.tokens.cl100k import SIZE
-from latentvision.mllm.tokens.vocabulary import make_vocabulary
 from tests.tiny_multimodal import TINY
 from tests.tiny_pictures import picture
 
@@ -48,21 +45,6 @@ def batch_of(sequences: PageSequences, rows: Sequence[MixedSequence]) -> MixedBa
     batch = collate(rows, sequences.encoder.latent_dims)
     batch.latents = tuple(latents.double() for latents in batch.latents)
     return batch
-
-
-@pytest.mark.slow
-def test_the_papers_size() -> None:
-    vocabulary = make_vocabulary(SIZE)
-    config = multimodal_lm_config(vocabulary, 256, 16, MultimodalLMConfig())
-    with torch.device("meta"):
-        model = LatentLM(config)
-
-    def millions(module: nn.Module) -> float:
-        return sum(parameter.numel() for parameter in module.parameters()) / 1e6
-
-    assert millions(model.backbone) == pytest.approx(1309, abs=1)
-    assert millions(model.token_embedding) == pytest.approx(205.4, abs=0.1)
-    assert millions(model.diffusions) == pytest.approx(394.9, abs=15)
 
 
 def test_a_state_sees_the_picture_before_it_and_never_its_target(sequences: PageSequences) -> None:

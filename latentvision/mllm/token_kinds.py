@@ -1,0 +1,35 @@
+"""Tells the tokens of a batch of pages apart: text, text after a picture, codes.
+
+B rows, T elements.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from latentspeech.core.lm.mixed_batch import MixedBatch
+from latentspeech.core.lm.mixed_sequence import TOKEN
+from latentspeech.core.nn.sequence_mask import run_bounds
+from latentvision.mllm.tokens.vocabulary import Vocabulary
+
+
+class TokenKinds(NamedTuple):
+    """Where tokens of text and of pictures stand, (B, T) each."""
+
+    text: Tensor  # text before any picture of its page
+    described: Tensor  # text after a picture of its page
+    codes: Tensor  # codes of pictures
+
+
+def token_kinds(batch: MixedBatch, vocabulary: Vocabulary) -> TokenKinds:
+    """Tells tokens apart by the vocabulary, and by the pictures before them in their segment."""
+    is_token = batch.kinds == TOKEN
+    text = is_token & (batch.token_ids < vocabulary.text_size)
+    ended = (is_token & (batch.token_ids == vocabulary.eoi)).long()
+    segments = torch.zeros_like(batch.kinds) if batch.segment_ids is None else batch.segment_ids
+    first, _ = run_bounds(segments)
+    seen = ended.cumsum(dim=1)
+    before = seen - (seen - ended).gather(1, first)  # pictures of the page before each element
+    codes = is_token & (batch.token_ids >= vocabulary.codes)
+    return TokenKinds(text & (before == 0), text & (before > 0), codes)
