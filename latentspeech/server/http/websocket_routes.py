@@ -117,11 +117,14 @@ class _Conversation:
         self._settings = _Config(type="session.config")
         self._contexts: dict[str | None, _Context] = {}
         self._writing = asyncio.Lock()
+        self._ended = False
 
     async def run(self) -> None:
-        """Handles messages until the client has no more, or has gone."""
+        """Handles messages until the connection ends, with WebSocketDisconnect."""
         while True:
             given, context_id = await self._receive(), None
+            if self._ended:
+                continue  # what was on its way
             try:
                 message = _ANY.validate_json(given)
                 if isinstance(message, _Config):
@@ -129,18 +132,13 @@ class _Conversation:
                     continue
                 context_id = message.context_id
                 await self._handle(message)
-                if context_id is None and message.type == "input.done":
-                    break
+                if message.type == "input.done" and context_id is None and not self._contexts:
+                    await self._end_session()
             except ValidationError as error:
                 await self._send_error(None, _explain(error))
             except Exception as error:
                 self._drop(context_id)
                 await self._send_error(context_id, as_api_error(error))
-        single = self._contexts.get(None)
-        if single is not None and single.sending is not None:
-            await single.sending
-        await self._send({"type": "session.done"})
-        await self._socket.close()
 
     def close(self) -> None:
         """Cancels what is not finished."""
@@ -225,13 +223,21 @@ class _Conversation:
                     await self._send_about(context_id, "audio.done", sentence_index=sentence)
             await self._send_bytes(context_id, encoder.close())
             await self._send_done(context_id, cancelled=False)
+            if context_id is None and context.is_done:
+                await self._end_session()
         except (WebSocketDisconnect, RuntimeError):
             pass  # the client has gone, which `run` sees as well
         except Exception as error:
             await self._send_error(context_id, as_api_error(error))
         finally:
             context.kept.close()
-            self._contexts.pop(context_id, None)
+            if self._contexts.get(context_id) is context:  # it may have been opened anew
+                del self._contexts[context_id]
+
+    async def _end_session(self) -> None:
+        await self._send({"type": "session.done"})
+        self._ended = True
+        await self._socket.close()
 
     async def _send_start(
         self, context_id: str | None, audio_format: Format, sentence: int
