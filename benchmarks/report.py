@@ -144,7 +144,10 @@ def server_table() -> list[str]:
         "processor s for 1 s": "processor_s_per_s",
         "one client / this": "processor_over_one",
     }
-    rows = [[f"{row[key]:.4g}" for key in columns.values()] for row in values["results"]]
+    rows = [
+        [round(row[key]) if key.endswith("_ms") else row[key] for key in columns.values()]
+        for row in values["results"]
+    ]
     leavers, memory = values["leavers"], values["memory"]
     how = (
         f"`latentspeech serve` with {values['max_rows']} rows and float32 weights; at each level "

@@ -58,6 +58,7 @@ def test_it_serves_lets_requests_end_and_stops(tmp_path: Path) -> None:
     model, voices = make_model_and_voice(tmp_path)
     with serving(model, voices) as (url, process):
         assert call(f"{url}/ready").json["status"] == "ready"
+        assert "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text()
         port = int(url.rpartition(":")[2])
         body = json.dumps({"input": "A text of many words. " * 40, "voice": VOICE}).encode()
         head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"

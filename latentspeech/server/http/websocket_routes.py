@@ -8,9 +8,10 @@ The client sends JSON. Everything but `type` may be left out, unless it is marke
     input.done      context_id                              no more text comes
     input.cancel    context_id                              stop; nothing more is sent
 
-The server answers with JSON and with audio. Without `context_id` there is one speech, its audio
-comes in binary messages, and after input.done the server ends the session. With `context_id` many
-speeches share the connection, and audio comes as base64 in `audio.delta`:
+The server answers with JSON and with audio. Without `context_id` there is one speech, whose audio
+comes in binary messages. With `context_id` many speeches share the connection, and audio comes as
+base64 in `audio.delta`. After an input.done without `context_id` the server ends the session as
+soon as all speeches have ended.
 
     audio.start    context_id, sentence_index, format, sample_rate
     audio.delta    context_id, audio
@@ -23,7 +24,7 @@ speeches share the connection, and audio comes as base64 in `audio.delta`:
 import asyncio
 import base64
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -117,11 +118,14 @@ class _Conversation:
         self._settings = _Config(type="session.config")
         self._contexts: dict[str | None, _Context] = {}
         self._writing = asyncio.Lock()
+        self._is_complete = self._ended = False  # no text comes any more; the session is over
 
     async def run(self) -> None:
-        """Handles messages until the client has no more, or has gone."""
+        """Handles messages until the connection ends, with WebSocketDisconnect."""
         while True:
             given, context_id = await self._receive(), None
+            if self._ended:
+                continue  # what was on its way
             try:
                 message = _ANY.validate_json(given)
                 if isinstance(message, _Config):
@@ -129,18 +133,11 @@ class _Conversation:
                     continue
                 context_id = message.context_id
                 await self._handle(message)
-                if context_id is None and message.type == "input.done":
-                    break
             except ValidationError as error:
                 await self._send_error(None, _explain(error))
             except Exception as error:
                 self._drop(context_id)
                 await self._send_error(context_id, as_api_error(error))
-        single = self._contexts.get(None)
-        if single is not None and single.sending is not None:
-            await single.sending
-        await self._send({"type": "session.done"})
-        await self._socket.close()
 
     def close(self) -> None:
         """Cancels what is not finished."""
@@ -157,8 +154,15 @@ class _Conversation:
 
     async def _handle(self, message: _Text | _Control) -> None:
         context = self._contexts.get(message.context_id)
+        if message.type == "input.done" and message.context_id is None:
+            self._is_complete = True
+            for one in list(self._contexts.values()):
+                await self._finish(one)
+            await self._end_if_complete()
+            return
         match message:
             case _Text():
+                self._is_complete = False
                 context = context or await self._open(message.context_id)
                 context.num_characters += len(message.text)
                 self._check(context)
@@ -166,11 +170,10 @@ class _Conversation:
             case _Control(type="input.cancel") if context is not None:
                 self._drop(message.context_id)
                 await self._send_done(message.context_id, cancelled=True)
-            case _Control() if context is not None:
+            case _Control(type="input.flush") if context is not None:
                 await self._speak(context, context.text.flush())
-                if message.type == "input.done":
-                    context.is_done = True
-                    context.stream.finish()
+            case _Control(type="input.done") if context is not None:
+                await self._finish(context)
 
     async def _open(self, context_id: str | None) -> _Context:
         """Starts a speech."""
@@ -198,6 +201,12 @@ class _Conversation:
                 f"the text has {context.num_characters} characters; expected at most {most}: open "
                 "another context_id for the rest"
             )
+
+    async def _finish(self, context: _Context) -> None:
+        """Speaks what waits of a speech, to which no text comes any more."""
+        await self._speak(context, context.text.flush())
+        context.is_done = True
+        context.stream.finish()
 
     async def _speak(self, context: _Context, texts: list[str]) -> None:
         for text in texts:
@@ -231,7 +240,18 @@ class _Conversation:
             await self._send_error(context_id, as_api_error(error))
         finally:
             context.kept.close()
-            self._contexts.pop(context_id, None)
+            if self._contexts.get(context_id) is context:  # it may have been opened anew
+                del self._contexts[context_id]
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await self._end_if_complete()
+
+    async def _end_if_complete(self) -> None:
+        """Ends the session once no text comes and all speeches have ended."""
+        if not self._is_complete or self._contexts or self._ended:
+            return
+        await self._send({"type": "session.done"})
+        self._ended = True
+        await self._socket.close()
 
     async def _send_start(
         self, context_id: str | None, audio_format: Format, sentence: int

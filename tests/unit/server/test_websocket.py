@@ -95,6 +95,22 @@ def test_contexts_share_a_connection_and_are_cancelled_alone(running: Running) -
         wait_until_nothing_is_left(running)
 
 
+def test_a_speech_is_cancelled_after_its_text_ended(running: Running) -> None:
+    with open_socket(running) as socket:
+        send(socket, "input.text", text="A long text of many words. " * 100)
+        send(socket, "input.done")
+        until(socket, "audio.start")
+        send(socket, "input.cancel")
+        assert until(socket, "context.done")[0][-1]["cancelled"]
+        send(socket, "input.text", text="One. ")  # the session goes on
+        send(socket, "input.done")
+        messages, _ = until(socket, "session.done")
+        assert messages[-2] == {"type": "context.done", "cancelled": False}
+    with open_socket(running) as socket:
+        send(socket, "input.done")
+        assert until(socket, "session.done")[0] == [{"type": "session.done"}]
+
+
 def test_a_client_that_leaves_leaves_nothing(running: Running) -> None:
     with open_socket(running) as socket:
         send(socket, "input.text", text="A long text of many words. " * 100)

@@ -189,9 +189,9 @@ class Session:
 
     def _step(self) -> SessionStep:
         n = self.num_rows
-        waits = self._fed.any(axis=1)  # (n,) for the backbone
-        active = np.ones(n, dtype=bool) if waits.all() else ~waits
-        is_full = bool(waits.all())
+        is_ready: Flags = np.logical_not(self._fed.any(axis=1))  # (n,) without the backbone
+        is_full = not is_ready.any()
+        active = np.ones(n, dtype=bool) if is_full else is_ready
         num_fed, ahead = self._feed() if is_full else (np.zeros_like(self._fed, np.int64), None)
         kinds, token_ids, done, truncated = self._decide(active)
         self._num_new[:n] += active
@@ -396,8 +396,8 @@ def _of_rows(step: SessionStep, rows: Flags) -> SessionStep:
         for modality, (places, values) in step.latents.items()
     }
     row_ids = [row_id for row_id, is_in in zip(step.row_ids, rows.tolist(), strict=True) if is_in]
-    columns = (step.kinds, step.token_ids, step.done, step.truncated)
-    return SessionStep(row_ids, *(column[rows] for column in columns), latents)
+    kinds, token_ids = step.kinds[rows], step.token_ids[rows]
+    return SessionStep(row_ids, kinds, token_ids, step.done[rows], step.truncated[rows], latents)
 
 
 def num_positions(row: SessionRow) -> int:
