@@ -44,7 +44,7 @@ def test_the_map_to_the_paper_is_not_empty() -> None:
 def test_figures_of_the_readme_stand_in_the_files_that_it_names() -> None:
     results = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Results")[2]
     rows = re.findall(r"^\|(.+)\|(.+)\|(.+)\| \[.+\]\((.+)\) \|$", results, re.MULTILINE)
-    assert len(rows) == 6
+    assert len(rows) == 8
     for _, figure, beside, path in rows:
         source = (ROOT / path).read_text(encoding="utf-8")
         for number in re.findall(r"\d+\.\d+", figure + beside):
