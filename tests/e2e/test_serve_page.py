@@ -77,7 +77,6 @@ def test_speech_is_heard_without_gaps_seen_and_kept(running: Running, opened: Pa
     expect(opened.locator("#status")).to_contain_text("s of speech", timeout=30_000)
     samples = np.concatenate(list(running.speaker.stream(TEXT, running.voice)))
     heard = opened.evaluate("window.heard")
-    assert len(heard) > 1  # it came in pieces
     assert sum(length for _, length in heard) == pytest.approx(len(samples) / 24_000, abs=1e-3)
     ends = [start + length for start, length in heard]
     assert all(start >= end - 1e-6 for (start, _), end in zip(heard[1:], ends, strict=False))
