@@ -43,7 +43,10 @@ def test_a_voice_is_stored_used_and_deleted(running: Running, recording: bytes) 
     url, body = f"{running.url}/v1/audio/speech", {"input": "One two.", "response_format": "pcm"}
     by_name = call(url, {**body, "voice": "ann"}).body
     data = "data:audio/wav;base64," + base64.b64encode(recording).decode()
-    assert call(url, {**body, "ref_audio": data}).body == by_name  # the same voice
+    by_recording = call(url, {**body, "ref_audio": data}).body
+    # The same voice, up to rounding: a speech of another test may still have a row.
+    samples = [np.frombuffer(sound, "<i2").astype(int) for sound in (by_name, by_recording)]
+    np.testing.assert_allclose(*samples, atol=33)
 
     assert call(f"{running.url}/v1/audio/voices/ann", method="DELETE").json["success"]
     assert call(url, {**body, "voice": "ann"}).status == 404
