@@ -38,7 +38,7 @@ def speech_routes(server: Server) -> APIRouter:
         async with AsyncExitStack() as stack:
             stack.enter_context(server.clients.speech(who))
             voice = await _voice(server, asked)
-            stream = stack.enter_context(server.stream(voice, asked.seed, who))
+            stream = stack.enter_context(server.stream(voice, asked.seed, who, asked.delivery))
             stack.enter_context(_counted(server, stream))
             await stack.enter_async_context(_cancelled_without(request, stream))
             await _begin(server, stream, asked.input)
@@ -132,7 +132,7 @@ async def _one_of_batch(
         voice = await _voice(server, own)
         with (
             server.clients.speech(who),
-            server.stream(voice, own.seed, who) as stream,
+            server.stream(voice, own.seed, who, own.delivery) as stream,
             _counted(server, stream),
         ):
             async with _cancelled_without(request, stream):

@@ -2,7 +2,8 @@
 
 The client sends JSON. Everything but `type` may be left out, unless it is marked with *:
 
-    session.config  voice, response_format (pcm), seed      settings of the texts that follow
+    session.config  voice, response_format (pcm), seed,     settings of the texts that follow
+                    speed
     input.text      text*, context_id                       text goes on, in any pieces
     input.flush     context_id                              what came so far is a whole text
     input.done      context_id                              no more text comes
@@ -34,11 +35,12 @@ from latentspeech.core.errors import InputError
 from latentspeech.server.engine.speech import Samples
 from latentspeech.server.http.clients import client_of
 from latentspeech.server.http.errors import ApiError, as_api_error
-from latentspeech.server.http.speech_requests import VoiceId
+from latentspeech.server.http.speech_requests import Speed, VoiceId
 from latentspeech.server.server import Server
 from latentspeech.server.speech.formats import Format, make_encoder
 from latentspeech.server.speech.stream import SpeechStream
 from latentspeech.server.speech.written_text import WrittenText
+from latentspeech.text.reading import Delivery
 from latentspeech.tts.synthesizer import PROVENANCE
 
 _REFUSED = 1008  # the close code of WebSocket for a policy
@@ -57,6 +59,7 @@ class _Config(BaseModel):
     voice: str | VoiceId | None = None
     response_format: Format = "pcm"
     seed: int = Field(0, ge=0, le=2**31 - 1)
+    speed: Speed = 1.0
 
 
 class _Text(_Message):
@@ -181,7 +184,8 @@ class _Conversation:
             raise InputError(f"{most} contexts are open, which is the limit; end some first")
         asked = self._settings
         name = asked.voice.id if isinstance(asked.voice, VoiceId) else asked.voice
-        stream = self._server.stream(self._server.voice(name), asked.seed, self._who)
+        delivery = Delivery(speed=asked.speed)
+        stream = self._server.stream(self._server.voice(name), asked.seed, self._who, delivery)
         context = _Context(stream, asked.response_format)
         with ExitStack() as stack:
             stack.enter_context(self._server.clients.speech(self._who))
