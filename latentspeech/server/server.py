@@ -81,6 +81,14 @@ class Server:
         """Makes a speech that is not started yet."""
         return SpeechStream(self.engine, self.readers, voice, seed, client, delivery)
 
+    def check_times(self) -> None:
+        """Raises ConfigError for a model that does not know when its words are heard."""
+        if not self.engine.model.layout.needs_symbol_times:
+            raise ConfigError(
+                "times of words need a model that knows when its words are heard (layout aligned), "
+                "and this server's does not; ask without them"
+            )
+
     def check_length(self, text: str) -> None:
         """Raises InputError for a text that is too long for one request."""
         most = self.config.limits.max_characters

@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from latentspeech.core.errors import InputError
 from latentspeech.server.server import MODEL_ALIASES, MODEL_ID
@@ -103,11 +103,21 @@ class SpeechRequest(SpeechSettings):
     input: str = Field(description="the text, written English or SSML")
     stream_format: Literal["audio", "sse"] = Field("audio", description="bytes, or events")
     stream: bool = Field(False, description="added: accepted, audio is always streamed")
+    timestamp_granularities: list[Literal["word"]] = Field(
+        [], max_length=1, description="added: word sends the times of words as events"
+    )
 
     @field_validator("input")
     @classmethod
     def _is_text(cls, text: str) -> str:
         return check_text(text)
+
+    @field_validator("timestamp_granularities")
+    @classmethod
+    def _has_events(cls, given: list[Literal["word"]], others: ValidationInfo) -> object:
+        if given and others.data.get("stream_format") == "audio":
+            raise ValueError("audio has no place for times; give stream_format sse as well")
+        return given
 
 
 class BatchItem(BaseModel):

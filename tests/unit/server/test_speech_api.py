@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 import io
 import json
 import socket
@@ -20,6 +21,7 @@ import soundfile
 
 from latentspeech.server.http.speech_requests import SpeechRequest
 from latentspeech.text.reading import Delivery
+from latentspeech.tts.length_guard import STREAMED
 from latentspeech.tts.synthesizer import PROVENANCE
 from tests.http_client import Answer, call
 from tests.running_server import VOICE, Running
@@ -135,6 +137,32 @@ def test_pace_and_ssml_are_those_of_the_synthesizer(running: Running) -> None:
     np.testing.assert_allclose(samples, wanted, atol=1e-3)
 
 
+def test_events_have_the_times_of_words(running: Running) -> None:
+    asked = {"stream_format": "sse", "timestamp_granularities": ["word"], "speed": 0.75}
+    lines = speak(running, response_format="mp3", **asked).body.decode().splitlines()
+    events = [json.loads(line.removeprefix("data: ")) for line in lines if line]
+    rows = [row for one in events if one["type"] == "speech.audio.words" for row in one["words"]]
+    delivery = Delivery(speed=0.75)
+    wanted = running.speaker.synthesize(TEXT, running.voice, guard=STREAMED, delivery=delivery)
+    assert " ".join(row["word"] for row in rows) == TEXT
+    for name in ("start", "end"):
+        times = [getattr(word, f"{name}_s") for word in wanted.words]
+        assert [row[name] for row in rows] == pytest.approx(times, abs=0.011)
+    kinds = [one["type"] for one in events]
+    assert kinds.index("speech.audio.words") < kinds.index("speech.audio.done") == len(kinds) - 1
+
+
+def test_a_model_that_knows_no_times_refuses_them(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = running.server.engine.model
+    untimed = dataclasses.replace(model.layout, needs_symbol_times=False)
+    monkeypatch.setattr(running.server.engine, "model", dataclasses.replace(model, layout=untimed))
+    answer = speak(running, stream_format="sse", timestamp_granularities=["word"])
+    assert answer.status == 400
+    assert "layout aligned" in answer.error["message"]
+
+
 def test_nobody_gets_the_speech_of_another(running: Running) -> None:
     def one(seed: int) -> np.ndarray:
         pcm = speak(running, response_format="pcm", seed=seed).body
@@ -174,6 +202,8 @@ def test_a_client_that_leaves_frees_its_row(running: Running) -> None:
         ({"model": "whisper-1"}, 400, "no model 'whisper-1'"),
         ({"response_format": "exe"}, 400, "response_format"),
         ({"speed": 0.25}, 400, "speed: the speed is 0.25 times the voice's own pace; expected 0.5"),
+        ({"timestamp_granularities": ["word"]}, 400, "give stream_format sse as well"),
+        ({"timestamp_granularities": ["segment"], "stream_format": "sse"}, 400, "'word'"),
         ({"input": "<speak>A <b>cat</speak>"}, 400, "SSML, line 1"),
         ({"input": '<speak><prosody rate="10%">A.</prosody></speak>'}, 400, "expected 0.5 to 2"),
         ({"input": f"<speak>A.{BREAK * 16}</speak>"}, 400, "960 s long in all"),

@@ -82,6 +82,23 @@ def test_paragraphs_ssml_and_pace(running: Running, text: str) -> None:
     np.testing.assert_allclose(samples_of(audio), alone(running, text, speed=1.5), atol=1e-3)
 
 
+def test_words_come_with_their_times_if_asked(running: Running) -> None:
+    with open_socket(running) as socket:
+        send(socket, "session.config", voice=VOICE, add_timestamps=True)
+        send(socket, "input.text", context_id="a", text=TEXT)
+        send(socket, "input.done", context_id="a")
+        messages, _ = until(socket, "context.done")
+    words = [one for one in messages if one["type"] == "word_timestamps"]
+    assert {one["context_id"] for one in words} == {"a"}
+    assert " ".join(word for one in words for word in one["words"]) == TEXT
+    chunks = list(running.speaker.stream_chunks(TEXT, running.voice))
+    times = [(word.start_s, word.end_s) for chunk in chunks for word in chunk.words]
+    starts = [time for one in words for time in one["start"]]
+    ends = [time for one in words for time in one["end"]]
+    assert starts == pytest.approx([start for start, _ in times], abs=0.011)
+    assert ends == pytest.approx([end for _, end in times], abs=0.011)
+
+
 def test_a_sentence_is_spoken_before_the_text_ends(running: Running) -> None:
     with open_socket(running) as socket:
         send(socket, "input.text", text="The first one. And")
