@@ -43,7 +43,9 @@ def test_a_voice_is_stored_used_and_deleted(running: Running, recording: bytes) 
     url, body = f"{running.url}/v1/audio/speech", {"input": "One two.", "response_format": "pcm"}
     by_name = call(url, {**body, "voice": "ann"}).body
     data = "data:audio/wav;base64," + base64.b64encode(recording).decode()
-    assert call(url, {**body, "ref_audio": data}).body == by_name  # the same voice
+    by_recording = call(url, {**body, "ref_audio": data}).body  # the same voice
+    pcm = [np.frombuffer(one, "<i2").astype(np.int32) for one in (by_recording, by_name)]
+    np.testing.assert_allclose(*pcm, atol=2)  # chunks of other sizes are rounded in another way
 
     assert call(f"{running.url}/v1/audio/voices/ann", method="DELETE").json["success"]
     assert call(url, {**body, "voice": "ann"}).status == 404
