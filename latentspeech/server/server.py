@@ -14,6 +14,7 @@ from latentspeech.server.metrics import Metrics
 from latentspeech.server.speech.stream import SpeechStream
 from latentspeech.server.voices.library import UnknownVoiceError, VoiceLibrary
 from latentspeech.server.voices.uploads import Uploads
+from latentspeech.text.reading import PLAIN, Delivery
 from latentspeech.tts.model_directory import load_tts
 from latentspeech.tts.models import find_tts
 from latentspeech.tts.prompt import Prompt
@@ -74,9 +75,19 @@ class Server:
             raise UnknownVoiceError("this server has no voice yet; store one, or send ref_audio")
         return names[0]
 
-    def stream(self, voice: Prompt, seed: int, client: str) -> SpeechStream:
+    def stream(
+        self, voice: Prompt, seed: int, client: str, delivery: Delivery = PLAIN
+    ) -> SpeechStream:
         """Makes a speech that is not started yet."""
-        return SpeechStream(self.engine, self.readers, voice, seed, client)
+        return SpeechStream(self.engine, self.readers, voice, seed, client, delivery)
+
+    def check_times(self) -> None:
+        """Raises ConfigError for a model that does not know when its words are heard."""
+        if not self.engine.model.layout.needs_symbol_times:
+            raise ConfigError(
+                "times of words need a model that knows when its words are heard (layout aligned), "
+                "and this server's does not; ask without them"
+            )
 
     def check_length(self, text: str) -> None:
         """Raises InputError for a text that is too long for one request."""

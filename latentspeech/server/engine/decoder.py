@@ -7,18 +7,25 @@ D latent dimension, n samples.
 """
 
 import logging
-import math
 import threading
 from collections import deque
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentspeech.server.engine.speech import Failed, Finished, SentenceEnded, Speech
+from latentspeech.server.engine.speech import (
+    Failed,
+    Finished,
+    ReadSentence,
+    Samples,
+    SentenceEnded,
+    Speech,
+)
+from latentspeech.server.engine.unheard import SentenceDecoder, UnheardSentence
 from latentspeech.server.metrics import Metrics
 from latentspeech.tts.model_directory import TTSModel
-from latentspeech.tts.threaded_decoder import to_samples
+from latentspeech.tts.speaking.parts import silence
+from latentspeech.tts.words.word_clock import WordTime
 
 Floats = NDArray[np.float32]
 _CHUNK_FRAMES = 16  # latents for which a speech waits before it is decoded
@@ -28,38 +35,29 @@ logger = logging.getLogger(__name__)
 
 
 class _Stream:
-    """The latents of a speech that wait to be decoded, and where its decoder is."""
+    """The sentences of a speech that wait to be decoded, and where its audio is."""
 
-    def __init__(self, model: TTSModel, speech: Speech) -> None:
+    def __init__(self, speech: Speech) -> None:
         self.speech = speech
-        self.equalizer = model.equalizer(speech.voice.log_gains)
-        self.latents: deque[Floats] = deque()  # (D,) of the sentence in turn and those after it
-        self.ends: deque[int] = deque()  # numbers of latents at which sentences end
-        self.pauses: deque[float] = deque()  # s before each sentence
-        self.num_put = self.num_decoded = 0
+        self.sentences: deque[UnheardSentence] = deque()  # the one in turn and those after it
         self.is_complete = False
-        self.state: Any = None  # of codec and equalizer; None at the beginning of a sentence
         self.chunk_frames = 1
         self.sentence = 0
+        self.num_samples = 0  # that were handed over
 
     @property
     def is_ready(self) -> bool:
         """Whether there is something to do now."""
-        return bool(self.ends) or self.is_complete or len(self.latents) >= self.chunk_frames
-
-    def take(self) -> list[Floats]:
-        """Removes the latents of the next chunk; none at the end of a sentence."""
-        left = self.ends[0] - self.num_decoded if self.ends else len(self.latents)
-        count = min(left, _MOST_FRAMES)
-        self.num_decoded += count
-        return [self.latents.popleft() for _ in range(count)]
+        if not self.sentences:
+            return self.is_complete
+        return self.sentences[0].is_written or len(self.sentences[0]) >= self.chunk_frames
 
 
 class Decoder:
     """The thread and the streams of all speeches that have unheard latents."""
 
     def __init__(self, model: TTSModel, metrics: Metrics) -> None:
-        self._model, self._codec, self._metrics = model, model.codec, metrics
+        self._model, self._metrics = model, metrics
         self._rate = model.codec.config.sample_rate
         self._streams: dict[Speech, _Stream] = {}
         self._changed = threading.Condition()
@@ -73,26 +71,33 @@ class Decoder:
         with self._changed:
             return set(self._streams)
 
-    def begin_sentence(self, speech: Speech, pause_s: float) -> None:
-        """Says that the latents of another sentence follow, after a pause."""
+    def begin_sentence(self, speech: Speech, sentence: ReadSentence) -> None:
+        """Says that the symbols and latents of another sentence follow."""
         with self._changed:
-            self._stream(speech).pauses.append(pause_s)
+            waiting = UnheardSentence(sentence, self._model.codec.config.frame_rate)
+            self._stream(speech).sentences.append(waiting)
+
+    def put_symbol(self, speech: Speech) -> None:
+        """Says that the model went on to the next symbol of the sentence."""
+        with self._changed:
+            if speech in self._streams:
+                self._streams[speech].sentences[-1].add_symbol()
 
     def put(self, speech: Speech, latent: Floats) -> None:
-        """Adds the next latent (D,) of a speech."""
+        """Adds the next latent (D,) of a speech; nothing happens if it was forgotten."""
         with self._changed:
-            stream = self._stream(speech)
-            stream.latents.append(latent)
-            stream.num_put += 1
-            if stream.is_ready:
-                self._changed.notify()
+            if speech in self._streams:
+                stream = self._streams[speech]
+                stream.sentences[-1].add_latent(latent)
+                if stream.is_ready:
+                    self._changed.notify()
 
     def end_sentence(self, speech: Speech) -> None:
         """Says that the latents so far complete a sentence."""
         with self._changed:
-            stream = self._stream(speech)
-            stream.ends.append(stream.num_put)
-            self._changed.notify()
+            if speech in self._streams:
+                self._streams[speech].sentences[-1].finish()
+                self._changed.notify()
 
     def end(self, speech: Speech) -> None:
         """Says that no latents of the speech follow."""
@@ -114,7 +119,7 @@ class Decoder:
 
     def _stream(self, speech: Speech) -> _Stream:
         if speech not in self._streams:
-            self._streams[speech] = _Stream(self._model, speech)
+            self._streams[speech] = _Stream(speech)
         return self._streams[speech]
 
     def _run(self) -> None:
@@ -139,40 +144,57 @@ class Decoder:
     def _advance(self, stream: _Stream) -> None:
         """Decodes a chunk, or ends a sentence or the speech."""
         with self._changed:
-            latents = stream.take()
-            ends = not latents and bool(stream.ends)
-            if ends:
-                stream.ends.popleft()
-            elif not latents:
+            if not stream.sentences:
                 self._streams.pop(stream.speech, None)
+                stream.speech.tell(Finished())
+                return
+            sentence = stream.sentences[0]
+            latents, words = sentence.take(_MOST_FRAMES)
+            if not latents:
+                stream.sentences.popleft()
         if latents:
-            self._decode(stream, np.stack(latents))
-        elif ends:
-            stream.speech.tell(SentenceEnded(stream.sentence))
-            stream.sentence += 1
-            stream.state, stream.chunk_frames = None, 1
+            self._decode(stream, sentence, latents, words)
         else:
-            stream.speech.tell(Finished())
+            self._end_sentence(stream, sentence, words)
 
-    def _decode(self, stream: _Stream, latents: Floats) -> None:
-        """Decodes latents (T, D) and hands their samples over, after a pause between sentences."""
-        if stream.state is None:
-            stream.state = self._codec.init_decode_state(1), stream.equalizer.init_state(1)
-            pause = math.floor(stream.pauses.popleft() * self._rate)
-            if pause:
-                self._hand_over(stream, np.zeros(pause, dtype=np.float32))
-        of_codec, of_equalizer = stream.state
-        audio, of_codec = self._codec.decode_step(latents[None], of_codec)
-        audio, of_equalizer = stream.equalizer.step(audio, of_equalizer)
-        stream.state = of_codec, of_equalizer
+    def _decode(
+        self,
+        stream: _Stream,
+        sentence: UnheardSentence,
+        latents: list[tuple[Floats, float]],
+        words: list[WordTime],
+    ) -> None:
+        """Decodes latents and hands their samples over, after the pause before the sentence."""
+        if sentence.decoder is None:
+            self._hand_over(stream, silence(sentence.read.pause_s, self._rate))
+            start_s = stream.num_samples / self._rate
+            voice = stream.speech.voice
+            sentence.decoder = SentenceDecoder(self._model, voice, sentence.read, start_s)
+        samples = sentence.decoder.decode(latents)
         stream.chunk_frames = min(2 * stream.chunk_frames, _CHUNK_FRAMES)
-        self._hand_over(stream, to_samples(audio))
+        self._hand_over(stream, samples, sentence.decoder.timed(samples, words))
 
-    def _hand_over(self, stream: _Stream, samples: Floats) -> None:
-        """Gives samples (n,) to the listener, and counts them."""
+    def _end_sentence(
+        self, stream: _Stream, sentence: UnheardSentence, words: list[WordTime]
+    ) -> None:
+        """Hands over what is left of a sentence, and the pause after it."""
+        assert sentence.decoder is not None
+        rest = sentence.decoder.finish()
+        self._hand_over(stream, rest, sentence.decoder.timed(rest, words, last=True))
+        self._hand_over(stream, silence(sentence.read.pause_after_s, self._rate))
+        stream.speech.tell(SentenceEnded(stream.sentence))
+        stream.sentence += 1
+        stream.chunk_frames = 1
+
+    def _hand_over(
+        self, stream: _Stream, samples: Floats, words: tuple[WordTime, ...] = ()
+    ) -> None:
+        """Gives samples (n,) and words to the listener, and counts the samples."""
+        if not len(samples) and not words:
+            return
         speech, is_first = stream.speech, stream.speech.first_audio_s is None
-        speech.hear(samples, stream.sentence, self._rate)
+        speech.hear(Samples(samples, stream.sentence, words), self._rate)
+        stream.num_samples += len(samples)
         self._metrics.audio_s.inc(len(samples) / self._rate)
-        if is_first:
-            assert speech.first_audio_s is not None
+        if is_first and speech.first_audio_s is not None:
             self._metrics.first_audio_s.observe(speech.first_audio_s - speech.arrived_s)

@@ -174,7 +174,7 @@ class Engine:
             if not speech.quality:
                 speech.quality = self._qualities[choose(self._qualities, load)].name
             number, speech.num_started = speech.num_started, speech.num_started + 1
-            self._decoder.begin_sentence(speech, sentence.pause_s)
+            self._decoder.begin_sentence(speech, sentence)
             try:
                 self._writer_of(speech).add(speech, sentence, number)
             except Exception as error:
@@ -194,7 +194,9 @@ class Engine:
         for speech, latent, sentence, truncated in written:
             if speech.cancelled.is_set():
                 continue
-            if latent is not None:
+            if latent is None:
+                self._decoder.put_symbol(speech)
+            else:
                 self._decoder.put(speech, latent)
             if truncated:
                 self.metrics.truncated.inc()

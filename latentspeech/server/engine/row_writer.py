@@ -59,7 +59,7 @@ class RowWriter:
     def add(self, speech: Speech, read: ReadSentence, number: int) -> None:
         """Adds a row for the sentence of that number; ConfigError if it cannot be written."""
         seed = sentence_seed(speech.seed, number)
-        sentence = Sentence(read.text, speech.voice, seed, speech.before)
+        sentence = Sentence(read.symbols.text, speech.voice, seed, speech.before)
         row = session_row(self._model, sentence, read.token_ids, self._sampling, self._prefixes)
         (row_id,) = self._session.add([row])
         self._rows[row_id] = _Row(speech)

@@ -12,27 +12,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from latentspeech.text.normalizer import NormalizedText
 from latentspeech.tts.prompt import Prompt
+from latentspeech.tts.words.symbol_words import PieceSymbols
+from latentspeech.tts.words.word_clock import WordTime
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class ReadSentence:
-    """A sentence of normalised text, the ids of its tokens, and the silence before it."""
+    """A sentence of normalised text, the ids of its tokens, and the silence around it."""
 
-    text: NormalizedText
+    symbols: PieceSymbols
     token_ids: Sequence[int]
-    pause_s: float
+    pause_s: float  # before it
+    pause_after_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The next samples (n,) in [-1, 1], which belong to a sentence."""
+    """The next samples (n,) in [-1, 1] of a sentence, and the words whose times are known now.
+
+    Times are from the start of the speech. There may be words and no samples.
+    """
 
     values: Floats
     sentence: int
+    words: tuple[WordTime, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,12 +97,12 @@ class Speech:
             return self.arrived_s
         return self.first_audio_s + self.audio_s
 
-    def hear(self, samples: Floats, sentence: int, sample_rate: int) -> None:
-        """Hands over the next samples (n,)."""
-        if self.first_audio_s is None:
+    def hear(self, samples: Samples, sample_rate: int) -> None:
+        """Hands over the next samples."""
+        if self.first_audio_s is None and len(samples.values):
             self.first_audio_s = time.monotonic()
-        self.audio_s += len(samples) / sample_rate
-        self.tell(Samples(samples, sentence))
+        self.audio_s += len(samples.values) / sample_rate
+        self.tell(samples)
 
     def tell(self, event: Event) -> None:
         """Hands over an event, unless nobody listens any more."""

@@ -2,15 +2,24 @@
 
 import base64
 import binascii
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from latentspeech.core.errors import InputError
 from latentspeech.server.server import MODEL_ALIASES, MODEL_ID
 from latentspeech.server.speech.formats import Format
+from latentspeech.text.reading.delivery import Delivery, check_rate
 
 _MOST_SEED = 2**31 - 1
+
+
+def _in_range(speed: float) -> float:
+    check_rate(speed, "the speed")
+    return speed
+
+
+Speed = Annotated[float, AfterValidator(_in_range)]  # OpenAI's has 0.25 to 4
 
 
 class VoiceId(BaseModel):
@@ -29,7 +38,7 @@ class SpeechSettings(BaseModel):
     model: str = Field(MODEL_ID, description="this server has one model")
     voice: str | VoiceId | None = Field(None, description="name of a voice; none: the default")
     response_format: Format = Field("mp3", description="format of the audio")
-    speed: float = Field(1.0, ge=0.25, le=4.0, description="only 1 can be honoured")
+    speed: Speed = Field(1.0, description="times the voice's own pace, 0.5 to 2")
     instructions: str | None = Field(None, description="cannot be honoured; expected empty")
     language: str | None = Field(None, description="added: only English can be honoured")
     seed: int = Field(0, ge=0, le=_MOST_SEED, description="added: seed of all noise")
@@ -45,13 +54,6 @@ class SpeechSettings(BaseModel):
             names = ", ".join((MODEL_ID, *MODEL_ALIASES))
             raise ValueError(f"there is no model {model[:80]!r}; expected one of {names}")
         return model
-
-    @field_validator("speed")
-    @classmethod
-    def _is_one(cls, speed: float) -> float:
-        if speed != 1:
-            raise ValueError(f"{speed:g} cannot be honoured; expected 1, the voice's own pace")
-        return speed
 
     @field_validator("instructions")
     @classmethod
@@ -74,6 +76,11 @@ class SpeechSettings(BaseModel):
         """The name of the voice; None: the default."""
         return self.voice.id if isinstance(self.voice, VoiceId) else self.voice
 
+    @property
+    def delivery(self) -> Delivery:
+        """The pace."""
+        return Delivery(speed=self.speed)
+
     def recording(self) -> bytes | None:
         """The bytes of `ref_audio`; InputError if they are not base64."""
         if self.ref_audio is None:
@@ -93,14 +100,24 @@ class SpeechSettings(BaseModel):
 class SpeechRequest(SpeechSettings):
     """POST /v1/audio/speech."""
 
-    input: str = Field(description="the text, written English")
+    input: str = Field(description="the text, written English or SSML")
     stream_format: Literal["audio", "sse"] = Field("audio", description="bytes, or events")
     stream: bool = Field(False, description="added: accepted, audio is always streamed")
+    timestamp_granularities: list[Literal["word"]] = Field(
+        [], max_length=1, description="added: word sends the times of words as events"
+    )
 
     @field_validator("input")
     @classmethod
     def _is_text(cls, text: str) -> str:
         return check_text(text)
+
+    @field_validator("timestamp_granularities")
+    @classmethod
+    def _has_events(cls, given: list[Literal["word"]], others: ValidationInfo) -> object:
+        if given and others.data.get("stream_format") == "audio":
+            raise ValueError("audio has no place for times; give stream_format sse as well")
+        return given
 
 
 class BatchItem(BaseModel):

@@ -25,6 +25,7 @@ from latentspeech.server.speech.formats import MEDIA_TYPES, Format, make_encoder
 from latentspeech.server.speech.stream import SpeechStream
 from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import PROVENANCE
+from latentspeech.tts.words.word_clock import WordTime
 
 
 def speech_routes(server: Server) -> APIRouter:
@@ -35,16 +36,18 @@ def speech_routes(server: Server) -> APIRouter:
     @router.post("/v1/audio/speech", response_class=Response)
     async def speech(asked: SpeechRequest, request: Request, who: client) -> Response:
         """Speak a text; the audio is sent while it is spoken."""
+        if asked.timestamp_granularities:
+            server.check_times()
         async with AsyncExitStack() as stack:
             stack.enter_context(server.clients.speech(who))
             voice = await _voice(server, asked)
-            stream = stack.enter_context(server.stream(voice, asked.seed, who))
+            stream = stack.enter_context(server.stream(voice, asked.seed, who, asked.delivery))
             stack.enter_context(_counted(server, stream))
             await stack.enter_async_context(_cancelled_without(request, stream))
             await _begin(server, stream, asked.input)
             headers = {"X-Latentspeech-Quality": stream.speech.quality}
             if asked.stream_format == "sse":
-                parts, kind = _events(server, stream, asked.response_format), "text/event-stream"
+                parts, kind = _events(server, stream, asked), "text/event-stream"
             else:
                 parts, kind = encoded(server, stream, asked.response_format), None
             kept = stack.pop_all()  # the response closes it, since it outlives this function
@@ -73,22 +76,34 @@ async def encoded(
     server: Server, stream: SpeechStream, audio_format: Format
 ) -> AsyncIterator[bytes]:
     """Yields the bytes of a speech in a format."""
+    async for data, _ in _encoded_words(server, stream, audio_format):
+        if data:
+            yield data
+
+
+async def _encoded_words(
+    server: Server, stream: SpeechStream, audio_format: Format
+) -> AsyncIterator[tuple[bytes, tuple[WordTime, ...]]]:
+    """Yields the bytes of a speech, with the words whose times are known since the last ones."""
     encoder = make_encoder(audio_format, server.sample_rate, PROVENANCE)
     async for event in stream.events():
-        if isinstance(event, Samples) and (data := encoder.write(event.values)):
-            yield data
-    if data := encoder.close():
-        yield data
+        if isinstance(event, Samples):
+            yield encoder.write(event.values), event.words
+    yield encoder.close(), ()
 
 
 async def _events(
-    server: Server, stream: SpeechStream, audio_format: Format
+    server: Server, stream: SpeechStream, asked: SpeechRequest
 ) -> AsyncIterator[bytes]:
-    """Yields OpenAI's events: speech.audio.delta, speech.audio.done."""
+    """Yields OpenAI's events speech.audio.delta and speech.audio.done, and speech.audio.words."""
     try:
-        async for data in encoded(server, stream, audio_format):
-            audio = base64.b64encode(data).decode("ascii")
-            yield _event({"type": "speech.audio.delta", "audio": audio})
+        async for data, words in _encoded_words(server, stream, asked.response_format):
+            if words and asked.timestamp_granularities:
+                rows = [{"word": one.text, "start": one.start_s, "end": one.end_s} for one in words]
+                yield _event({"type": "speech.audio.words", "words": rows})
+            if data:
+                audio = base64.b64encode(data).decode("ascii")
+                yield _event({"type": "speech.audio.delta", "audio": audio})
     except Exception as error:
         yield _event({"type": "speech.audio.error", **as_api_error(error).body})
         return
@@ -132,7 +147,7 @@ async def _one_of_batch(
         voice = await _voice(server, own)
         with (
             server.clients.speech(who),
-            server.stream(voice, own.seed, who) as stream,
+            server.stream(voice, own.seed, who, own.delivery) as stream,
             _counted(server, stream),
         ):
             async with _cancelled_without(request, stream):

@@ -2,7 +2,8 @@
 
 The client sends JSON. Everything but `type` may be left out, unless it is marked with *:
 
-    session.config  voice, response_format (pcm), seed      settings of the texts that follow
+    session.config  voice, response_format (pcm), seed,     settings of the texts that follow
+                    speed, add_timestamps (false)
     input.text      text*, context_id                       text goes on, in any pieces
     input.flush     context_id                              what came so far is a whole text
     input.done      context_id                              no more text comes
@@ -16,6 +17,8 @@ soon as all speeches have ended.
     audio.start    context_id, sentence_index, format, sample_rate
     audio.delta    context_id, audio
     audio.done     context_id, sentence_index
+    word_timestamps  context_id, words, start, end   with add_timestamps: lists as long as each
+                                                     other, in s from the start of the speech
     context.done   context_id, cancelled
     session.done
     error          context_id, error
@@ -24,6 +27,7 @@ soon as all speeches have ended.
 import asyncio
 import base64
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Annotated, Any, Literal
 
@@ -34,12 +38,14 @@ from latentspeech.core.errors import InputError
 from latentspeech.server.engine.speech import Samples
 from latentspeech.server.http.clients import client_of
 from latentspeech.server.http.errors import ApiError, as_api_error
-from latentspeech.server.http.speech_requests import VoiceId
+from latentspeech.server.http.speech_requests import Speed, VoiceId
 from latentspeech.server.server import Server
 from latentspeech.server.speech.formats import Format, make_encoder
 from latentspeech.server.speech.stream import SpeechStream
 from latentspeech.server.speech.written_text import WrittenText
+from latentspeech.text.reading import Delivery
 from latentspeech.tts.synthesizer import PROVENANCE
+from latentspeech.tts.words.word_clock import WordTime
 
 _REFUSED = 1008  # the close code of WebSocket for a policy
 
@@ -57,6 +63,8 @@ class _Config(BaseModel):
     voice: str | VoiceId | None = None
     response_format: Format = "pcm"
     seed: int = Field(0, ge=0, le=2**31 - 1)
+    speed: Speed = 1.0
+    add_timestamps: bool = False
 
 
 class _Text(_Message):
@@ -101,8 +109,8 @@ def websocket_routes(server: Server) -> APIRouter:
 class _Context:
     """One speech of a conversation: its text, its stream and the task that sends its audio."""
 
-    def __init__(self, stream: SpeechStream, audio_format: Format) -> None:
-        self.stream, self.format = stream, audio_format
+    def __init__(self, stream: SpeechStream, audio_format: Format, add_timestamps: bool) -> None:
+        self.stream, self.format, self.add_timestamps = stream, audio_format, add_timestamps
         self.text = WrittenText()
         self.num_characters = 0
         self.is_done = False
@@ -180,9 +188,12 @@ class _Conversation:
         if len(self._contexts) >= (most := self._server.config.limits.max_contexts):
             raise InputError(f"{most} contexts are open, which is the limit; end some first")
         asked = self._settings
+        if asked.add_timestamps:
+            self._server.check_times()
         name = asked.voice.id if isinstance(asked.voice, VoiceId) else asked.voice
-        stream = self._server.stream(self._server.voice(name), asked.seed, self._who)
-        context = _Context(stream, asked.response_format)
+        delivery = Delivery(speed=asked.speed)
+        stream = self._server.stream(self._server.voice(name), asked.seed, self._who, delivery)
+        context = _Context(stream, asked.response_format, asked.add_timestamps)
         with ExitStack() as stack:
             stack.enter_context(self._server.clients.speech(self._who))
             stack.enter_context(stream)
@@ -229,6 +240,8 @@ class _Conversation:
                     sentence = event.sentence
                     await self._send_start(context_id, context.format, sentence)
                 if isinstance(event, Samples):
+                    if event.words and context.add_timestamps:
+                        await self._send_words(context_id, event.words)
                     await self._send_bytes(context_id, encoder.write(event.values))
                 else:
                     await self._send_about(context_id, "audio.done", sentence_index=sentence)
@@ -260,6 +273,12 @@ class _Conversation:
         await self._send_about(
             context_id, "audio.start", sentence_index=sentence, format=audio_format,
             sample_rate=rate,
+        )  # fmt: skip
+
+    async def _send_words(self, context_id: str | None, words: Sequence[WordTime]) -> None:
+        await self._send_about(
+            context_id, "word_timestamps", words=[one.text for one in words],
+            start=[one.start_s for one in words], end=[one.end_s for one in words],
         )  # fmt: skip
 
     async def _send_bytes(self, context_id: str | None, data: bytes) -> None:

@@ -7,17 +7,22 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
+from latentspeech.core.errors import InputError
 from latentspeech.server.engine.engine import Engine
 from latentspeech.server.engine.reading import read_text
 from latentspeech.server.engine.speech import (
     Event,
     Failed,
     Finished,
+    ReadSentence,
     Samples,
     SentenceEnded,
     Speech,
 )
+from latentspeech.text.reading import PLAIN, Delivery
 from latentspeech.tts.prompt import Prompt
+
+_MOST_PAUSES_S = 900
 
 
 class SpeechFailedError(Exception):
@@ -33,16 +38,25 @@ class SpeechStream:
         voice: the voice of all sentences.
         seed: the seed of all noise.
         client: who asks for it.
+        delivery: speed, pauses and the pronunciations of words.
     """
 
     def __init__(
-        self, engine: Engine, readers: ThreadPoolExecutor, voice: Prompt, seed: int, client: str
+        self,
+        engine: Engine,
+        readers: ThreadPoolExecutor,
+        voice: Prompt,
+        seed: int,
+        client: str,
+        delivery: Delivery = PLAIN,
     ) -> None:
         self._engine, self._readers = engine, readers
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._ahead: list[Samples | SentenceEnded] = []
-        self._has_text = False
+        self._delivery = delivery
+        self._last: ReadSentence | None = None  # of the text so far
+        self._pauses_s = 0.0  # of the text so far
         self.num_tokens = 0
         self.speech = Speech(voice, seed, client, self._listen)
 
@@ -62,14 +76,22 @@ class SpeechStream:
         self._engine.submit(self.speech)
 
     async def add(self, text: str, is_last: bool = False) -> None:
-        """Adds written text, which is spoken as sentences of its own.
+        """Adds written text or SSML, which is spoken as sentences of its own.
 
         Raises:
-            InputError: there is nothing to speak in it.
+            InputError: there is nothing to speak in it, SSML is wrong, or pauses are too long.
+            ConfigError: the pace is out of range, or the model cannot do what SSML asks.
         """
-        model, continues = self._engine.model, self._has_text
-        read = await self._loop.run_in_executor(self._readers, read_text, model, text, continues)
-        self._has_text = True
+        read = await self._loop.run_in_executor(
+            self._readers, read_text, self._engine.model, text, self._delivery, self._last
+        )
+        self._last = read[-1]
+        self._pauses_s += sum(one.pause_s + one.pause_after_s for one in read)
+        if self._pauses_s > _MOST_PAUSES_S:  # they wait in memory as samples
+            raise InputError(
+                f"the pauses of the text are {self._pauses_s:.0f} s long in all; expected at most "
+                f"{_MOST_PAUSES_S}: make the breaks shorter, or send the text in parts"
+            )
         self.num_tokens += sum(len(sentence.token_ids) for sentence in read)
         self._engine.extend(self.speech, read, is_last)
 
@@ -85,7 +107,7 @@ class SpeechStream:
         """
         async for event in self.events():
             self._ahead.append(event)
-            if isinstance(event, Samples):
+            if isinstance(event, Samples) and len(event.values):
                 return
 
     async def events(self) -> AsyncIterator[Samples | SentenceEnded]:

@@ -23,6 +23,7 @@ from latentspeech.server.engine.speech import (
     Speech,
 )
 from latentspeech.server.metrics import Metrics
+from latentspeech.text.reading import PLAIN, Delivery
 from latentspeech.tts.models import load
 from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import Synthesizer, sentence_seed
@@ -56,9 +57,9 @@ class Listener:
         self._model = speaker.model
         self.speech = Speech(voice, seed, client, self._events.put)
 
-    def ask(self, engine: Engine, text: str) -> None:
+    def ask(self, engine: Engine, text: str, delivery: Delivery = PLAIN) -> None:
         engine.submit(self.speech)
-        engine.extend(self.speech, read_text(self._model, text), is_last=True)
+        engine.extend(self.speech, read_text(self._model, text, delivery), is_last=True)
 
     def events(self) -> list[Event]:
         events = [self._events.get(timeout=60)]
@@ -101,6 +102,48 @@ def test_each_of_many_speeches_equals_its_single_run(
         assert samples.shape == alone.shape
         np.testing.assert_allclose(samples, alone, atol=1e-3)
     assert engine.num_speeches == engine.num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "speed"),
+    [
+        (f"{TEXTS[0]}\n\n{TEXTS[1]}", 1.0),
+        (TEXTS[0], 0.5),
+        (TEXTS[1], 2.0),
+        (
+            '<speak>A <break time="300ms"/> cat. <prosody rate="150%">A</prosody> dog.'
+            '<break time="1s"/></speak>',
+            0.8,
+        ),
+    ],
+)
+def test_words_pauses_and_pace_are_those_of_the_stream(
+    speaker: Synthesizer, voice: Prompt, engine: Engine, text: str, speed: float
+) -> None:
+    delivery = Delivery(speed=speed)
+    listener = Listener(speaker, voice, 4)
+    listener.ask(engine, text, delivery)
+    chunks = list(speaker.stream_chunks(text, voice, 4, delivery=delivery))
+    events = [one for one in listener.events() if isinstance(one, Samples)]
+    samples = np.concatenate([one.values for one in events])
+    alone = np.concatenate([chunk.samples for chunk in chunks])
+    assert samples.shape == alone.shape
+    np.testing.assert_allclose(samples, alone, atol=1e-3)
+    words = [word for one in events for word in one.words]
+    assert len(words) > 3
+    assert words == [word for chunk in chunks for word in chunk.words]
+
+
+def test_a_text_after_another_has_the_pause_that_stands_between_them(speaker: Synthesizer) -> None:
+    def pause_s(before: str, text: str) -> float:
+        (last,) = read_text(speaker.model, before)
+        return read_text(speaker.model, text, before=last)[0].pause_s
+
+    assert pause_s("A cat.", "A dog.") == 0.25
+    assert pause_s("A cat,", "a dog.") == 0.15
+    assert pause_s("A cat.", " \n\nA dog.") == 0.6
+    assert pause_s("A cat.", '<speak><break time="2s"/>A dog.</speak>') == 2
+    assert pause_s('<speak>A cat.<break time="2s"/></speak>', "A dog.") == 0
 
 
 def test_a_sentence_alone_has_the_latents_of_the_stream_bit_for_bit(

@@ -48,7 +48,10 @@ def body(chance: random.Random) -> bytes:
     kind = chance.random()
     if kind < 0.6:
         fields: dict[str, object] = dict(SPEECH)
-        names = [*fields, "speed", "seed", "ref_audio", "ref_text", "items", "stream_format", "x"]
+        names = [
+            *fields, "speed", "seed", "ref_audio", "ref_text", "items", "stream_format",
+            "timestamp_granularities", "x",
+        ]  # fmt: skip
         for name in chance.sample(names, chance.randint(1, 3)):
             fields[name] = value(chance)
         data = json.dumps(fields).encode("utf-8", "surrogatepass")

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 import io
 import json
 import socket
@@ -19,11 +20,14 @@ import pytest
 import soundfile
 
 from latentspeech.server.http.speech_requests import SpeechRequest
+from latentspeech.text.reading import Delivery
+from latentspeech.tts.length_guard import STREAMED
 from latentspeech.tts.synthesizer import PROVENANCE
 from tests.http_client import Answer, call
 from tests.running_server import VOICE, Running
 
 TEXT = "The tide comes in at six. Boats leave!"
+BREAK = '<break time="60s"/>'
 
 
 def client(running: Running) -> openai.OpenAI:
@@ -92,8 +96,8 @@ def test_openais_client_understands_errors(running: Running) -> None:
     with pytest.raises(openai.NotFoundError, match="there is no voice 'nobody'") as missing:
         client(running).audio.speech.create(model="tts-1", voice="nobody", input=TEXT)
     assert missing.value.code == "voice_not_found"
-    with pytest.raises(openai.BadRequestError, match="2 cannot be honoured"):
-        client(running).audio.speech.create(model="tts-1", voice=VOICE, input=TEXT, speed=2)
+    with pytest.raises(openai.BadRequestError, match=r"expected 0\.5 to 2"):
+        client(running).audio.speech.create(model="tts-1", voice=VOICE, input=TEXT, speed=4)
 
 
 def test_openais_client_lists_models(running: Running) -> None:
@@ -122,6 +126,41 @@ def test_curl_gets_pcm(running: Running) -> None:
     pcm = subprocess.run(command, capture_output=True, check=True).stdout
     samples = np.frombuffer(pcm, "<i2") / np.float32(32768)
     np.testing.assert_allclose(samples, alone(running, seed=3), atol=1e-3)
+
+
+def test_pace_and_ssml_are_those_of_the_synthesizer(running: Running) -> None:
+    text = '<speak>The tide<break time="400ms"/> comes in.<p>Boats leave!</p></speak>'
+    pcm = speak(running, response_format="pcm", input=text, speed=1.25).body
+    samples = np.frombuffer(pcm, "<i2") / np.float32(32768)
+    delivery = Delivery(speed=1.25)
+    wanted = np.concatenate(list(running.speaker.stream(text, running.voice, delivery=delivery)))
+    np.testing.assert_allclose(samples, wanted, atol=1e-3)
+
+
+def test_events_have_the_times_of_words(running: Running) -> None:
+    asked = {"stream_format": "sse", "timestamp_granularities": ["word"], "speed": 0.75}
+    lines = speak(running, response_format="mp3", **asked).body.decode().splitlines()
+    events = [json.loads(line.removeprefix("data: ")) for line in lines if line]
+    rows = [row for one in events if one["type"] == "speech.audio.words" for row in one["words"]]
+    delivery = Delivery(speed=0.75)
+    wanted = running.speaker.synthesize(TEXT, running.voice, guard=STREAMED, delivery=delivery)
+    assert " ".join(row["word"] for row in rows) == TEXT
+    for name in ("start", "end"):
+        times = [getattr(word, f"{name}_s") for word in wanted.words]
+        assert [row[name] for row in rows] == pytest.approx(times, abs=0.011)
+    kinds = [one["type"] for one in events]
+    assert kinds.index("speech.audio.words") < kinds.index("speech.audio.done") == len(kinds) - 1
+
+
+def test_a_model_that_knows_no_times_refuses_them(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = running.server.engine.model
+    untimed = dataclasses.replace(model.layout, needs_symbol_times=False)
+    monkeypatch.setattr(running.server.engine, "model", dataclasses.replace(model, layout=untimed))
+    answer = speak(running, stream_format="sse", timestamp_granularities=["word"])
+    assert answer.status == 400
+    assert "layout aligned" in answer.error["message"]
 
 
 def test_nobody_gets_the_speech_of_another(running: Running) -> None:
@@ -162,7 +201,12 @@ def test_a_client_that_leaves_frees_its_row(running: Running) -> None:
         ({"voice": ["own"]}, 400, "voice"),
         ({"model": "whisper-1"}, 400, "no model 'whisper-1'"),
         ({"response_format": "exe"}, 400, "response_format"),
-        ({"speed": 0.5}, 400, "0.5 cannot be honoured; expected 1"),
+        ({"speed": 0.25}, 400, "speed: the speed is 0.25 times the voice's own pace; expected 0.5"),
+        ({"timestamp_granularities": ["word"]}, 400, "give stream_format sse as well"),
+        ({"timestamp_granularities": ["segment"], "stream_format": "sse"}, 400, "'word'"),
+        ({"input": "<speak>A <b>cat</speak>"}, 400, "SSML, line 1"),
+        ({"input": '<speak><prosody rate="10%">A.</prosody></speak>'}, 400, "expected 0.5 to 2"),
+        ({"input": f"<speak>A.{BREAK * 16}</speak>"}, 400, "960 s long in all"),
         ({"instructions": "Whisper."}, 400, "cannot be instructed"),
         ({"language": "fr"}, 400, "'fr' is not spoken; expected en"),
         ({"volume": 2}, 400, "does not know the field"),

@@ -10,6 +10,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from latentspeech.server.speech.written_text import WrittenText
+from latentspeech.text.reading import Delivery
 from tests.running_server import VOICE, Running
 
 TEXT = "The tide comes in at six. Boats leave! Who knows why?"
@@ -40,8 +41,11 @@ def samples_of(audio: bytes) -> np.ndarray:
     return np.frombuffer(audio, "<i2") / np.float32(32768)
 
 
-def alone(running: Running, text: str, seed: int = 0) -> np.ndarray:
-    return np.concatenate(list(running.speaker.stream(text, running.voice, seed)))
+def alone(running: Running, text: str, seed: int = 0, speed: float = 1.0) -> np.ndarray:
+    delivery = Delivery(speed=speed)
+    return np.concatenate(
+        list(running.speaker.stream(text, running.voice, seed, delivery=delivery))
+    )
 
 
 def wait_until_nothing_is_left(running: Running) -> None:
@@ -63,6 +67,36 @@ def test_text_in_pieces_is_the_speech_of_the_whole(running: Running) -> None:
     assert kinds == ["audio.start", "audio.done"] * 3 + ["context.done", "session.done"]
     assert [one["sentence_index"] for one in messages if one["type"] == "audio.done"] == [0, 1, 2]
     assert messages[0]["sample_rate"] == running.speaker.sample_rate
+
+
+@pytest.mark.parametrize(
+    "text", ["A cat.\n \nA dog. A bird.", '<speak>A cat. <break time="1s"/>A dog.</speak>']
+)
+def test_paragraphs_ssml_and_pace(running: Running, text: str) -> None:
+    with open_socket(running) as socket:
+        send(socket, "session.config", voice=VOICE, speed=1.5)
+        for start in range(0, len(text), 5):
+            send(socket, "input.text", text=text[start : start + 5])
+        send(socket, "input.done")
+        _, audio = until(socket, "session.done")
+    np.testing.assert_allclose(samples_of(audio), alone(running, text, speed=1.5), atol=1e-3)
+
+
+def test_words_come_with_their_times_if_asked(running: Running) -> None:
+    with open_socket(running) as socket:
+        send(socket, "session.config", voice=VOICE, add_timestamps=True)
+        send(socket, "input.text", context_id="a", text=TEXT)
+        send(socket, "input.done", context_id="a")
+        messages, _ = until(socket, "context.done")
+    words = [one for one in messages if one["type"] == "word_timestamps"]
+    assert {one["context_id"] for one in words} == {"a"}
+    assert " ".join(word for one in words for word in one["words"]) == TEXT
+    chunks = list(running.speaker.stream_chunks(TEXT, running.voice))
+    times = [(word.start_s, word.end_s) for chunk in chunks for word in chunk.words]
+    starts = [time for one in words for time in one["start"]]
+    ends = [time for one in words for time in one["end"]]
+    assert starts == pytest.approx([start for start, _ in times], abs=0.011)
+    assert ends == pytest.approx([end for _, end in times], abs=0.011)
 
 
 def test_a_sentence_is_spoken_before_the_text_ends(running: Running) -> None:
@@ -125,6 +159,7 @@ def test_a_client_that_leaves_leaves_nothing(running: Running) -> None:
         ('{"type": "input.text"}', "Field required"),
         ('{"type": "shout"}', "input.text"),
         ('{"type": "session.config", "response_format": "exe"}', "response_format"),
+        ('{"type": "session.config", "speed": 3}', "expected 0.5 to 2"),
         ('{"type": "input.text", "text": "' + "a" * 5000 + '"}', "5000 characters"),
         ('{"type": "input.text", "text": "A\\ud800. B. "}', "Invalid JSON"),
     ],
@@ -159,5 +194,11 @@ def test_what_of_a_text_is_complete() -> None:
     assert text.add("14 or so. ") == []
     assert text.flush() == ["Pi is 3.14 or so. "]
     assert text.flush() == []
+    assert text.add("One. Two\n") == ["One."]
+    assert text.add(" \nThree. Fo") == ["Two", "\n\nThree."]
+    assert text.add("ur.\n\n") == ["Four."]
+    assert text.flush() == []
+    assert text.add("<speak>A cat. A dog. ") == []
+    assert text.flush() == ["<speak>A cat. A dog. "]
     assert text.add("... ") == []
     assert text.flush() == []
