@@ -24,6 +24,7 @@ class Sink(io.RawIOBase):
         self._file = path.open("w+b", buffering=0)
         self._reserve = _allocate(path.parent, reserve_bytes)
         self.error: BaseException | None = None  # the first
+        self.is_cut = False  # whether bytes could not be written
 
     def write(self, data: Any) -> int:
         """Writes all of `data`, or remembers why that was not possible."""
@@ -33,7 +34,7 @@ class Sink(io.RawIOBase):
             try:
                 self._write_some(whole[done:])
             except OSError as error:
-                self.error = self.error or error
+                self.error, self.is_cut = self.error or error, True
                 break
             except BaseException as error:  # Ctrl-C: what was begun is written first
                 self.error = self.error or error

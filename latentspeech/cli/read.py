@@ -77,7 +77,8 @@ def read(
     chapters = [{"title": mark.title, "start_s": round(mark.start_s, 3)} for mark in marks]
     values = {"out": str(out), "duration_s": duration_s, "parts_spoken": spoken, "seed": seed}
     beside = "" if out.suffix.lower() in HAVE_CHAPTERS else f", chapters in {list_path(out)}"
-    line = f"{out}: {_clock(duration_s)} in {len(marks)} chapters in {_clock(seconds)}{beside}"
+    number = "1 chapter" if len(marks) == 1 else f"{len(marks)} chapters"
+    line = f"{out}: {_clock(duration_s)} in {number}, spoken in {_clock(seconds)}{beside}"
     report(values | {"chapters": chapters}, line, as_json, quiet)
 
 

@@ -93,6 +93,8 @@ def add_error_handlers(app: FastAPI) -> None:
 def _of_validation(error: RequestValidationError) -> ApiError:
     """The first thing that is wrong with a request."""
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return ApiError(400, f"the body is not JSON: {first['ctx']['error']}", "invalid_request")
     place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
     param = ".".join(place) or None
     message = first["msg"].removeprefix("Value error, ")

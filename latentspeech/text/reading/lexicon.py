@@ -46,7 +46,7 @@ class Lexicon(Config):
             if not line.strip() or line.startswith("#"):
                 continue
             word, _, said = (part.strip() for part in line.partition("\t"))
-            if not (any(map(str.isalnum, word)) and said):
+            if not (any(map(str.isalnum, word)) and said.strip("/ ")):
                 raise InputError(
                     f"{path}, line {number}: found {line!r}; expected a word, a tab and its "
                     "spelling, or its pronunciation as /IPA/"

@@ -34,13 +34,16 @@ _SILENT = frozenset({"metadata", "meta", "desc", "lexicon", "mark", "lookup"})
 _PASSED_OVER = frozenset({"audio", "emphasis", "lang", "token", "voice", "w"})
 _KNOWN = frozenset({"speak", "break", "prosody"}) | {*_BLOCKS} | _READ | _SILENT | _PASSED_OVER
 _START = re.compile(
-    r"\ufeff?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:speak\b|!DOCTYPE\s+speak)", re.S
+    r"\ufeff?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:speak\b|!DOCTYPE\b)", re.S
 )
 _SENTENCE_ENDS = tuple(".?!")
 
 
 def is_ssml(text: str) -> bool:
-    """Whether a text is SSML: it begins with `<speak`, after an XML declaration if there is one."""
+    """Whether a text is SSML: it begins with `<speak`, or with what XML has before it.
+
+    XML's declaration and comments may come first; a document type counts, and is then refused.
+    """
     return _START.match(text) is not None
 
 

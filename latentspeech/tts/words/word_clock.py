@@ -2,8 +2,8 @@
 
 In this layout each symbol of the text stands before the latents that speak it. A symbol begins, by
 the convention of training, somewhere within the latent that follows it, so half a latent is added.
-A word ends where the space or mark after it begins, since pauses belong to those. The first word
-begins with the silence before the speech.
+A word ends where the space or mark after it begins, since pauses belong to those. Where no latent
+follows, that is the end of the piece. The first word begins with the silence before the speech.
 """
 
 from collections.abc import Sequence
@@ -38,6 +38,7 @@ class WordClock:
         self._time_s = 0.0
         self._begun = 0  # words
         self._ended = 0
+        self._unsure: list[WordTime] = []  # ended words, whose end lies behind the latents so far
 
     @property
     def rate(self) -> float:
@@ -49,26 +50,33 @@ class WordClock:
         self._time_s += self._frame_s / self.rate
 
     def add_symbol(self) -> list[WordTime]:
-        """Notes that the next symbol begins here; returns the words that end with that."""
+        """Notes that the next symbol begins here; returns the words that have ended before."""
         place = len(self._starts)
         if self._begun < len(self._words) and self._words[self._begun].start <= place:
             self._begun += 1
         within = _WITHIN_LATENT * self._frame_s / self.rate if place else 0.0
         self._starts.append(self._time_s + within)
-        return self._end_words(place, self._starts[-1])
+        self._end_words(place, self._starts[-1])
+        sure = [word for word in self._unsure if word.end_s <= self._time_s]
+        self._unsure = self._unsure[len(sure) :]
+        return sure
 
     def finish(self) -> list[WordTime]:
-        """Returns the words that have no end yet, which is that of the piece."""
-        return self._end_words(len(self._starts), self._time_s)
+        """Returns the other words; none ends after the piece."""
+        self._end_words(len(self._starts), self._time_s)
+        last, self._unsure = self._unsure, []
+        end_s = self._time_s
+        return [
+            replace(word, start_s=min(word.start_s, end_s), end_s=min(word.end_s, end_s))
+            for word in last
+        ]
 
-    def _end_words(self, place: int, end_s: float) -> list[WordTime]:
-        ended = []
+    def _end_words(self, place: int, end_s: float) -> None:
         while self._ended < self._begun and self._words[self._ended].stop <= place:
             word = self._words[self._ended]
             if word.text:
-                ended.append(WordTime(word.text, self._starts[word.start], end_s))
+                self._unsure.append(WordTime(word.text, self._starts[word.start], end_s))
             self._ended += 1
-        return ended
 
 
 def times_of_words(

@@ -112,6 +112,23 @@ def test_full_disk_keeps_all_that_was_written(
     assert names(tmp_path) == [part.name]
 
 
+def test_a_file_that_was_cut_has_no_length_that_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit of a file's size is no full disk, so the reserve does not help."""
+
+    def write_some(self: Sink, data: memoryview) -> None:
+        if self.tell() + len(data) > 40_000:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        self._file.write(data)
+
+    monkeypatch.setattr(Sink, "_write_some", write_some)
+    path = tmp_path / "a.wav"
+    with pytest.raises(InputError, match="File too large") as caught:
+        write_until(path, tone(60.0), -1, KeyboardInterrupt())
+    assert caught.value.__notes__ == [f"as much as fits is kept in {part_path(path)}"]
+
+
 def test_an_interrupt_while_the_encoder_writes_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -229,6 +229,9 @@ def test_what_is_no_request_is_said(running: Running) -> None:
     json_type = {"Content-Type": "application/json"}
     for body in (b"{", b"[]", b"\xff\xfe", b'{"input": ' + b"[" * 5000):
         assert call(url, body, headers=json_type).status == 400
+    error = call(url, b"{", headers=json_type).json["error"]
+    assert error["message"].startswith("the body is not JSON")
+    assert error["param"] is None
     assert call(url).status == 405
     assert call(f"{running.url}/v1/nothing").status == 404
 

@@ -22,7 +22,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert phonemes == ["nu \u0261Amz"]
 
 
-@pytest.mark.parametrize("line", ["nginx engine X", "nginx\t", "\tengine", "...\tdots"])
+@pytest.mark.parametrize("line", ["nginx engine X", "nginx\t", "a\t//", "\tengine", "...\tdots"])
 def test_a_line_that_is_wrong_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "words.tsv"
     path.write_text(f"a\tb\n{line}\n", encoding="utf-8")

@@ -19,6 +19,7 @@ def source(inner: str) -> str:
         ("<speak>Hi</speak>", True),
         ('\ufeff <?xml version="1.0"?>\n<speak version="1.1">Hi</speak>', True),
         ("<!DOCTYPE speak [<!ENTITY a 'b'>]><speak/>", True),
+        ("<!DOCTYPE x [<!ENTITY a 'b'>]><speak>&a;</speak>", True),
         ("<speaker>Hi</speaker>", False),
         ("I said <speak>", False),
     ],

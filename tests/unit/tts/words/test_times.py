@@ -46,12 +46,12 @@ def test_a_pronunciation_takes_the_place_of_a_words_symbols() -> None:
 def test_a_clock_reads_symbols_among_latents() -> None:
     words = (SymbolWord("ab", 0, 2), SymbolWord("c", 3, 4, rate=2.0))
     piece = PieceSymbols(normalize("ab c"), (5, 6, 7, 8), words)
-    # a, b, space, c and the end, at 10 latents a second
+    # a, b, space, c and the end, which no latent follows, at 10 latents a second
     times, rates = times_of_words(piece, [0, 2, 4, 6, 10], 10, 10.0)
     assert rates == [1.0] * 6 + [2.0] * 4
     assert times == [
         WordTime("ab", 0.0, pytest.approx(0.45)),
-        WordTime("c", pytest.approx(0.625), pytest.approx(0.825)),
+        WordTime("c", pytest.approx(0.625), pytest.approx(0.8)),
     ]
     # A row that was cut has no end.
     times, _ = times_of_words(piece, [0, 2, 4, 6], 8, 10.0)
