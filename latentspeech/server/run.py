@@ -25,6 +25,8 @@ def run(config: ServerConfig) -> None:
     """
     listening = listen(config.host, config.port)
     server = Server(config)
+    if not config.log_text:  # what they warn of is in the texts of clients
+        logging.getLogger("latentspeech.text").setLevel(logging.ERROR)
     logger.info("listening on http://%s:%d", config.host, listening.getsockname()[1])
     asyncio.run(web_server(server).serve([listening]))
 

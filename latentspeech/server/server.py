@@ -1,6 +1,5 @@
 """What the routes of a server share: the engine, voices, keys, limits and counts."""
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -48,8 +47,6 @@ class Server:
         self.metrics = Metrics()
         self.readers = ThreadPoolExecutor(_MOST_READERS, "text-reader")
         self.engine = Engine(model, config.engine, self.metrics)
-        if not config.log_text:  # what they warn of is in the texts of clients
-            logging.getLogger("latentspeech.text").setLevel(logging.ERROR)
 
     @property
     def sample_rate(self) -> int:
