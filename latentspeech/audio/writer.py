@@ -230,8 +230,9 @@ class AudioWriter:
         self._sink.close()
         part = part_path(self.path)
         self._temporary.replace(part)
-        cut = self._sink.is_cut
-        kept = "as much as fits is" if cut else f"the first {self.duration_s:.2f} s are"
+        kept = f"the first {self.duration_s:.2f} s are"
+        if self._sink.is_cut:
+            kept = "as much as fits is"
         failure.add_note(f"{kept} kept in {part}")
 
 
