@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from benchmarks.hardware import describe
-from benchmarks.timing import median_seconds
+from benchmarks.lib.hardware import describe
+from benchmarks.lib.timing import median_seconds
 from latentspeech.codec.model import Codec
 from latentspeech.codec.presets import codec_preset, default_codec
 from recipes.codec_benchmark.codecs.contract import fold_weight_norm

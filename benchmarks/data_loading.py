@@ -26,7 +26,7 @@ import soundfile
 import torch
 from lhotse import AudioSource, CutSet, MonoCut, Recording, SupervisionSegment
 
-from benchmarks.hardware import describe
+from benchmarks.lib.hardware import describe
 from latentspeech.core.data.latent_format import LatentMeta
 from latentspeech.core.data.latent_shards import LatentShards, LatentShardWriter
 from latentspeech.core.latents.config import SigmaVAEConfig

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from benchmarks.hardware import describe
+from benchmarks.lib.hardware import describe
 from latentspeech.core.diffusion.process import NetworkDenoiser
 from latentspeech.core.diffusion.solvers import solve
 from latentspeech.core.nn.kv_cache import KVCache

@@ -3,8 +3,8 @@
     python -m benchmarks.server > benchmarks/results/server.json
     python -m benchmarks.report
 
-The server runs in a process of its own. At each level so many clients ask at once, each for another
-text with another seed, and read what comes. The rows of the table give
+The server runs in a process of its own. At each level a number of clients ask at once, each for
+another text with another seed, and read what comes. The rows of the table give
 
 - the time to the first audio, median and 95th percentile of the clients;
 - seconds of speech made in a second, of all clients together, and its ratio to one client's;
@@ -30,7 +30,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.hardware import describe
+from benchmarks.lib.hardware import describe
 
 TEXTS = (
     "The tide comes in at six, and by noon the boats are gone.",

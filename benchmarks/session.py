@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.hardware import describe
+from benchmarks.lib.hardware import describe
 
 ROOT = Path(__file__).parents[1]
 SENTENCE = "The library opens at nine."

@@ -8,7 +8,7 @@ batches in one process and prints one JSON object. `--device meta` runs no step 
 parameters, bytes and FLOPs.
 
 MFU = model FLOPs of a step / (seconds x peak). Operations that activation checkpointing repeats are
-not counted. benchmarks/training_flops.py says how FLOPs are counted.
+not counted. benchmarks/lib/training_flops.py says how FLOPs are counted.
 """
 
 import argparse
@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from benchmarks.hardware import describe
-from benchmarks.synthetic_batches import audio_batch, speech_batch
-from benchmarks.training_flops import SpeechSizes, codec_flops, tts_flops
+from benchmarks.lib.hardware import describe
+from benchmarks.lib.synthetic_batches import audio_batch, speech_batch
+from benchmarks.lib.training_flops import SpeechSizes, codec_flops, tts_flops
 from latentspeech.codec.task import CodecTask
 from latentspeech.core.config import load_config
 from latentspeech.core.tensors import map_tensors

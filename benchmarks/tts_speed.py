@@ -33,7 +33,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks import pocket_model
+from benchmarks.lib import pocket_model
 from benchmarks.tts_systems import Ours, Pocket, Turn
 
 ROOT = Path(__file__).parents[1]
@@ -245,7 +245,7 @@ def main() -> None:
 
     import torch  # late, so that a wrong argument is reported at once
 
-    from benchmarks.hardware import describe
+    from benchmarks.lib.hardware import describe
 
     torch.set_num_threads(arguments.threads)
     settings = {name: getattr(arguments, name) for name in ("model", "text", "repeats")}

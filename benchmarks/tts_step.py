@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.hardware import describe
-from benchmarks.timing import median_seconds
+from benchmarks.lib.hardware import describe
+from benchmarks.lib.timing import median_seconds
 from latentspeech.codec.model import Codec
 from latentspeech.codec.model_directory import find_codec, load_codec_module
 from latentspeech.codec.presets import codec_preset

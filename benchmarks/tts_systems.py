@@ -33,7 +33,7 @@ class Ours(NamedTuple):
 
 
 class Pocket(NamedTuple):
-    """A config of benchmarks/pocket_model.py, the lengths of prompt and sentence, and the text."""
+    """A config of lib/pocket_model.py, the lengths of prompt and sentence, and the text."""
 
     config: str
     prompt_s: float
@@ -99,7 +99,7 @@ def load_pocket(settings: Pocket) -> System:
     import pocket_tts  # noqa: F401  sets the number of threads, so it comes first
     import torch
 
-    from benchmarks import pocket_model
+    from benchmarks.lib import pocket_model
 
     torch.set_num_threads(settings.threads)
     say("imported")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.synthetic_batches import speech_batch
+from benchmarks.lib.synthetic_batches import speech_batch
 from latentspeech.codec.config import CodecConfig, ConvNeXtConfig
 from latentspeech.codec.discriminators import (
     ComplexStftConfig,

@@ -50,7 +50,7 @@ class UnheardSentence:
         self.is_written = True
 
     def take(self, most: int) -> tuple[list[tuple[Floats, float]], list[WordTime]]:
-        """Removes at most so many latents, each with its pace, and the words so far."""
+        """Removes up to `most` latents, each with its pace, and all words that are waiting."""
         taken = [self._latents.popleft() for _ in range(min(len(self._latents), most))]
         words, self._words = self._words, []
         return taken, words

@@ -9,8 +9,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import training_speed
-from benchmarks.synthetic_batches import speech_batch
-from benchmarks.training_flops import SpeechSizes, tts_flops
+from benchmarks.lib.synthetic_batches import speech_batch
+from benchmarks.lib.training_flops import SpeechSizes, tts_flops
 from latentspeech.core.lm.latent_lm import LatentLM
 from latentspeech.core.lm.loss import latent_lm_loss
 from latentspeech.core.nn.config import TransformerConfig

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import pocket_model, report, tts_speed, tts_systems
+from benchmarks import report, tts_speed, tts_systems
+from benchmarks.lib import pocket_model
 from benchmarks.tts_systems import Turn
 from latentspeech.audio.io import write_audio
 from tests.tiny_models import make_model_directory, voice_like
