@@ -152,7 +152,7 @@ def test_the_rule_says_how_it_was_spoken() -> None:
         "no equalizer",
         "CFG scale 4, 5 steps of dpm_solver_pp_2m, noise 1",
         "guidance away from no text and no prompt",
-        "a sentence above 200 characters in pieces with 0.25 s of pause",
+        "a sentence above 200 characters in pieces with 0.15 s of pause",
         "text: small letters",
     ):
         assert part in rule
