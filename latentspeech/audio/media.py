@@ -108,7 +108,7 @@ def _stated_s(container: "InputContainer") -> float | None:
 
 
 def media_comment(path: Path) -> str:
-    """Returns the comment in the metadata of a file or of its sound; empty if there is none.
+    """Returns the comment in the metadata of a file or of its audio stream, or an empty string.
 
     Raises InputError for a file that FFmpeg cannot read.
     """

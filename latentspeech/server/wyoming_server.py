@@ -87,7 +87,7 @@ class _Handler(AsyncEventHandler):
         return True
 
     async def disconnect(self) -> None:
-        """Cancels what is not finished."""
+        """Cancels the speeches that are still being made."""
         self._drop()
 
     async def _handle(self, event: Event) -> None:

@@ -148,7 +148,7 @@ class _Conversation:
                 await self._send_error(context_id, as_api_error(error))
 
     def close(self) -> None:
-        """Cancels what is not finished."""
+        """Cancels the speeches that are still being made."""
         for context_id in list(self._contexts):
             self._drop(context_id)
 

@@ -72,7 +72,7 @@ class SpeechStream:
         self.cancel()
 
     def start(self) -> None:
-        """Asks the engine for a place; BusyError if there is none."""
+        """Asks the engine to take the speech on; BusyError if too many wait already."""
         self._engine.submit(self.speech)
 
     async def add(self, text: str, is_last: bool = False) -> None:
