@@ -171,12 +171,18 @@ def split(words: list[str]) -> list[list[str]]:
     return [words[a:b] for a, b in zip([0, *(end + 1 for end in ends)], ends, strict=False)]
 
 
-if __name__ == "__main__":
+def main(words: list[str]) -> int:
+    """Runs what a command line says; returns the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     torch.set_num_threads(1)
     try:
-        for words in split(sys.argv[1:]):
-            sys.stdout.write(run_one(*words) + "\n")
+        for one in split(words):
+            sys.stdout.write(run_one(*one) + "\n")
     except ValueError as error:  # as the command line does it
         sys.stderr.write(f"rank {os.environ.get('RANK', '0')}, {type(error).__name__}: {error}\n")
-        sys.exit(2)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

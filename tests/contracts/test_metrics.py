@@ -35,12 +35,12 @@ RATE = 24000
 # Seconds that each metric hears at once, and which; their windows and blocks are alike, so that
 # minutes show whether memory grows. UTMOS is left out: its network of real size is not at hand.
 # "voicing" tracks pitch as "f0" does.
-SHORTER_S = {"dnsmos": 30, "f0": 30, "visqol": 100, "visqol-lattice": 100, "visqol-audio": 50}
+SHORTER_S = {"dnsmos": 30, "f0": 30, "visqol": 60, "visqol-lattice": 60, "visqol-audio": 30}
 SHORTER_S |= {"distillmos": 15}
 LONG_GROUPS: dict[int, list[str]] = {}
 for _name in SIGNAL_METRICS:
     if _name not in ("utmos", "voicing"):
-        LONG_GROUPS.setdefault(SHORTER_S.get(_name, 300), []).append(_name)
+        LONG_GROUPS.setdefault(SHORTER_S.get(_name, 120), []).append(_name)
 MEMORY_LIMIT_MIB = 2048
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from latentspeech.core.train.state.checkpoint import newest_checkpoint
 from tests.contracts.test_resume import PARTS, assert_same_run, num_lines, wait_for
+from tests.ranks import Ranks
 from tests.unit.core.train.toy_task import untimed
 
 ROOT = Path(__file__).parents[2]
@@ -30,11 +31,20 @@ def words(kind: str, folder: Path, steps: int, every: int = 2, **settings: objec
     return [kind, str(folder), str(steps), str(every), *values]
 
 
-def launch(processes: int, *runs: list[str]) -> subprocess.Popen:
+def launch(processes: int, *runs: list[str]) -> Ranks:
     """Starts runs that follow each other in the same processes."""
-    command = [sys.executable] if processes == 1 else TORCHRUN
+    words = list(itertools.chain(*([*run, "--"] for run in runs)))[:-1]
+    return Ranks("tests.contracts.process_run", words, processes)
+
+
+def start(kind: str, folder: Path, steps: int, every: int, **settings: object) -> Ranks:
+    return launch(2, words(kind, folder, steps, every, **settings))
+
+
+def torchrun(kind: str, folder: Path, steps: int, every: int, **settings: object):
+    """Starts a run as users do."""
     return subprocess.Popen(
-        [*command, SCRIPT, *itertools.chain(*([*run, "--"] for run in runs))][:-1],
+        [*TORCHRUN, SCRIPT, *words(kind, folder, steps, every, **settings)],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -42,11 +52,7 @@ def launch(processes: int, *runs: list[str]) -> subprocess.Popen:
     )
 
 
-def start(kind: str, folder: Path, steps: int, every: int, **settings: object):
-    return launch(2, words(kind, folder, steps, every, **settings))
-
-
-def finish(process: subprocess.Popen, code: int = 0) -> str:
+def finish(process: Ranks | subprocess.Popen, code: int = 0) -> str:
     _, err = process.communicate(timeout=150)
     assert process.returncode == code, err[-4000:]
     return err
@@ -70,17 +76,17 @@ def tensors(folder: Path, step: int, part: str) -> dict[str, torch.Tensor]:
 def test_two_processes_draw_the_curve_of_one(tmp_path: Path):
     """One that accumulates twice, two under DDP and two under FSDP2: dropout and noise included."""
     kinds = {"toy": 8, "tts": 8, "codec": 4, "tokenizer": 4}
-    for name, processes, settings in (
-        ("one", 1, {"accumulation": 2}),
-        ("ddp", 2, {"strategy": "ddp"}),
-        ("fsdp", 2, {"strategy": "fsdp"}),
-    ):
-        runs = [
-            words(kind, tmp_path / f"{name}-{kind}", steps, **settings)
-            for kind, steps in kinds.items()
-        ]
-        finish(launch(processes, *runs))
-    for (kind, steps), strategy in itertools.product(kinds.items(), ("ddp", "fsdp")):
+    finish(
+        launch(
+            1,
+            *(words(k, tmp_path / f"one-{k}", n, accumulation=2) for k, n in kinds.items()),
+        )
+    )
+    pairs = list(itertools.product(kinds.items(), ("ddp", "fsdp")))
+    finish(
+        launch(2, *(words(k, tmp_path / f"{way}-{k}", n, strategy=way) for (k, n), way in pairs))
+    )
+    for (kind, steps), strategy in pairs:
         one, two = tmp_path / f"one-{kind}", tmp_path / f"{strategy}-{kind}"
         assert_same_curve(one, two)
         for part in PARTS:
@@ -143,14 +149,14 @@ def test_muon_is_refused_where_matrices_are_cut(tmp_path: Path):
     assert "ConfigError: optimizer.kind: muon works on whole matrices" in err
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_killed_on_two_it_goes_on_with_the_same_samples(tmp_path: Path, strategy: str):
+@pytest.mark.parametrize(("strategy", "begin"), [("ddp", torchrun), ("fsdp", start)])
+def test_killed_on_two_it_goes_on_with_the_same_samples(tmp_path: Path, strategy: str, begin):
     settings = {"strategy": strategy, "sleep_s": 0.03}
     steps = 14
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    process = start("toy", killed, steps, 1, items_log=f"{tmp_path}/first_items", **settings)
+    process = begin("toy", killed, steps, 1, items_log=f"{tmp_path}/first_items", **settings)
     wait_for(lambda: num_lines(killed) >= 5, process)
-    process.kill()  # torchrun; its processes go with it
+    process.kill()  # the processes of torchrun go with it
     process.communicate(timeout=30)
     reached = newest_checkpoint(killed).state.step
     assert 0 < reached < steps

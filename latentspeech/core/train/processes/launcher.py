@@ -1,29 +1,24 @@
 """The only file that uses Lightning Fabric: devices, precision, process group, gradient exchange.
 
-torchrun starts several processes; without it there is one process and one device.
+torchrun starts several processes; without it there is one process and one device. Fabric and
+sharding take seconds to import, so only a process that trains does it.
 """
 
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 
 from latentspeech.core.errors import ConfigError
-from latentspeech.core.train.block_transforms import shard
 from latentspeech.core.train.processes.stop import die_with_parent
 from latentspeech.core.train.task import Task
 
-try:
-    from lightning_fabric import Fabric
+if TYPE_CHECKING:
     from lightning_fabric.strategies import DDPStrategy, ModelParallelStrategy
-except ModuleNotFoundError:
-    raise ConfigError(
-        "training needs lightning-fabric, which is not installed; pip install 'latentspeech[train]'"
-    ) from None
 
 Precision = Literal["32", "bf16", "auto"]
 Strategy = Literal["ddp", "fsdp"]
@@ -48,6 +43,8 @@ class Launcher:
         self, devices: int, num_nodes: int, precision: Precision, strategy: Strategy = "ddp"
     ) -> None:
         """Args: `devices` GPUs a node; 0: the CPU, where torchrun sets the number of processes."""
+        from lightning_fabric import Fabric
+
         local = _check_processes(devices, num_nodes)
         self.world_size = int(os.environ.get("WORLD_SIZE", "1")) if _under_torchrun() else 1
         if _under_torchrun():
@@ -70,8 +67,10 @@ class Launcher:
         self.is_main = self.rank == 0
         self.device: torch.device = self._fabric.device
 
-    def _several(self, strategy: Strategy, backend: str) -> DDPStrategy | ModelParallelStrategy:
+    def _several(self, strategy: Strategy, backend: str) -> "DDPStrategy | ModelParallelStrategy":
         """The strategy by which several processes share the work; one alone needs none."""
+        from lightning_fabric.strategies import DDPStrategy, ModelParallelStrategy
+
         if strategy == "ddp":
             # A turn trains only a part of the task, so its backward pass leaves parameters unused.
             return DDPStrategy(
@@ -87,6 +86,8 @@ class Launcher:
         )
 
     def _shard(self, task: Task, mesh: DeviceMesh) -> Task:
+        from latentspeech.core.train.sharding import shard
+
         return shard(task, mesh["data_parallel"], self._bf16)
 
     def wrap(self, task: Task) -> nn.Module:
