@@ -7,6 +7,7 @@ need, and every process of a run is forked from it.
 import importlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,18 +51,23 @@ class Ranks:
             process.start()
 
     def poll(self) -> int | None:
-        """The exit status once all have ended: 0, or 1 where one failed or was killed."""
+        """The exit status once all have ended: of several, 1 where one failed or was killed."""
         codes = [process.exitcode for process in self._processes]
         if None not in codes:
-            self.returncode = int(any(codes))
+            self.returncode = codes[0] if len(codes) == 1 else int(any(codes))
         return self.returncode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Sends a signal to every process."""
+        for process in self._processes:
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, number)
 
     def kill(self) -> None:
         """Kills every process."""
-        for process in self._processes:
-            process.kill()
+        self.send_signal(signal.SIGKILL)
 
-    def communicate(self, timeout: float) -> tuple[str, str]:
+    def communicate(self, timeout: float = 60.0) -> tuple[str, str]:
         """Waits for all; returns ("", what they wrote to both of their outputs).
 
         Raises:
@@ -96,6 +102,7 @@ def _place(rank: int, environment: dict[str, str]) -> dict[str, str]:
 
 def _run(module: str, words: list[str], log: Path, environment: dict[str, str]) -> None:
     os.environ.update(environment)
+    multiprocessing.set_start_method("fork", force=True)  # of loaders, as in a plain process
     sink = os.open(log, os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(sink, stream)

@@ -17,10 +17,11 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--exp_dir", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--metrics", required=True, help="names with commas between them")
     parser.add_argument("--command", required=True, help="command that RESULTS.md names")
     arguments = parser.parse_args()
     exp_dir: Path = arguments.exp_dir
-    reports = score(exp_dir)
+    reports = score(exp_dir, arguments.metrics.split(","))
     text = table(reports)
     write_json(exp_dir / "scores.json", {kind: one.to_dict() for kind, one in reports.items()})
     with atomic_path(exp_dir / "scores.md") as temporary:

@@ -19,6 +19,7 @@ add_fine_tune_options() {
   add_option steps 200 "steps of training"
   add_option weights ema "what is packed: ema, the averaged weights, or model, the last ones"
   add_option num_test 10 "sentences of each speaker to hold out, to speak and to score"
+  add_option metrics "wer-w,sim-ge2e-o,sim-ge2e-r,dnsmos" "of stage 5"
   add_option tts_args "" "settings of the run to change, as 'a.b=c d.e=f'"
   add_option seed 0 "of the split and of what is spoken"
   add_flag strict "a recording that cannot be used is an error"

@@ -3,16 +3,17 @@
 The scores of the recordings are the best that recogniser and speaker encoder can give.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from latentspeech.core.eval.report import EvalReport, MetricResult
 from latentspeech.eval.metrics.catalogue import make_scorers
 from latentspeech.eval.scoring.evaluate import evaluate
 from latentspeech.eval.scoring.lists import read_list
-from recipes.tts.test_set.score_test import METRICS, recordings_of
+from recipes.tts.test_set.score_test import recordings_of
 
 
-def score(exp_dir: Path) -> dict[str, EvalReport]:
+def score(exp_dir: Path, metrics: Sequence[str]) -> dict[str, EvalReport]:
     """A report for each kind of audio."""
     before, after = (read_list(exp_dir / part / "items.jsonl") for part in ("before", "after"))
     pairs = {
@@ -20,7 +21,7 @@ def score(exp_dir: Path) -> dict[str, EvalReport]:
         "after": after.pairs(),
         "recordings": recordings_of(after.pairs()),
     }
-    scorers = make_scorers(METRICS)
+    scorers = make_scorers(metrics)
     settings = {"list": after.describe()}
     return {kind: evaluate(own, scorers, settings=settings) for kind, own in pairs.items()}
 

@@ -187,9 +187,7 @@ def test_a_killed_process_is_named_and_the_checkpoint_survives(tmp_path: Path):
     process = start("toy", folder, 2000, 2, sleep_s=0.02)
     wait_for(lambda: num_lines(folder) >= 6, process)
     killed_rank(folder, 1, signal.SIGKILL)
-    began = time.monotonic()
     err = finish(process, code=1)
-    assert time.monotonic() - began < 60  # far below any timeout of the exchange
     assert "rank 0, PeerError: process of rank 1 stopped: (host" in err
     assert "start the same command again" in err
     found = newest_checkpoint(folder)

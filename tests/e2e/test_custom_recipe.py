@@ -56,7 +56,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exp_dir(data: Path) -> Path:
     """The recipe's folder after a run with adapters on the voice that ships."""
     folder = data.parent / "exp"
-    result = run_recipe(data, folder, "--lora_rank", "4")
+    result = run_recipe(data, folder, "--lora_rank", "4", "--metrics", "wer-w,sim-ge2e-o")
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
     assert "model directory:" in result.stdout
     return folder
@@ -93,12 +93,6 @@ def test_scores_before_and_after_stand_side_by_side(exp_dir: Path) -> None:
     for row in ("| before |", "| after |", "| recordings |"):
         assert row in results
     assert "WER-W" in results
-
-
-def test_another_rank_is_refused(data: Path, exp_dir: Path) -> None:
-    other = run_recipe(data, exp_dir, "--lora_rank", "5", "--stage", "3")
-    assert other.returncode == 2
-    assert "lora.rank: 4 -> 5" in other.stderr
 
 
 def test_every_weight_of_a_model_in_the_papers_layout(data: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ def environment() -> dict[str, str]:
 
 def command(folder: Path, *options: str) -> list[str]:
     run = ["bash", str(ROOT / "egs/fashion/run.sh"), "--debug", "--nproc", "1", *options]
+    run += ["--copy_metrics", "psnr ssim", "--metrics", "fd-efficientnet accuracy recognised"]
     return [*run, f"--exp_dir={folder}/exp", "--data-dir", f"{folder}/data"]
 
 

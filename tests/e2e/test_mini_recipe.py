@@ -129,8 +129,6 @@ def test_the_model_directory_is_complete_and_speaks(folder: Path) -> None:
 
 
 def test_a_second_run_skips_everything(folder: Path) -> None:
-    started = time.monotonic()
     result = run_recipe(folder)
     # Stage 0 looks at the machine each time.
     assert result.stderr.count("done before and unchanged") == NUM_STAGES - 1
-    assert time.monotonic() - started < 60

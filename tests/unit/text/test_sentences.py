@@ -120,9 +120,9 @@ def test_whole_words_stay_whole(text: str) -> None:
     "unit", ["a", "a ", ". ", "A. ", "a.", "\n", "U.S. ", "?", " ", "\n ", '?"', "\u3002", "; "]
 )
 def test_ten_kilobytes_are_fast(unit: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     split_sentences((unit * 10_000)[:10_000], 200)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 2.0  # of the processor; quadratic work takes minutes
 
 
 def test_pieces_of_a_normalised_text_are_normalised() -> None:

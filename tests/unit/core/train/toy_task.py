@@ -1,6 +1,6 @@
-"""A tiny task with two turns, dropout and noise, and its data; run as a script it trains.
+"""A tiny task with two turns, dropout and noise, and its data; main trains it.
 
-python toy_task.py EXP_DIR MAX_STEPS CHECKPOINT_EVERY SECONDS_PER_BATCH [key=value ...]
+Words: EXP_DIR MAX_STEPS CHECKPOINT_EVERY SECONDS_PER_BATCH [key=value ...]
 """
 
 import json
@@ -144,13 +144,15 @@ def untimed(exp_dir):
     ]
 
 
-if __name__ == "__main__":
+def main(words: list[str]) -> int:
+    """Trains as the words say; returns the exit status."""
     torch.set_num_threads(1)
-    folder, steps, every, sleep = sys.argv[1:5]
-    extra = {key: json.loads(value) for key, value in (a.split("=") for a in sys.argv[5:])}
+    folder, steps, every, sleep = words[:4]
+    extra = {key: json.loads(value) for key, value in (a.split("=") for a in words[4:])}
     data = ToyData(sleep_s=float(sleep), batch_size=extra.pop("batch_size", 4))
     task = ToyTask(**{k: extra.pop(k) for k in ("dropout", "noise") if k in extra})
     result = run(
         Path(folder), int(steps), task=task, data=data, checkpoint_every=int(every), **extra
     )
     sys.stdout.write(result.reason + "\n")
+    return 0
