@@ -17,6 +17,8 @@ source "$egs_dir/../../recipes/tts/options.sh"
 
 add_tts_options 0
 add_option hours 2.5 "hours of speech to make"
+add_option codec_metrics "" "of stage 4 (default: those of the codec's card; --debug: quick ones)"
+add_option tts_metrics "" "of stage 8 (default: those of the voice's card; --debug: quick ones)"
 add_option sources "" "voices to use, by name with commas (default: all; --debug: the quickest)"
 add_option hours_of "" "most hours of single sources, as 'queen=2,kokoro=10'"
 add_option codec_shares "queen=0.2,sky=0.2,drascula=0.2,drascula_music=0.3,made_noise=0.3" "share of a source's cuts that the codec trains on (others: all)"
@@ -27,6 +29,8 @@ parse_options "$@"
 conf=$egs_dir/conf
 default_option tokenizer_config "$conf/tokenizer.yaml"
 if [[ ${debug:?} == true ]]; then
+  default_option codec_metrics "mel-dac-class,pesq,stoi,visqol,mel,si-sdr"
+  default_option tts_metrics "wer-w,sim-ge2e-o"
   default_option codec_config "$conf/codec_debug.yaml"
   default_option tts_config "$conf/tts_debug.yaml"
   default_option max_test 4

@@ -97,12 +97,8 @@ def test_training_lost_no_step(folder: Path) -> None:
 def test_scores_cover_codec_and_synthesis(folder: Path) -> None:
     codec = json.loads((folder / "exp/codec_check/scores.json").read_text())
     names = {metric["name"] for metric in codec["metrics"]}
-    of_waveforms = {"Mel-DAC-class", "PESQ-WB", "STOI", "ViSQOL-speech", "Mel", "SI-SDR"}
-    assert names == of_waveforms | {"DistillMOS", "DNSMOS", "SIM-GE2E", "SIM-CAM++", "WER-W"}
-    assert all(metric["num_scored"] + metric["num_failed"] == 4 for metric in codec["metrics"])
-    # After 60 steps a speaker encoder may find no voice in a copy, and then says so by name.
-    failed = {metric["name"] for metric in codec["metrics"] if metric["num_failed"]}
-    assert failed <= {"SIM-GE2E", "SIM-CAM++"}
+    assert names == {"Mel-DAC-class", "PESQ-WB", "STOI", "ViSQOL-speech", "Mel", "SI-SDR"}
+    assert all(metric["num_scored"] == 4 for metric in codec["metrics"])
     scores = json.loads((folder / "exp/scores/scores.json").read_text())
     assert set(scores) == {"synthesis", "recordings", "equalized copies", "codec copies"}
     recordings = {metric["name"]: metric["value"] for metric in scores["recordings"]["metrics"]}
