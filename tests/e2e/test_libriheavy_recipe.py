@@ -28,7 +28,7 @@ from tests.small_corpus import small_corpus
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 1500
-STEPS = 10
+STEPS = 12
 FEWER_STEPS = f"optimizer.total_steps={STEPS} train.max_steps={STEPS} train.validate_every={STEPS}"
 
 pytestmark = pytest.mark.slow
