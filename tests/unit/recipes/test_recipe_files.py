@@ -2,8 +2,6 @@
 
 import math
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -37,7 +35,6 @@ RUNNABLE = [
     ROOT / ".ci/run",
 ]
 CONFIGS = sorted((ROOT / "egs").glob("*/conf/**/*.yaml"))
-SCRIPTS = sorted({*RUNNABLE, *(ROOT / "recipes").rglob("*.sh")})
 IMAGES = ("fashion", "imagenet")
 LIBRIHEAVY = ROOT / "egs/libriheavy/conf"
 
@@ -207,11 +204,3 @@ def test_libriheavy_without_the_corpus_says_what_is_missing(tmp_path: Path) -> N
     assert result.returncode == 2
     assert "libriheavy_cuts_small.jsonl.gz does not exist" in result.stderr
     assert "Traceback" not in result.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
-def test_shellcheck() -> None:
-    command = ["shellcheck", "--external-sources", *map(str, SCRIPTS)]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert result.returncode == 0, result.stdout

@@ -109,7 +109,7 @@ def test_ten_kilobytes_take_well_under_a_second(unit: str) -> None:
 def test_the_cost_is_linear_in_the_length(unit: str) -> None:
     """Ten times the text takes some ten times as long; a hundred times would be quadratic."""
     seconds = []
-    for length in (10_000, 100_000):
+    for length in (4_000, 40_000):
         start = time.process_time()
         normalize((unit * length)[:length])
         seconds.append(time.process_time() - start)
