@@ -24,7 +24,7 @@ from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.diffusion.solver_steps import SolverKind
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.onnx.graph import Array, OnnxFunction, OnnxGraph
-from latentspeech.core.onnx.transformer import swiglu
+from latentspeech.core.onnx.step_graphs import swiglu
 from latentspeech.core.storage.weights import Weights
 
 _NUM_COEFFICIENTS = 5  # a and b of x_0 = a x_t + b prediction, then three of a SolverStep
