@@ -77,7 +77,7 @@ class OnnxTransformer:
         """Runs the next T positions of one row: x (1, T, d) -> hidden (1, d) at the last one."""
         if not self._most_in_place:
             return self._step_many(x, state, row)[:, -1]
-        return self._run(self._prefill(), state, [row], x, only_last=True)
+        return self._run(self._prefill(), state, [row], [x[0]], only_last=True)
 
     def _run(
         self,
