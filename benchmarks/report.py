@@ -119,6 +119,26 @@ def tts_speed_tables() -> list[str]:
     return [*lines, *_table(["goal", "bound", "found", "met"], goals), ""]
 
 
+def tts_quality_table() -> list[str]:
+    """Shows how our model and the voices of packages are heard."""
+    values = load("tts_quality")
+    rows = []
+    for row in values["rows"]:
+        cells = []
+        for score in (row["wer-w"], row["distillmos"]):
+            low, high = score["interval"]
+            cells.append(f"{score['value']:.2f} ({low:.2f} to {high:.2f})")
+        rows.append([row["what"], *cells])
+    how = (
+        f"{values['sentences']} sentences without digits, the same for every voice, with intervals "
+        "of 95 % over sentences (benchmarks/tts_quality.py). pocket-tts has no row, since its "
+        "weights come from a hub, and neither has ptts 0.4.2 (Rust), which does not run without "
+        "them."
+    )
+    lines = ["## Text to speech, by ear", "", how, ""]
+    return [*lines, *_table(["voice", "WER-W, %", "DistillMOS"], rows), ""]
+
+
 def session_table() -> list[str]:
     """Shows the cost of a latent when several rows are written at once."""
     values = load("session")
@@ -220,6 +240,7 @@ def main() -> None:
         "",
         *codec_table(),
         *tts_speed_tables(),
+        *tts_quality_table(),
         *tts_table("tts_step_paper"),
         *tts_table("tts_step_mini"),
         *session_table(),
