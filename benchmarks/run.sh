@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs all benchmarks on this machine, writes benchmarks/results/*.json and benchmarks/RESULTS.md.
-#   bash benchmarks/run.sh [threads]     needs: pip install encodec transformers 'pocket-tts==2.1.*'
+#   bash benchmarks/run.sh [threads]     needs: pip install encodec transformers
 # LATENTSPEECH_MODEL names a model (default: the one that ships), LATENTSPEECH_VOICE a voice for it.
 set -euo pipefail
 
@@ -21,7 +21,15 @@ measure() {
 
 # Its goals are for two cores, so it ignores the number of threads given. It runs first, since model
 # and voice may not fit together.
-measure tts_speed benchmarks.tts_speed --threads 2 --model "$model" --voice "$voice"
+# TTS_PEERS may hold its options --pocket and --fixed, which name other systems.
+# shellcheck disable=SC2086  # some words or none
+measure tts_speed benchmarks.tts_speed --threads 2 --model "$model" --voice "$voice" ${TTS_PEERS:-}
+# TTS_FIXED may hold the option --fixed, which names voices to compare with by ear.
+recordings=$(mktemp --directory)
+# shellcheck disable=SC2086  # some words or none
+python -m benchmarks.tts_quality --out "$recordings" ${TTS_FIXED:-} >"$results/tts_quality.json.new"
+mv "$results/tts_quality.json.new" "$results/tts_quality.json"
+rm -r "$recordings"
 measure codec_speed benchmarks.codec_speed --seconds 4
 measure tts_step_paper benchmarks.tts_step
 measure tts_step_mini benchmarks.tts_step --model "$model"

@@ -1,6 +1,10 @@
-"""Text-to-speech speed on this machine: one of our models against pocket-tts 2.1.
+"""Text-to-speech speed on this machine: one of our models against others.
 
     python -m benchmarks.tts_speed --model DIR --voice heart [--threads 2] [--repeats 5]
+        [--pocket FOLDER ...] [--fixed hibari=FOLDER kokoro=FOLDER piper]
+
+`--pocket` are folders with a version of pocket-tts each (lib/pocket_model.py), `--fixed` are voices
+that packages carry (lib/fixed_voices.py).
 
 Each system runs in a process of its own (benchmarks/tts_systems.py) on `--threads` cores. The
 systems alternate, and each speaks a sentence of about 5 s twice; pocket-tts makes audio of the same
@@ -8,16 +12,17 @@ length after a prompt of the same length. Only the second call counts. Before th
 process has slept while the others spoke, for a time that differs between systems, and the CPU
 caches hold the others' data; the time to first audio of this call is reported too.
 
-Both systems have two threads, for the language model and for the decoder, with one torch thread
-each. pocket-tts is also timed with `--threads` torch threads each, and every goal compares ours
-with the better of the two.
+Ours and pocket-tts have two threads, for the language model and for the decoder, where pocket-tts
+has one torch thread each, or `--threads`; goals compare ours with the better of the two. The other
+voices have one thread and hand out a sentence once it is complete.
 
 The cold start is the time of `latentspeech synth` with its default settings, retries included, in a
 new process to the end of the file. Its parts are reported too: imports and weights, which are the
 loading of the model, then the voice; and the sentence in a warm process. Files are in the system's
 cache. Linux only.
 
-Prints one JSON object. Times are medians, and ratios are ratios of medians.
+Prints one JSON object. Times are medians, and ratios are ratios of medians. Other programs may
+share the machine, so rows have the best turn and the least processor time for a second as well.
 """
 
 import argparse
@@ -31,22 +36,38 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.lib import pocket_model
-from benchmarks.tts_systems import Ours, Pocket, Turn
+from benchmarks.tts_systems import Fixed, Ours, Pocket, Turn
 
 ROOT = Path(__file__).parents[1]
 SENTENCE = "The library opens at nine, and the reading room upstairs stays quiet until the evening."
-OURS, POCKET = "latentspeech", f"pocket-tts {pocket_model.VERSION}"
-MIN_SPEED_RATIO, MAX_FIRST_AUDIO_RATIO, MAX_MEMORY_MB, MAX_WARM_TIMES = 6.0, 1 / 3, 1000.0, 3.0
-TORCH_ALONE = "import torch; from benchmarks.tts_systems import peak_mb; print(peak_mb())"
+OURS = "latentspeech"
+# The least speed over that of a peer, and the most time to first audio over the peer's.
+PEER_GOALS = {
+    "pocket-tts 2.1 english": (6.0, 1 / 3),
+    "pocket-tts 4.0 english_7m_2026-10": (4.0, None),
+    "pocket-tts 4.0 english_2m_2026-10": (3.0, 1 / 2),
+}
+MAX_MEMORY_MB, MAX_COLD_S = 300.0, 1.0
+
+
+class Peer(NamedTuple):
+    """A system to compare with; `folder` is where Python finds its package."""
+
+    name: str
+    kind: str
+    settings: Pocket | Fixed
+    folder: Path | None
 
 
 class Worker:
     """A process that runs one system, and the time that its start took."""
 
-    def __init__(self, kind: str, settings: Ours | Pocket) -> None:
+    def __init__(
+        self, kind: str, settings: Ours | Pocket | Fixed, folder: Path | None = None
+    ) -> None:
         values = json.dumps(settings._asdict())
         start = time.perf_counter()
         self._process = subprocess.Popen(
@@ -54,7 +75,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment(settings.threads),
+            env=environment(settings.threads, folder),
         )
         self.start_s: dict[str, float] = {}  # seconds of each part of the start
         for stage in ("imported", "loaded", "ready"):
@@ -88,9 +109,10 @@ class Worker:
         self._process.communicate()
 
 
-def environment(threads: int) -> dict[str, str]:
-    """Returns an environment in which torch has `threads` threads and imports this repository."""
+def environment(threads: int, folder: Path | None = None) -> dict[str, str]:
+    """An environment with `threads` torch threads, this repository and a folder of packages."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths += [] if folder is None else [str(folder)]
     return {
         **os.environ,
         "OMP_NUM_THREADS": str(threads),
@@ -98,29 +120,56 @@ def environment(threads: int) -> dict[str, str]:
     }
 
 
-def warm(ours: Ours, repeats: int) -> tuple[list[dict[str, Any]], dict[str, list[Turn]]]:
-    """Times warm calls; returns a row for every system, and its calls."""
+def find_peers(
+    pocket: Sequence[Path], fixed: Sequence[str], ours: Ours, scratch: Path
+) -> list[Peer]:
+    """The systems to compare with; pocket-tts with one torch thread and with as many as ours.
+
+    Raises:
+        ValueError: a folder has no pocket-tts, or a version that is not known.
+    """
+    counts = sorted({1, ours.threads})
+    peers = []
+    for package in map(pocket_model.find_package, pocket):
+        for config in package.configs:
+            name = f"pocket-tts {package.version} {config}"
+            path = str(pocket_model.write_config(package, config, scratch, ours.text))
+            settings = [Pocket(path, 0.0, 0.0, ours.text, threads) for threads in counts]
+            peers += [Peer(name, "pocket", one, package.folder) for one in settings]
+    for name, _, place in (text.partition("=") for text in fixed):
+        peers.append(Peer(name, "fixed", Fixed(name, place or None, ours.text, 1), None))
+    return peers
+
+
+def warm(
+    ours: Ours, peers: Sequence[Peer], repeats: int
+) -> tuple[list[dict[str, Any]], dict[str, list[list[Turn]]]]:
+    """Times warm calls; returns a row for every system, and the calls of its rows by its name."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        workers = {OURS: stack.enter_context(Worker("ours", ours))}
-        audio_s = workers[OURS].turn().audio_s
-        config = str(pocket_model.write_config(folder, ours.text))
-        prompt_s = workers[OURS].about["prompt_s"]
-        for threads in sorted({1, ours.threads}):
-            settings = Pocket(config, prompt_s, audio_s, ours.text, threads)
-            name = f"{POCKET}, {threads} torch thread(s) each"
-            workers[name] = stack.enter_context(Worker("pocket", settings))
-            workers[name].turn()
-        turns: dict[str, list[Turn]] = {name: [] for name in workers}
-        after_sleep: dict[str, list[Turn]] = {name: [] for name in workers}
+        first = stack.enter_context(Worker("ours", ours))
+        audio_s = first.turn().audio_s
+        workers = [(OURS, OURS, first)]
+        for peer in peers:
+            settings = peer.settings
+            if isinstance(settings, Pocket):
+                settings = settings._replace(prompt_s=first.about["prompt_s"], audio_s=audio_s)
+            worker = stack.enter_context(Worker(peer.kind, settings, peer.folder))
+            workers.append((f"{peer.name}, {settings.threads} thread(s)", peer.name, worker))
+            worker.turn()
+        turns: list[list[Turn]] = [[] for _ in workers]
+        after_sleep: list[list[Turn]] = [[] for _ in workers]
         for _ in range(repeats):
-            for name, worker in workers.items():
-                after_sleep[name].append(worker.turn())
-                turns[name].append(worker.turn())
+            for place, (_, _, worker) in enumerate(workers):
+                after_sleep[place].append(worker.turn())
+                turns[place].append(worker.turn())
         rows = [
-            row(name, worker, turns[name], after_sleep[name]) for name, worker in workers.items()
+            row(what, worker, turns[place], after_sleep[place])
+            for place, (what, _, worker) in enumerate(workers)
         ]
-        return rows, turns
+    by_name: dict[str, list[list[Turn]]] = {}
+    for (_, name, _), of_row in zip(workers, turns, strict=True):
+        by_name.setdefault(name, []).append(of_row)
+    return rows, by_name
 
 
 def row(
@@ -135,7 +184,10 @@ def row(
         "audio_s": round(turns[0].audio_s, 2),
         "rtf": round(rtf, 4),
         "x_real_time": round(1 / rtf, 2),
+        "best_x_real_time": round(max(turn.audio_s / turn.seconds for turn in turns), 2),
+        "processor_ms": round(1000 * min(turn.processor_s / turn.audio_s for turn in turns), 1),
         "first_audio_ms": round(1000 * median_first(turns), 1),
+        "best_first_audio_ms": round(1000 * min(turn.first_audio_s for turn in turns), 1),
         "first_audio_after_sleep_ms": round(1000 * median_first(after_sleep), 1),
         "peak_mb": round(worker.peak_mb),
     }
@@ -174,18 +226,23 @@ def cold(ours: Ours, repeats: int) -> dict[str, float]:
 
 
 def goals(
-    turns: Mapping[str, Sequence[Turn]], peak_mb: float, start: Mapping[str, float]
+    turns: Mapping[str, Sequence[Sequence[Turn]]], peak_mb: float, start: Mapping[str, float]
 ) -> list[dict[str, Any]]:
     """Returns each goal with the value that was found."""
-    ours, peers = turns[OURS], [values for name, values in turns.items() if name != OURS]
-    speed = min(median_rtf(peer) for peer in peers) / median_rtf(ours)
-    first = median_first(ours) / min(median_first(peer) for peer in peers)
-    longest = MAX_WARM_TIMES * start["warm_s"] + start["imports_s"] + start["weights_s"]
+    (ours,) = turns[OURS]
+    found = []
+    for name, (least_speed, most_first) in PEER_GOALS.items():
+        if name not in turns:
+            continue
+        speed = min(map(median_rtf, turns[name])) / median_rtf(ours)
+        found.append(_goal(f"speed over {name}, x", "at least", least_speed, speed))
+        if most_first is not None:
+            first = median_first(ours) / min(map(median_first, turns[name]))
+            found.append(_goal(f"first audio over that of {name}, x", "at most", most_first, first))
     return [
-        _goal(f"speed over {POCKET}, x", "at least", MIN_SPEED_RATIO, speed),
-        _goal(f"first audio over that of {POCKET}, x", "at most", MAX_FIRST_AUDIO_RATIO, first),
+        *found,
         _goal("peak memory, MB", "at most", MAX_MEMORY_MB, peak_mb),
-        _goal("cold start to end of sentence, s", "at most", longest, start["cold_s"]),
+        _goal("cold start to end of sentence, s", "at most", MAX_COLD_S, start["cold_s"]),
     ]
 
 
@@ -195,20 +252,13 @@ def _goal(what: str, bound: str, limit: float, found: float) -> dict[str, Any]:
     return {"what": what, "bound": bound, **values, "met": bool(met)}
 
 
-def measure(ours: Ours, repeats: int, cold_repeats: int) -> dict[str, Any]:
+def measure(ours: Ours, peers: Sequence[Peer], repeats: int, cold_repeats: int) -> dict[str, Any]:
     """Runs all measurements."""
-    rows, turns = warm(ours, repeats)
+    rows, turns = warm(ours, peers, repeats)
     start = cold(ours, cold_repeats)
-    start["warm_s"] = statistics.median(turn.seconds for turn in turns[OURS])
-    found = subprocess.run(
-        [sys.executable, "-c", TORCH_ALONE],
-        env=environment(ours.threads),
-        check=True,
-        capture_output=True,
-    )
+    start["warm_s"] = statistics.median(turn.seconds for turn in turns[OURS][0])
     return {
         "rows": rows,
-        "torch_alone_mb": round(float(found.stdout)),
         "cold": {part: round(seconds, 3) for part, seconds in start.items()},
         "goals": goals(turns, rows[0]["peak_mb"], start),
     }
@@ -233,15 +283,19 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--cold-repeats", type=int, default=3)
+    parser.add_argument("--pocket", type=Path, nargs="*", default=[], metavar="FOLDER")
+    parser.add_argument("--fixed", nargs="*", default=[], metavar="NAME[=FOLDER]")
     arguments = parser.parse_args()
     if min(arguments.threads, arguments.repeats, arguments.cold_repeats) < 1:
         parser.error("--threads, --repeats and --cold-repeats are at least 1")
-    reason = pocket_model.missing()
-    if reason is not None:
-        parser.exit(2, f"error: {reason}\n")
     keep_to_cores(arguments.threads)
     ours = Ours(**{name: getattr(arguments, name) for name in Ours._fields})
-    found = measure(ours, arguments.repeats, arguments.cold_repeats)
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            peers = find_peers(arguments.pocket, arguments.fixed, ours, Path(scratch))
+        except ValueError as error:
+            parser.exit(2, f"error: {error}\n")
+        found = measure(ours, peers, arguments.repeats, arguments.cold_repeats)
 
     import torch  # late, so that a wrong argument is reported at once
 
@@ -249,7 +303,8 @@ def main() -> None:
 
     torch.set_num_threads(arguments.threads)
     settings = {name: getattr(arguments, name) for name in ("model", "text", "repeats")}
-    print(json.dumps({"hardware": describe(), **settings, **found}, indent=2))
+    load = {"load": round(os.getloadavg()[1], 1)}
+    print(json.dumps({"hardware": describe(), **load, **settings, **found}, indent=2))
 
 
 if __name__ == "__main__":

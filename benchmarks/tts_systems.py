@@ -2,6 +2,7 @@
 
     python -m benchmarks.tts_systems ours SETTINGS        (fields of Ours as JSON)
     python -m benchmarks.tts_systems pocket SETTINGS      (fields of Pocket as JSON)
+    python -m benchmarks.tts_systems fixed SETTINGS       (fields of Fixed as JSON)
 
 benchmarks/tts_speed.py starts it. It writes a line with a JSON object when its imports are done,
 when the model is loaded and when the voice is ready. Then, for every line on stdin, it speaks the
@@ -11,12 +12,12 @@ sentence in chunks of one frame and writes a line with the times.
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 MB = 1e6
 
@@ -42,10 +43,19 @@ class Pocket(NamedTuple):
     threads: int
 
 
+class Fixed(NamedTuple):
+    """A voice of lib/fixed_voices.py, where it is, and the text."""
+
+    name: str
+    place: str | None
+    text: str
+    threads: int
+
+
 class System(NamedTuple):
     """A system that is ready to speak."""
 
-    speak: Callable[[], "Iterator[Tensor]"]  # yields (n,)
+    speak: Callable[[], Iterator[Sized]]  # yields (n,)
     sample_rate: int
     about: dict[str, float]
 
@@ -56,6 +66,7 @@ class Turn(NamedTuple):
     seconds: float
     first_audio_s: float
     audio_s: float
+    processor_s: float
 
 
 def say(stage: str, **values: float) -> None:
@@ -111,6 +122,30 @@ def load_pocket(settings: Pocket) -> System:
     return System(speak, model.sample_rate, about)
 
 
+def load_fixed(settings: Fixed) -> System:
+    """Loads a voice that a package carries."""
+    from benchmarks.lib import fixed_voices
+
+    say("imported")
+    place = None if settings.place is None else Path(settings.place)
+    voice = fixed_voices.open_voice(settings.name, place, settings.threads)
+    say("loaded")
+    about = {"prompt_s": 0.0, "parameters_m": voice.parameters_m}
+    return System(lambda: voice.speak(settings.text), voice.sample_rate, about)
+
+
+def load(kind: str, settings: dict[str, Any]) -> System:
+    """Loads the system of a kind."""
+    match kind:
+        case "ours":
+            return load_ours(Ours(**settings))
+        case "pocket":
+            return load_pocket(Pocket(**settings))
+        case "fixed":
+            return load_fixed(Fixed(**settings))
+    raise ValueError(f"the kind {kind!r} is not known; known are ours, pocket, fixed")
+
+
 def _millions(module: "nn.Module") -> float:
     return sum(parameter.numel() for parameter in module.parameters()) / 1e6
 
@@ -125,12 +160,13 @@ def _stored_millions(*directories: Path) -> float:
 
 def speak_once(system: System) -> Turn:
     """Times one sentence."""
-    start = time.perf_counter()
+    start, processor = time.perf_counter(), time.process_time()
     first, samples = 0.0, 0
     for chunk in system.speak():
         first = first or time.perf_counter() - start
         samples += len(chunk)
-    return Turn(time.perf_counter() - start, first, samples / system.sample_rate)
+    seconds, processor_s = time.perf_counter() - start, time.process_time() - processor
+    return Turn(seconds, first, samples / system.sample_rate, processor_s)
 
 
 def serve(system: System) -> None:
@@ -144,7 +180,7 @@ def main() -> None:
     """Runs until stdin ends; an error that a user can cause is one line and exit code 2."""
     kind, settings = sys.argv[1], json.loads(sys.argv[2])
     try:
-        serve(load_ours(Ours(**settings)) if kind == "ours" else load_pocket(Pocket(**settings)))
+        serve(load(kind, settings))
     except ValueError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)

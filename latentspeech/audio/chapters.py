@@ -1,5 +1,10 @@
-"""Chapters of an audio file: within it where the format has them (.m4a, .m4b), or as a list."""
+"""Chapters of an audio file: within it (.m4a, .m4b, .mp3), or as a list beside it.
 
+Within an .mp3 they are frames CHAP of ID3v2, which PyAV writes. PyAV is an extra that the other two
+formats need anyway; without it an .mp3 gets a list.
+"""
+
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,7 +13,12 @@ from typing import Any
 
 from latentspeech.core.storage.files import atomic_path
 
-HAVE_CHAPTERS = (".m4a", ".m4b")
+
+def holds_chapters(path: Path) -> bool:
+    """Whether a file that is written at `path` has its chapters within."""
+    suffix = path.suffix.lower()
+    has_pyav = importlib.util.find_spec("av") is not None
+    return suffix in (".m4a", ".m4b") or (suffix == ".mp3" and has_pyav)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Encodes AAC in MP4 (.m4a, .m4b), which libsndfile cannot write, through PyAV (FFmpeg).
+"""Encodes what libsndfile cannot write through PyAV (FFmpeg): AAC in MP4, MP3 with chapters.
 
 T samples.
 """
@@ -13,23 +13,30 @@ from latentspeech.audio.sink import Sink
 from latentspeech.core.errors import ConfigError
 
 BIT_RATE = 96_000  # bits a second, for one channel
+_CODERS = {".m4a": ("ipod", "aac"), ".m4b": ("ipod", "aac"), ".mp3": ("mp3", "libmp3lame")}
 
 
-class AacEncoder:
-    """Encodes blocks of one channel into `file`."""
+class MediaEncoder:
+    """Encodes blocks of one channel into `file`, in the format of a suffix."""
 
     def __init__(
-        self, file: Sink, sample_rate: int, comment: str, tags: BookTags | None = None
+        self,
+        file: Sink,
+        suffix: str,
+        sample_rate: int,
+        comment: str,
+        tags: BookTags | None = None,
     ) -> None:
+        container, codec = _CODERS[suffix]
         av = import_av()
         self._frame_type = av.AudioFrame
-        self._container = av.open(file, "w", format="ipod")
+        self._container = av.open(file, "w", format=container)
         if comment:
             self._container.metadata["comment"] = comment
         if tags is not None:
             self._container.metadata.update(tags.texts())
             set_chapters(self._container, tags.chapters)
-        self._stream = self._container.add_stream("aac", rate=sample_rate, layout="mono")
+        self._stream = self._container.add_stream(codec, rate=sample_rate, layout="mono")
         self._stream.bit_rate = BIT_RATE
         self._sample_rate = sample_rate
         self._num_samples = 0

@@ -20,8 +20,8 @@ import numpy as np
 import soundfile
 from numpy.typing import ArrayLike, NDArray
 
-from latentspeech.audio.chapters import BookTags
-from latentspeech.audio.media_writer import AacEncoder, import_av
+from latentspeech.audio.chapters import BookTags, holds_chapters
+from latentspeech.audio.media_writer import MediaEncoder, import_av
 from latentspeech.audio.pcm import mono
 from latentspeech.audio.sink import Sink
 from latentspeech.core.errors import InputError
@@ -186,9 +186,11 @@ class AudioWriter:
             )
 
     def _open_encoder(self) -> "_Encoder":
-        form = _FORMATS[self.path.suffix.lower()]
-        if form.container == "AAC":
-            return AacEncoder(self._sink, self.sample_rate, self._comment, self._tags)
+        suffix = self.path.suffix.lower()
+        form = _FORMATS[suffix]
+        has_chapters = self._tags is not None and bool(self._tags.chapters)
+        if form.container == "AAC" or (has_chapters and holds_chapters(self.path)):
+            return MediaEncoder(self._sink, suffix, self.sample_rate, self._comment, self._tags)
         try:
             encoder = soundfile.SoundFile(
                 self._sink,

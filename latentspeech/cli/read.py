@@ -51,7 +51,7 @@ def read(
     as_json: JsonOption = False,
 ) -> None:
     """Read a book aloud into one file with chapters; the same command goes on if it is stopped."""
-    from latentspeech.audio.chapters import HAVE_CHAPTERS, list_path
+    from latentspeech.audio.chapters import holds_chapters, list_path
     from latentspeech.audio.writer import check_writable
     from latentspeech.core.storage.model_directory import weights_hash
     from latentspeech.text.books import read_book
@@ -76,7 +76,7 @@ def read(
     duration_s = marks[-1].end_s
     chapters = [{"title": mark.title, "start_s": round(mark.start_s, 3)} for mark in marks]
     values = {"out": str(out), "duration_s": duration_s, "parts_spoken": spoken, "seed": seed}
-    beside = "" if out.suffix.lower() in HAVE_CHAPTERS else f", chapters in {list_path(out)}"
+    beside = "" if holds_chapters(out) else f", chapters in {list_path(out)}"
     number = "1 chapter" if len(marks) == 1 else f"{len(marks)} chapters"
     line = f"{out}: {_clock(duration_s)} in {number}, spoken in {_clock(seconds)}{beside}"
     report(values | {"chapters": chapters}, line, as_json, quiet)

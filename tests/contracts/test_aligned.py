@@ -127,10 +127,10 @@ def test_rows_stay_in_phase(monkeypatch: pytest.MonkeyPatch) -> None:
         cache = open_cache(*sizes)
         feed = cache.feed
 
-        def count(x: torch.Tensor) -> torch.Tensor:
+        def count(x: torch.Tensor, lengths: list[int]) -> torch.Tensor:
             nonlocal passes
             passes += 1
-            return feed(x)
+            return feed(x, lengths)
 
         monkeypatch.setattr(cache, "feed", count)
         return cache

@@ -52,10 +52,11 @@ class RuntimeCache(Protocol):
             (R, d) hidden states at the last position; meaningless for rows that read none.
         """
 
-    def feed(self, x: AnyArray) -> AnyArray:
+    def feed(self, x: AnyArray, lengths: Sequence[int] | None = None) -> AnyArray:
         """Runs inputs (R, T, d) after the ends of the first R rows -> hidden states (R, T, d).
 
-        Nothing is kept before `keep` is called.
+        Nothing is kept before `keep` is called. Only the first `lengths[r]` positions of row r are
+        needed (None: all); the runtime may leave out the others.
         """
 
     def keep(self, counts: Sequence[int] | NDArray[np.int64]) -> None:

@@ -198,8 +198,8 @@ class TorchCache:
         rows = torch.arange(len(x), device=x.device)
         return hidden[rows, torch.tensor(lengths, device=x.device) - 1]
 
-    def feed(self, x: Tensor) -> Tensor:
-        """Hidden states (R, T, d) of inputs (R, T, d) to the first R rows."""
+    def feed(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
+        """Hidden states (R, T, d) of all inputs (R, T, d) to the first R rows."""
         hidden, _ = self._backbone.step(x, self._view(0, len(x)))
         return hidden
 

@@ -20,12 +20,12 @@ from latentspeech.core.onnx.proto import FLOAT, Node, Value, is_external, write_
 Shape = Sequence[int | str]
 Array = NDArray[Any]
 
-_BLOCK = 64  # weights that share a scale
-_ZERO = 128  # the unsigned byte that means 0
-# Lower bound on the largest weight of a block. Without it, blocks of zeros, as new layers have
+_MOST = 127  # the largest level of a byte
+_ZERO = 128  # the unsigned byte that means an input of 0
+# Lower bound on the scale of a row of weights. Without it, rows of zeros, as new layers have
 # (recipes/tts/grow_model.py), get a denormal scale and take several times as long.
-_LEAST = 1e-20
-
+_LEAST = 1e-22
+_STEP = np.array(1 / _MOST, dtype=np.float32)
 _OPSETS = {"": 18, "com.microsoft": 1}
 
 
@@ -39,6 +39,7 @@ class OnnxGraph:
         self._constants: dict[str, Array] = {}
         self._inputs: list[Value] = []
         self._outputs: list[Value] = []
+        self._names: dict[str, str] = {}  # of outputs, by the names that results had before
         self._num_values = 0
 
     def input(self, name: str, shape: Shape, kind: int = FLOAT) -> str:
@@ -47,8 +48,9 @@ class OnnxGraph:
         return name
 
     def output(self, name: str, value: str, kind: int = FLOAT) -> None:
-        """Declares an output of this name with the given value."""
-        self._nodes.append(Node("Identity", [value], [name], "", {}))
+        """Declares an output of this name, which is the result of an operation."""
+        assert value not in self._names, "a result can be one output"
+        self._names[value] = name
         self._outputs.append(Value(name, kind, None))
 
     @property
@@ -83,36 +85,33 @@ class OnnxGraph:
         """Splits a value into two equal parts."""
         return self.ops(2, "Split", value, axis=axis, num_outputs=2)
 
-    def linear(self, value: str, weight: Array, bias: Array | None = None) -> str:
-        """Computes x W^T + b for a matrix (N, K) and perhaps a bias (N,)."""
-        product = self._product(value, weight)
+    def linear(
+        self, value: str, weight: Array, bias: Array | None = None, as_floats: bool = False
+    ) -> str:
+        """Computes x W^T + b for a matrix (N, K) and perhaps a bias (N,).
+
+        With `as_floats` the weights stay in float32, which is faster if they are few.
+        """
+        product = self._product(value, weight, self._int8 and not as_floats)
         return product if bias is None else self.op("Add", product, self.constant(bias))
 
-    def _product(self, value: str, weight: Array) -> str:
+    def _product(self, value: str, weight: Array, as_bytes: bool) -> str:
         """Computes x W^T for a matrix (N, K).
 
-        The scales are max / 127. ONNX Runtime's own quantizer has max / -128 and other weights.
+        Bytes are multiplied exactly, and each row of x has a scale of its own, its largest number.
+        So a row's result does not depend on the other rows, nor on their number.
         """
-        if not self._int8:
+        if not as_bytes:
             return self.op("MatMul", value, self.constant(weight.T))
-        size, width = weight.shape
-        blocks = -(-width // _BLOCK)
-        padded = np.pad(weight, ((0, 0), (0, blocks * _BLOCK - width)))
-        parts = padded.reshape(size, blocks, _BLOCK)
-        scales = np.maximum(np.abs(parts).max(axis=2), _LEAST) / (_ZERO - 1)
-        levels = np.round(parts / scales[..., None]) + _ZERO
-        return self.op(
-            "MatMulNBits",
-            value,
-            self.constant(levels.astype(np.uint8)),
-            self.constant(scales.astype(np.float32)),
-            domain="com.microsoft",
-            K=width,
-            N=size,
-            bits=8,
-            block_size=_BLOCK,
-            accuracy_level=4,  # the inputs become int8 as well
-        )
+        scales = _scales(weight)
+        levels = np.round(weight / scales[:, None]).astype(np.int8)
+        step, zero = self.constant(_STEP), self.constant(np.array(_ZERO, dtype=np.uint8))
+        largest = self.op("ReduceMax", self.op("Abs", value), self.integers(-1), keepdims=1)
+        # A row of zeros becomes 0 / 0 here, any bytes next, and zeros again in the last product.
+        rows = self.op("QuantizeLinear", self.op("Div", value, largest), step, zero)
+        matrix = self.constant(levels.T), step, self.constant(scales), zero
+        product = self.op("MatMulIntegerToFloat", rows, *matrix, domain="com.microsoft")
+        return self.op("Mul", product, largest)
 
     def rms_norm(self, value: str, gain: Array) -> str:
         """Applies RMSNorm with gains (d,) over the last axis."""
@@ -133,8 +132,12 @@ class OnnxGraph:
 
     def session(self, num_threads: int) -> onnxruntime.InferenceSession:
         """A session of ONNX Runtime that runs the graph on the CPU."""
+        nodes = [
+            node._replace(inputs=self._named(node.inputs), results=self._named(node.results))
+            for node in self._nodes
+        ]
         model = write_graph(
-            self._name, self._nodes, self._constants, self._inputs, self._outputs, _OPSETS
+            self._name, nodes, self._constants, self._inputs, self._outputs, _OPSETS
         )
         options = onnxruntime.SessionOptions()
         # Handed over as they are, weights are not copied into the model's bytes and out again. The
@@ -147,6 +150,20 @@ class OnnxGraph:
         # Threads that go on spinning after a call would take time from the codec's threads.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def _named(self, values: Sequence[str]) -> list[str]:
+        return [self._names.get(value, value) for value in values]
+
+
+def _scales(weight: Array) -> Array:
+    """The scale of each row of a matrix (N, K) as bytes, (N,).
+
+    Processors with AVX2 alone add up the products of two neighbouring columns in 16 bits. So the
+    levels of two neighbours together are at most 127, and 128 with their rounding: 128 * 255 fits.
+    """
+    sizes = np.pad(np.abs(weight), ((0, 0), (0, weight.shape[1] % 2)))
+    of_pairs = (sizes[:, ::2] + sizes[:, 1::2]).max(axis=1)
+    return np.maximum(of_pairs / _MOST, _LEAST).astype(np.float32)
 
 
 class OnnxFunction:
@@ -169,11 +186,16 @@ class OnnxFunction:
 
     def __call__(self, inputs: Mapping[str, Array]) -> list[Array]:
         """The outputs in the order in which they were declared."""
+        outputs: list[Array] = self.session.run(None, inputs)
+        return outputs
+
+    @property
+    def session(self) -> onnxruntime.InferenceSession:
+        """The session of this process."""
         if self._session is None:
             assert self._make_graph is not None
             self._session = self._make_graph().session(num_threads=1)
-        outputs: list[Array] = self._session.run(None, inputs)
-        return outputs
+        return self._session
 
     def leave_session(self) -> None:
         """Gives up the session of the process that this one was forked from.

@@ -24,7 +24,7 @@ from latentspeech.core.diffusion.sampling import LatentSampling
 from latentspeech.core.diffusion.solver_steps import SolverKind
 from latentspeech.core.errors import ConfigError
 from latentspeech.core.onnx.graph import Array, OnnxFunction, OnnxGraph
-from latentspeech.core.onnx.transformer import swiglu
+from latentspeech.core.onnx.step_graphs import swiglu
 from latentspeech.core.storage.weights import Weights
 
 _NUM_COEFFICIENTS = 5  # a and b of x_0 = a x_t + b prediction, then three of a SolverStep
@@ -136,7 +136,7 @@ def solver_step_graph(
     coefficients = graph.input("coefficients", [_NUM_COEFFICIENTS])
     parts = graph.ops(num_modulations, "Split", modulations, axis=1, num_outputs=num_modulations)
     gain = np.ones(width, dtype=np.float32)
-    x = graph.linear(x_t, weights.take("input.weight", width, head.latent_dim))
+    x = graph.linear(x_t, weights.take("input.weight", width, head.latent_dim), as_floats=True)
     if guided:
         x = graph.op("Concat", x, x, axis=0)
     for number in range(head.num_layers):
@@ -145,7 +145,8 @@ def solver_step_graph(
         y = swiglu(graph, y, weights.part(f"blocks.{number}.ffn"), width, head.ffn_dim)
         x = graph.op("Add", x, graph.op("Mul", gate, y))
     y = _modulated(graph, graph.rms_norm(x, gain), *parts[-2:])
-    prediction = graph.linear(y, weights.take("output.weight", head.latent_dim, width))
+    matrix = weights.take("output.weight", head.latent_dim, width)
+    prediction = graph.linear(y, matrix, as_floats=True)
     if guided:
         cfg_scale = graph.input("cfg_scale", [])
         with_condition, without = graph.halves(prediction, axis=0)

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-FLOAT, DOUBLE, INT64, BOOL = 1, 11, 7, 9  # element types of ONNX
-_KINDS = {"float32": FLOAT, "uint8": 2, "int64": INT64, "bool": BOOL, "float64": DOUBLE}
+FLOAT, DOUBLE, INT64, INT32, BOOL = 1, 11, 7, 6, 9  # element types of ONNX
+_KINDS = {"float32": FLOAT, "uint8": 2, "int8": 3, "int64": INT64, "bool": BOOL, "float64": DOUBLE}
 _VARINT, _BYTES, _FIXED32 = 0, 2, 5  # wire types
 _FLOAT_VALUE, _INT_VALUE, _INTS_VALUE = 1, 2, 7  # types of attributes
 _IR_VERSION = 9

@@ -24,9 +24,10 @@ from latentspeech.core.lm.mixed_sequence import (
 )
 from latentspeech.core.lm.runtime import SavedRow
 from latentspeech.core.lm.sampling.array_ops import NumpyOps
+from latentspeech.core.onnx.cache import OnnxCache, OnnxRow
 from latentspeech.core.onnx.graph import Array
 from latentspeech.core.onnx.head import OnnxDiffusion
-from latentspeech.core.onnx.transformer import OnnxCache, OnnxRow, OnnxTransformer
+from latentspeech.core.onnx.transformer import OnnxTransformer
 from latentspeech.core.storage.weights import Weights
 
 
@@ -179,10 +180,10 @@ class OnnxRows:
                 self._cache.keep([length], row)
         return hidden
 
-    def feed(self, x: Array) -> Array:
+    def feed(self, x: Array, lengths: Sequence[int] | None = None) -> Array:
         """Hidden states (R, T, d) of inputs (R, T, d) to the first R rows."""
         self._cache.make_room(len(x), 0)
-        return self._transformer.step(x, self._cache)
+        return self._transformer.step(x, self._cache, lengths)
 
     def keep(self, counts: Sequence[int] | NDArray[np.int64]) -> None:
         """Copies the first `counts[r]` of the positions just fed into the cache."""

@@ -30,7 +30,8 @@ class Lexicon(Config):
         """Reads a file of lines `word<TAB>spelling` or `word<TAB>/IPA/`; # begins a comment.
 
         Raises:
-            InputError: the file is missing or not UTF-8, or a line is not as expected.
+            InputError: the file is missing or not UTF-8, a line is not as expected, or two lines
+                have the same word.
         """
         path = Path(path)
         if not path.is_file():
@@ -41,7 +42,8 @@ class Lexicon(Config):
             raise InputError(
                 f"{path} is not UTF-8 (byte {error.start}); convert it, for instance with iconv"
             ) from None
-        entries = {}
+        entries: dict[str, str] = {}
+        lines: dict[str, int] = {}
         for number, line in enumerate(text.splitlines(), start=1):
             if not line.strip() or line.startswith("#"):
                 continue
@@ -55,7 +57,12 @@ class Lexicon(Config):
                 _as_run(word, said, 1.0)
             except InputError as error:
                 raise InputError(f"{path}, line {number}: {error}") from None
-            entries[word] = said
+            if word in entries:
+                raise InputError(
+                    f"{path}, lines {lines[word]} and {number}: {word!r} is spoken as "
+                    f"{entries[word]!r} and as {said!r}; expected a word once: delete one line"
+                )
+            entries[word], lines[word] = said, number
         return cls(entries=entries)
 
     def mark(self, marked: Marked) -> Marked:

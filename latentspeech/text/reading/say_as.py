@@ -3,8 +3,6 @@
 import re
 from collections.abc import Callable
 
-from num2words import num2words
-
 from latentspeech.core.errors import InputError
 
 _SIGNS = {
@@ -32,21 +30,29 @@ def _characters(text: str) -> str:
 
 def _character(sign: str) -> str:
     if sign.isascii() and sign.isdigit():
-        return num2words(int(sign))
+        return _words(int(sign))
     return sign.upper() if sign.isalpha() else _SIGNS.get(sign, "")
 
 
 def _digits(text: str) -> str:
-    return " ".join(num2words(int(sign)) for sign in _digits_of(text, "digits"))
+    return " ".join(_words(int(sign)) for sign in _digits_of(text, "digits"))
 
 
 def _cardinal(text: str) -> str:
     sign = "minus " if text.lstrip().startswith(("-", "\u2212")) else ""
-    return sign + num2words(int(_digits_of(text, "a whole number")))
+    return sign + _words(int(_digits_of(text, "a whole number")))
 
 
 def _ordinal(text: str) -> str:
-    return num2words(int(_digits_of(text, "a whole number")), to="ordinal")
+    return _words(int(_digits_of(text, "a whole number")), "ordinal")
+
+
+def _words(number: int, kind: str = "cardinal") -> str:
+    # It loads fifty languages, which is for those only who ask for a reading.
+    from num2words import num2words
+
+    words: str = num2words(number, to=kind)
+    return words
 
 
 def _digits_of(text: str, expected: str) -> str:

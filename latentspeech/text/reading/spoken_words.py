@@ -42,9 +42,11 @@ def word_owners(read: Sequence[str], spoken: Sequence[str]) -> Owners:
             place += 1
             continue
         skipped, between = _next_agreement(written, place, heard, done)
-        found = _divide(read, place, skipped, heard[done : done + between])
-        if found and skipped:
-            joined.update({*range(place, place + skipped)} - {*found})
+        part = heard[done : done + between]
+        found = _divide(read, place, skipped, part)
+        if found:
+            left = {*range(place, place + skipped)} - {*found}
+            joined.update(number for number in left if _may_be_in(read[number], part))
         owners += found
         place += skipped
     return Owners(owners, joined)
@@ -102,6 +104,12 @@ def _divide(read: Sequence[str], place: int, count: int, heard: list[str]) -> li
         else:  # a word that only the whole text has goes to the word before it
             owners += [owners[-1] if owners else place] * length
     return [place, *owners[1:]]  # so that what precedes the first owner is not lost: "EUR 30"
+
+
+def _may_be_in(words: str, heard: list[str]) -> bool:
+    """Whether spoken words may hold what is read for a written word: a mark, or a word of them."""
+    alone = _read_alone(words)
+    return not alone or not set(alone).isdisjoint(heard)
 
 
 @lru_cache(maxsize=4096)

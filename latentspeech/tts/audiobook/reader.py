@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from latentspeech.audio.chapters import (
-    HAVE_CHAPTERS,
     BookTags,
     ChapterMark,
+    holds_chapters,
     list_path,
     write_list,
 )
@@ -111,7 +111,7 @@ class BookReader:
             for path, pause_s in zip(paths, [0.0, *pauses], strict=True):
                 writer.write(silence(pause_s, rate))
                 writer.write(read_audio(path, rate))
-        if self.out.suffix.lower() not in HAVE_CHAPTERS:
+        if not holds_chapters(self.out):
             write_list(list_path(self.out), marks)
         shutil.rmtree(self.folder)
         return marks

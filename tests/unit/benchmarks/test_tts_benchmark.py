@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report, tts_speed, tts_systems
-from benchmarks.lib import pocket_model
 from benchmarks.tts_systems import Turn
 from latentspeech.audio.io import write_audio
 from tests.tiny_models import make_model_directory, voice_like
 
 ROOT = Path(__file__).parents[3]
-SLOW_SHIPPED, SLOW_TWO = "pocket-tts 2.1, 1", "pocket-tts 2.1, 2"
-START = {"cold_s": 5.0, "imports_s": 2.0, "weights_s": 0.5, "voice_s": 0.4, "warm_s": 1.0}
+OLD, SMALL = "pocket-tts 2.1 english", "pocket-tts 4.0 english_2m_2026-10"
+START = {"cold_s": 0.9, "imports_s": 2.0, "weights_s": 0.5, "voice_s": 0.4, "warm_s": 1.0}
 
 
 @pytest.fixture
@@ -28,12 +27,12 @@ def settings(tmp_path: Path) -> tts_systems.Ours:
 
 def turns(seconds: float, first_s: float) -> list[Turn]:
     """Three turns of 5 s of audio around the values, one of them far out."""
-    return [Turn(times * seconds, times * first_s, 5.0) for times in (1, 9, 1)]
+    return [Turn(times * seconds, times * first_s, 5.0, seconds) for times in (1, 9, 1)]
 
 
 def found_goals(ours: list[Turn], **changes: float) -> dict[str, dict[str, object]]:
-    timed = {tts_speed.OURS: ours, SLOW_SHIPPED: turns(6.0, 0.4), SLOW_TWO: turns(8.0, 0.3)}
-    goals = tts_speed.goals(timed, changes.pop("peak_mb", 700.0), START | changes)
+    timed = {tts_speed.OURS: [ours], OLD: [turns(6.0, 0.4), turns(8.0, 0.3)]}
+    goals = tts_speed.goals(timed, changes.pop("peak_mb", 200.0), START | changes)
     names = ("speed", "first", "memory", "cold")
     return dict(zip(names, goals, strict=True))
 
@@ -49,8 +48,7 @@ def test_we_are_compared_with_the_better_of_its_settings_in_every_figure() -> No
 
 
 def test_memory_and_cold_start_have_limits() -> None:
-    goals = found_goals(turns(1.0, 0.1), peak_mb=1001.0, cold_s=5.6)
-    assert goals["cold"]["limit"] == 5.5  # 3 x 1.0 + 2.0 + 0.5: the prompt is not excused
+    goals = found_goals(turns(1.0, 0.1), peak_mb=301.0, cold_s=1.1)
     assert not goals["cold"]["met"]
     assert not goals["memory"]["met"]
 
@@ -80,16 +78,16 @@ def sample_values() -> dict[str, object]:
     hardware = {"cpu": "a computer", "cores": 2, "threads": 2, "torch": "2", "gpu": None}
     row = {"what": tts_speed.OURS, "parameters_m": 20.0, "prompt_s": 5.2, "audio_s": 5.07}
     row |= {"rtf": 0.1, "x_real_time": 10.0, "first_audio_ms": 60.5, "peak_mb": 700}
-    row |= {"first_audio_after_sleep_ms": 80.5}
-    goals = tts_speed.goals(
-        {tts_speed.OURS: turns(1.0, 0.2), SLOW_SHIPPED: turns(7.0, 0.3)}, 700, START
-    )
+    row |= {"first_audio_after_sleep_ms": 80.5, "best_x_real_time": 11.0}
+    row |= {"best_first_audio_ms": 50.5, "processor_ms": 95.0}
+    timed = {tts_speed.OURS: [turns(1.0, 0.2)], SMALL: [turns(7.0, 0.3)]}
+    goals = tts_speed.goals(timed, 700, START)
     return {
         "hardware": hardware,
         "model": None,
         "repeats": 3,
         "rows": [row],
-        "torch_alone_mb": 508,
+        "load": 2.5,
         "cold": START,
         "goals": goals,
     }
@@ -102,33 +100,38 @@ def test_the_page_has_rows_goals_and_the_parts_of_the_cold_start(
     monkeypatch.setattr(report, "load", lambda name: json.loads(values))
     page = report.tts_speed_tables()
     assert page[0] == "## Text to speech"
-    assert "| latentspeech | 20.0 | 5.2 | 5.07 | 0.1 | 10.0 | 60.5 | 80.5 | 700 |" in page
-    assert "| speed over pocket-tts 2.1, x | at least 6 | 7 | yes |" in page
-    assert "| first audio over that of pocket-tts 2.1, x | at most 0.333 | 0.667 | no |" in page
+    row = (
+        "| latentspeech | 20.0 | 5.2 | 5.07 | 0.1 | 10.0 | 11.0 | 95.0 | 60.5 | 50.5 | 80.5 | 700 |"
+    )
+    assert row in page
+    assert f"| speed over {SMALL}, x | at least 3 | 7 | yes |" in page
+    assert f"| first audio over that of {SMALL}, x | at most 0.5 | 0.667 | no |" in page
     text = "\n".join(page)
-    assert "`import torch` alone takes 508 MB" in text
-    assert "takes 5 s in a fresh process" in text
+    assert "at a load of 2.5" in text
+    assert "takes 0.9 s in a fresh process" in text
     assert "imports take 2 s, weights 0.5 s and the voice 0.4 s" in text
 
 
 @pytest.mark.parametrize("version", [None, "1.0.1", "2.10.0"])
 def test_without_pocket_tts_the_line_says_how_to_get_it(
-    version: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    version: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def find(name: str) -> str:
-        if version is None:
-            raise pocket_model.importlib.metadata.PackageNotFoundError(name)
-        return version
-
-    monkeypatch.setattr(pocket_model.importlib.metadata, "version", find)
-    monkeypatch.setattr(sys, "argv", ["tts_speed", "--voice", "heart"])
+    if version is not None:
+        metadata = tmp_path / f"pocket_tts-{version}.dist-info" / "METADATA"
+        metadata.parent.mkdir()
+        metadata.write_text(f"Metadata-Version: 2.1\nName: pocket-tts\nVersion: {version}\n")
+    monkeypatch.setattr(sys, "argv", ["tts_speed", "--voice", "heart", "--pocket", str(tmp_path)])
+    monkeypatch.setattr(tts_speed, "keep_to_cores", lambda count: None)
     with pytest.raises(SystemExit) as stop:
         tts_speed.main()
     assert stop.value.code == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert error.startswith("error: pocket-tts is ")
-    assert "pip install 'pocket-tts==2.1.*'" in error
+    assert error.startswith(f"error: {tmp_path} holds pocket-tts {version or 'in no version'}")
+    assert "pip install --no-deps --target FOLDER pocket-tts==4.0.1" in error
 
 
 @pytest.mark.parametrize(
@@ -158,7 +161,7 @@ def test_a_model_that_is_not_there_is_one_line(
 ) -> None:
     nowhere = tts_systems.Ours(str(tmp_path / "nowhere"), "heart", None, None, "Hello.", 1)
     with pytest.raises(SystemExit) as stop:
-        tts_speed.measure(nowhere, 1, 1)
+        tts_speed.measure(nowhere, [], 1, 1)
     assert stop.value.code == 2
     error = capfd.readouterr().err
     assert error.startswith("error: ")
@@ -167,20 +170,14 @@ def test_a_model_that_is_not_there_is_one_line(
 
 
 @pytest.mark.slow
-def test_everybody_speaks_for_as_long_as_we_do(settings: tts_systems.Ours) -> None:
-    if pocket_model.missing():
-        pytest.skip(f"{pocket_model.missing()}")
+def test_a_run_gives_rows_and_goals(settings: tts_systems.Ours) -> None:
     command = [sys.executable, "-m", "benchmarks.tts_speed", "--threads", "1", "--repeats", "1"]
     command += ["--cold-repeats", "1", "--model", str(settings.model)]
     command += ["--prompt", str(settings.prompt), "--prompt-text", str(settings.prompt_text)]
     command += ["--text", settings.text]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     found = json.loads(result.stdout)
-    ours, pocket = found["rows"]
-    assert pocket["audio_s"] == pytest.approx(ours["audio_s"], abs=0.08)
-    assert pocket["prompt_s"] == ours["prompt_s"]
+    (ours,) = found["rows"]
     assert ours["first_audio_after_sleep_ms"] > 0
-    assert 100 < pocket["parameters_m"] < 120
-    assert found["torch_alone_mb"] < ours["peak_mb"] < pocket["peak_mb"]
     assert found["cold"]["cold_s"] > found["cold"]["warm_s"]
-    assert [goal["met"] in (True, False) for goal in found["goals"]] == [True] * 4
+    assert len(found["goals"]) == 2

@@ -280,7 +280,10 @@ class Session:
         n, length, width = x.shape
         if self._parts > 1:
             x = self._ops.repeat(x, self._parts)
-        new = self._cache.feed(x).reshape(n, self._parts, length, width)
+        needed = num_fed.copy()
+        needed[:, 0] *= length  # elements on trial are for the sequence with the condition
+        new = self._cache.feed(x, needed.ravel().tolist())
+        new = new.reshape(n, self._parts, length, width)
         self._hidden = self._where(self._fed, new[:, :, 0], self._hidden)
         return num_fed, new[:, 0, 1] if length > 1 else None
 

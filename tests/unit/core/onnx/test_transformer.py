@@ -8,7 +8,7 @@ from latentspeech.core.errors import ConfigError
 from latentspeech.core.nn.config import TransformerConfig
 from latentspeech.core.nn.transformer import Transformer
 from latentspeech.core.onnx.from_torch import module_weights
-from latentspeech.core.onnx.transformer import step_graph
+from latentspeech.core.onnx.step_graphs import in_place_graph, step_graph
 
 
 @pytest.mark.parametrize("setting", [{"causal": False}, {"rotary": False}])
@@ -17,3 +17,5 @@ def test_other_orders_and_positions_are_refused(setting: dict[str, Any]) -> None
     model = Transformer(TransformerConfig(**sizes, ffn_dim=8, **setting))
     with pytest.raises(ConfigError, match="it steps causal ones with rotary positions"):
         step_graph(model.config, module_weights(model), int8=False)
+    with pytest.raises(ConfigError, match="it steps causal ones with rotary positions"):
+        in_place_graph(model.config, module_weights(model), int8=False, num_rows=1)

@@ -30,6 +30,13 @@ def test_a_line_that_is_wrong_is_named(tmp_path: Path, line: str) -> None:
         Lexicon.from_file(path)
 
 
+def test_a_word_that_is_there_twice_names_both_lines(tmp_path: Path) -> None:
+    path = tmp_path / "words.tsv"
+    path.write_text("nginx\tengine X\n# again\nnginx\tenginks\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"lines 1 and 3: .*'nginx'.*'engine X' and as 'enginks'"):
+        Lexicon.from_file(path)
+
+
 def test_a_sound_that_is_unknown_names_its_line(tmp_path: Path) -> None:
     path = tmp_path / "words.tsv"
     path.write_text("a\t/\u0295/\n", encoding="utf-8")

@@ -56,6 +56,16 @@ def test_words_that_are_not_spoken_have_no_part() -> None:
     assert "".join(said for _, said in pairs(read(text))) == "Gototheoldshopnowwithtwelveeggs"
 
 
+def test_a_word_that_is_not_spoken_does_not_join_its_neighbour() -> None:
+    """Nor does it share the time of "$5 million", whose parts are spoken in another order."""
+    spoken = ["It", "costs", "five", "million", "dollars", "today"]
+    found = word_owners(
+        ["It", "costs", "$5", "million", "\u041f\u0440\u0438", "-", "today"], spoken
+    )
+    assert found.of_spoken == [0, 1, 2, 2, 2, 6]
+    assert found.joined == {3, 5}
+
+
 def test_a_long_text_keeps_its_owners() -> None:
     words = [f"word{'abcdefghij'[k % 10]}" if k % 7 else str(k) for k in range(3000)]
     found = pairs(read(" ".join(words)))

@@ -1,5 +1,6 @@
 """A book is spoken part by part, goes on after a stop, and has its chapters in the file."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -114,7 +115,7 @@ def test_only_what_changed_is_spoken_anew(
 def test_chapters_begin_where_the_list_says(
     speaker: Synthesizer, folder: Path, tmp_path: Path
 ) -> None:
-    book = reader(speaker, folder, tmp_path / "book.mp3")
+    book = reader(speaker, folder, tmp_path / "book.flac")
     book.speak()
     one, two = book.join()
     assert (one.title, one.start_s, two.title) == ("One", 0.0, "Two")
@@ -128,9 +129,12 @@ def test_chapters_begin_where_the_list_says(
     assert np.abs(pause).max() < 1e-3
 
 
-def test_an_m4b_has_its_chapters_in_it(speaker: Synthesizer, folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".m4b", ".mp3"])
+def test_files_have_their_chapters_in_them(
+    speaker: Synthesizer, folder: Path, tmp_path: Path, suffix: str
+) -> None:
     av = pytest.importorskip("av")
-    book = reader(speaker, folder, tmp_path / "book.m4b")
+    book = reader(speaker, folder, tmp_path / f"book{suffix}")
     book.speak()
     marks = book.join()
     with av.open(str(book.out)) as container:
@@ -141,6 +145,16 @@ def test_an_m4b_has_its_chapters_in_it(speaker: Synthesizer, folder: Path, tmp_p
         assert container.duration / 1e6 == pytest.approx(marks[-1].end_s, abs=0.1)
     assert found == [(mark.title, round(1000 * mark.start_s)) for mark in marks]
     assert not list_path(book.out).exists()
+
+
+def test_an_mp3_without_pyav_gets_a_list(
+    speaker: Synthesizer, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    book = reader(speaker, folder, tmp_path / "book.mp3")
+    book.speak()
+    book.join()
+    assert len(list_path(book.out).read_text().splitlines()) == 2
 
 
 def test_the_command_reads_a_book(folder: Path, tmp_path: Path) -> None:
