@@ -40,7 +40,7 @@ from latentspeech.server.http.clients import client_of
 from latentspeech.server.http.errors import ApiError, as_api_error
 from latentspeech.server.http.speech_requests import Speed, VoiceId
 from latentspeech.server.server import Server
-from latentspeech.server.speech.formats import Format, make_encoder
+from latentspeech.server.speech.formats import Encoder, Format, make_encoder
 from latentspeech.server.speech.stream import SpeechStream
 from latentspeech.server.speech.written_text import WrittenText
 from latentspeech.text.reading import Delivery
@@ -246,20 +246,9 @@ class _Conversation:
 
     async def _send_audio(self, context_id: str | None, context: _Context) -> None:
         """Sends the audio of a speech until it ends."""
-        encoder = make_encoder(context.format, self._server.sample_rate, PROVENANCE)
-        sentence = -1
         try:
-            async for event in context.stream.events():
-                if event.sentence != sentence:
-                    sentence = event.sentence
-                    await self._send_start(context_id, context.format, sentence)
-                if isinstance(event, Samples):
-                    if event.words and context.add_timestamps:
-                        await self._send_words(context_id, event.words)
-                    await self._send_bytes(context_id, encoder.write(event.values))
-                else:
-                    await self._send_about(context_id, "audio.done", sentence_index=sentence)
-            await self._send_bytes(context_id, encoder.close())
+            with make_encoder(context.format, self._server.sample_rate, PROVENANCE) as encoder:
+                await self._send_encoded(context_id, context, encoder)
             await self._send_done(context_id, cancelled=False)
         except (WebSocketDisconnect, RuntimeError):
             pass  # the client has gone, which `run` sees as well
@@ -271,6 +260,22 @@ class _Conversation:
                 del self._contexts[context_id]
         with suppress(WebSocketDisconnect, RuntimeError):
             await self._end_if_complete()
+
+    async def _send_encoded(
+        self, context_id: str | None, context: _Context, encoder: Encoder
+    ) -> None:
+        sentence = -1
+        async for event in context.stream.events():
+            if event.sentence != sentence:
+                sentence = event.sentence
+                await self._send_start(context_id, context.format, sentence)
+            if isinstance(event, Samples):
+                if event.words and context.add_timestamps:
+                    await self._send_words(context_id, event.words)
+                await self._send_bytes(context_id, encoder.write(event.values))
+            else:
+                await self._send_about(context_id, "audio.done", sentence_index=sentence)
+        await self._send_bytes(context_id, encoder.close())
 
     async def _end_if_complete(self) -> None:
         """Ends the session once no text comes and all speeches have ended."""
