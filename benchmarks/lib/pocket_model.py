@@ -36,17 +36,17 @@ def missing() -> str | None:
     return None
 
 
-def write_config(folder: Path, sentence: str) -> Path:
-    """Writes the English config without weights, and a tokenizer; does not import pocket-tts."""
+def write_config(folder: Path, sentence: str, name: str = "english") -> Path:
+    """Writes a config without weights, and a tokenizer; does not import pocket-tts."""
     package = importlib.util.find_spec("pocket_tts")
     assert package is not None
     assert package.origin is not None
-    config_file = Path(package.origin).parent / "config" / "english.yaml"
+    config_file = Path(package.origin).parent / "config" / f"{name}.yaml"
     config: dict[str, Any] = yaml.safe_load(config_file.read_text("utf-8"))
     table = config["flow_lm"]["lookup_table"]
     table["tokenizer_path"] = str(_train_tokenizer(folder, sentence, table["n_bins"]))
     config |= {"weights_path": None, "weights_path_without_voice_cloning": None}
-    path = folder / "english.yaml"
+    path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return path
 
