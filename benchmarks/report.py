@@ -155,22 +155,24 @@ def session_table() -> list[str]:
     return [*lines, *_table(head, rows), ""]
 
 
+_OF_LEVEL = {
+    "clients at once": "clients",
+    "first audio p50, ms": "first_p50_ms",
+    "p95, ms": "first_p95_ms",
+    "x real time, all": "x_real_time",
+    "processor s for 1 s": "processor_s_per_s",
+}
+
+
 def server_table() -> list[str]:
     """Shows first audio and speed of a server with many clients at once."""
     values = load("server")
     columns = {
-        "clients at once": "clients",
-        "first audio p50, ms": "first_p50_ms",
-        "p95, ms": "first_p95_ms",
-        "x real time, all": "x_real_time",
+        **_OF_LEVEL,
         "over one client": "over_one",
-        "processor s for 1 s": "processor_s_per_s",
         "one client / this": "processor_over_one",
     }
-    rows = [
-        [round(row[key]) if key.endswith("_ms") else row[key] for key in columns.values()]
-        for row in values["results"]
-    ]
+    rows = _level_rows(columns, values["results"])
     leavers, memory = values["leavers"], values["memory"]
     how = (
         f"`latentspeech serve` with {values['max_rows']} rows and float32 weights; at each level "
@@ -184,7 +186,37 @@ def server_table() -> list[str]:
         f"{memory['at_start_mb']:g} MB at the start and {memory['at_end_mb']:g} MB at the end."
     )
     lines = ["## Server", "", hardware_line(values), "", how, "", *_table([*columns], rows)]
-    return [*lines, "", left, ""]
+    return [*lines, "", left, "", _soak(load("server_soak")), "", *_server_peers()]
+
+
+def _level_rows(columns: dict[str, str], results: list[dict[str, Any]]) -> list[list[Any]]:
+    return [
+        [round(row[key]) if key.endswith("_ms") else row[key] for key in columns.values()]
+        for row in results
+    ]
+
+
+def _server_peers() -> list[str]:
+    values = load("server_peers")
+    columns = {"server": "server", **_OF_LEVEL}
+    how = (
+        f"Servers that take turns, one thread each, medians of {values['repeats']} turns, speech "
+        f"of {values['audio_s']:g} s; pocket-tts has random weights (benchmarks/server_peers.py)."
+    )
+    return [how, "", *_table([*columns], _level_rows(columns, values["results"])), ""]
+
+
+def _soak(values: dict[str, Any]) -> str:
+    memory, ready = values["memory"], values["ready"]
+    return (
+        f"For {values['minutes']:g} minutes {values['clients']} clients asked without a pause, "
+        f"{values['speeches']} times in all formats, and {values['left']} left early "
+        "(benchmarks/server_soak.py). The server's memory in tenths of this time was "
+        f"{', '.join(f'{mb:g}' for mb in memory['parts_mb'])} MB; its slope in the second half "
+        f"was {memory['slope_mb_per_minute']:g} MB a minute. It held {_held(values['after'])}; "
+        f"before {_held(values['before'])}. Its start, until it was ready, took "
+        f"{ready['processor_s']:g} s of a processor that other programs used as well."
+    )
 
 
 def _held(counts: dict[str, int]) -> str:

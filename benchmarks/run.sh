@@ -38,6 +38,6 @@ measure data_loading benchmarks.data_loading --utterances 64000 --seconds 15
 against=${SESSION_AGAINST:+--against $SESSION_AGAINST}
 # shellcheck disable=SC2086  # two words or none
 measure session benchmarks.session $against
-measure server benchmarks.server
+measure server benchmarks.server  # server_soak (30 min) and server_peers are run on their own
 measure image_throughput benchmarks.image_throughput --batch-sizes 8 24 --repeats 2 --packed-only
 python -m benchmarks.report

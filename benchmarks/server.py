@@ -27,8 +27,10 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from benchmarks.lib.hardware import describe
 
@@ -57,13 +59,14 @@ class Heard(NamedTuple):
 
 
 class ServerProcess:
-    """A server and what the system says about its process."""
+    """A server, which writes its port to stderr, and what the system says about its process."""
 
-    def __init__(self, options: list[str]) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        command = [sys.executable, "-m", "latentspeech.cli.main", "serve", "--port", "0"]
-        command += ["--voices-dir", self._folder.name, *options]
+    def __init__(self, command: list[str], packages: Path | None = None) -> None:
+        """Starts it; `packages` is a folder of more packages for it."""
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        if packages is not None:
+            path = [str(packages), environment.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))
         self._process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env=environment
         )
@@ -73,6 +76,13 @@ class ServerProcess:
         assert found is not None
         self.port = int(found[1])
         self._proc = Path("/proc") / str(self._process.pid)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.communicate()
 
     def processor_s(self) -> float:
         """Seconds of all of its threads so far."""
@@ -93,27 +103,44 @@ class ServerProcess:
             "files": len(files),
         }
 
+    def settled(self) -> dict[str, int]:
+        """What it holds once its speeches have ended, or after a minute."""
+        end = time.monotonic() + _SETTLE_S
+        while (found := self.holds())["speeches"] and time.monotonic() < end:
+            time.sleep(0.1)
+        return found
+
     def memory_mb(self) -> float:
         """Its resident memory."""
         found = re.search(r"VmRSS:\s+(\d+) kB", (self._proc / "status").read_text())
         assert found is not None
         return round(int(found[1]) / 1000, 1)
 
-    def close(self) -> None:
-        """Ends the process."""
-        self._process.terminate()
-        self._process.communicate()
-        self._folder.cleanup()
+
+@contextmanager
+def our_server(options: list[str]) -> Iterator[ServerProcess]:
+    """Runs `latentspeech serve` at a free port, with a folder of voices of its own."""
+    command = [sys.executable, "-m", "latentspeech.cli.main", "serve", "--port", "0"]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ServerProcess([*command, "--voices-dir", folder, *options]) as server,
+    ):
+        yield server
 
 
-async def ask(port: int, seed: int, leaves_after_s: float | None = None) -> Heard | None:
-    """Asks for a speech and reads it; None for a client that leaves early."""
+async def ask(
+    port: int, seed: int, leaves_after_s: float | None = None, audio_format: str = "pcm"
+) -> Heard | None:
+    """Asks for a speech and reads it; None for a client that leaves early.
+
+    The length of the audio is right for pcm alone.
+    """
     body = json.dumps(
         {
             "input": TEXTS[seed % len(TEXTS)],
             "voice": VOICES[seed % len(VOICES)],
             "seed": seed,
-            "response_format": "pcm",
+            "response_format": audio_format,
         }
     ).encode()
     start = time.perf_counter()
@@ -122,30 +149,39 @@ async def ask(port: int, seed: int, leaves_after_s: float | None = None) -> Hear
     writer.write(f"{head}Content-Type: application/json\r\n\r\n".encode() + body)
     try:
         async with asyncio.timeout(leaves_after_s):
-            return await _read(reader, start)
+            return await read_speech(reader, start)
     except TimeoutError:
         return None
     finally:
         writer.close()
 
 
-async def _read(reader: asyncio.StreamReader, start: float) -> Heard:
+async def read_speech(
+    reader: asyncio.StreamReader, start: float, num_header_bytes: int = 0
+) -> Heard:
+    """Reads an answer in chunks, of 16-bit samples after a header."""
     head = await reader.readuntil(b"\r\n\r\n")
     if b" 200 " not in head.splitlines()[0]:
         raise RuntimeError(head.decode() + (await reader.read(1000)).decode())
     num_bytes, first_s = 0, 0.0
     while size := int(await reader.readline(), 16):
         await reader.readexactly(size + 2)
-        first_s = first_s or time.perf_counter() - start
         num_bytes += size
+        if num_bytes > num_header_bytes:
+            first_s = first_s or time.perf_counter() - start
     await reader.readline()
-    return Heard(first_s, num_bytes / 2 / RATE)
+    return Heard(first_s, (num_bytes - num_header_bytes) / 2 / RATE)
 
 
-async def level(server: ServerProcess, clients: int, seeds: range) -> dict[str, float]:
+async def level(
+    server: ServerProcess,
+    clients: int,
+    seeds: range,
+    ask_one: Callable[[int, int], Awaitable[Heard | None]] = ask,
+) -> dict[str, float]:
     """One level of load: each client asks once."""
     begun, processor_s = time.perf_counter(), server.processor_s()
-    found = await asyncio.gather(*(ask(server.port, seed) for seed in seeds[:clients]))
+    found = await asyncio.gather(*(ask_one(server.port, seed) for seed in seeds[:clients]))
     wall_s, processor_s = time.perf_counter() - begun, server.processor_s() - processor_s
     heard = [one for one in found if one is not None]
     assert len(heard) == clients
@@ -197,10 +233,8 @@ def leave(server: ServerProcess) -> dict[str, Any]:
         )
 
     heard = asyncio.run(crowd())
-    end = time.monotonic() + _SETTLE_S
-    while (after := server.holds())["speeches"] and time.monotonic() < end:
-        time.sleep(0.1)
-    return {"clients": len(heard), "left": heard.count(None), "before": before, "after": after}
+    left = heard.count(None)
+    return {"clients": len(heard), "left": left, "before": before, "after": server.settled()}
 
 
 def main() -> None:
@@ -214,14 +248,11 @@ def main() -> None:
     arguments = parser.parse_args()
     options = ["--max-rows", str(arguments.max_rows), *(["--elastic"] * arguments.elastic)]
     start = time.perf_counter()
-    server = ServerProcess(options)
-    try:
+    with our_server(options) as server:
         memory_mb = server.memory_mb()
         results = measure(server, sorted(arguments.clients), arguments.repeats)
         leavers = leave(server)
         memory = {"at_start_mb": memory_mb, "at_end_mb": server.memory_mb()}
-    finally:
-        server.close()
     report = {
         "hardware": describe(),
         "max_rows": arguments.max_rows,

@@ -26,6 +26,7 @@ _EXTRAS = {
     "uvicorn": "serve",
     "prometheus_client": "serve",
     "wyoming": "serve",
+    "ray": "ray",
 }
 
 

@@ -25,10 +25,15 @@ def run(config: ServerConfig) -> None:
     """
     listening = listen(config.host, config.port)
     server = Server(config)
-    if not config.log_text:  # what they warn of is in the texts of clients
-        logging.getLogger("latentspeech.text").setLevel(logging.ERROR)
+    keep_texts_out_of_log(config)
     logger.info("listening on http://%s:%d", config.host, listening.getsockname()[1])
     asyncio.run(web_server(server).serve([listening]))
+
+
+def keep_texts_out_of_log(config: ServerConfig) -> None:
+    """Silences the warnings of the text rules, which quote texts, unless the log may have them."""
+    if not config.log_text:
+        logging.getLogger("latentspeech.text").setLevel(logging.ERROR)
 
 
 def web_server(server: Server) -> uvicorn.Server:

@@ -18,19 +18,24 @@ def service_routes(server: Server) -> APIRouter:
     """Makes the routes of a server; health and metrics need no key."""
     router = APIRouter(tags=["service"])
     check = Depends(client_of(server))
+    word_times = server.engine.model.layout.needs_symbol_times
+
+    def describe(name: str) -> dict[str, Any]:
+        return {"id": name, "object": "model", "created": 0, "owned_by": "latentspeech",
+                "word_times": word_times}  # fmt: skip
 
     @router.get("/v1/models", dependencies=[check])
     def models() -> dict[str, Any]:
         """List the model and the names that stand for it."""
         names = (MODEL_ID, *MODEL_ALIASES)
-        return {"object": "list", "data": [_model(name) for name in names]}
+        return {"object": "list", "data": [describe(name) for name in names]}
 
     @router.get("/v1/models/{name}", dependencies=[check])
     def model(name: str) -> dict[str, Any]:
         """Describe the model."""
         if name not in (MODEL_ID, *MODEL_ALIASES):
             raise ApiError(404, f"there is no model {name[:80]!r}", "model_not_found", "model")
-        return _model(name)
+        return describe(name)
 
     @router.get("/health")
     def health() -> dict[str, Any]:
@@ -59,7 +64,3 @@ def service_routes(server: Server) -> APIRouter:
         return {"synthetic": _MARK in comment, "provenance": comment or None}
 
     return router
-
-
-def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "latentspeech"}

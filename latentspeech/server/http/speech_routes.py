@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -74,36 +74,37 @@ def speech_routes(server: Server) -> APIRouter:
 
 async def encoded(
     server: Server, stream: SpeechStream, audio_format: Format
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Yields the bytes of a speech in a format."""
-    async for data, _ in _encoded_words(server, stream, audio_format):
-        if data:
-            yield data
+    async with aclosing(_encoded_words(server, stream, audio_format)) as parts:
+        async for data, _ in parts:
+            if data:
+                yield data
 
 
 async def _encoded_words(
     server: Server, stream: SpeechStream, audio_format: Format
-) -> AsyncIterator[tuple[bytes, tuple[WordTime, ...]]]:
+) -> AsyncGenerator[tuple[bytes, tuple[WordTime, ...]]]:
     """Yields the bytes of a speech, with the words whose times are known since the last ones."""
-    encoder = make_encoder(audio_format, server.sample_rate, PROVENANCE)
-    async for event in stream.events():
-        if isinstance(event, Samples):
-            yield encoder.write(event.values), event.words
-    yield encoder.close(), ()
+    with make_encoder(audio_format, server.sample_rate, PROVENANCE) as encoder:
+        async for event in stream.events():
+            if isinstance(event, Samples):
+                yield encoder.write(event.values), event.words
+        yield encoder.close(), ()
 
 
 async def _events(
     server: Server, stream: SpeechStream, asked: SpeechRequest
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Yields OpenAI's events speech.audio.delta and speech.audio.done, and speech.audio.words."""
     try:
-        async for data, words in _encoded_words(server, stream, asked.response_format):
-            if words and asked.timestamp_granularities:
-                rows = [{"word": one.text, "start": one.start_s, "end": one.end_s} for one in words]
-                yield _event({"type": "speech.audio.words", "words": rows})
-            if data:
-                audio = base64.b64encode(data).decode("ascii")
-                yield _event({"type": "speech.audio.delta", "audio": audio})
+        async with aclosing(_encoded_words(server, stream, asked.response_format)) as parts:
+            async for data, words in parts:
+                if words and asked.timestamp_granularities:
+                    yield _event({"type": "speech.audio.words", "words": _rows(words)})
+                if data:
+                    audio = base64.b64encode(data).decode("ascii")
+                    yield _event({"type": "speech.audio.delta", "audio": audio})
     except Exception as error:
         yield _event({"type": "speech.audio.error", **as_api_error(error).body})
         return
@@ -111,6 +112,10 @@ async def _events(
     usage = {"input_tokens": stream.num_tokens, "output_tokens": frames,
              "total_tokens": stream.num_tokens + frames}  # fmt: skip
     yield _event({"type": "speech.audio.done", "usage": usage})
+
+
+def _rows(words: tuple[WordTime, ...]) -> list[dict[str, Any]]:
+    return [{"word": one.text, "start": one.start_s, "end": one.end_s} for one in words]
 
 
 def _event(value: dict[str, Any]) -> bytes:
@@ -192,8 +197,8 @@ def _counted(server: Server, stream: SpeechStream) -> Iterator[None]:
         server.metrics.requests.labels(outcome).inc()
 
 
-async def _closing(parts: AsyncIterator[bytes], kept: AsyncExitStack) -> AsyncIterator[bytes]:
+async def _closing(parts: AsyncGenerator[bytes], kept: AsyncExitStack) -> AsyncIterator[bytes]:
     """Yields the parts, and leaves what was entered for them at their end, however it comes."""
-    async with kept:
+    async with kept, aclosing(parts):
         async for data in parts:
             yield data

@@ -40,10 +40,11 @@ from latentspeech.server.http.clients import client_of
 from latentspeech.server.http.errors import ApiError, as_api_error
 from latentspeech.server.http.speech_requests import Speed, VoiceId
 from latentspeech.server.server import Server
-from latentspeech.server.speech.formats import Format, make_encoder
+from latentspeech.server.speech.formats import Encoder, Format, make_encoder
 from latentspeech.server.speech.stream import SpeechStream
 from latentspeech.server.speech.written_text import WrittenText
 from latentspeech.text.reading import Delivery
+from latentspeech.tts.prompt import Prompt
 from latentspeech.tts.synthesizer import PROVENANCE
 from latentspeech.tts.words.word_clock import WordTime
 
@@ -131,21 +132,22 @@ class _Conversation:
     async def run(self) -> None:
         """Handles messages until the connection ends, with WebSocketDisconnect."""
         while True:
-            given, context_id = await self._receive(), None
+            given = await self._receive()
             if self._ended:
                 continue  # what was on its way
             try:
                 message = _ANY.validate_json(given)
-                if isinstance(message, _Config):
-                    self._settings = message
-                    continue
-                context_id = message.context_id
-                await self._handle(message)
             except ValidationError as error:
                 await self._send_error(None, _explain(error))
+                continue
+            if isinstance(message, _Config):
+                await self._configure(message)
+                continue
+            try:
+                await self._handle(message)
             except Exception as error:
-                self._drop(context_id)
-                await self._send_error(context_id, as_api_error(error))
+                self._drop(message.context_id)
+                await self._send_error(message.context_id, as_api_error(error))
 
     def close(self) -> None:
         """Cancels the speeches that are still being made."""
@@ -159,6 +161,21 @@ class _Conversation:
             raise WebSocketDisconnect(received.get("code", 1000))
         given: bytes = received.get("bytes") or (received.get("text") or "").encode()
         return given
+
+    async def _configure(self, asked: _Config) -> None:
+        """Takes the settings of the texts that follow; those that cannot be honoured are said."""
+        self._settings = asked
+        try:
+            self._voice(asked)
+        except Exception as error:
+            await self._send_error(None, as_api_error(error))
+
+    def _voice(self, asked: _Config) -> Prompt:
+        """The voice of settings, if this server can honour them."""
+        if asked.add_timestamps:
+            self._server.check_times()
+        name = asked.voice.id if isinstance(asked.voice, VoiceId) else asked.voice
+        return self._server.voice(name)
 
     async def _handle(self, message: _Text | _Control) -> None:
         context = self._contexts.get(message.context_id)
@@ -188,11 +205,8 @@ class _Conversation:
         if len(self._contexts) >= (most := self._server.config.limits.max_contexts):
             raise InputError(f"{most} contexts are open, which is the limit; end some first")
         asked = self._settings
-        if asked.add_timestamps:
-            self._server.check_times()
-        name = asked.voice.id if isinstance(asked.voice, VoiceId) else asked.voice
         delivery = Delivery(speed=asked.speed)
-        stream = self._server.stream(self._server.voice(name), asked.seed, self._who, delivery)
+        stream = self._server.stream(self._voice(asked), asked.seed, self._who, delivery)
         context = _Context(stream, asked.response_format, asked.add_timestamps)
         with ExitStack() as stack:
             stack.enter_context(self._server.clients.speech(self._who))
@@ -232,20 +246,9 @@ class _Conversation:
 
     async def _send_audio(self, context_id: str | None, context: _Context) -> None:
         """Sends the audio of a speech until it ends."""
-        encoder = make_encoder(context.format, self._server.sample_rate, PROVENANCE)
-        sentence = -1
         try:
-            async for event in context.stream.events():
-                if event.sentence != sentence:
-                    sentence = event.sentence
-                    await self._send_start(context_id, context.format, sentence)
-                if isinstance(event, Samples):
-                    if event.words and context.add_timestamps:
-                        await self._send_words(context_id, event.words)
-                    await self._send_bytes(context_id, encoder.write(event.values))
-                else:
-                    await self._send_about(context_id, "audio.done", sentence_index=sentence)
-            await self._send_bytes(context_id, encoder.close())
+            with make_encoder(context.format, self._server.sample_rate, PROVENANCE) as encoder:
+                await self._send_encoded(context_id, context, encoder)
             await self._send_done(context_id, cancelled=False)
         except (WebSocketDisconnect, RuntimeError):
             pass  # the client has gone, which `run` sees as well
@@ -257,6 +260,22 @@ class _Conversation:
                 del self._contexts[context_id]
         with suppress(WebSocketDisconnect, RuntimeError):
             await self._end_if_complete()
+
+    async def _send_encoded(
+        self, context_id: str | None, context: _Context, encoder: Encoder
+    ) -> None:
+        sentence = -1
+        async for event in context.stream.events():
+            if event.sentence != sentence:
+                sentence = event.sentence
+                await self._send_start(context_id, context.format, sentence)
+            if isinstance(event, Samples):
+                if event.words and context.add_timestamps:
+                    await self._send_words(context_id, event.words)
+                await self._send_bytes(context_id, encoder.write(event.values))
+            else:
+                await self._send_about(context_id, "audio.done", sentence_index=sentence)
+        await self._send_bytes(context_id, encoder.close())
 
     async def _end_if_complete(self) -> None:
         """Ends the session once no text comes and all speeches have ended."""

@@ -1,45 +1,30 @@
-// The page: asks the server for speech, plays it while it comes, and stores voices.
+// The page: asks the server for speech, plays it while it comes, and shows what is heard.
 
+import { call, speech } from "./api.js";
 import { Player } from "./player.js";
 import { Spectrogram } from "./spectrogram.js";
+import { deleteVoice, record, show, showDelete, showVoices, storeVoice } from "./voices.js";
 import { wavOf } from "./wav.js";
+import { Words } from "./words.js";
 
 const RATE = 24000;
 const of = (id) => document.getElementById(id);
 const player = new Player(RATE);
 const picture = new Spectrogram(of("spectrogram"), RATE);
+const words = new Words(of("words"));
 let asking = null; // what stops the request that runs
-let recorder = null;
-let recording = null; // the bytes of the voice to store
-let stored = new Set();
+let hasWordTimes = false; // whether the model knows when its words are heard
 
 function say(text, bad = false) {
   of("status").textContent = text;
   of("status").classList.toggle("bad", bad);
 }
 
-function headers(more = {}) {
-  const key = of("key").value.trim();
-  return key ? { ...more, Authorization: `Bearer ${key}` } : more;
-}
-
-async function call(path, options = {}) {
-  const answer = await fetch(path, { ...options, headers: headers(options.headers) });
-  if (answer.ok) return answer;
-  const found = await answer.json().catch(() => null);
-  throw new Error(found?.error?.message ?? `The server answers ${answer.status}.`);
-}
-
-async function showVoices(chosen) {
-  const found = await (await call("v1/audio/voices")).json();
-  stored = new Set(found.uploaded_voices.map((voice) => voice.name));
-  of("voice").replaceChildren(...found.voices.map((name) => new Option(name, name)));
-  of("voice").value = chosen ?? found.default_voice ?? "";
-  showDelete();
-}
-
-function showDelete() {
-  of("delete").disabled = !stored.has(of("voice").value);
+async function open() {
+  const model = await (await call("v1/models/latentspeech")).json();
+  hasWordTimes = model.word_times;
+  of("words").hidden = !hasWordTimes;
+  await showVoices();
 }
 
 function showDownload(samples) {
@@ -60,26 +45,16 @@ async function speak() {
   of("stop").disabled = false;
   showDownload(null);
   picture.clear();
+  words.clear();
   say("Waiting for the first audio.");
-  const started = performance.now();
-  const parts = [];
+  const asked = {
+    input: of("text").value, voice: of("voice").value, speed: Number(of("speed").value),
+    seed: Number(of("seed").value), timestamp_granularities: hasWordTimes ? ["word"] : [],
+  };
   try {
     await player.start();
-    const body = {
-      input: of("text").value, voice: of("voice").value, response_format: "pcm",
-      seed: Number(of("seed").value),
-    };
-    const answer = await call("v1/audio/speech", {
-      method: "POST", signal: own.signal, body: JSON.stringify(body),
-      headers: { "Content-Type": "application/json" },
-    });
-    for await (const samples of samplesOf(answer.body)) {
-      if (!parts.length) say(`First audio after ${Math.round(performance.now() - started)} ms.`);
-      parts.push(samples);
-      player.add(samples);
-      picture.add(samples);
-    }
-    const whole = joined(parts);
+    const started = performance.now();
+    const whole = await hear(asked, own.signal, started);
     showDownload(whole);
     const seconds = (whole.length / RATE).toFixed(1);
     say(`${seconds} s of speech in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
@@ -90,26 +65,25 @@ async function speak() {
   if (asking === own) of("stop").disabled = true;
 }
 
+// Plays and shows a speech while it comes; returns all of its samples.
+async function hear(asked, signal, started) {
+  const parts = [];
+  for await (const part of speech(asked, signal)) {
+    if (part.words) words.add(part.words);
+    if (!part.samples) continue;
+    if (!parts.length) say(`First audio after ${Math.round(performance.now() - started)} ms.`);
+    parts.push(part.samples);
+    player.add(part.samples);
+    picture.add(part.samples);
+  }
+  return joined(parts);
+}
+
 function stop() {
   asking?.abort();
   asking = null;
   player.stop();
   of("stop").disabled = true;
-}
-
-async function* samplesOf(body) {
-  const reader = body.getReader();
-  let rest = new Uint8Array(0);
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const bytes = new Uint8Array(rest.length + value.length);
-    bytes.set(rest);
-    bytes.set(value, rest.length);
-    const even = bytes.length - (bytes.length % 2);
-    rest = bytes.slice(even);
-    if (even) yield new Int16Array(bytes.buffer.slice(0, even));
-  }
 }
 
 function joined(parts) {
@@ -120,54 +94,6 @@ function joined(parts) {
     place += part.length;
   }
   return whole;
-}
-
-function show(blob) {
-  recording = blob;
-  of("recording").src = URL.createObjectURL(blob);
-  of("recording").hidden = false;
-}
-
-async function record() {
-  if (recorder) return recorder.stop();
-  try {
-    const microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
-    const parts = [];
-    recorder = new MediaRecorder(microphone);
-    recorder.ondataavailable = (event) => parts.push(event.data);
-    recorder.onstop = () => {
-      microphone.getTracks().forEach((track) => track.stop());
-      show(new Blob(parts, { type: recorder.mimeType }));
-      recorder = null;
-      of("record").textContent = "Record again";
-      of("record").setAttribute("aria-pressed", "false");
-    };
-    recorder.start();
-    of("record").textContent = "Stop recording";
-    of("record").setAttribute("aria-pressed", "true");
-  } catch (error) {
-    say(`The microphone cannot be used: ${error.message}`, true);
-  }
-}
-
-async function storeVoice() {
-  if (!recording) return say("Record a voice, or choose a file.", true);
-  const form = new FormData();
-  form.set("audio_sample", recording, "recording");
-  form.set("name", of("name").value);
-  form.set("consent", of("consent").value);
-  say("Storing the voice.");
-  const made = await (await call("v1/audio/voices", { method: "POST", body: form })).json();
-  await showVoices(made.voice.name);
-  say([`The voice ${made.voice.name} is stored.`, ...made.notes].join(" "));
-}
-
-async function deleteVoice() {
-  const name = of("voice").value;
-  if (!window.confirm(`Delete the voice ${name}?`)) return;
-  await call(`v1/audio/voices/${encodeURIComponent(name)}`, { method: "DELETE" });
-  await showVoices();
-  say(`The voice ${name} is deleted.`);
 }
 
 function handled(action) {
@@ -181,15 +107,23 @@ function count() {
   of("count").textContent = `${of("text").value.length} of 4096 characters.`;
 }
 
+function showSpeed() {
+  of("speed-shown").textContent = `${Number(of("speed").value).toFixed(2)} times`;
+}
+
 of("speak-form").addEventListener("submit", handled(speak));
 of("stop").addEventListener("click", stop);
 of("text").addEventListener("input", count);
+of("speed").addEventListener("input", showSpeed);
 of("voice").addEventListener("change", showDelete);
 of("record").addEventListener("click", handled(record));
 of("file").addEventListener("change", () => of("file").files[0] && show(of("file").files[0]));
-of("voice-form").addEventListener("submit", handled(storeVoice));
-of("delete").addEventListener("click", handled(deleteVoice));
-of("key").addEventListener("change", handled(() => showVoices()));
+of("voice-form").addEventListener("submit", handled(async () => {
+  say("Storing the voice.");
+  say(await storeVoice());
+}));
+of("delete").addEventListener("click", handled(async () => say(await deleteVoice())));
+of("key").addEventListener("change", handled(open));
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") stop();
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target === of("text"))
@@ -197,7 +131,9 @@ document.addEventListener("keydown", (event) => {
 });
 (function follow() {
   picture.mark(player.heard);
+  words.mark(player.heard);
   requestAnimationFrame(follow);
 })();
 count();
-showVoices().catch((error) => say(error.message, true));
+showSpeed();
+handled(open)();

@@ -38,7 +38,8 @@ export class Player {
   // Seconds that have been heard; null while nothing is.
   get heard() {
     if (!this.sources.length || this.begun === null) return null;
-    return Math.min(Math.max(0, this.context.currentTime - this.begun), this.seconds);
+    const { currentTime, outputLatency = 0 } = this.context; // a loudspeaker may be late
+    return Math.min(Math.max(0, currentTime - outputLatency - this.begun), this.seconds);
   }
 
   // Waits until everything has been heard.

@@ -8,7 +8,7 @@ n samples.
 """
 
 import struct
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,15 @@ _CODECS = {
 
 
 class Encoder(Protocol):
-    """Turns samples into the bytes of a file, piece by piece."""
+    """Turns samples into the bytes of a file, piece by piece.
+
+    The end of its block frees what FFmpeg holds for it, 7 MB in FLAC; without a block that waits
+    for Python's garbage collector, since streams and containers refer to each other.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
     def write(self, samples: NDArray[np.float32]) -> bytes:
         """The bytes that are ready with the next samples (n,)."""
@@ -71,6 +79,12 @@ class _PcmEncoder:
     def __init__(self, header: bytes) -> None:
         self._header = header
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
     def write(self, samples: NDArray[np.float32]) -> bytes:
         header, self._header = self._header, b""
         return header + encode_pcm(samples, "s16le")
@@ -93,6 +107,13 @@ class _MediaEncoder:
         self._stream = self._container.add_stream(codec.codec, rate=sample_rate, layout="mono")
         if codec.bit_rate is not None:
             self._stream.bit_rate = codec.bit_rate
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.close()
+        del self._container, self._stream
 
     def write(self, samples: NDArray[np.float32]) -> bytes:
         if not len(samples):

@@ -1,7 +1,8 @@
 """The voices of a server: those that ship, and those that clients have stored.
 
 A stored voice is one safetensors file in the folder of the server. It appears whole or not at all,
-so a server that is killed loses no voice that it has confirmed. Only one server may use a folder.
+so a server that is killed loses no voice that it has confirmed. Several servers may share a folder:
+who adds or removes a file holds the folder's lock, and who reads notices that a file has changed.
 """
 
 import re
@@ -9,16 +10,20 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
+from latentspeech.core.data.file_lock import exclusive
 from latentspeech.core.errors import CheckpointError, ConfigError, InputError
-from latentspeech.core.storage.files import remove_leftovers
+from latentspeech.core.storage.files import TEMPORARY_PREFIX, remove_leftovers
 from latentspeech.tts.prompt import VOICE_SUFFIX, Prompt, load_voice, save_voice
 from latentspeech.tts.voices import builtin_voices
 
 # No dot and no slash, so a name is never a path outside the folder.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_LOCK = ".lock"
+_REMEDY = "let the server write in its folder of voices, or give another one by --voices-dir"
 
 
 class UnknownVoiceError(Exception):
@@ -40,6 +45,13 @@ class StoredVoice:
     file_size: int
 
 
+class _Kept(NamedTuple):
+    """A stored voice in memory, and the state of its file when it was read."""
+
+    stamp: tuple[int, int]
+    prompt: Prompt
+
+
 class VoiceLibrary:
     """Voices by name; a stored voice cannot have the name of one that ships."""
 
@@ -51,7 +63,9 @@ class VoiceLibrary:
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            remove_leftovers(folder)
+            if any(folder.glob(TEMPORARY_PREFIX + "*")):
+                with exclusive(folder / _LOCK, _REMEDY):  # another server may be writing now
+                    remove_leftovers(folder)
         except OSError as error:
             raise ConfigError(
                 f"the folder of voices {folder} cannot be used ({error.strerror}); give another "
@@ -62,7 +76,7 @@ class VoiceLibrary:
         self._builtin = {
             name: prompt for name, prompt in loaded.items() if prompt.codec_hash == codec_hash
         }
-        self._prompts = dict(self._builtin)
+        self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
     @property
@@ -73,7 +87,8 @@ class VoiceLibrary:
     def stored(self) -> list[StoredVoice]:
         """The voices that clients have stored, by name."""
         paths = sorted(self._folder.glob(f"*{VOICE_SUFFIX}"))
-        return [_describe(path) for path in paths if _NAME.fullmatch(path.stem)]
+        found = [_describe(path) for path in paths if _NAME.fullmatch(path.stem)]
+        return [voice for voice in found if voice is not None]
 
     def get(self, name: str) -> Prompt:
         """Returns a voice.
@@ -82,10 +97,13 @@ class VoiceLibrary:
             UnknownVoiceError: no voice has this name.
             CheckpointError: it was made for another codec.
         """
+        if name in self._builtin:
+            return self._builtin[name]
+        stamp = self._stamp(name)
         with self._lock:
-            if name not in self._prompts:
-                self._prompts[name] = self._load(name)
-            return self._prompts[name]
+            if name not in self._kept or self._kept[name].stamp != stamp:
+                self._kept[name] = _Kept(stamp, self._load(name))
+            return self._kept[name].prompt
 
     def add(self, name: str, prompt: Prompt, consent: str) -> StoredVoice:
         """Stores a voice; when this returns, it is on the disk.
@@ -99,8 +117,8 @@ class VoiceLibrary:
             raise InputError(
                 "consent is empty; expected who has agreed to the use of this voice, and how"
             )
-        with self._lock:
-            path = self._path(name)
+        path = self._path(name)
+        with exclusive(self._folder / _LOCK, _REMEDY):
             if name in self._builtin or path.exists():
                 raise VoiceExistsError(
                     f"a voice {name!r} exists already; delete it first, or take another name"
@@ -111,8 +129,9 @@ class VoiceLibrary:
                 )
             now = datetime.now(UTC).isoformat(timespec="seconds")
             save_voice(prompt, path, {"consent": consent, "created_at": now})
-            self._prompts[name] = prompt
-        return _describe(path)
+            stored = _describe(path)
+        assert stored is not None
+        return stored
 
     def remove(self, name: str) -> None:
         """Deletes a stored voice.
@@ -120,15 +139,26 @@ class VoiceLibrary:
         Raises:
             UnknownVoiceError: no stored voice has this name.
         """
+        self._stamp(name)
+        with exclusive(self._folder / _LOCK, _REMEDY):
+            try:
+                self._path(name).unlink()
+            except FileNotFoundError:
+                raise UnknownVoiceError(f"no client has stored a voice {name!r}") from None
         with self._lock:
-            if not _NAME.fullmatch(name) or not self._path(name).is_file():
-                raise UnknownVoiceError(f"no client has stored a voice {name!r}")
-            self._path(name).unlink()
-            self._prompts.pop(name, None)
+            self._kept.pop(name, None)
+
+    def _stamp(self, name: str) -> tuple[int, int]:
+        """What changes when another file takes this name; UnknownVoiceError if there is none."""
+        try:
+            if not _NAME.fullmatch(name):
+                raise FileNotFoundError
+            state = self._path(name).stat()
+        except FileNotFoundError:
+            raise UnknownVoiceError(f"there is no voice {name[:80]!r}") from None
+        return state.st_ino, state.st_mtime_ns
 
     def _load(self, name: str) -> Prompt:
-        if not _NAME.fullmatch(name) or not self._path(name).is_file():
-            raise UnknownVoiceError(f"there is no voice {name[:80]!r}")
         prompt = load_voice(self._path(name))
         if prompt.codec_hash != self._codec_hash:
             raise CheckpointError(
@@ -150,10 +180,14 @@ def check_name(name: str) -> None:
         )
 
 
-def _describe(path: Path) -> StoredVoice:
+def _describe(path: Path) -> StoredVoice | None:
+    """What is known of a stored voice; None if it has been deleted meanwhile."""
     try:
+        size = path.stat().st_size
         with safe_open(path, "np") as file:
             notes = file.metadata() or {}
+    except FileNotFoundError:
+        return None
     except (SafetensorError, OSError):
         notes = {}
     return StoredVoice(
@@ -161,5 +195,5 @@ def _describe(path: Path) -> StoredVoice:
         notes.get("consent", ""),
         notes.get("created_at", ""),
         notes.get("transcript"),
-        path.stat().st_size,
+        size,
     )

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ import openai
 import pytest
 import soundfile
 
+from latentspeech.server.http import speech_routes
 from latentspeech.server.http.speech_requests import SpeechRequest
+from latentspeech.server.speech.formats import make_encoder
 from latentspeech.text.reading import Delivery
 from latentspeech.tts.length_guard import STREAMED
 from latentspeech.tts.synthesizer import PROVENANCE
@@ -104,6 +107,39 @@ def test_openais_client_lists_models(running: Running) -> None:
     names = [model.id for model in client(running).models.list()]
     assert "latentspeech" in names
     assert client(running).models.retrieve("tts-1").id == "tts-1"
+
+
+def test_the_encoder_of_a_client_that_leaves_is_freed_at_once(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, freed = threading.Event(), threading.Event()
+
+    def make_watched(*given: Any) -> Any:
+        encoder = make_encoder(*given)
+
+        @contextlib.contextmanager
+        def watched() -> Iterator[Any]:
+            try:
+                with encoder:
+                    begun.set()
+                    yield encoder
+            finally:
+                if not hasattr(encoder, "_container"):
+                    freed.set()
+
+        return watched()
+
+    monkeypatch.setattr(speech_routes, "make_encoder", make_watched)
+    body = json.dumps({"input": "Many words. " * 200, "response_format": "flac"}).encode()
+    head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+    with socket.create_connection(("127.0.0.1", running.port)) as leaving:
+        leaving.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + body)
+        assert begun.wait(60)
+    assert freed.wait(60)
+    end = time.monotonic() + 20
+    while running.server.engine.num_speeches:
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("name", ["mp3", "opus", "aac", "flac", "wav"])

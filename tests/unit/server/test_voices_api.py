@@ -1,7 +1,9 @@
 """Voices of clients: stored with consent, whole or not at all, and nowhere but in their folder."""
 
 import base64
+import contextlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -66,10 +68,10 @@ def test_a_voice_is_stored_used_and_deleted(running: Running, recording: bytes) 
 def test_what_cannot_be_stored_is_refused(
     running: Running, recording: bytes, fields: dict[str, str], status: int, message: str
 ) -> None:
-    before = sorted(running.server.config.voices_dir.iterdir())
+    before = sorted(running.server.config.voices_dir.rglob("*"))
     answer = store(running, recording, **fields)
     assert (answer.status, message in answer.error["message"]) == (status, True), answer.body
-    assert sorted(running.server.config.voices_dir.iterdir()) == before
+    assert sorted(running.server.config.voices_dir.rglob("*")) == before
 
 
 def test_a_form_without_consent_or_audio_is_refused(running: Running) -> None:
@@ -122,7 +124,35 @@ def test_what_a_killed_server_left_is_removed(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / ".tmp-12-ann.safetensors").write_bytes(b"half")
     assert VoiceLibrary(folder, "hash", 2).stored() == []
-    assert list(folder.iterdir()) == []
+    assert [path.name for path in folder.iterdir()] in ([], [".lock"])
+
+
+def test_servers_share_a_folder(library: VoiceLibrary, tmp_path: Path) -> None:
+    other = VoiceLibrary(tmp_path / "voices", "hash", 2)
+    library.add("ann", PROMPT, "Ann")
+    np.testing.assert_array_equal(other.get("ann").latents, PROMPT.latents)
+    library.remove("ann")
+    with pytest.raises(UnknownVoiceError):
+        other.get("ann")
+    again = Prompt(2 * PROMPT.latents, "Hello.", "hash")
+    library.add("ann", again, "Ann")
+    np.testing.assert_array_equal(other.get("ann").latents, again.latents)
+
+
+def test_a_name_goes_to_one_of_two_servers(tmp_path: Path) -> None:
+    folder, names = tmp_path / "voices", [f"voice{i}" for i in range(30)]
+
+    def add_all(_: int) -> list[str]:
+        library, added = VoiceLibrary(folder, "hash", 100), []
+        for name in names:
+            with contextlib.suppress(VoiceExistsError):
+                added.append(library.add(name, PROMPT, "Ann").name)
+            VoiceLibrary(folder, "hash", 100)  # a server that starts harms no other
+        return added
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(add_all, range(2))
+    assert sorted(first + second) == sorted(names)
 
 
 def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:

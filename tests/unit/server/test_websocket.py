@@ -176,12 +176,22 @@ def test_a_bad_message_is_answered_and_the_session_goes_on(
         until(socket, "context.done")
 
 
-def test_an_unknown_voice_is_said(running: Running) -> None:
+def test_an_unknown_voice_is_said_at_once_and_never_replaced(running: Running) -> None:
     with open_socket(running) as socket:
+        send(socket, "input.text", text="A text of words. " * 5)
+        until(socket, "audio.start")
         send(socket, "session.config", voice="nobody")
-        send(socket, "input.text", text="One.")
-        messages, _ = until(socket, "error")
-    assert messages[-1]["error"]["code"] == "voice_not_found"
+        assert until(socket, "error")[0][-1]["error"]["code"] == "voice_not_found"
+        send(socket, "input.done")  # the speech that runs goes on
+        messages, _ = until(socket, "session.done")
+        assert messages[-2] == {"type": "context.done", "cancelled": False}
+    with open_socket(running) as socket:
+        for kind, values in (
+            ("session.config", {"voice": "nobody"}),
+            ("input.text", {"text": "A"}),
+        ):
+            send(socket, kind, **values)
+            assert until(socket, "error")[0][-1]["error"]["code"] == "voice_not_found"
 
 
 def test_what_of_a_text_is_complete() -> None:
