@@ -3,10 +3,10 @@
     python -m benchmarks.server_peers --pocket FOLDER > benchmarks/results/server_peers.json
     python -m benchmarks.report
 
-FOLDER has pocket-tts 4.0 (lib/pocket_model.py). Each server is a process with one thread for each product of matrices. At each level a number of
-clients ask at once. Pocket-tts runs its models of 7M and of 2M parameters. Their weights are
-random, so that the length of their speech is given: it is that of ours. The columns are those of
-benchmarks/server.py. Prints one JSON object. Needs Linux.
+FOLDER has pocket-tts 4.0 (lib/pocket_model.py). Each server is a process with one thread for each
+product of matrices. At each level a number of clients ask at once. Pocket-tts runs its models of 7M
+and of 2M parameters. Their weights are random, so that the length of their speech is given: it is
+that of ours. The columns are those of benchmarks/server.py. Prints one JSON object. Needs Linux.
 """
 
 import argparse
