@@ -78,10 +78,13 @@ def _add(page: "OpenPage", line: str) -> bool:
 
 def _go_on(page: "OpenPage", max_tokens: int, out_dir: Path, number: int, as_json: bool) -> int:
     """Prints what the model writes; returns the number of its next picture."""
+    from latentvision.generation.painter import Pictures
+
     for piece in page.go_on(max_tokens):
         if isinstance(piece, str):
             print(json.dumps({"text": piece}) if as_json else piece, end="\n" if as_json else "")
         else:
+            assert isinstance(piece, Pictures), "the page was not asked for speech"
             while (path := out_dir / f"{number:03d}.png").exists():
                 number += 1  # pictures of earlier pages stay
             piece.save(path)

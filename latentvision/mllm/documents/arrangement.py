@@ -20,7 +20,7 @@ from pydantic import Field
 from latentspeech.core.config import Config
 from latentspeech.core.errors import DataError
 from latentspeech.core.seeds import derive_seed
-from latentvision.mllm.documents.page import Page, Picture, Text
+from latentvision.mllm.documents.page import Page, Part, Picture, Text
 
 _SEEDS = 2**63  # `derive_seed` gives numbers below it
 
@@ -46,7 +46,7 @@ def arrange(page: Page, config: ArrangementConfig, seed: int, epoch: int) -> Pag
         return None
     if page.kind == "pair":
         return replace(page, parts=_pair(page, config, seed, epoch))
-    parts = tuple(part for part in page.parts if isinstance(part, Picture) or part.text)
+    parts = tuple(part for part in page.parts if not isinstance(part, Text) or part.text)
     return replace(page, parts=parts) if parts else None
 
 
@@ -57,9 +57,9 @@ def with_pictures(
 
     Raises DataError if a picture is missing or damaged and `missing_pictures` is "refuse".
     """
-    parts: list[Text | Picture] = []
+    parts: list[Part] = []
     for part in page.parts:
-        if isinstance(part, Text):
+        if not isinstance(part, Picture):
             parts.append(part)
             continue
         try:
