@@ -5,16 +5,18 @@
     {"parts": [{"text": "..."}, {"picture": "a/1.jpg"}]}   interleaved
     {"parts": [{"picture": "a/1.jpg"}, {"question": "..."}, {"answer": "..."}]}   questions
     {"parts": [{"text": "..."}, {"speech": "a/1.wav"}]}   interleaved; the same with pictures
+    {"parts": [..., {"answers": ["a dog", "dog", ...]}]}   all answers, as in VQAv2
     {"text_list": [...], "image_info": [...]}              interleaved, the layout of MMC4
 
-A key "key" names the page; without one, its file and line do. Pictures are files of the folder
-`pictures`. Speech is called by its name in the shards of latents. In MMC4 (Zhu et al. 2023, arXiv
-2304.06939) a picture goes before the sentence that it matches. A shard is a file. An open
-file takes 8 bytes a line.
+Of several answers the most frequent one is learned. A key "key" names the page; without one, its
+file and line do. Pictures are files of the folder `pictures`. Speech is called by its name in the
+shards of latents. In MMC4 (Zhu et al. 2023, arXiv 2304.06939) a picture goes before the sentence
+that it matches. A shard is a file. An open file takes 8 bytes a line.
 """
 
 import json
 import mmap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -166,7 +168,12 @@ def _part(part: Mapping[str, Any], picture: Any) -> Part:
             return Speech(_text(value))
         case "question" | "answer":
             return Text(_text(value), name)
-    raise ValueError(f"a part {name!r}; expected text, picture, speech, question or answer")
+        case "answers":
+            given = tuple(map(_text, value))
+            return Text(Counter(given).most_common(1)[0][0], "answer", given)
+    raise ValueError(
+        f"a part {name!r}; expected text, picture, speech, question, answer or answers"
+    )
 
 
 def _mmc4(row: Mapping[str, Any], picture: Any) -> _Parts:

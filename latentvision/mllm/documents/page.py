@@ -23,6 +23,7 @@ class Text:
 
     text: str
     mark: Literal["plain", "question", "answer"] = "plain"
+    given: tuple[str, ...] = ()  # of an answer: those of all people, of which `text` is one
 
 
 @dataclass(frozen=True)

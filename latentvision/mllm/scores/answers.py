@@ -20,6 +20,7 @@ class Question(NamedTuple):
     picture: Picture  # the last one before it
     text: str
     answer: str
+    given: tuple[str, ...] = ()  # the answers of several people, if there are any
 
 
 def questions_of(pages: Iterable[Page]) -> Iterator[Question]:
@@ -35,7 +36,7 @@ def questions_of(pages: Iterable[Page]) -> Iterator[Question]:
             elif part.mark == "question":
                 asked = part.text
             elif part.mark == "answer" and asked is not None and picture is not None:
-                yield Question(f"{page.key}/{place}", picture, asked, part.text)
+                yield Question(f"{page.key}/{place}", picture, asked, part.text, part.given)
                 asked = None
 
 
