@@ -39,6 +39,7 @@ add_page_options() {
   add_option max_samples 500 "captions kept aside that are drawn at each scale"
   add_option max_pages 500 "pages kept aside of each kind that are scored"
   add_option metrics "kid-efficientnet fd-efficientnet precision-efficientnet recall-efficientnet" "of samples (latentvision score --list-metrics)"
+  add_path clip "" "directory of a CLIP model in the format of transformers, for the CLIP score of samples; without it that score is a hole"
   add_option device auto "where samples and scores are computed: cpu, cuda, cuda:N; auto takes a GPU if there is one"
   add_option seed 0 "of the samples"
 }
