@@ -141,7 +141,8 @@ class PageBatches:
 
     def _estimate(self, size: PageSize) -> int:
         text = math.ceil(size.text_bytes / self._config.bytes_per_token)
-        elements = _MARKS + text + size.num_pictures * self._sequences.picture_elements
+        shown = size.num_pictures if self._config.arrangement.pictures == "shown" else 0
+        elements = _MARKS + text + shown * self._sequences.picture_elements
         elements += sum(self._sequences.speech_elements(name) for name in size.speech)
         row = self._config.row_length
         # A row that holds 15 alike pages and a half has room for 15. Without this, the pages of a

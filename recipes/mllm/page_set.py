@@ -4,7 +4,7 @@
     PAGES/pictures/SPLIT/NAME.png the pictures that the pages name, as SPLIT/NAME.png
 
 The lines are those of latentvision/mllm/documents/json_lines.py. Every folder has a page or more.
-speech/folders.py says where speech lies, if there is any.
+recipes/mllm/speech/folders.py says where speech lies, if there is any.
 """
 
 import argparse

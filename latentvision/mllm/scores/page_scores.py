@@ -64,7 +64,7 @@ class _Items:
 
 
 def score_pages(writer: PageWriter, config: PageScoringConfig) -> EvalReport:
-    """Measures a model on pages.
+    """Measures a model on pages; a text-only twin is asked without the pictures.
 
     Raises:
         DataError: a source is missing or damaged.
@@ -154,7 +154,8 @@ def _add_answers(
     written: list[str] = []
     for start in range(0, len(asked), _AT_ONCE):
         some = asked[start : start + _AT_ONCE]
-        pictures = [one.picture.decode() for one in some]
+        sees = writer.description.reads_pictures
+        pictures = [one.picture.decode() if sees else None for one in some]
         texts = [one.text for one in some]
         written += writer.answers(pictures, texts, max_tokens=config.max_tokens)
     _add_hits(found, "Answers right", asked, written)
