@@ -9,7 +9,7 @@ an empty line        the model goes on
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -56,7 +56,11 @@ def chat(
     if not out_dir.is_dir():
         raise InputError(f"the folder {out_dir} does not exist; create it or choose another")
     writer = open_writer(model, device, threads)
-    changes = {"text_temperature": temperature, "cfg_scale": cfg_scale, "num_steps": num_steps}
+    changes: dict[str, Any] = {
+        "text_temperature": temperature,
+        "cfg_scale": cfg_scale,
+        "num_steps": num_steps,
+    }
     page = OpenPage(writer, seed, **changes)
     number = 0
     for line in sys.stdin:

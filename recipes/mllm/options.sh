@@ -73,7 +73,7 @@ settle_debug() {
 }
 
 settle_page_options() {
-  local scale=full suffix= name=$model
+  local scale=full suffix='' name=$model
   check_number spoken_weight vocab_size max_copies max_samples max_pages seed
   [[ ${model:?} =~ ^(latent_lm|transfusion|vq)$ ]] || fail "--model is '$model'; expected latent_lm, transfusion or vq"
   [[ ${weights:?} =~ ^[1-9][0-9]*(\ [1-9][0-9]*){3}$ ]] || fail "--weights is '$weights'; expected four whole numbers from 1, as '2 1 1 1'"

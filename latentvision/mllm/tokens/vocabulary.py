@@ -50,4 +50,5 @@ def make_vocabulary(text_size: int, num_codes: int = 0, with_speech: bool = Fals
     end = codes + num_codes
     speech = SpeechMarks(end, end + 1, end + 2) if with_speech else None
     size = -(-(end + (len(speech) if speech else 0)) // _MULTIPLE) * _MULTIPLE
-    return Vocabulary(text_size, *range(text_size, codes), codes, size, speech)
+    special = range(text_size, codes)
+    return Vocabulary._make([text_size, *special, codes, size, speech])
