@@ -9,7 +9,7 @@ an empty line        the model goes on
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -56,7 +56,11 @@ def chat(
     if not out_dir.is_dir():
         raise InputError(f"the folder {out_dir} does not exist; create it or choose another")
     writer = open_writer(model, device, threads)
-    changes = {"text_temperature": temperature, "cfg_scale": cfg_scale, "num_steps": num_steps}
+    changes: dict[str, Any] = {
+        "text_temperature": temperature,
+        "cfg_scale": cfg_scale,
+        "num_steps": num_steps,
+    }
     page = OpenPage(writer, seed, **changes)
     number = 0
     for line in sys.stdin:
@@ -78,10 +82,13 @@ def _add(page: "OpenPage", line: str) -> bool:
 
 def _go_on(page: "OpenPage", max_tokens: int, out_dir: Path, number: int, as_json: bool) -> int:
     """Prints what the model writes; returns the number of its next picture."""
+    from latentvision.generation.painter import Pictures
+
     for piece in page.go_on(max_tokens):
         if isinstance(piece, str):
             print(json.dumps({"text": piece}) if as_json else piece, end="\n" if as_json else "")
         else:
+            assert isinstance(piece, Pictures), "the page was not asked for speech"
             while (path := out_dir / f"{number:03d}.png").exists():
                 number += 1  # pictures of earlier pages stay
             piece.save(path)

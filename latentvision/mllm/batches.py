@@ -5,8 +5,8 @@ mixture of several sources (core's `MixedData`) the unit of the weights 2 : 1 : 
 token or a latent, and not the page.
 
 Pages become tokens and latents when they are loaded, so a plan only estimates their sizes. A page
-longer than a row is cut between rows, but never within a picture. A page longer than a batch loses
-what does not fit, and then has no page_end.
+longer than a row is cut between rows, but never within a picture or speech. A page longer than a
+batch loses what does not fit, and then has no page_end.
 """
 
 import logging
@@ -26,7 +26,7 @@ from latentspeech.core.lm.mixed_sequence import MixedSequence
 from latentspeech.core.seeds import derive_seed
 from latentspeech.core.tensors import make_generator
 from latentvision.mllm.documents.arrangement import ArrangementConfig, arrange, with_pictures
-from latentvision.mllm.documents.page import Page, PageSize, Picture, Text
+from latentvision.mllm.documents.page import Page, PageSize, Part, Picture, Speech
 from latentvision.mllm.documents.source import PageSource
 from latentvision.mllm.sequence import PageSequences
 
@@ -123,7 +123,7 @@ class PageBatches:
                 "their pictures are missing or their text is empty; see that the disk with the "
                 "pictures is there, or make batch_elements larger"
             )
-        dims = self._sequences.encoder.latent_dims
+        dims = self._sequences.latent_dims
         return pack(sequences, dims, self._config.row_length, too_long="cut")
 
     def _sequence(self, item: PlannedPage, seed: int) -> MixedSequence | None:
@@ -141,20 +141,26 @@ class PageBatches:
 
     def _estimate(self, size: PageSize) -> int:
         text = math.ceil(size.text_bytes / self._config.bytes_per_token)
-        elements = _MARKS + text + size.num_pictures * self._sequences.picture_elements
+        shown = size.num_pictures if self._config.arrangement.pictures == "shown" else 0
+        elements = _MARKS + text + shown * self._sequences.picture_elements
+        elements += sum(self._sequences.speech_elements(name) for name in size.speech)
         row = self._config.row_length
         # A row that holds 15 alike pages and a half has room for 15. Without this, the pages of a
         # batch would need one row more, with a single page in it.
         return math.ceil(row / (row // elements)) if _SMALL * elements <= row else elements
 
     def _shortened(self, page: Page) -> Page:
-        """The page itself, or as many of its parts as a batch has room for."""
+        """The page itself, or as many of its parts as a batch has room for.
+
+        Speech, like a picture, is never cut, so speech longer than a row ends the page as well.
+        """
         room = float(self._config.batch_elements - _MARKS)
-        parts: list[Text | Picture] = []
+        parts: list[Part] = []
         for part in page.parts:
-            if isinstance(part, Picture):
-                room -= self._sequences.picture_elements
-                if room < 0:
+            if isinstance(part, Picture | Speech):
+                elements = self._elements(part)
+                room -= elements
+                if room < 0 or elements >= self._config.row_length:
                     return replace(page, parts=tuple(parts))
             else:
                 most = math.floor(room * self._config.bytes_per_token)
@@ -165,6 +171,11 @@ class PageBatches:
                 room -= len(text) / self._config.bytes_per_token
             parts.append(part)
         return page
+
+    def _elements(self, part: Picture | Speech) -> int:
+        if isinstance(part, Picture):
+            return self._sequences.picture_elements
+        return self._sequences.speech_elements(part.name)
 
     def _window(self, epoch: int, window: int) -> list[int]:
         shards = range(self._source.num_shards)

@@ -43,6 +43,12 @@ class PageModelDescription(Config):
     row_length: int = Field(ge=2, description="elements of the rows that it was trained on")
     sampling: PageSampling = Field(description="how it draws and writes unless a command says else")
     picture_tokenizer_hash: str = Field(description="hash of the image tokenizer it learned from")
+    reads_pictures: bool = Field(
+        True, description="whether it learned with pictures; a text-only twin did not"
+    )
+    speech_codec_hash: str | None = Field(
+        None, description="hash of the codec that speaks its latents of speech; None: no speech"
+    )
 
 
 class LoadedPageModel(NamedTuple):

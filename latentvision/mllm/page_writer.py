@@ -135,16 +135,25 @@ class PageWriter:
         return self.answers([picture], [question], **options)[0]
 
     def answers(
-        self, pictures: Sequence[Image.Image | str | Path], questions: Sequence[str], **options: Any
+        self,
+        pictures: Sequence[Image.Image | str | Path | None],
+        questions: Sequence[str],
+        **options: Any,
     ) -> list[str]:
-        """Answers a question about each picture, all at once; the options are those of `captions`.
+        """Answers a question about each picture, all at once.
+
+        Args:
+            pictures: decoded, or paths of files; None asks without a picture.
+            questions: one for each picture.
+            options: those of `captions`.
 
         Raises:
             InputError: a picture cannot be read, or a question is empty or too long.
         """
+        shown = [[] if one is None else self.picture_spans(one) for one in pictures]
         pages = [
-            self.model.read([*self.begin(), *self.picture_spans(p), *self.question_spans(q)])
-            for p, q in zip(pictures, questions, strict=True)
+            self.model.read([*self.begin(), *spans, *self.question_spans(question)])
+            for spans, question in zip(shown, questions, strict=True)
         ]
         ends = frozenset([self.vocabulary.page_end, self.vocabulary.question])
         return self._texts(pages, ends, **options)

@@ -35,6 +35,8 @@ def pack_page_model(
         row_length=run.data.row_length,
         sampling=sampling or run.sampling,
         picture_tokenizer_hash=tokenizer_hash(run.picture_tokenizer_dir),
+        reads_pictures=run.data.arrangement.pictures == "shown",
+        speech_codec_hash=None if sequences.speech is None else sequences.speech.codec_hash,
     )
     line = Provenance("training", state).line()
     text = card or f"# Model of pages, kind {run.model.kind}\n\n{line}; averaged weights.\n"

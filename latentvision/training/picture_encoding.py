@@ -68,7 +68,10 @@ class BatchEncoder:
         self._codes = codes
 
     def __call__(self, batch: MixedBatch, generator: torch.Generator) -> MixedBatch:
-        """The batch with latents (n N, D), or with codes as tokens; `generator` draws samples."""
+        """The batch with latents (n N, D), or with codes as tokens; `generator` draws samples.
+
+        Speech is latents already, and stays as it is.
+        """
         patches = batch.latents[IMAGE]  # (n N, 3 P P)
         if self._tokenizer.device != patches.device:
             self._tokenizer.to(patches.device)
@@ -84,7 +87,7 @@ class BatchEncoder:
             posterior = self._tokenizer.config.posterior
             assert isinstance(posterior, SigmaVAEConfig)
             latents = sample_posterior(posterior, found, generator)
-        return replace(batch, latents=(latents.flatten(0, 1),))
+        return replace(batch, latents=(latents.flatten(0, 1), *batch.latents[1:]))
 
     def _encoded(self, patches: Tensor) -> Tensor:
         """Patches (n, N, 3 P P) -> means (n, N, D), or codes (n, N)."""

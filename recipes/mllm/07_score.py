@@ -13,16 +13,19 @@ from latentspeech.core.command import run_recipe
 from latentspeech.core.device import choose_device
 from latentspeech.core.eval.report import EvalReport
 from latentspeech.core.eval.report_markdown import write_report
+from latentspeech.core.eval.scorer import MetricUnavailable
 from latentspeech.core.storage.files import write_json
 from latentvision.data.sources.config import FolderConfig, open_source
 from latentvision.eval.catalogue import choose_metrics
 from latentvision.eval.picture_set import PictureSet, size_of_first
 from latentvision.eval.scoring import SampleScorer
+from latentvision.images.reading import read_picture
 from latentvision.mllm.page_writer import PageWriter
+from latentvision.mllm.scores.clip_score import ClipModel, clip_score
 from latentvision.mllm.scores.page_scores import PageScoringConfig, score_pages
 from recipes.lib.progress_log import ProgressLog
 from recipes.mllm.page_set import PICTURES, page_source
-from recipes.mllm.samples import read_drawing, scale_folder
+from recipes.mllm.samples import read_drawing, sample_path, scale_folder
 
 
 def score_samples(
@@ -45,6 +48,23 @@ def score_samples(
         )
         write_report(reports[scale], out / f"cfg_{scale:g}.json")
     return reports
+
+
+def add_clip_scores(
+    reports: dict[float, EvalReport], samples: Path, clip: Path | None, out: Path, device: str
+) -> None:
+    """Adds the CLIP score of each scale's samples with their captions to its report."""
+    captions = read_drawing(samples).captions
+    model: ClipModel | str
+    try:
+        model = ClipModel(clip, choose_device(device))
+    except MetricUnavailable as error:
+        model = str(error)
+    for scale, report in reports.items():
+        paths = [sample_path(samples, scale, number) for number in range(len(captions))]
+        pictures = [] if isinstance(model, str) else [read_picture(path) for path in paths]
+        report.metrics.append(clip_score(model, pictures, captions))
+        write_report(report, out / f"cfg_{scale:g}.json")
 
 
 def write_sweep(reports: dict[float, EvalReport], out: Path) -> None:
@@ -74,6 +94,7 @@ def main() -> None:
     parser.add_argument("--pages", type=Path, required=True, help="folder of the pages")
     parser.add_argument("--max_pages", type=int, required=True)
     parser.add_argument("--metrics", required=True, help="names, with spaces")
+    parser.add_argument("--clip", default="", help="directory of a CLIP model, for CLIP scores")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True, help="folder")
     a = parser.parse_args()
@@ -90,6 +111,7 @@ def main() -> None:
     write_report(score_pages(writer, config), a.out / "pages.json")
     reference = a.pages / PICTURES / "valid"
     reports = score_samples(a.samples, reference, a.metrics.split(), a.out, a.device)
+    add_clip_scores(reports, a.samples, Path(a.clip) if a.clip else None, a.out, a.device)
     write_sweep(reports, a.out / "sweep.json")
 
 

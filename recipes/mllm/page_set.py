@@ -4,6 +4,7 @@
     PAGES/pictures/SPLIT/NAME.png the pictures that the pages name, as SPLIT/NAME.png
 
 The lines are those of latentvision/mllm/documents/json_lines.py. Every folder has a page or more.
+recipes/mllm/speech/folders.py says where speech lies, if there is any.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from latentspeech.core.errors import DataError
 from latentspeech.core.storage.files import write_json
 from latentvision.mllm.documents.config import JsonLinesPagesConfig, open_pages
 from latentvision.mllm.scores.text_losses import first_pages
+from recipes.mllm.speech.folders import SPOKEN
 
 SPLITS = ("train", "valid")
 KINDS = ("text", "pairs", "interleaved", "questions")
@@ -44,7 +46,8 @@ def survey(pages: Path) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for split in SPLITS:
-        for kind in KINDS:
+        spoken = (SPOKEN,) if (pages / split / SPOKEN).is_dir() else ()
+        for kind in (*KINDS, *spoken):
             source = open_pages(page_source(pages, split, kind))
             indices = [index for n in range(source.num_shards) for index in source.shard(n)]
             if not indices:

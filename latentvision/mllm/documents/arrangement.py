@@ -6,6 +6,8 @@ So a resumed run, and every process, decides as the first one did.
                  share. Some captions are left out, so that guidance has a model without condition.
     missing      a missing picture takes its pair or its questions with it, since their text is
                  about it; from an interleaved page the picture alone is left out
+    left out     for a text-only twin every picture is left out, and what remains is learned; each
+                 pair is its caption then
     empty        an empty caption, question or answer takes its page with it; other empty text is
                  left out, and so is a page of which nothing remains
 """
@@ -20,7 +22,7 @@ from pydantic import Field
 from latentspeech.core.config import Config
 from latentspeech.core.errors import DataError
 from latentspeech.core.seeds import derive_seed
-from latentvision.mllm.documents.page import Page, Picture, Text
+from latentvision.mllm.documents.page import Page, Part, Picture, Text
 
 _SEEDS = 2**63  # `derive_seed` gives numbers below it
 
@@ -37,6 +39,9 @@ class ArrangementConfig(Config):
     missing_pictures: Literal["refuse", "leave_out"] = Field(
         "refuse", description="refuse: an error; leave_out: as this file's head says"
     )
+    pictures: Literal["shown", "left_out"] = Field(
+        "shown", description="left_out: a twin that learns the same pages without their pictures"
+    )
 
 
 def arrange(page: Page, config: ArrangementConfig, seed: int, epoch: int) -> Page | None:
@@ -44,9 +49,12 @@ def arrange(page: Page, config: ArrangementConfig, seed: int, epoch: int) -> Pag
     texts = [part.text for part in page.parts if isinstance(part, Text)]
     if page.kind in ("pair", "questions") and not (texts and all(map(str.strip, texts))):
         return None
-    if page.kind == "pair":
+    blind = config.pictures == "left_out"
+    if page.kind == "pair" and not blind:
         return replace(page, parts=_pair(page, config, seed, epoch))
-    parts = tuple(part for part in page.parts if isinstance(part, Picture) or part.text)
+    parts = tuple(part for part in page.parts if not isinstance(part, Text) or part.text)
+    if blind:
+        parts = tuple(part for part in parts if not isinstance(part, Picture))
     return replace(page, parts=parts) if parts else None
 
 
@@ -57,9 +65,9 @@ def with_pictures(
 
     Raises DataError if a picture is missing or damaged and `missing_pictures` is "refuse".
     """
-    parts: list[Text | Picture] = []
+    parts: list[Part] = []
     for part in page.parts:
-        if isinstance(part, Text):
+        if not isinstance(part, Picture):
             parts.append(part)
             continue
         try:

@@ -4,15 +4,19 @@
     {"picture": "a/1.jpg", "caption": "..."}               pair
     {"parts": [{"text": "..."}, {"picture": "a/1.jpg"}]}   interleaved
     {"parts": [{"picture": "a/1.jpg"}, {"question": "..."}, {"answer": "..."}]}   questions
+    {"parts": [{"text": "..."}, {"speech": "a/1.wav"}]}   interleaved; the same with pictures
+    {"parts": [..., {"answers": ["a dog", "dog", ...]}]}   all answers, as in VQAv2
     {"text_list": [...], "image_info": [...]}              interleaved, the layout of MMC4
 
-A key "key" names the page; without one, its file and line do. Pictures are files of the folder
-`pictures`. In MMC4 (Zhu et al. 2023, arXiv 2304.06939) a picture goes before the sentence that it
-matches. A shard is a file. An open file takes 8 bytes a line.
+Of several answers the most frequent one is learned. A key "key" names the page; without one, its
+file and line do. Pictures are files of the folder `pictures`. Speech is called by its name in the
+shards of latents. In MMC4 (Zhu et al. 2023, arXiv 2304.06939) a picture goes before the sentence
+that it matches. A shard is a file. An open file takes 8 bytes a line.
 """
 
 import json
 import mmap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +27,16 @@ from numpy.typing import NDArray
 from latentspeech.core.data.file_store import LocalCacheConfig, open_store
 from latentspeech.core.data.recent import Recent
 from latentspeech.core.errors import DataError
-from latentvision.mllm.documents.page import Page, PageKind, PageSize, Picture, Text, size_of
+from latentvision.mllm.documents.page import (
+    Page,
+    PageKind,
+    PageSize,
+    Part,
+    Picture,
+    Speech,
+    Text,
+    size_of,
+)
 from latentvision.mllm.documents.picture_folder import PictureFolder
 from latentvision.mllm.documents.source import STRIDE
 
@@ -121,7 +134,7 @@ class _Lines:
         return self._content[start : end if end >= 0 else len(self._content)]
 
 
-_Parts = list[Text | Picture]
+_Parts = list[Part]
 
 
 def _parts(row: Mapping[str, Any], pictures: PictureFolder | None) -> tuple[PageKind, _Parts]:
@@ -143,7 +156,7 @@ def _parts(row: Mapping[str, Any], pictures: PictureFolder | None) -> tuple[Page
     return "text", [Text(_text(row["text"]))]
 
 
-def _part(part: Mapping[str, Any], picture: Any) -> Text | Picture:
+def _part(part: Mapping[str, Any], picture: Any) -> Part:
     ((name, value),) = part.items()
     match name:
         case "picture":
@@ -151,9 +164,16 @@ def _part(part: Mapping[str, Any], picture: Any) -> Text | Picture:
             return read
         case "text":
             return Text(_text(value))
+        case "speech":
+            return Speech(_text(value))
         case "question" | "answer":
             return Text(_text(value), name)
-    raise ValueError(f"a part {name!r}; expected text, picture, question or answer")
+        case "answers":
+            given = tuple(map(_text, value))
+            return Text(Counter(given).most_common(1)[0][0], "answer", given)
+    raise ValueError(
+        f"a part {name!r}; expected text, picture, speech, question, answer or answers"
+    )
 
 
 def _mmc4(row: Mapping[str, Any], picture: Any) -> _Parts:

@@ -1,8 +1,8 @@
-"""A page: what the multimodal model learns from, text and pictures in the order of reading.
+"""A page: what the multimodal model learns from, text, pictures and speech in the order of reading.
 
 text          only text
 pair          a picture and its caption
-interleaved   text with any number of pictures
+interleaved   text with any number of pictures and of speech
 questions     a picture, or several, with questions and their answers
 """
 
@@ -23,6 +23,7 @@ class Text:
 
     text: str
     mark: Literal["plain", "question", "answer"] = "plain"
+    given: tuple[str, ...] = ()  # of an answer: those of all people, of which `text` is one
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,22 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Speech:
+    """A recording by its name; its latents lie in shards (latentvision/mllm/speech_latents.py)."""
+
+    name: str
+
+
+Part = Text | Picture | Speech
+
+
+@dataclass(frozen=True)
 class Page:
     """A page. Its key is the same in every run; decisions at random depend on it."""
 
     key: str
     kind: PageKind
-    parts: tuple[Text | Picture, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,7 @@ class PageSize:
 
     text_bytes: int  # in UTF-8
     num_pictures: int
+    speech: tuple[str, ...] = ()  # names of its recordings
 
 
 def size_of(page: Page) -> PageSize:
@@ -67,4 +79,5 @@ def size_of(page: Page) -> PageSize:
     texts = [part.text for part in page.parts if isinstance(part, Text)]
     # Lone surrogates count here, and are refused where text becomes tokens.
     num_bytes = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-    return PageSize(num_bytes, len(page.parts) - len(texts))
+    speech = tuple(part.name for part in page.parts if isinstance(part, Speech))
+    return PageSize(num_bytes, len(page.parts) - len(texts) - len(speech), speech)

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from latentvision.mllm.models.code_lm import CodeLM, CodeLMConfig
-from latentvision.mllm.models.latent_lm import MultimodalLM, MultimodalLMConfig
+from latentvision.mllm.models.latent_lm import MultimodalLM, MultimodalLMConfig, SpeechConfig
 from latentvision.mllm.models.page_model import PageModel, PictureSpace
 from latentvision.mllm.models.transfusion import Transfusion, TransfusionConfig
 from latentvision.mllm.pictures import CodeEncoder, PictureEncoder, TokenizerEncoder
@@ -35,9 +35,14 @@ def space_of(encoder: PictureEncoder) -> PictureSpace:
     )
 
 
+def speech_of(config: PageModelConfig) -> SpeechConfig | None:
+    """The speech of a model; only LatentLM can have it."""
+    return config.speech if isinstance(config, MultimodalLMConfig) else None
+
+
 def build_page_model(text_size: int, space: PictureSpace, config: PageModelConfig) -> PageModel:
     """The model of a text tokenizer with `text_size` ids; fresh weights of torch's generator."""
-    vocabulary = make_vocabulary(text_size, space.num_codes)
+    vocabulary = make_vocabulary(text_size, space.num_codes, speech_of(config) is not None)
     match config:
         case MultimodalLMConfig():
             return MultimodalLM(vocabulary, space, config)

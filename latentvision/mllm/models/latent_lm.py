@@ -1,9 +1,11 @@
 """The multimodal LatentLM: core's model with the vocabulary of pages, pictures its modality.
 
+Speech can be a second modality, with a diffusion head of its own.
+
 Pictures are clean in the input, so one pass learns to read them and to draw them. The defaults are
 the paper's sizes (5.2, appendix D): a backbone of 1.3B and a head of six layers.
 
-R pages, N latents of a picture, D latent size.
+R pages, N latents of a picture, T of speech, D latent size.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +34,7 @@ from latentspeech.core.train.task import Unit
 from latentvision.generation.generator import Advance
 from latentvision.mllm.models.page_model import PageLoss, PageModel, PictureSpace, ReadPage
 from latentvision.mllm.models.sampling import PageSampling
-from latentvision.mllm.sequence import IMAGE
+from latentvision.mllm.sequence import IMAGE, SPEECH
 from latentvision.mllm.tokens.vocabulary import Vocabulary
 
 PAPER_BACKBONE = TransformerConfig(
@@ -46,6 +48,16 @@ PAPER_BACKBONE = TransformerConfig(
 )
 
 
+class SpeechConfig(Config):
+    """Speech as a second modality of continuous latents, beyond the paper's model."""
+
+    latent_dim: int = Field(ge=1, description="channels of the codec's latents")
+    head_layers: int = Field(3, ge=1, description="blocks of its diffusion head")
+    head_ffn_dim: int = Field(4096, ge=1, description="inner width of its SwiGLU")
+    diffusion: DiffusionConfig = Field(DiffusionConfig(), description="schedule, target, loss")
+    diffusion_weight: float = Field(1.0, ge=0, description="alpha of speech")
+
+
 class MultimodalLMConfig(Config):
     """Sizes of the model, and its diffusion."""
 
@@ -57,12 +69,13 @@ class MultimodalLMConfig(Config):
     )
     diffusion: DiffusionConfig = Field(DiffusionConfig(), description="schedule, target, loss")
     diffusion_weight: float = Field(1.0, ge=0, description="alpha; not in the paper")
+    speech: SpeechConfig | None = Field(None, description="None: pages have no speech")
 
 
 def multimodal_lm_config(
     vocabulary: Vocabulary, num_latents: int, latent_dim: int, config: MultimodalLMConfig
 ) -> LatentLMConfig:
-    """The LatentLM whose only modality is pictures of `num_latents` latents of `latent_dim`."""
+    """The LatentLM of pictures of `num_latents` latents of `latent_dim`, and of speech if any."""
     picture = ModalityConfig(
         name="image",
         latent_dim=latent_dim,
@@ -75,9 +88,22 @@ def multimodal_lm_config(
         diffusion=config.diffusion,
         diffusion_weight=config.diffusion_weight,
     )
+    modalities = (picture, *_speech_modality(vocabulary, config.speech))
     return LatentLMConfig(
-        backbone=config.backbone, vocab_size=vocabulary.size, modalities=(picture,)
+        backbone=config.backbone, vocab_size=vocabulary.size, modalities=modalities
     )
+
+
+def _speech_modality(
+    vocabulary: Vocabulary, config: SpeechConfig | None
+) -> tuple[ModalityConfig, ...]:
+    """Speech, whose end the model predicts; nothing if the model has none."""
+    if config is None:
+        return ()
+    assert vocabulary.speech is not None, "the vocabulary of a model with speech has its marks"
+    begin, end, slot = vocabulary.speech
+    settings = config.model_dump()
+    return (ModalityConfig(name="speech", bod_id=begin, eod_id=end, slot_id=slot, **settings),)
 
 
 class MultimodalLM(PageModel):
@@ -93,17 +119,23 @@ class MultimodalLM(PageModel):
         """Gives them to the modality's normaliser."""
         self.lm.set_statistics(IMAGE, mean, std)
 
+    def set_speech_statistics(self, mean: Tensor, std: Tensor) -> None:
+        """Stores the mean and deviation (D,) of the latents of speech."""
+        self.lm.set_statistics(SPEECH, mean, std)
+
     def units(self) -> list[Unit]:
-        """The blocks of the backbone, and the diffusion head."""
-        return [*map(Unit, self.lm.backbone.layers), Unit(self.lm.diffusion(IMAGE).head)]
+        """The blocks of the backbone, and the diffusion heads."""
+        heads = range(len(self.lm.config.modalities))
+        of_heads = [Unit(self.lm.diffusion(modality).head) for modality in heads]
+        return [*map(Unit, self.lm.backbone.layers), *of_heads]
 
     def loss(self, batch: MixedBatch, generator: torch.Generator) -> PageLoss:
-        """L_LM + alpha L_diff."""
+        """L_LM + the sum of alpha L_diff of pictures and of speech."""
         found = latent_lm_loss(self.lm, batch, generator)
-        metrics = {
-            "token": Mean(found.token.detach(), found.num_tokens),
-            "picture": Mean(found.diffusion[IMAGE].detach(), found.num_latents[IMAGE]),
-        }
+        names = ("picture", "speech")[: len(found.diffusion)]
+        of_latents = zip(names, found.diffusion, found.num_latents, strict=True)
+        metrics = {"token": Mean(found.token.detach(), found.num_tokens)}
+        metrics |= {name: Mean(loss.detach(), count) for name, loss, count in of_latents}
         return PageLoss(found.parts, metrics)
 
     def counts(self, batch: MixedBatch) -> Mapping[str, Tensor]:
@@ -116,7 +148,7 @@ class MultimodalLM(PageModel):
 
     def batch(self, sequences: Sequence[MixedSequence]) -> MixedBatch:
         """Sequences of tokens and latents."""
-        return collate(sequences, (self.space.latent_dim,)).to(self.device)
+        return collate(sequences, self.lm.config.latent_dims).to(self.device)
 
     @torch.inference_mode()
     def draw(
@@ -136,6 +168,47 @@ class MultimodalLM(PageModel):
             latents.append(session.step().latents[IMAGE].values)  # (R, D), rows in order
             advance(number + 1, count)
         return torch.stack(latents, dim=1).float().cpu()
+
+    @torch.inference_mode()
+    def speak(
+        self,
+        pages: Sequence[ReadPage],
+        sampling: PageSampling,
+        max_latents: int,
+        generators: Sequence[torch.Generator],
+    ) -> list[Tensor]:
+        """Writes the speech that follows on each page, until the model ends it.
+
+        Args:
+            pages: R pages that end with BOD of speech.
+            sampling: the solver; speech has no guidance.
+            max_latents: the most latents of a page.
+            generators: one a page, on the CPU; the only source of randomness.
+
+        Returns:
+            Raw latents (T, D) of each page, on the CPU.
+        """
+        assert self.vocabulary.speech is not None, "the model has no speech"
+        values = sampling.model_dump(include=set(LatentSampling.model_fields)) | {"cfg_scale": 1.0}
+        limits = GenerationLimits(max_latents, end_ids=frozenset([self.vocabulary.speech.end]))
+        longest = max(page.length for page in pages)
+        session = Session(
+            TorchRuntime(self.lm), SamplingConfig(**values), len(pages), longest + max_latents + 1
+        )
+        ids = session.add(
+            [
+                SessionRow([token_span([page.last])], limits, generator, prefix=page.prefix)
+                for page, generator in zip(pages, generators, strict=True)
+            ]
+        )
+        written: dict[int, list[Tensor]] = {number: [] for number in ids}
+        while session.num_rows:
+            step = session.step()
+            if SPEECH in step.latents:
+                places, latents = step.latents[SPEECH]
+                for place, latent in zip(places.tolist(), latents, strict=True):
+                    written[step.row_ids[place]].append(latent)
+        return [torch.stack(written[number]).float().cpu() for number in ids]
 
 
 def drawing_session(

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from latentvision.mllm.documents.page import Page, Picture, Text
+from latentvision.mllm.documents.page import Page, Part, Picture, Text
 
 YES_NO = frozenset({"yes", "no"})
 
@@ -20,6 +20,7 @@ class Question(NamedTuple):
     picture: Picture  # the last one before it
     text: str
     answer: str
+    given: tuple[str, ...] = ()  # the answers of several people, if there are any
 
 
 def questions_of(pages: Iterable[Page]) -> Iterator[Question]:
@@ -30,10 +31,12 @@ def questions_of(pages: Iterable[Page]) -> Iterator[Question]:
         for place, part in enumerate(page.parts):
             if isinstance(part, Picture):
                 picture = part
+            elif not isinstance(part, Text):
+                continue
             elif part.mark == "question":
                 asked = part.text
             elif part.mark == "answer" and asked is not None and picture is not None:
-                yield Question(f"{page.key}/{place}", picture, asked, part.text)
+                yield Question(f"{page.key}/{place}", picture, asked, part.text, part.given)
                 asked = None
 
 
@@ -64,5 +67,5 @@ class TextOnly:
         return min(counts, key=lambda answer: (-counts[answer], answer), default="")
 
 
-def _is(part: Text | Picture, mark: str) -> bool:
+def _is(part: Part, mark: str) -> bool:
     return isinstance(part, Text) and part.mark == mark

@@ -3,7 +3,8 @@
     text                nats a token and a byte of pages kept aside (perplexity is exp of the first)
     picture to text     the same of captions after their picture
     captions            CIDEr-D of what the model says about pictures
-    questions           share of right answers, and of yes/no answers, beside that of text alone
+    questions           share of right answers, and of yes/no answers, beside that of text alone;
+                        VQA accuracy where several people answered
 
 The paper's Table 3 prints 2.7 as "perplexity" of text, which is nats a token.
 """
@@ -26,6 +27,7 @@ from latentvision.mllm.scores.answers import YES_NO, Question, TextOnly, normali
 from latentvision.mllm.scores.cider import cider_d
 from latentvision.mllm.scores.ratio_scorer import RatioScorer
 from latentvision.mllm.scores.text_losses import Counted, TextLoss, first_pages, text_losses
+from latentvision.mllm.scores.vqa import vqa_accuracy
 
 _VERSIONS = ("torch", "tokenizers")
 _AT_ONCE = 16
@@ -62,7 +64,7 @@ class _Items:
 
 
 def score_pages(writer: PageWriter, config: PageScoringConfig) -> EvalReport:
-    """Measures a model on pages.
+    """Measures a model on pages; a text-only twin is asked without the pictures.
 
     Raises:
         DataError: a source is missing or damaged.
@@ -152,7 +154,8 @@ def _add_answers(
     written: list[str] = []
     for start in range(0, len(asked), _AT_ONCE):
         some = asked[start : start + _AT_ONCE]
-        pictures = [one.picture.decode() for one in some]
+        sees = writer.description.reads_pictures
+        pictures = [one.picture.decode() if sees else None for one in some]
         texts = [one.text for one in some]
         written += writer.answers(pictures, texts, max_tokens=config.max_tokens)
     _add_hits(found, "Answers right", asked, written)
@@ -167,9 +170,22 @@ def _add_hits(found: _Items, title: str, asked: Sequence[Question], answers: Seq
     rows = list(zip(asked, answers, strict=True))
     yes_no = [row for row in rows if normalized(row[0].answer) in YES_NO]
     for name, some in ((title, rows), (f"{title}, yes/no", yes_no)):
-        key = name.lower().replace(",", "").replace("/", "-").replace(" ", "-")
-        scorer = RatioScorer(key, name, "", "the answers", {}, higher_is_better=True)
+        scorer = RatioScorer(_key(name), name, "", "the answers", {}, higher_is_better=True)
         hits = [(one, answer, normalized(answer) == normalized(one.answer)) for one, answer in some]
         if hits:
             scores = [(one.key, answer, scorer.score(float(hit))) for one, answer, hit in hits]
             found.add(scorer, scores)
+    judged = [(one, answer) for one, answer in rows if len(one.given) > 1]
+    if judged:
+        name = title.replace("Answers right", "VQA accuracy")
+        about = {"rule": "mean over nine of ten answers of min(n / 3, 1)"}
+        scorer = RatioScorer(_key(name), name, "", "the answers", about, higher_is_better=True)
+        accuracies = [
+            (one.key, answer, scorer.score(vqa_accuracy(answer, one.given)))
+            for one, answer in judged
+        ]
+        found.add(scorer, accuracies)
+
+
+def _key(name: str) -> str:
+    return name.lower().replace(",", "").replace("/", "-").replace(" ", "-")

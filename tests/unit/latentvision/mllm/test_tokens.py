@@ -124,11 +124,11 @@ def test_half_a_character_decodes_as_a_replacement(ranks: Cl100k) -> None:
 def test_vocabulary_sizes() -> None:
     assert make_vocabulary(SIZE).size == 100_288
     small = make_vocabulary(BPE.size)
-    special = small[1:-2]
+    special = small[1:8]
     assert len(set(special)) == 7
     assert all(BPE.size <= i < small.size for i in special)
     assert small.size % 64 == 0
     coded = make_vocabulary(BPE.size, num_codes=100)
-    assert coded[:-1] == small[:-1]
+    assert coded[:9] == small[:9]
     assert coded.codes == small.answer + 1
     assert coded.codes + 100 <= coded.size < coded.codes + 100 + 64
