@@ -12,8 +12,9 @@ demo:
 	@if [ -n "$$PROMPT" ]; then set -- --prompt "$$PROMPT"; else set -- --voice heart; fi; \
 	.venv/bin/latentspeech synth "$$@" --text "$$TEXT" --out demo.wav
 
+# A file stays on one process, as its tests share models.
 test: setup
-	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 -m "not slow and not gpu"
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not gpu"
 
 lint: setup
 	@bash tools/lint.sh

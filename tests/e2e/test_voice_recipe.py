@@ -37,7 +37,8 @@ def test_the_voice_that_ships_goes_on_on_another_corpus(tmp_path: Path) -> None:
     run(f"python -m egs.mini.local.corpus.make --debug --hours 0.02 --out {corpus}")
     command = (
         f"bash egs/mini/local/run_voice.sh --corpus {corpus} --exp_dir {experiment} --heard flite "
-        f"--max_test 2 --nproc 1 --tts_args '{FEW_STEPS}' --start_from latentspeech/models/tts"
+        f"--max_test 2 --nproc 1 --tts_metrics wer-w,sim-ge2e-o --tts_args '{FEW_STEPS}' "
+        "--start_from latentspeech/models/tts"
     )
     assert "cuts_train" in run(command)
     scores = json.loads((experiment / "scores/scores.json").read_text())["synthesis"]

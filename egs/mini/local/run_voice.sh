@@ -26,6 +26,7 @@ add_option start_from "" "model directory of a voice to go on from, with its tok
 add_option tokenizer_config "$egs_dir/conf/tokenizer_misaki.yaml" "YAML of the tokenizer, without --start_from"
 add_option tts_config "$egs_dir/conf/tts_aligned.yaml" "YAML of the run"
 add_option tts_args "" "its settings to change, as 'a.b=c d.e=f'"
+add_option tts_metrics "" "of the scores (default: those of the voice's card)"
 add_option exp_dir egs/mini/exp/voice "folder of cuts, latents, run, model and scores"
 add_option max_test 150 "test sentences to speak and score"
 add_option nproc "$(nproc)" "CPU threads, and processes that encode"
