@@ -1,9 +1,13 @@
 """tools/average_checkpoints.py and tools/inspect_checkpoint.py, as they are run."""
 
+import contextlib
+import io
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -20,8 +24,19 @@ TRAIN = {"max_steps": 3, "log_every": 1, "ema_decay": 0.5, "checkpoint_every": 1
 
 
 def run_tool(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "tools" / f"{name}.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    """Runs a tool as a script, within this process, which has imported torch already."""
+    path = str(ROOT / "tools" / f"{name}.py")
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with (
+        mock.patch.object(sys, "argv", [path, *map(str, arguments)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            runpy.run_path(path, run_name="__main__")
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess([name], code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
