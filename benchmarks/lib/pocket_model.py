@@ -45,7 +45,7 @@ class PocketPackage(NamedTuple):
 
 
 def find_package(folder: Path) -> PocketPackage:
-    """Finds the version in a folder; ValueError if there is none or another one."""
+    """Finds the version in a folder; ValueError if it holds no known version."""
     found = [
         package.version
         for package in importlib.metadata.distributions(path=[str(folder)])

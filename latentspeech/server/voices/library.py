@@ -149,7 +149,7 @@ class VoiceLibrary:
             self._kept.pop(name, None)
 
     def _stamp(self, name: str) -> tuple[int, int]:
-        """What changes when another file takes this name; UnknownVoiceError if there is none."""
+        """What changes when another file takes this name; UnknownVoiceError without such a file."""
         try:
             if not _NAME.fullmatch(name):
                 raise FileNotFoundError
