@@ -28,7 +28,7 @@ class InPlaceRun:
         table: tuple[Array, Array],
     ) -> None:
         """Args: `table` are cosines and sines of at least as many positions as fit the cache."""
-        self._session, self._cache, self._rows = session, cache, rows
+        self._session, self._rows = session, rows
         self._table = table  # a binding does not keep its arrays
         self._binding = session.io_binding()
         self._sizes = np.zeros(len(rows), dtype=np.int64)
@@ -43,12 +43,12 @@ class InPlaceRun:
                     value = self._bind(f"{name}_{number}_{place}", entries[row : row + 1])
                     self._binding.bind_ortvalue_output(f"new_{name}_{number}_{place}", value)
 
-    def __call__(self, x: Sequence[Array], only_last: bool = False) -> Array:
+    def __call__(self, cache: OnnxCache, x: Sequence[Array], only_last: bool = False) -> Array:
         """Runs the next positions of each row, (T, d) each -> hidden states of all (n, d).
 
-        With `only_last` the session's graph returns one of them, (1, d).
+        `cache` is the one of before, which is not kept here, since it keeps this run. With
+        `only_last` the session's graph returns one of them, (1, d).
         """
-        cache = self._cache
         self._sizes[:] = [len(of_row) for of_row in x]
         self._ends[:] = [cache.lengths[row] for row in self._rows]
         self._ends += self._sizes

@@ -95,7 +95,7 @@ class OnnxTransformer:
         if key not in state.bound:
             state.bound[key] = InPlaceRun(function.session, state, rows, self._table)
         run: InPlaceRun = state.bound[key]
-        return run(x, only_last)
+        return run(state, x, only_last)
 
     def _step_many(self, x: Array, state: OnnxCache, first_row: int) -> Array:
         num_rows, num_new, _ = x.shape
