@@ -34,7 +34,9 @@ class Ranks:
 
     def __init__(self, module: str, words: Sequence[str], num_processes: int) -> None:
         self.returncode: int | None = None
-        self._log = Path(tempfile.mkstemp(prefix="ranks-", suffix=".log")[1])
+        file, name = tempfile.mkstemp(prefix="ranks-", suffix=".log")
+        os.close(file)
+        self._log = Path(name)
         environment: dict[str, str] = {}
         if num_processes > 1:
             # It outlives the ranks, as the one of torchrun's own process does.
